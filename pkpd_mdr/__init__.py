@@ -1,0 +1,131 @@
+"""A tumour resists its drugs; which regimen is better, and how sure are we?
+
+A tumour under drugs is declared once, as named processes with units; the same object is simulated, fitted to a table
+and asked which regimen is better::
+
+    import pkpd_mdr as mdr
+
+    model = mdr.Model(
+        mdr.medium("dox", unit="uM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.03 1/h"), start=1000),
+        mdr.kill("dox", on="S", emax="0.1 1/h", ec50="50 nM"),
+    )
+    run = model.simulate(mdr.exposure("dox", "100 nM", over="24 h"), until="96 h")
+"""
+
+from pkpd_mdr import data, gallery
+from pkpd_mdr.data import Data, bundled, read_assay, read_events
+from pkpd_mdr.engine import Accuracy
+from pkpd_mdr.errors import (
+    DataError,
+    ExpressionError,
+    FitError,
+    ModelError,
+    PkpdMdrError,
+    RegimenError,
+    SimulationError,
+    UnitError,
+)
+from pkpd_mdr.mechanisms import (
+    clone,
+    combined_kill,
+    contact_transfer,
+    cost,
+    dosing,
+    exosomes,
+    formula,
+    growth,
+    kill,
+    medium,
+    mutation,
+    observable,
+    parameter,
+    pk,
+    process,
+    radiotherapy,
+    resection,
+    seeding,
+    state,
+    switching,
+    toxicity,
+)
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import (
+    Regimen,
+    Strategy,
+    adaptive,
+    alternate,
+    bolus,
+    exposure,
+    infusion,
+    nothing,
+    on_progression,
+    oral,
+    radiation,
+    read_doses,
+    rule,
+    surgery,
+    write_doses,
+)
+from pkpd_mdr.run import Endpoint, Run, endpoint, endpoints, simulate
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Accuracy",
+    "Data",
+    "DataError",
+    "Endpoint",
+    "ExpressionError",
+    "FitError",
+    "Model",
+    "ModelError",
+    "PkpdMdrError",
+    "Regimen",
+    "RegimenError",
+    "Run",
+    "SimulationError",
+    "Strategy",
+    "UnitError",
+    "adaptive",
+    "alternate",
+    "bolus",
+    "bundled",
+    "clone",
+    "combined_kill",
+    "contact_transfer",
+    "cost",
+    "data",
+    "dosing",
+    "endpoint",
+    "endpoints",
+    "exosomes",
+    "exposure",
+    "formula",
+    "growth",
+    "infusion",
+    "kill",
+    "medium",
+    "mutation",
+    "nothing",
+    "observable",
+    "on_progression",
+    "oral",
+    "parameter",
+    "pk",
+    "process",
+    "radiation",
+    "radiotherapy",
+    "read_assay",
+    "read_doses",
+    "read_events",
+    "resection",
+    "rule",
+    "seeding",
+    "simulate",
+    "state",
+    "surgery",
+    "switching",
+    "toxicity",
+    "write_doses",
+]

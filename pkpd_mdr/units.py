@@ -1,0 +1,287 @@
+"""The border where units are read and removed.
+
+Outside, a quantity is text (``"75 mg"``), a pair (``(75, "mg")``) or a `Quantity`. Inside the library
+numbers are in one coherent set: h, dm (hence L), mg, umol (hence uM), gray through dm and h; cells and
+vesicles are counts. Pint reads the unit text; factors are exact rationals until the last step, so that
+``"1 day"`` is 24.0 and ``"75 mg"`` is 75.0 to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from pkpd_mdr.errors import UnitError, did_you_mean
+
+__all__ = ["DIMENSIONLESS", "Quantity", "QuantityLike", "Unit", "quantity", "read"]
+
+_INTERNAL_PER_SI = {
+    "[time]": Fraction(1, 3600),
+    "[length]": Fraction(10),
+    "[mass]": Fraction(10**6),
+    "[substance]": Fraction(10**6),
+}
+_NUMBER_THEN_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
+_UNIT_TEXT = re.compile(r"[A-Za-zµμ%0-9*/^(). -]*")
+_SQUARED = re.compile(r"\b([a-zµμ]?m)([23])\b")
+_COMMON = (
+    "h",
+    "day",
+    "min",
+    "week",
+    "month",
+    "mg",
+    "ug",
+    "g",
+    "mol",
+    "umol",
+    "nM",
+    "uM",
+    "mg/L",
+    "ng/mL",
+    "L",
+    "mL",
+    "L/h",
+    "1/h",
+    "1/day",
+    "Gy",
+    "cell",
+    "mm",
+    "mm**3",
+    "cm**3",
+)
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Any:
+    import pint
+
+    registry: Any = pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
+    registry.define("cell = [] = _ = cells")
+    registry.define("vesicle = [] = _ = vesicles")
+    return registry
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit: its text, the factor to internal units and its dimensions.
+
+    Parameters
+    ----------
+    text : str
+        As the user wrote it; shown in tables and messages.
+    factor : float
+        Internal value of one unit (``Unit.of("day").factor == 24.0``).
+    dims : tuple of (str, fractions.Fraction)
+        Sorted exponents of time, length, mass, substance and so on; empty for counts.
+
+    Examples
+    --------
+    >>> Unit.of("1/day").factor
+    0.041666666666666664
+    """
+
+    text: str
+    factor: float
+    dims: tuple[tuple[str, Fraction], ...] = ()
+
+    @staticmethod
+    def of(text: str | Unit) -> Unit:
+        """Read a unit from text; `UnitError` names the text and the nearest known unit."""
+        return text if isinstance(text, Unit) else _unit_of(text)
+
+    @property
+    def dimensionless(self) -> bool:
+        """Whether the unit is a pure count or share."""
+        return not self.dims
+
+    def like(self, other: Unit) -> bool:
+        """Whether two units measure the same thing."""
+        return self.dims == other.dims
+
+    def times(self, other: Unit, power: int = 1) -> Unit:
+        """The unit of a product ``self * other**power``."""
+        dims = dict(self.dims)
+        for name, exponent in other.dims:
+            dims[name] = dims.get(name, Fraction(0)) + power * exponent
+        kept = tuple(sorted((name, value) for name, value in dims.items() if value))
+        right = other.text if power == 1 else f"({other.text})**{power}"
+        text = " * ".join(part for part in (self.text, right if other.text else "") if part)
+        return Unit(text, self.factor * other.factor**power, kept)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@lru_cache(maxsize=4096)
+def _unit_of(text: str) -> Unit:
+    cleaned = _SQUARED.sub(r"\1**\2", text.strip())
+    if cleaned in ("", "1", "-"):
+        return Unit("", 1.0)
+    if len(cleaned) > 60 or not _UNIT_TEXT.fullmatch(cleaned):
+        raise UnitError(f"{text!r} is not a unit; write for example '1/day', 'mg/L', 'nM' or 'L/h'")
+    if "^" in cleaned:
+        cleaned = cleaned.replace("^", "**")
+    try:
+        base = _registry().Quantity(Fraction(1), _registry().parse_expression(cleaned)).to_base_units()
+        dimensionality: Mapping[str, Fraction] = dict(base.dimensionality)
+        factor = Fraction(base.magnitude)
+        for name, exponent in dimensionality.items():
+            factor *= _INTERNAL_PER_SI.get(name, Fraction(1)) ** int(exponent) if exponent.denominator == 1 else 1
+    except Exception as problem:  # pint raises many kinds; each means that this is no unit we can use
+        raise UnitError(f"unit {text!r} is not known{did_you_mean(text.strip(), _COMMON)}") from problem
+    if "[temperature]" in dimensionality or not factor > 0:
+        raise UnitError(f"unit {text!r} has an offset or no size and cannot be used here")
+    dims = tuple(sorted((name, Fraction(value)) for name, value in dimensionality.items()))
+    return Unit(text.strip(), float(factor), dims)
+
+
+DIMENSIONLESS = Unit("", 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit, as it was given.
+
+    Examples
+    --------
+    >>> quantity("2 day").internal
+    48.0
+    """
+
+    value: float
+    unit: Unit = DIMENSIONLESS
+    bare: bool = False
+
+    @property
+    def internal(self) -> float:
+        """The value in internal units."""
+        return self.value * self.unit.factor
+
+    def __str__(self) -> str:
+        return f"{self.value:g} {self.unit.text}".rstrip()
+
+
+QuantityLike = str | float | int | tuple[float, str] | Quantity
+
+
+def quantity(given: QuantityLike, where: str = "a quantity") -> Quantity:
+    """Read text, a (number, unit) pair or a number into a `Quantity`.
+
+    Parameters
+    ----------
+    given : str, (float, str), float or Quantity
+        ``"75 mg"``, ``(75, "mg")`` or a bare number.
+    where : str
+        What is being read; opens the error message.
+
+    Returns
+    -------
+    Quantity
+        `Quantity.bare` tells that no unit was written.
+
+    Raises
+    ------
+    UnitError
+        The number is missing or not finite, or the unit is unknown.
+
+    Examples
+    --------
+    >>> str(quantity("75 mg"))
+    '75 mg'
+    """
+    if isinstance(given, Quantity):
+        return given
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str):
+        return Quantity(_finite(given[0], given, where), Unit.of(given[1]), bare=not given[1].strip())
+    if not isinstance(given, str):
+        return Quantity(_finite(given, given, where), DIMENSIONLESS, bare=True)
+    match = _NUMBER_THEN_UNIT.fullmatch(given)
+    if match is None:
+        raise UnitError(f"{where}: {given!r} has no number to start with; write a number and a unit, as in '75 mg'")
+    if match[2].startswith(","):
+        raise UnitError(f"{where}: {given!r} has a decimal comma; write a point, as in '1.5 mg'")
+    try:
+        unit = Unit.of(match[2])
+    except UnitError as problem:
+        raise UnitError(f"{where}: {problem}") from problem
+    return Quantity(_finite(match[1], given, where), unit, bare=not match[2])
+
+
+def _finite(number: object, given: object, where: str) -> float:
+    if isinstance(number, bool) or number is None:
+        raise UnitError(f"{where}: {given!r} is not a number")
+    try:
+        value = float(number)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UnitError(f"{where}: {given!r} is not a number; write a number and a unit, as in '75 mg'") from None
+    if not math.isfinite(value):
+        raise UnitError(f"{where}: {given!r} is not finite")
+    return value
+
+
+def read(
+    given: QuantityLike,
+    unit: str | Unit,
+    where: str,
+    *,
+    bare: bool = False,
+    molar_mass: Quantity | None = None,
+) -> float:
+    """Read a quantity and return its value in internal units.
+
+    Parameters
+    ----------
+    given : str, (float, str), float or Quantity
+        What the user wrote.
+    unit : str or Unit
+        The declared unit of the slot; any unit of the same dimension is converted.
+    where : str
+        The slot; opens the error message.
+    bare : bool
+        Whether a bare number is allowed and means `unit`. Always so for counts and shares.
+    molar_mass : Quantity, optional
+        Lets mass stand for amount of substance and the reverse (``"75 mg"`` for a slot in umol).
+
+    Returns
+    -------
+    float
+        Value in internal units (h, dm, mg, umol).
+
+    Raises
+    ------
+    UnitError
+        No unit where one is needed, or a unit of another dimension; both units are shown.
+
+    Examples
+    --------
+    >>> read("1 mg", "umol", "dose", molar_mass=quantity("500 g/mol"))
+    2.0
+    """
+    slot = Unit.of(unit)
+    found = quantity(given, where)
+    if found.bare:
+        if bare or slot.dimensionless:
+            return found.value * slot.factor
+        written = str(given) if isinstance(given, Quantity) else given
+        raise UnitError(f"{where}: {written!r} has no unit; write a unit such as '{found.value:g} {slot.text}'")
+    if found.unit.like(slot):
+        return found.internal
+    if molar_mass is not None:
+        for power in (1, -1):
+            if found.unit.times(molar_mass.unit, power).like(slot):
+                return found.internal * molar_mass.internal**power
+    hint = "; give the drug's molar_mass to convert" if _mass_for_amount(found.unit, slot) else ""
+    raise UnitError(
+        f"{where}: {str(found)!r} is not in the unit {slot.text or 'of a pure number'!r} or one like it{hint}"
+    )
+
+
+def _mass_for_amount(found: Unit, slot: Unit) -> bool:
+    molar = Unit.of("g/mol")
+    return found.times(molar).like(slot) or found.times(molar, -1).like(slot)
