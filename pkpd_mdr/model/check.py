@@ -1,0 +1,118 @@
+"""What a model must satisfy before it is handed out: declared symbols, units, conservation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.expression import TIME
+from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, unit_dimensions
+from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process
+from pkpd_mdr.units import Unit
+
+if TYPE_CHECKING:
+    from pkpd_mdr.model.model import Model
+
+__all__ = ["check_model", "symbol_dimensions"]
+
+_PER_HOUR = unit_dimensions(Unit.of("1/h"))
+_HOUR = unit_dimensions(Unit.of("h"))
+
+
+def symbol_dimensions(model: Model) -> dict[Expression, Dimensions]:
+    """Dimensions of every symbol that may stand in an expression of the model."""
+    symbols = model.dimension_symbols()
+    known = {symbols[name]: unit_dimensions(state.unit) for name, state in model.states.items()}
+    known |= {symbols[name]: unit_dimensions(item.unit) for name, item in model.parameters.items()}
+    return known | {TIME: _HOUR}
+
+
+def check_model(model: Model) -> None:
+    """Check names, units and conservation of a joined model.
+
+    Raises
+    ------
+    ModelError
+        An expression names something undeclared, or a transfer changes the stock that it moves.
+    UnitError
+        An expression mixes units or a rate is not per time.
+    """
+    known = symbol_dimensions(model)
+    for state in model.states.values():
+        _declared(state.start, known, f"the start of {state.name!r}")
+        if not state.start.is_zero:
+            check_same(
+                dimensions_of(state.start, known, state.name),
+                unit_dimensions(state.unit),
+                f"the start of {state.name!r}",
+            )
+    for process in model.processes.values():
+        _check_process(model, process, known)
+    for item in model.observables.values():
+        where = f"observable {item.name!r}"
+        _declared(item.expression, known, where)
+        check_same(dimensions_of(item.expression, known, where), unit_dimensions(item.unit), where)
+    for port in model.ports:
+        _check_port(model, port, known)
+
+
+def _declared(expression: Expression, known: dict[Expression, Dimensions], where: str) -> None:
+    strangers = sorted(str(item) for item in expression.free_symbols - known.keys())
+    if strangers:
+        raise ModelError(
+            f"{where} names {strangers[0]!r}, which is not declared{did_you_mean(strangers[0], map(str, known))}"
+        )
+
+
+def _check_process(model: Model, process: Process, known: dict[Expression, Dimensions]) -> None:
+    where = f"process {process.name!r}"
+    _declared(process.rate, known, where)
+    rate = dimensions_of(process.rate, known, where) if not process.rate.is_zero else None
+    for name, share in process.moves.items():
+        _declared(share, known, where)
+        if rate is not None:
+            moved = dimensions_of(share * process.rate, known, where)
+            wanted = {**unit_dimensions(model.states[name].unit)}
+            for key, power in _PER_HOUR.items():
+                wanted[key] = wanted.get(key, sp.Integer(0)) + power
+            check_same(moved, wanted, f"{where}: what it moves of {name!r}")
+    if process.transfer:
+        _check_transfer(model, process)
+
+
+def _check_transfer(model: Model, process: Process) -> None:
+    balances: dict[str, Expression] = {}
+    for name, share in process.moves.items():
+        state = model.states[name]
+        key = state.balance or state.kind
+        balances[key] = balances.get(key, sp.Integer(0)) + share * state.weight
+    for key, total in balances.items():
+        if sp.simplify(total) != 0:
+            raise ModelError(
+                f"process {process.name!r} is declared a transfer but changes the total of {key!r} by {total} per unit"
+            )
+
+
+def _check_port(model: Model, port: Port, known: dict[Expression, Dimensions]) -> None:
+    where = f"{port.name!r} by {port.route!r}"
+    if port.target and port.target not in model.states:
+        raise ModelError(
+            f"{where} goes into {port.target!r}, which is not a state{did_you_mean(port.target, model.states)}"
+        )
+    for what, expression, wanted in (
+        ("bioavailability", port.bioavailability, {}),
+        ("lag", port.lag, _HOUR),
+        ("duration", port.duration, _HOUR),
+    ):
+        if expression is None:
+            continue
+        _declared(expression, known, f"{what} of {where}")
+        if not expression.is_number:
+            check_same(dimensions_of(expression, known, f"{what} of {where}"), wanted, f"{what} of {where}")
+    with_amount = known | {AMOUNT: unit_dimensions(port.unit)}
+    for name, expression in port.effects.items():
+        _declared(expression, with_amount, f"effect of {where} on {name!r}")
+        dims = dimensions_of(expression, with_amount, f"effect of {where} on {name!r}")
+        check_same(dims, unit_dimensions(model.states[name].unit), f"effect of {where} on {name!r}")

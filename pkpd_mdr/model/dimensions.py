@@ -1,0 +1,161 @@
+"""Dimensional analysis of model expressions.
+
+Exponents may be symbols (``C**h/(ec50**h + C**h)`` is a number whatever `h` is), so dimensions are maps
+from a base dimension to a SymPy exponent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from pkpd_mdr.errors import UnitError
+from pkpd_mdr.model.parts import Expression
+from pkpd_mdr.units import Unit
+
+__all__ = ["Dimensions", "check_same", "dimensions_of", "internal_unit", "unit_dimensions"]
+
+Dimensions = dict[str, Expression]
+
+_SYMBOLS = {"[time]": "h", "[length]": "dm", "[mass]": "mg", "[substance]": "umol"}
+_GUARD = 1e-100  # smaller than any quantity in any unit: what keeps a divisor from zero
+_PURE = ("exp", "expm1", "log", "log1p", "Log", "sin", "cos", "tanh")
+_SHOWN = (
+    "",
+    "h",
+    "1/h",
+    "L",
+    "L/h",
+    "umol",
+    "uM",
+    "mg",
+    "mg/L",
+    "umol/h",
+    "mg/h",
+    "uM/h",
+    "uM*h",
+    "mg/L*h",
+    "1/uM",
+    "1/umol",
+    "dm",
+    "h**2",
+)
+
+
+def unit_dimensions(unit: Unit) -> Dimensions:
+    """Dimensions of a unit."""
+    return {name: sp.Rational(value.numerator, value.denominator) for name, value in unit.dims}
+
+
+def internal_unit(dimensions: Dimensions) -> Unit:
+    """The internal unit of given dimensions, with the shortest usual text."""
+    for text in _SHOWN:
+        unit = Unit.of(text)
+        if unit.factor == 1.0 and _same(unit_dimensions(unit), dimensions):
+            return unit
+    parts = [f"{_SYMBOLS[name]}**({sp.nsimplify(power)})" for name, power in dimensions.items() if name in _SYMBOLS]
+    return Unit.of("*".join(parts)) if parts else Unit.of("")
+
+
+def check_same(found: Dimensions, wanted: Dimensions, where: str) -> None:
+    """Raise `UnitError` naming both sides unless two dimensions agree."""
+    if not _same(found, wanted):
+        raise UnitError(f"{where} is in {_text(found)} but should be in {_text(wanted)}")
+
+
+def _same(left: Dimensions, right: Dimensions) -> bool:
+    return all(_zero(left.get(name, 0) - right.get(name, 0)) for name in {*left, *right})
+
+
+def _zero(exponent: Expression) -> bool:
+    if getattr(exponent, "is_number", True):
+        return abs(float(exponent)) < 1e-9
+    return bool(sp.expand(exponent) == 0)
+
+
+def _text(dimensions: Dimensions) -> str:
+    parts = [
+        _SYMBOLS.get(name, name) + ("" if power == 1 else f"**{sp.nsimplify(power)}")
+        for name, power in sorted(dimensions.items())
+        if not _zero(power)
+    ]
+    return repr("*".join(parts)) if parts else "'1' (a pure number)"
+
+
+def _times(left: Dimensions, right: Dimensions, power: Expression = 1) -> Dimensions:
+    merged = dict(left)
+    for name, exponent in right.items():
+        merged[name] = merged.get(name, sp.Integer(0)) + power * exponent
+    return {name: exponent for name, exponent in merged.items() if not _zero(exponent)}
+
+
+def dimensions_of(expression: Expression, known: Mapping[Expression, Dimensions], where: str) -> Dimensions:
+    """Dimensions of an expression.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        Built from the symbols in `known`; numbers are pure.
+    known : mapping of sympy.Symbol to dimensions
+        Dimensions of states, parameters and time.
+    where : str
+        Opens the error message.
+
+    Returns
+    -------
+    dict
+        Base dimension to exponent; empty for a pure number.
+
+    Raises
+    ------
+    UnitError
+        Unlike things are added or compared, or a function is applied to something with a unit.
+    """
+    if expression.is_Symbol:
+        return known[expression]
+    if expression.is_number or expression.is_Boolean:
+        return {}
+    name = type(expression).__name__
+    inner = [dimensions_of(part, known, where) for part in expression.args if not _is_condition(part)]
+    if expression.is_Mul:
+        product: Dimensions = {}
+        for part in inner:
+            product = _times(product, part)
+        return product
+    if expression.is_Pow or name == "Power":
+        check_same(inner[1], {}, f"{where}: the exponent of '{expression}'")
+        return _times({}, inner[0], expression.args[1])
+    if name == "sign":
+        return {}
+    if name in _PURE:
+        check_same(inner[0], {}, f"{where}: the argument of {name.lower()} in '{expression}'")
+        return {}
+    return _alike(expression, inner, known, where)
+
+
+def _is_condition(part: Expression) -> bool:
+    return bool(getattr(part, "is_Boolean", False) or getattr(part, "is_Relational", False))
+
+
+def _alike(
+    expression: Expression, inner: list[Dimensions], known: Mapping[Expression, Dimensions], where: str
+) -> Dimensions:
+    """Sum, Min, Max, Abs, Piecewise: all parts must be of one kind; zero and a guard such as 1e-100 fit anywhere."""
+    for condition in (part for part in expression.args if getattr(part, "is_Relational", False)):
+        left, right = (dimensions_of(side, known, where) for side in condition.args)
+        if not any(side.is_zero for side in condition.args):
+            check_same(right, left, f"{where}: '{condition.args[1]}' in '{condition}'")
+    parts = [part for part in expression.args if not _is_condition(part)]
+    result: Dimensions | None = None
+    first = ""
+    for part, dims in zip(parts, inner, strict=True):
+        if part.is_number and abs(part) <= _GUARD:
+            continue
+        if result is None:
+            result, first = dims, str(part)
+        elif not _same(dims, result):
+            raise UnitError(
+                f"{where}: '{part}' is in {_text(dims)} but is added to or compared with '{first}' in {_text(result)}"
+            )
+    return result or {}

@@ -1,0 +1,229 @@
+"""The model: a frozen join of mechanisms, from which everything else is derived."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.expression import TIME, symbol
+from pkpd_mdr.model import show
+from pkpd_mdr.model.check import check_model
+from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
+from pkpd_mdr.model.scope import Mechanism, Scope
+from pkpd_mdr.units import QuantityLike
+
+if TYPE_CHECKING:
+    from pkpd_mdr.run import Run
+
+__all__ = ["Model"]
+
+
+class Model:
+    """A tumour under drugs, declared once.
+
+    Parameters
+    ----------
+    *mechanisms : Mechanism
+        Declarations such as ``pk.one_compartment(...)``, ``clone(...)``, ``kill(...)``, in any order.
+
+    Attributes
+    ----------
+    mechanisms : tuple of Mechanism
+    states, parameters, processes, observables : mapping of str to part
+    ports : tuple of Port
+    clones : mapping of str to bool
+        Clone names, and whether each was declared resistant.
+
+    Raises
+    ------
+    ModelError
+        A name is taken twice or unknown, or a transfer does not conserve what it moves.
+    UnitError
+        A quantity or a rate has the wrong unit.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.5 1/day"), start=1e6))
+    >>> print(model.equations())
+    dS/dt = S*growth_S
+    """
+
+    mechanisms: tuple[Mechanism, ...]
+    states: Mapping[str, State]
+    parameters: Mapping[str, Parameter]
+    processes: Mapping[str, Process]
+    observables: Mapping[str, Observable]
+    ports: tuple[Port, ...]
+    clones: Mapping[str, bool]
+
+    def __init__(self, *mechanisms: Mechanism) -> None:
+        for item in mechanisms:
+            if not isinstance(item, Mechanism):
+                raise ModelError(
+                    f"{item!r} is not a mechanism; a model is made of declarations such "
+                    "as clone(...) or pk.one_compartment(...)"
+                )
+        scope = Scope()
+        for item in mechanisms:
+            item.declare(scope)
+        for item in mechanisms:
+            item.connect(scope)
+        scope.finish()
+        self._fill(
+            mechanisms=mechanisms,
+            states=MappingProxyType(scope.states),
+            parameters=MappingProxyType(scope.parameters),
+            processes=MappingProxyType(scope.processes),
+            observables=MappingProxyType(scope.observables),
+            ports=tuple(scope.ports),
+            clones=MappingProxyType(scope.clones),
+        )
+        check_model(self)
+
+    def _fill(self, **parts: Any) -> None:
+        for name, value in parts.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise ModelError(
+            f"a model is frozen: {name!r} cannot be set; use with_parameters(...) "
+            "or plus(...), which return a new model"
+        )
+
+    # -- derived -------------------------------------------------------------------------------------
+
+    @cached_property
+    def derivatives(self) -> Mapping[str, Expression]:
+        """Time derivative of each state, summed over processes."""
+        totals: dict[str, list[Expression]] = {name: [] for name in self.states}
+        for process in self.processes.values():
+            for name, share in process.moves.items():
+                totals[name].append(share * process.rate)
+        return MappingProxyType({name: sp.Add(*parts) for name, parts in totals.items()})
+
+    @cached_property
+    def jacobian(self) -> sp.Matrix:
+        """Derivatives of the right-hand side by the states, rows and columns in the order of `states`."""
+        right = sp.Matrix(list(self.derivatives.values()))
+        return right.jacobian([symbol(name) for name in self.states]) if self.states else sp.zeros(0, 0)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hash of structure and parameter values: equal models have equal hashes."""
+        values = ";".join(f"{p.name}={p.internal!r}" for p in self.parameters.values())
+        return hashlib.sha256(f"{self.structure_hash}|{values}".encode()).hexdigest()[:16]
+
+    @cached_property
+    def structure_hash(self) -> str:
+        """Hash of equations, starts, ports and observables without parameter values."""
+        lines = [f"{s.name}|{s.unit.text}|{sp.srepr(s.start)}" for s in self.states.values()]
+        lines += [
+            f"{p.name}|{sp.srepr(p.rate)}|{[(k, sp.srepr(v)) for k, v in p.moves.items()]}"
+            for p in self.processes.values()
+        ]
+        lines += [f"{o.name}|{o.unit.text}|{sp.srepr(o.expression)}" for o in self.observables.values()]
+        lines += [repr(port) for port in self.ports] + list(self.parameters)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    def dimension_symbols(self) -> dict[Expression, Expression]:
+        """All symbols that may stand in an expression of this model, by name."""
+        return {name: symbol(name) for name in [*self.states, *self.parameters]} | {"t": TIME}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+    # -- new models ----------------------------------------------------------------------------------
+
+    def with_parameters(self, values: Mapping[str, QuantityLike] | None = None, /, **named: QuantityLike) -> Model:
+        """A new model with other parameter values.
+
+        Parameters
+        ----------
+        values, **named : mapping of str to quantity
+            A bare number means the unit in which the parameter was declared.
+
+        Raises
+        ------
+        ModelError
+            An unknown name (the nearest is suggested) or a value outside the parameter's bounds.
+        """
+        changed = dict(self.parameters)
+        for name, value in {**(values or {}), **named}.items():
+            changed[name] = self.parameter(name).at(value)
+        return self._copy(parameters=MappingProxyType(changed))
+
+    def parameter(self, name: str) -> Parameter:
+        """A parameter by name; `ModelError` with the nearest name otherwise."""
+        if name not in self.parameters:
+            raise ModelError(f"the model has no parameter {name!r}{did_you_mean(name, self.parameters)}")
+        return self.parameters[name]
+
+    def plus(self, *mechanisms: Mechanism) -> Model:
+        """A new model with further mechanisms; parameter values set by `with_parameters` are kept."""
+        return Model(*self.mechanisms, *mechanisms)._keeping(self)
+
+    def without(self, label: str) -> Model:
+        """A new model without the mechanisms of that label."""
+        kept = [item for item in self.mechanisms if item.label != label]
+        if len(kept) == len(self.mechanisms):
+            raise ModelError(
+                "the model has no mechanism labelled "
+                f"{label!r}{did_you_mean(label, {m.label for m in self.mechanisms})}"
+            )
+        return Model(*kept)._keeping(self)
+
+    def _keeping(self, old: Model) -> Model:
+        values = {name: old.parameters.get(name, p) for name, p in self.parameters.items()}
+        return self._copy(parameters=MappingProxyType(values))
+
+    def _copy(self, **changes: Any) -> Model:
+        new = object.__new__(Model)
+        names = ("mechanisms", "states", "parameters", "processes", "observables", "ports", "clones")
+        new._fill(**({name: getattr(self, name) for name in names} | changes))
+        for name in ("derivatives", "jacobian", "structure_hash"):
+            if name in self.__dict__:
+                new.__dict__[name] = self.__dict__[name]
+        return new
+
+    # -- show ----------------------------------------------------------------------------------------
+
+    def equations(self) -> str:
+        """The differential equations as text, one a line."""
+        return show.equations(self)
+
+    def latex(self) -> str:
+        """The differential equations as a LaTeX ``align`` environment."""
+        return show.latex(self)
+
+    def process_table(self) -> show.Listing:
+        """All processes: name, rate, what moves."""
+        return show.process_table(self)
+
+    def parameter_table(self) -> show.Listing:
+        """All parameters: value, unit, bounds, origin."""
+        return show.parameter_table(self)
+
+    def diagram(self) -> str:
+        """The model as a Mermaid flowchart: states as boxes, processes as arrows."""
+        return show.diagram(self)
+
+    def __repr__(self) -> str:
+        return show.summary(self)
+
+    # -- forward to the rooms that do the work ---------------------------------------------------------
+
+    def simulate(self, regimen: Any = None, **options: Any) -> Run:
+        """Simulate under a regimen or strategy; see `pkpd_mdr.simulate`."""
+        from pkpd_mdr.run import simulate
+
+        return simulate(self, regimen, **options)

@@ -1,0 +1,228 @@
+"""The parts of a model: states, parameters, processes, observables and ports; all frozen.
+
+Numbers in `Parameter` stand in the unit that the user wrote; expressions are SymPy in internal units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+
+from pkpd_mdr.errors import ModelError, RegimenError, did_you_mean
+from pkpd_mdr.units import DIMENSIONLESS, Quantity, QuantityLike, Unit, read
+
+__all__ = ["AMOUNT", "Expression", "Observable", "Parameter", "Port", "Process", "State", "as_expression", "find_port"]
+
+Expression = Any  # sympy.Expr; SymPy ships no types
+
+AMOUNT = sp.Symbol("amount", real=True)
+"""What an act brings (a radiation dose, a removed fraction), as it appears in `Port.effects`."""
+
+
+def as_expression(value: Expression | float) -> Expression:
+    """A plain number as SymPy number; expressions pass through. Text is never read here."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, sp.Basic)):
+        raise ModelError(f"{value!r} is neither a number nor a SymPy expression")
+    if isinstance(value, sp.Basic):
+        return value
+    return sp.Integer(int(value)) if float(value).is_integer() and abs(value) < 2**53 else sp.Float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named number with unit, bounds and origin.
+
+    Parameters
+    ----------
+    name : str
+        Unique in its model.
+    value : float
+        In `unit`.
+    unit : Unit
+        As written by the user.
+    lower, upper : float
+        Physical bounds in `unit`; a fit may narrow them.
+    source : str
+        Where the value comes from; ``"assumed"`` unless said otherwise.
+    description : str
+        One line for tables.
+
+    Examples
+    --------
+    >>> Parameter("CL", 2.0, Unit.of("L/day")).internal
+    0.08333333333333333
+    """
+
+    name: str
+    value: float
+    unit: Unit = DIMENSIONLESS
+    lower: float = float("-inf")
+    upper: float = float("inf")
+    source: str = "assumed"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.lower <= self.value <= self.upper:
+            raise ModelError(
+                f"parameter {self.name!r}: {self.value:g} {self.unit} is outside its bounds "
+                f"[{self.lower:g}, {self.upper:g}] {self.unit}".rstrip()
+            )
+
+    @property
+    def internal(self) -> float:
+        """The value in internal units."""
+        return self.value * self.unit.factor
+
+    def at(self, value: QuantityLike) -> Parameter:
+        """A copy with another value; a bare number means the parameter's own unit."""
+        number = read(value, self.unit, f"parameter {self.name!r}", bare=True) / self.unit.factor
+        return replace(self, value=number)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A quantity that changes in time.
+
+    Parameters
+    ----------
+    name : str
+        Unique in its model.
+    unit : Unit
+        Unit in which it is shown; also sets the scale of its absolute tolerance.
+    start : sympy.Expr
+        Value at time zero in internal units, an expression of parameters.
+    kind : str
+        ``"cells"``, ``"amount"``, ``"concentration"``, ``"vesicles"``, ``"effect"`` or ``"integral"``.
+    balance : str
+        Name of the conserved stock that the state belongs to; empty for none.
+    weight : sympy.Expr
+        Stock per unit of the state (1 for an amount, a volume for a concentration).
+    description : str
+        One line for tables.
+    """
+
+    name: str
+    unit: Unit
+    start: Expression
+    kind: str = "effect"
+    balance: str = ""
+    weight: Expression = sp.S.One
+    description: str = ""
+
+    @property
+    def scale(self) -> float:
+        """Internal size of one unit: the scale of the absolute tolerance."""
+        return self.unit.factor
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A rate and what it moves; the differential equations are derived from processes.
+
+    Parameters
+    ----------
+    name : str
+        Unique in its model.
+    rate : sympy.Expr
+        Events, amount or cells per hour.
+    moves : mapping of str to sympy.Expr
+        State name to the change by one unit of the rate.
+    transfer : bool
+        Whether the process only moves a stock between states; checked for every balance it touches.
+    description : str
+        One line for tables.
+    """
+
+    name: str
+    rate: Expression
+    moves: Mapping[str, Expression]
+    transfer: bool = False
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "moves", MappingProxyType({key: as_expression(value) for key, value in self.moves.items()})
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observable:
+    """Something that can be measured or plotted: an expression of states, parameters and time."""
+
+    name: str
+    expression: Expression
+    unit: Unit = DIMENSIONLESS
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Where an act of a regimen enters the model.
+
+    Parameters
+    ----------
+    name : str
+        The drug or modality, as a regimen names it.
+    route : str
+        ``"iv"``, ``"oral"``, ``"medium"`` and so on; the first port of a name is its default.
+    action : str
+        ``"dose"`` adds an amount to `target`, ``"expose"`` sets `target`, ``"act"`` applies `effects`.
+    unit : Unit
+        Unit of what is given.
+    target : str
+        The state that receives a dose or an exposure.
+    effects : mapping of str to sympy.Expr
+        For ``"act"``: state name to its value just after, in terms of states, parameters and `AMOUNT`.
+    molar_mass : Quantity or None
+        Converts mg to umol.
+    bioavailability, lag, rate, duration : sympy.Expr or None
+        Of the port, expressions of parameters; `rate` and `duration` serve doses of modelled rate or duration.
+    spread : bool
+        Whether a dose without rate or duration of its own enters over `duration` (zero-order absorption).
+    steady : tuple of str
+        States that a steady-state dose brings to their periodic values (the drug's own pharmacokinetics).
+    """
+
+    name: str
+    route: str
+    action: str
+    unit: Unit
+    target: str = ""
+    effects: Mapping[str, Expression] = field(default_factory=dict)
+    molar_mass: Quantity | None = None
+    bioavailability: Expression = sp.S.One
+    lag: Expression = sp.S.Zero
+    rate: Expression | None = None
+    duration: Expression | None = None
+    steady: tuple[str, ...] = ()
+    spread: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "effects", MappingProxyType(dict(self.effects)))
+
+    def amount(self, given: Quantity, where: str) -> float:
+        """What is given, in internal units; `UnitError` where it does not fit the port."""
+        return read(given, self.unit, where, molar_mass=self.molar_mass, bare=self.unit.dimensionless)
+
+
+def find_port(ports: tuple[Port, ...], name: str, route: str, action: str) -> int:
+    """Index of the port that an act addresses.
+
+    Raises
+    ------
+    RegimenError
+        The model has no such drug, route or way of giving it; what exists is named.
+    """
+    named = [i for i, port in enumerate(ports) if port.name == name]
+    if not named:
+        raise RegimenError(f"the model has no drug or modality {name!r}{did_you_mean(name, {p.name for p in ports})}")
+    fits = [i for i in named if ports[i].action == action and (not route or ports[i].route == route)]
+    if not fits:
+        ways = ", ".join(f"{ports[i].action} by {ports[i].route!r}" for i in named)
+        wanted = f"{action} by {route!r}" if route else action
+        raise RegimenError(f"{name!r} cannot be given as {wanted}; this model takes it as {ways}")
+    return fits[0]

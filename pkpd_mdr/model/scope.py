@@ -1,0 +1,330 @@
+"""What a mechanism sees while a model is joined.
+
+Joining has two passes. In `Mechanism.declare` each mechanism adds its states, parameters and ports and *offers*
+quantities ("birth of S", "concentration of dox"); it may also scale or add to quantities that others offer. In
+`Mechanism.connect`, when all is known, it writes its processes from what it finds. So the order in which mechanisms
+are listed does not matter, and collective terms such as the total burden include every clone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import sympy as sp
+
+from pkpd_mdr.errors import ModelError, UnitError, did_you_mean
+from pkpd_mdr.expression import TIME, check_name, parse, symbol
+from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
+
+__all__ = ["Formula", "Given", "Mechanism", "Scope"]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula that stands where a value is expected, such as ``growth_S*(1 - cost)``.
+
+    It is read when everything is declared, so it may name any state, parameter or observable. Instead of a text it
+    may hold a SymPy expression, whose symbols are taken by their names.
+    """
+
+    text: str | Expression
+
+
+Given = QuantityLike | Parameter | Formula
+"""What a slot of a mechanism takes: a quantity, a shared `Parameter`, or a `Formula` of other parameters."""
+
+Thunk = Callable[[], Expression]
+
+
+@runtime_checkable
+class Mechanism(Protocol):
+    """A declaration that adds states, parameters and processes to a model; it computes nothing."""
+
+    @property
+    def label(self) -> str:
+        """How the mechanism is named in messages and for `Model.without`."""
+
+    def declare(self, scope: Scope) -> None:
+        """Add states, parameters and ports, and offer quantities."""
+
+    def connect(self, scope: Scope) -> None:
+        """Write processes and observables from what all mechanisms declared."""
+
+
+class _Offer:
+    """A quantity with what other mechanisms do to it."""
+
+    __slots__ = ("addends", "base", "factors", "unit", "value")
+
+    def __init__(self) -> None:
+        self.base: Thunk | None = None
+        self.factors: list[Thunk] = []
+        self.addends: list[Thunk] = []
+        self.unit: Unit | None = None
+        self.value: Expression | None = None
+
+
+class Scope:
+    """The model while it is being joined; handed to every mechanism."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, State] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.processes: dict[str, Process] = {}
+        self.observables: dict[str, Observable] = {}
+        self.ports: list[Port] = []
+        self.clones: dict[str, bool] = {}
+        self._formulas: list[tuple[sp.Symbol, str | Expression, str]] = []
+        self._offers: dict[tuple[str, str], _Offer] = {}
+        self._resolving: list[tuple[str, str]] = []
+        self._starts: dict[str, Expression] = {}
+
+    # -- declare ---------------------------------------------------------------------------------------
+
+    def state(
+        self,
+        name: str,
+        *,
+        unit: str | Unit,
+        start: Given | None = None,
+        kind: str = "effect",
+        balance: str = "",
+        weight: Expression | float = 1,
+        description: str = "",
+    ) -> Expression:
+        """Add a state and return its symbol; a given start becomes the parameter ``<name>0``."""
+        self._free(name, "state")
+        unit = Unit.of(unit)
+        value: Expression = sp.Integer(0)
+        if start is not None:
+            value = self.parameter(
+                f"{name}0", start, unit=unit, lower=0.0, bare=True, description=f"{name} at the start"
+            )
+        self.states[name] = State(name, unit, value, kind, balance, as_expression(weight), description)
+        return symbol(name)
+
+    def start(self, state: str, value: Expression) -> None:
+        """Let a state start at an expression of parameters (resolved after all states are declared)."""
+        self._starts[state] = value
+
+    def parameter(
+        self,
+        name: str,
+        given: Given,
+        *,
+        unit: str | Unit,
+        lower: float = float("-inf"),
+        upper: float = float("inf"),
+        bare: bool = False,
+        molar_mass: Quantity | None = None,
+        description: str = "",
+    ) -> Expression:
+        """Add the parameter that fills a slot and return what stands for it in rates.
+
+        Bounds are in `unit`. A `Parameter` keeps its own name, so that two slots given the same one share it; a
+        `Formula` is read when all names are known.
+        """
+        slot = Unit.of(unit)
+        if isinstance(given, Parameter):
+            return self._shared(given, slot, name, lower, upper)
+        if isinstance(given, Formula):
+            stand_in = symbol(f"formula_of_{name}")
+            self._formulas.append((stand_in, given.text, name))
+            return stand_in
+        found = quantity(given, f"parameter {name!r}")
+        internal = read(found, slot, f"parameter {name!r}", bare=bare, molar_mass=molar_mass)
+        shown = found.unit if found.unit.like(slot) and not found.bare else slot
+        ratio = slot.factor / shown.factor
+        self._free(name, "parameter")
+        self.parameters[name] = Parameter(
+            name, internal / shown.factor, shown, lower * ratio, upper * ratio, description=description
+        )
+        return symbol(name)
+
+    def port(self, port: Port) -> None:
+        """Add a way in which acts of a regimen enter."""
+        if any((known.name, known.route, known.action) == (port.name, port.route, port.action) for known in self.ports):
+            raise ModelError(
+                f"{port.name!r} by {port.route!r} is declared twice; a drug has one pharmacokinetic model or one medium"
+            )
+        self.ports.append(port)
+
+    def offer(self, kind: str, owner: str, value: Thunk, *, unit: str | Unit | None = None) -> None:
+        """Offer a quantity under a kind and an owner; it is evaluated when somebody looks it up.
+
+        A quantity that others compare with their own parameters, such as a concentration, tells its unit.
+        """
+        entry = self._offers.setdefault((kind, owner), _Offer())
+        if entry.base is not None:
+            raise ModelError(f"{kind} of {owner!r} is declared twice")
+        entry.base = value
+        entry.unit = None if unit is None else Unit.of(unit)
+
+    def scale(self, kind: str, owner: str, factor: Thunk) -> None:
+        """Multiply a quantity that some mechanism offers."""
+        self._offers.setdefault((kind, owner), _Offer()).factors.append(factor)
+
+    def add(self, kind: str, owner: str, addend: Thunk) -> None:
+        """Add to a quantity that some mechanism offers (before factors)."""
+        self._offers.setdefault((kind, owner), _Offer()).addends.append(addend)
+
+    # -- connect ---------------------------------------------------------------------------------------
+
+    def find(self, kind: str, owner: str, asked_by: str = "the model") -> Expression:
+        """The offered quantity with all factors and addends; `ModelError` with the nearest name if absent."""
+        entry = self._offers.get((kind, owner))
+        if entry is None or entry.base is None:
+            known = [name for offered, name in self.owners(kind)]
+            raise ModelError(
+                f"{asked_by} needs the {kind} of {owner!r}, which no part of the "
+                f"model declares{did_you_mean(owner, known)}"
+            )
+        if entry.value is None:
+            if (kind, owner) in self._resolving:
+                raise ModelError(f"{kind} of {owner!r} depends on itself")
+            self._resolving.append((kind, owner))
+            value = entry.base() + sum((part() for part in entry.addends), sp.Integer(0))
+            for factor in entry.factors:
+                value = value * factor()
+            entry.value = value
+            self._resolving.pop()
+        return entry.value
+
+    def unit(self, kind: str, owner: str, asked_by: str = "the model") -> Unit:
+        """The unit of an offered quantity; `ModelError` if it is not offered or was offered without one."""
+        entry = self._offers.get((kind, owner))
+        if entry is None or entry.base is None:
+            self.find(kind, owner, asked_by)
+        if entry is None or entry.unit is None:
+            raise ModelError(f"{asked_by} needs the unit of the {kind} of {owner!r}, which was offered without one")
+        return entry.unit
+
+    def owners(self, kind: str) -> list[tuple[str, str]]:
+        """The (kind, owner) pairs under which a kind of quantity is offered, in order of declaration."""
+        return [key for key, entry in self._offers.items() if key[0] == kind and entry.base is not None]
+
+    def gather(self, kind: str) -> Expression:
+        """The sum of a quantity over all its owners: total burden, total effectors."""
+        return sum((self.find(kind, owner) for _, owner in self.owners(kind)), sp.Integer(0))
+
+    def symbol(self, name: str, asked_by: str) -> Expression:
+        """The symbol of a declared state or parameter."""
+        if name not in self.states and name not in self.parameters:
+            raise ModelError(
+                f"{asked_by} names {name!r}, which is not "
+                f"declared{did_you_mean(name, [*self.states, *self.parameters])}"
+            )
+        return symbol(name)
+
+    def process(
+        self,
+        name: str,
+        rate: Expression,
+        moves: Mapping[str, Expression | float],
+        *,
+        transfer: bool = False,
+        description: str = "",
+    ) -> None:
+        """Add a process; its states must exist and its name be new."""
+        if name in self.processes:
+            raise ModelError(f"process {name!r} is declared twice")
+        for state in moves:
+            if state not in self.states:
+                raise ModelError(
+                    f"process {name!r} moves {state!r}, which is not a state{did_you_mean(state, self.states)}"
+                )
+        self.processes[name] = Process(
+            name, rate, {key: as_expression(value) for key, value in moves.items()}, transfer, description
+        )
+
+    def observable(self, name: str, expression: Expression, unit: str | Unit, description: str = "") -> None:
+        """Add an observable under a new name."""
+        self._free(name, "observable")
+        self.observables[name] = Observable(name, expression, Unit.of(unit), description)
+
+    def read(self, text: str | Expression, where: str) -> Expression:
+        """Read a formula over all declared names; an observable stands for its expression."""
+        names = {name: symbol(name) for name in [*self.states, *self.parameters]}
+        names |= {item.name: item.expression for item in self.observables.values()}
+        if isinstance(text, str):
+            return parse(text, names, where=where)
+        strangers = sorted(str(item) for item in text.free_symbols if str(item) not in names and str(item) != "t")
+        if strangers:
+            raise ModelError(f"{where}: {strangers[0]!r} is not declared{did_you_mean(strangers[0], names)}")
+        return text.xreplace({item: names.get(str(item), TIME) for item in text.free_symbols})
+
+    # -- finish ----------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Resolve formulas and starts in everything that was declared."""
+        for state, value in self._starts.items():
+            if state not in self.states:
+                raise ModelError(
+                    f"a start is declared for {state!r}, which is not a state{did_you_mean(state, self.states)}"
+                )
+            self.states[state] = replace(self.states[state], start=value)
+        values = {stand_in: self.read(text, f"formula of {name!r}") for stand_in, text, name in self._formulas}
+        for _ in range(len(values).bit_length()):
+            values = {key: value.xreplace(values) for key, value in values.items()}
+        if any(value.free_symbols & values.keys() for value in values.values()):
+            raise ModelError(
+                "the formulas " + ", ".join(name for _, _, name in self._formulas) + " depend on each other in a circle"
+            )
+        if values:
+            self._substitute(values)
+
+    def _substitute(self, values: Mapping[Expression, Expression]) -> None:
+        def fill(expression: Expression) -> Expression:
+            return expression if expression is None else expression.xreplace(values)
+
+        self.states = {n: replace(s, start=fill(s.start), weight=fill(s.weight)) for n, s in self.states.items()}
+        self.processes = {
+            n: replace(p, rate=fill(p.rate), moves={k: fill(v) for k, v in p.moves.items()})
+            for n, p in self.processes.items()
+        }
+        self.observables = {n: replace(o, expression=fill(o.expression)) for n, o in self.observables.items()}
+        self.ports = [
+            replace(
+                port,
+                effects={k: fill(v) for k, v in port.effects.items()},
+                bioavailability=fill(port.bioavailability),
+                lag=fill(port.lag),
+                rate=fill(port.rate),
+                duration=fill(port.duration),
+            )
+            for port in self.ports
+        ]
+
+    def _free(self, name: str, what: str) -> None:
+        check_name(name, what)
+        for kind, taken in (("state", self.states), ("parameter", self.parameters), ("observable", self.observables)):
+            if name in taken:
+                raise ModelError(
+                    f"{what} {name!r} is declared twice"
+                    if kind == what
+                    else f"{what} {name!r} has the name of a {kind}"
+                )
+
+    def _shared(self, given: Parameter, slot: Unit, where: str, lower: float, upper: float) -> Expression:
+        """Take up a shared parameter; its bounds are narrowed to those of every slot that it fills."""
+        if not given.unit.like(slot):
+            raise UnitError(
+                f"parameter {where!r}: the shared parameter {given.name!r} is in "
+                f"{given.unit.text!r}, not in {slot.text!r} or a unit like it"
+            )
+        known = self.parameters.get(given.name)
+        if known is None:
+            self._free(given.name, "parameter")
+            known = given
+        elif replace(known, lower=given.lower, upper=given.upper) != given:
+            raise ModelError(
+                f"parameter {given.name!r} is declared twice with different values: {known.value:g} "
+                f"{known.unit} and {given.value:g} {given.unit}"
+            )
+        ratio = slot.factor / given.unit.factor
+        narrowed = max(known.lower, given.lower, lower * ratio), min(known.upper, given.upper, upper * ratio)
+        self.parameters[given.name] = replace(known, lower=narrowed[0], upper=narrowed[1])
+        return symbol(given.name)
