@@ -1,0 +1,20 @@
+"""From a model and timelines to numbers: compile, solve, and the accuracy of both."""
+
+from pkpd_mdr.engine.lowering import Compiled, compile_model
+from pkpd_mdr.engine.ports import BoundPorts
+from pkpd_mdr.engine.reference import Accuracy
+from pkpd_mdr.engine.solve import Ensemble, Status, Trajectory, solve
+from pkpd_mdr.engine.timeline import Timeline, build
+
+__all__ = [
+    "Accuracy",
+    "BoundPorts",
+    "Compiled",
+    "Ensemble",
+    "Status",
+    "Timeline",
+    "Trajectory",
+    "build",
+    "compile_model",
+    "solve",
+]

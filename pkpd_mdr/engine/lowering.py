@@ -1,0 +1,344 @@
+"""From symbols to code: the only place where a model's expressions become functions.
+
+Names never reach generated code: every symbol is renamed to a fixed pattern first. Scalar functions (for one
+trajectory) use `math`; array functions (for observables at many times) use NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sympy as sp
+
+from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.expression import TIME, symbol
+from pkpd_mdr.model import AMOUNT, Model
+from pkpd_mdr.model.parts import Expression, Port
+
+__all__ = ["Compiled", "FloatArray", "compile_model"]
+
+FloatArray = npt.NDArray[np.float64]
+Scalar = Callable[..., list[float]]
+
+_TINY = 1e-300
+_NON_NEGATIVE = ("cells", "amount", "concentration", "vesicles")
+
+
+def _power(base: float, exponent: float) -> float:
+    if base > 0.0:
+        return math.exp(min(exponent * math.log(base), 700.0))
+    return 1.0 if exponent == 0.0 else 0.0
+
+
+def _power_array(base: Any, exponent: Any) -> Any:
+    base, exponent = np.asarray(base, float), np.asarray(exponent, float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        positive = np.where(base > 0.0, base, 1.0) ** exponent
+    return np.where(base > 0.0, positive, np.where(exponent == 0.0, 1.0, 0.0))
+
+
+def _step(x: float, at_zero: float = 0.5) -> float:
+    return at_zero if x == 0 else float(x > 0)
+
+
+_SCALAR: list[Any] = [
+    {
+        "Power": _power,
+        "Log": lambda x: math.log(max(x, _TINY)),
+        "exp": lambda x: math.exp(min(x, 700.0)),
+        "Heaviside": _step,
+        "DiracDelta": lambda x: 0.0,
+        "sign": lambda x: float(x > 0) - float(x < 0),
+    },
+    "math",
+]
+_ARRAY: list[Any] = [
+    {
+        "Power": _power_array,
+        "Log": lambda x: np.log(np.maximum(x, _TINY)),
+        "Heaviside": lambda x, at_zero=0.5: np.heaviside(x, at_zero),
+        "DiracDelta": lambda x: 0.0 * x,
+    },
+    "numpy",
+]
+
+
+class Compiled:
+    """A model as functions of time, states and parameters; holds structure, no parameter values.
+
+    Parameters
+    ----------
+    model : Model
+
+    Attributes
+    ----------
+    states, parameters : tuple of str
+        The orders of the state and parameter vectors.
+    ports : tuple of Port
+    linear : bool
+        Whether the right-hand side is affine in the states and free of time, so that matrix exponentials
+        are exact.
+    scale : ndarray, shape (states,)
+        Internal size of one unit of each state.
+    guarded : ndarray of bool, shape (states,)
+        States that cannot be negative: cells, amounts, concentrations, vesicles.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.structure_hash = model.structure_hash
+        self.states = tuple(model.states)
+        self.parameters = tuple(model.parameters)
+        self.ports: tuple[Port, ...] = model.ports
+        self.scale: FloatArray = np.array([state.scale for state in model.states.values()], dtype=float)
+        self.guarded: npt.NDArray[np.bool_] = np.array(
+            [s.kind in _NON_NEGATIVE for s in model.states.values()], dtype=bool
+        )
+        self._state_symbols = [symbol(name) for name in self.states]
+        self._parameter_symbols = [symbol(name) for name in self.parameters]
+        self._derivatives = list(model.derivatives.values())
+        self._starts = [state.start for state in model.states.values()]
+        self._observables = {item.name: item.expression for item in model.observables.values()}
+        self._processes = {name: process.rate for name, process in model.processes.items()}
+        self._jacobian_entries = list(model.jacobian)
+        moving = set(self._state_symbols) | {TIME}
+        self.linear = not any(entry.free_symbols & moving for entry in self._jacobian_entries) and not any(
+            TIME in entry.free_symbols for entry in self._derivatives
+        )
+
+    # -- functions of (t, y, p) ------------------------------------------------------------------------
+
+    @cached_property
+    def rhs(self) -> Scalar:
+        """``rhs(t, y, p) -> list`` of time derivatives, port inputs not included."""
+        return self._scalar(self._derivatives)
+
+    @cached_property
+    def jacobian(self) -> Scalar:
+        """``jacobian(t, y, p) -> list`` of n*n derivatives by the states, row by row."""
+        return self._scalar(self._jacobian_entries)
+
+    def variational(self, columns: Sequence[str]) -> Scalar:
+        """``(t, y, p) -> list`` of n derivatives, n*n derivatives by states and n*k by parameters, in one call.
+
+        One function, because the three share most of their subexpressions.
+        """
+
+        def build() -> Scalar:
+            gradient = self._gradient(self._derivatives, columns)
+            return self._scalar([*self._derivatives, *self._jacobian_entries, *gradient])
+
+        function: Scalar = self._cached(("variational", *columns), build)
+        return function
+
+    def start(self, parameters: FloatArray) -> FloatArray:
+        """State vector at time zero, shape (states,)."""
+        function = self._cached(("start",), lambda: self._scalar(self._starts))
+        return np.array(function(0.0, [0.0] * len(self.states), parameters), dtype=float)
+
+    def start_by_parameters(self, parameters: FloatArray, columns: Sequence[str]) -> FloatArray:
+        """Derivatives of the start by parameters, shape (states, columns)."""
+        function = self._cached(("start", *columns), lambda: self._scalar(self._gradient(self._starts, columns)))
+        flat = function(0.0, [0.0] * len(self.states), parameters)
+        return np.array(flat, dtype=float).reshape(len(self.states), len(columns))
+
+    def rates(self, t: float, y: FloatArray, p: FloatArray) -> dict[str, float]:
+        """The rate of every process at one point, NaN where it cannot be evaluated; for failure reports."""
+        found = {}
+        for name, rate in self._processes.items():
+            function = self._cached(("process", name), partial(self._scalar, [rate]))
+            try:
+                found[name] = function(t, y, p)[0]
+            except (ZeroDivisionError, OverflowError, ValueError):
+                found[name] = math.nan
+        return found
+
+    # -- outputs ---------------------------------------------------------------------------------------
+
+    def outputs(self, names: Sequence[str], times: FloatArray, states: FloatArray, p: FloatArray) -> FloatArray:
+        """Values of states or observables along a trajectory.
+
+        Parameters
+        ----------
+        names : sequence of str
+        times : ndarray, shape (k,)
+        states : ndarray, shape (k, n)
+        p : ndarray, shape (parameters,)
+
+        Returns
+        -------
+        ndarray, shape (k, len(names))
+        """
+        function = self._cached(("outputs", *names), lambda: self._array([self.expression(name) for name in names]))
+        columns = function(times, list(states.T), p)
+        return (
+            np.stack([np.broadcast_to(np.asarray(c, float), times.shape) for c in columns], axis=-1)
+            if names
+            else np.zeros((len(times), 0))
+        )
+
+    def outputs_by(
+        self, names: Sequence[str], columns: Sequence[str], times: FloatArray, states: FloatArray, p: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Derivatives of outputs by states, shape (k, outputs, n), and by parameters, (k, outputs, columns)."""
+
+        def build() -> Scalar:
+            chosen = [self.expression(name) for name in names]
+            return self._array(self._by_states(chosen) + self._gradient(chosen, columns))
+
+        function = self._cached(("outputs_by", len(names), *names, *columns), build)
+        flat = [np.broadcast_to(np.asarray(v, float), times.shape) for v in function(times, list(states.T), p)]
+        stacked = np.stack(flat, axis=-1) if flat else np.zeros((len(times), 0))
+        n, m = len(self.states), len(names)
+        return stacked[:, : m * n].reshape(-1, m, n), stacked[:, m * n :].reshape(-1, m, len(columns))
+
+    def expression(self, name: str) -> Expression:
+        """The expression behind an output name; `ModelError` with the nearest name otherwise.
+
+        ``"d/dt burden"`` is the time derivative of ``burden`` (inputs of ports not included).
+        """
+        if name.startswith("d/dt "):
+            inner = self.expression(name[5:])
+            flow = [
+                inner.diff(s) * f
+                for s, f in zip(self._state_symbols, self._derivatives, strict=True)
+                if s in inner.free_symbols
+            ]
+            return sp.Add(inner.diff(TIME), *flow)
+        if name in self._observables:
+            return self._observables[name]
+        if name in self.states:
+            return symbol(name)
+        raise ModelError(
+            f"the model has no state or observable {name!r}{did_you_mean(name, [*self._observables, *self.states])}"
+        )
+
+    # -- ports -----------------------------------------------------------------------------------------
+
+    def port_values(self, index: int, p: FloatArray) -> tuple[float, float, float, float]:
+        """Bioavailability, lag (h), modelled rate and duration of a port (NaN where the port has none)."""
+        port = self.ports[index]
+        items = [port.bioavailability, port.lag, port.rate, port.duration]
+        function = self._cached(
+            ("port", index), lambda: self._scalar([sp.Float("nan") if e is None else e for e in items])
+        )
+        bioavailability, lag, rate, duration = function(0.0, [0.0] * len(self.states), p)
+        return bioavailability, lag, rate, duration
+
+    def port_values_by(self, index: int, p: FloatArray, columns: Sequence[str]) -> FloatArray:
+        """Derivatives of bioavailability, lag, rate and duration of a port by parameters, shape (4, columns)."""
+        port = self.ports[index]
+        items = [
+            e if e is not None else sp.Integer(0) for e in (port.bioavailability, port.lag, port.rate, port.duration)
+        ]
+        function = self._cached(("port", index, *columns), lambda: self._scalar(self._gradient(items, columns)))
+        return np.array(function(0.0, [0.0] * len(self.states), p), dtype=float).reshape(4, len(columns))
+
+    def effects(self, index: int) -> Mapping[str, Any]:
+        """The functions of an ``"act"`` port: states hit, values after, gradient by states and parameters."""
+        port = self.ports[index]
+        hit = [self.states.index(name) for name in port.effects]
+        items = list(port.effects.values())
+
+        def build(expressions: list[Expression]) -> Scalar:
+            return self._lambdify([AMOUNT], expressions, _SCALAR)
+
+        found: Mapping[str, Any] = self._cached(
+            ("effects", index),
+            lambda: {
+                "hit": hit,
+                "value": build(items),
+                "by_states": build(self._by_states(items)),
+                "by_parameters": build(self._gradient(items, self.parameters)),
+            },
+        )
+        return found
+
+    def steady_is_linear(self, index: int) -> bool:
+        """Whether the pharmacokinetics behind a port is affine; `ModelError` if it depends on other states."""
+        port = self.ports[index]
+        n, inside = len(self.states), [self.states.index(name) for name in port.steady]
+        linear = True
+        for row in inside:
+            for column in range(n):
+                entry = self._jacobian_entries[row * n + column]
+                if column not in inside and not entry.is_zero:
+                    raise ModelError(
+                        f"a steady-state dose of {port.name!r} is not defined: {self.states[row]!r} depends on "
+                        f"{self.states[column]!r}, which is not part of its pharmacokinetics"
+                    )
+                linear &= not (entry.free_symbols & (set(self._state_symbols) | {TIME}))
+        return linear
+
+    # -- building --------------------------------------------------------------------------------------
+
+    def _gradient(self, expressions: Iterable[Expression], columns: Sequence[str]) -> list[Expression]:
+        unknown = [name for name in columns if name not in self.parameters]
+        if unknown:
+            raise ModelError(f"the model has no parameter {unknown[0]!r}{did_you_mean(unknown[0], self.parameters)}")
+        by = [symbol(name) for name in columns]
+        return [_derivative(item, variable) for item in expressions for variable in by]
+
+    def _by_states(self, expressions: Iterable[Expression]) -> list[Expression]:
+        return [_derivative(item, variable) for item in expressions for variable in self._state_symbols]
+
+    def _cached(self, key: tuple[Any, ...], build: Callable[[], Any]) -> Any:
+        store: dict[tuple[Any, ...], Any] = self.__dict__.setdefault("_functions", {})
+        if key not in store:
+            store[key] = build()
+        return store[key]
+
+    def _scalar(self, expressions: list[Expression]) -> Scalar:
+        return self._lambdify([], expressions, _SCALAR)
+
+    def _array(self, expressions: list[Expression]) -> Scalar:
+        return self._lambdify([], expressions, _ARRAY)
+
+    def _lambdify(self, extra: list[sp.Symbol], expressions: list[Expression], modules: list[Any]) -> Scalar:
+        time = sp.Symbol("t_")
+        states = [sp.Symbol(f"y{i}_") for i in range(len(self.states))]
+        parameters = [sp.Symbol(f"p{i}_") for i in range(len(self.parameters))]
+        others = [sp.Symbol(f"a{i}_") for i in range(len(extra))]
+        renamed = dict(
+            zip(
+                [TIME, *self._state_symbols, *self._parameter_symbols, *extra],
+                [time, *states, *parameters, *others],
+                strict=True,
+            )
+        )
+        plain = [expression.xreplace(renamed) for expression in expressions]
+        function: Scalar = sp.lambdify([time, states, parameters, *others], plain, modules=modules, cse=True)
+        return function
+
+
+def _derivative(expression: Expression, variable: sp.Symbol) -> Expression:
+    return expression.diff(variable) if variable in expression.free_symbols else sp.Integer(0)
+
+
+_KEPT = 64
+_compiled: OrderedDict[str, Compiled] = OrderedDict()
+
+
+def compile_model(model: Model) -> Compiled:
+    """The compiled form of a model; the last 64 structures are kept, whatever their parameter values.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    Compiled
+    """
+    key = model.structure_hash
+    if key not in _compiled:
+        _compiled[key] = Compiled(model)
+        while len(_compiled) > _KEPT:
+            _compiled.popitem(last=False)
+    _compiled.move_to_end(key)
+    return _compiled[key]

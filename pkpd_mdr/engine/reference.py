@@ -1,0 +1,287 @@
+"""The reference path: SciPy integrators over segments cut at every discontinuity.
+
+One member at a time, state and forward sensitivities together. Affine systems are propagated by matrix exponentials,
+which is exact; everything else by LSODA (through `odeint`), BDF, Radau or DOP853. This path stays as the oracle of
+faster engines, so it does nothing clever.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pkpd_mdr.engine.lowering import Compiled, FloatArray
+from pkpd_mdr.errors import PkpdMdrError, SimulationError
+
+__all__ = ["METHODS", "Accuracy", "BrokenRunError", "Propagator"]
+
+METHODS = ("auto", "LSODA", "BDF", "Radau", "DOP853", "expm")
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How exactly and with what effort to integrate.
+
+    Parameters
+    ----------
+    rtol : float
+        Relative tolerance per step.
+    atol : float
+        Absolute tolerance in units of each state (1e-9 cells, 1e-9 mg ...), so that a clone of ten cells beside
+        1e12 is resolved.
+    method : str
+        ``"auto"`` (matrix exponential for affine models, else LSODA), ``"LSODA"``, ``"BDF"``, ``"Radau"``,
+        ``"DOP853"`` or ``"expm"``.
+    budget : int
+        Most evaluations of the right-hand side between two discontinuities.
+
+    Raises
+    ------
+    SimulationError
+        A tolerance outside (0, 1e-2] or an unknown method.
+    """
+
+    rtol: float = 1e-7
+    atol: float = 1e-9
+    method: str = "auto"
+    budget: int = 200_000
+
+    def __post_init__(self) -> None:
+        if not 1e-13 <= self.rtol <= 1e-2:
+            raise SimulationError(f"rtol = {self.rtol!r} is not possible; choose between 1e-13 and 1e-2")
+        if not (self.atol > 0 and math.isfinite(self.atol)):
+            raise SimulationError(f"atol = {self.atol!r} is not possible; choose a positive number such as 1e-9")
+        if self.method not in METHODS:
+            raise SimulationError(f"method {self.method!r} is not known; choose one of {', '.join(METHODS)}")
+        if self.budget < 1:
+            raise SimulationError(f"budget = {self.budget!r} is not possible; choose at least 1 evaluation")
+
+
+class BrokenRunError(PkpdMdrError):
+    """The integration stopped: where, at which state, and why. Becomes a `Status` of the member."""
+
+    def __init__(self, reason: str, t: float, y: FloatArray) -> None:
+        super().__init__(reason)
+        self.reason, self.t, self.y = reason, t, y
+
+
+@dataclass(slots=True)
+class Propagator:
+    """Carries state and sensitivities of one member over a stretch without discontinuities.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    parameters : ndarray, shape (p,)
+    accuracy : Accuracy
+    columns : sequence of str
+        Parameters by which to differentiate; empty for none.
+    """
+
+    compiled: Compiled
+    parameters: FloatArray
+    accuracy: Accuracy
+    columns: Sequence[str] = ()
+    steps: int = 0
+    _calls: int = 0
+    _exponentials: dict[tuple[bytes, float], FloatArray] = field(default_factory=dict)
+
+    def advance(
+        self, t0: float, z0: FloatArray, times: FloatArray, inputs: FloatArray, inputs_by: FloatArray | None = None
+    ) -> FloatArray:
+        """Integrate from `t0` to each of `times`.
+
+        Parameters
+        ----------
+        t0 : float
+            Hours.
+        z0 : ndarray, shape (n * (1 + columns),)
+            State followed by its sensitivities, row by row.
+        times : ndarray, shape (k,)
+            Increasing, all after `t0`.
+        inputs : ndarray, shape (n,)
+            Constant inputs to the states during this stretch.
+        inputs_by : ndarray, shape (n, columns), optional
+            Their derivatives by the parameters.
+
+        Returns
+        -------
+        ndarray, shape (k, n * (1 + columns))
+
+        Raises
+        ------
+        BrokenRunError
+            A right-hand side that is not finite, an exhausted budget, or a step that cannot be made.
+        """
+        method = self.accuracy.method
+        if not self.compiled.states:
+            return np.zeros((len(times), 0))
+        if self.compiled.linear and not self.columns and method in ("auto", "expm"):
+            return self._exponential(t0, z0, times, inputs)
+        if method == "expm":
+            raise SimulationError("method 'expm' needs a model that is linear in its states; use 'auto' or 'LSODA'")
+        self._calls = 0
+        by = np.zeros((len(self.compiled.states), len(self.columns))) if inputs_by is None else inputs_by
+        if method in ("auto", "LSODA"):
+            return self._lsoda(t0, z0, times, inputs, by)
+        return self._solve_ivp(method, t0, z0, times, inputs, by)
+
+    def forget(self) -> None:
+        """Drop what was computed for the old parameters, after they changed."""
+        self._exponentials.clear()
+
+    def derivative(self, t: float, y: FloatArray, inputs: FloatArray) -> FloatArray:
+        """Time derivative of the states at one point, shape (n,)."""
+        return np.array(self._call(self.compiled.rhs, t, y.tolist()), dtype=float) + inputs
+
+    def process_rates(self, t: float, y: FloatArray) -> dict[str, float]:
+        """The rate of every process at one point; NaN where it cannot be evaluated."""
+        return self.compiled.rates(t, y, self.parameters)
+
+    # -- affine ----------------------------------------------------------------------------------------
+
+    def _exponential(self, t0: float, z0: FloatArray, times: FloatArray, inputs: FloatArray) -> FloatArray:
+        out = np.empty((len(times), len(z0)))
+        y, now = z0, t0
+        for k, time in enumerate(times):
+            matrix = self._step_matrix(time - now, inputs)
+            y = matrix[:-1, :-1] @ y + matrix[:-1, -1]
+            now = float(time)
+            if not np.isfinite(y).all():
+                raise BrokenRunError("the state is no longer finite", now, y)
+            out[k] = y
+            self.steps += 1
+        return out
+
+    def _step_matrix(self, length: float, inputs: FloatArray) -> FloatArray:
+        from scipy.linalg import expm
+
+        key = (inputs.tobytes(), round(length, 12))
+        if key not in self._exponentials:
+            n = len(self.compiled.states)
+            augmented = np.zeros((n + 1, n + 1))
+            zero = np.zeros(n)
+            augmented[:n, :n] = np.reshape(self._call(self.compiled.jacobian, 0.0, zero), (n, n))
+            augmented[:n, n] = np.asarray(self._call(self.compiled.rhs, 0.0, zero)) + inputs
+            self._exponentials[key] = np.asarray(expm(augmented * length))
+        return self._exponentials[key]
+
+    # -- right-hand side -------------------------------------------------------------------------------
+
+    def _call(self, function: object, t: float, y: FloatArray) -> list[float]:
+        try:
+            return function(t, y, self.parameters)  # type: ignore[operator,no-any-return]
+        except (ZeroDivisionError, OverflowError, ValueError) as problem:
+            raise BrokenRunError(f"the right-hand side cannot be evaluated ({problem})", t, np.array(y)) from problem
+
+    def _derivative(self, t: float, z: FloatArray, inputs: FloatArray, inputs_by: FloatArray) -> FloatArray:
+        self._calls += 1
+        n, m = len(self.compiled.states), len(self.columns)
+        y = z[:n]
+        if self._calls > self.accuracy.budget:
+            raise BrokenRunError(f"the budget of {self.accuracy.budget} evaluations is used up", t, y.copy())
+        if not m:
+            out = np.array(self._call(self.compiled.rhs, t, y.tolist()))
+            out += inputs
+        else:
+            flat = np.array(self._call(self.compiled.variational(self.columns), t, y.tolist()))
+            jacobian, forcing = flat[n : n + n * n].reshape(n, n), flat[n + n * n :].reshape(n, m)
+            out = np.empty_like(z)
+            out[:n] = flat[:n] + inputs
+            out[n:] = (jacobian @ z[n:].reshape(n, m) + forcing + inputs_by).ravel()
+        if not math.isfinite(out.sum()):
+            raise BrokenRunError("a rate is not finite", t, y.copy())
+        return out
+
+    def _block_jacobian(self, t: float, z: FloatArray) -> FloatArray:
+        """Jacobian for Newton steps.
+
+        The coupling of sensitivities to the state is left out, which costs iterations, not accuracy.
+        """
+        n, m = len(self.compiled.states), len(self.columns)
+        jacobian = np.reshape(self._call(self.compiled.jacobian, t, z[:n].tolist()), (n, n))
+        if not m:
+            return jacobian
+        out = np.zeros((n * (1 + m), n * (1 + m)))
+        out[:n, :n] = jacobian
+        out[n:, n:] = np.kron(jacobian, np.eye(m))
+        return out
+
+    def _tolerances(self) -> FloatArray:
+        state = self.accuracy.atol * self.compiled.scale
+        if not self.columns:
+            return state
+        positions = [self.compiled.parameters.index(name) for name in self.columns]
+        sizes = np.maximum(np.abs(self.parameters[positions]), 1e-12)
+        # a sensitivity matters through its product with a relative change of the parameter
+        loose = np.maximum(state, 1e-6 * self.accuracy.rtol * self.compiled.scale)
+        return np.concatenate([state, (loose[:, None] / sizes).ravel()])
+
+    # -- integrators -----------------------------------------------------------------------------------
+
+    def _lsoda(
+        self, t0: float, z0: FloatArray, times: FloatArray, inputs: FloatArray, inputs_by: FloatArray
+    ) -> FloatArray:
+        from scipy.integrate import ODEintWarning, odeint
+
+        lsoda: Any = odeint
+
+        def derivative(t: float, z: FloatArray) -> FloatArray:
+            return self._derivative(t, z, inputs, inputs_by)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ODEintWarning)
+            values, info = lsoda(
+                derivative,
+                z0,
+                np.concatenate([[t0], times]),
+                Dfun=self._block_jacobian,
+                tfirst=True,
+                rtol=self.accuracy.rtol,
+                atol=self._tolerances(),
+                tcrit=[float(times[-1])],
+                mxstep=self.accuracy.budget,
+                full_output=True,
+            )
+        self.steps += int(info["nst"][-1])
+        if info["message"] != "Integration successful." or not np.isfinite(values).all():
+            reached = int(np.argmin(np.isfinite(values).all(axis=1))) if not np.isfinite(values).all() else len(times)
+            last = np.asarray(values[max(reached - 1, 0)])
+            raise BrokenRunError(
+                f"LSODA gave up ({info['message'].rstrip('.').lower()})", float(max(info["tcur"])), last
+            )
+        return np.asarray(values[1:], dtype=float)
+
+    def _solve_ivp(
+        self, method: str, t0: float, z0: FloatArray, times: FloatArray, inputs: FloatArray, inputs_by: FloatArray
+    ) -> FloatArray:
+        from scipy.integrate import solve_ivp
+
+        options: dict[str, Any] = {} if method == "DOP853" else {"jac": self._block_jacobian}
+        solver: Any = solve_ivp  # its stubs know no common type for all methods
+        try:
+            result = solver(
+                lambda t, z: self._derivative(t, z, inputs, inputs_by),
+                (t0, float(times[-1])),
+                z0,
+                method=method,
+                t_eval=times,
+                rtol=max(self.accuracy.rtol, 3e-14),
+                atol=self._tolerances(),
+                **options,
+            )
+        except (ValueError, np.linalg.LinAlgError) as problem:
+            raise BrokenRunError(
+                f"{method} gave up ({problem})", t0, z0[: len(self.compiled.states)].copy()
+            ) from problem
+        self.steps += len(result.t)
+        if not result.success:
+            last = result.y[:, -1] if result.y.size else z0
+            when = float(result.t[-1]) if len(result.t) else t0
+            raise BrokenRunError(f"{method} gave up ({result.message.rstrip('.').lower()})", when, last)
+        return np.asarray(result.y.T, dtype=float)
