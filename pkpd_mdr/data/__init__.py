@@ -1,0 +1,25 @@
+"""Measurements: readers, checks and the data sets that come with the library.
+
+`read_assay` reads one row for each measurement, `read_events` long tables with dose rows, `from_frame` takes
+what a program made. All give `Data`: checked and tidy, with one `Condition` for each treatment.
+"""
+
+from pkpd_mdr.data.assay import read_assay
+from pkpd_mdr.data.conditions import Condition
+from pkpd_mdr.data.events import read_events
+from pkpd_mdr.data.frames import from_frame
+from pkpd_mdr.data.library import bundled, bundled_names, bundled_path, bundled_source, bundled_table
+from pkpd_mdr.data.measurements import Data
+
+__all__ = [
+    "Condition",
+    "Data",
+    "bundled",
+    "bundled_names",
+    "bundled_path",
+    "bundled_source",
+    "bundled_table",
+    "from_frame",
+    "read_assay",
+    "read_events",
+]

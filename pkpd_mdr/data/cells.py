@@ -1,0 +1,169 @@
+"""From cells to numbers and labels, in one strict grammar that no locale changes.
+
+A number is digits with at most one decimal mark and an exponent. Thousands separators, percent signs, limits
+such as ``<5`` and words are refused with their row and column; they are never guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pkpd_mdr.data.columns import Column, RawTable
+from pkpd_mdr.errors import DataError
+
+__all__ = ["Label", "as_list", "labels", "numbers", "same_label", "several"]
+
+Label = str | int | float
+
+_MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None", "."})
+_EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
+_POINT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)" + _EXPONENT)
+_COMMA = re.compile(r"[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)" + _EXPONENT)
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:[.,][0-9]{1,15})?")  # '007' and '1e5' may be names of wells
+
+
+def numbers(table: RawTable, column: Column, *, decimal: str = ".") -> NDArray[np.float64]:
+    """Read a column as numbers; a missing cell becomes NaN and is the caller's to judge.
+
+    Parameters
+    ----------
+    table : RawTable
+    column : Column
+    decimal : {".", ","}
+        Decimal mark of text cells.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+
+    Raises
+    ------
+    DataError
+        A cell is no number, or is infinite; its row and column are named.
+    """
+    if decimal not in (".", ","):
+        raise DataError(f"decimal={decimal!r} is not a decimal mark; write '.' or ','")
+    cells = table.columns[column.position]
+    if cells.dtype.kind in "iuf":
+        values = cells.astype(np.float64)
+    else:
+        values = np.fromiter((_number(cell, decimal) for cell in cells), dtype=np.float64, count=len(cells))
+    wrong = np.flatnonzero(np.isinf(values))
+    if len(wrong):
+        at = int(wrong[0])
+        raise DataError(f"{table.place(at, column.header)}: {_complaint(cells[at], decimal)}")
+    return values
+
+
+def _number(cell: object, decimal: str) -> float:
+    """The number in a cell; NaN when missing and infinity when there is none to read."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        if text in _MISSING:
+            return math.nan
+        pattern = _POINT if decimal == "." else _COMMA
+        return float(text.replace(",", ".")) if pattern.fullmatch(text) else math.inf
+    if cell is None or cell is pd.NA:
+        return math.nan
+    if isinstance(cell, (bool, np.bool_)):
+        return math.inf
+    if isinstance(cell, Real) or type(cell).__name__ == "Decimal":
+        return float(cell)  # type: ignore[arg-type]
+    return math.inf
+
+
+def _complaint(cell: object, decimal: str) -> str:
+    text = str(cell).strip()
+    if isinstance(cell, (Real, bool)) or text.lstrip("+-").lower() in ("inf", "infinity"):
+        return f"{text!r} is not a finite number; correct the cell or leave it empty"
+    if (_POINT if decimal == "." else _COMMA).fullmatch(text):
+        return f"{text!r} is too large for a number; correct the cell"
+    if decimal == "." and "," in text and set(text) <= set("0123456789+-.,eE"):
+        return f"{text!r} has a comma; say decimal=',' if it is a decimal comma, and remove thousands separators"
+    if decimal == "," and "." in text and set(text) <= set("0123456789+-.,eE"):
+        return f"{text!r} has a point although decimal=',' was said; say decimal='.', or remove thousands separators"
+    if text.startswith(("<", ">")):
+        return f"{text!r} is a limit, not a number; leave the cell empty or write the value to use"
+    return f"{text!r} is not a number; correct the cell or leave it empty"
+
+
+def labels(table: RawTable, column: Column, what: str, *, decimal: str = ".") -> NDArray[Any]:
+    """Read a column as labels: numbers where every cell is a plain number, else text.
+
+    Parameters
+    ----------
+    table : RawTable
+    column : Column
+    what : str
+        What the column is for; opens messages.
+    decimal : {".", ","}
+
+    Returns
+    -------
+    ndarray of object, shape (rows,)
+
+    Raises
+    ------
+    DataError
+        A cell is empty; its row and column are named.
+    """
+    cells = table.columns[column.position]
+    if cells.dtype.kind in "iuf" and np.isfinite(cells).all():
+        return np.array([_plain(float(cell)) for cell in cells], dtype=object)
+    texts = [_text(cell) for cell in cells]
+    blank = [i for i, text in enumerate(texts) if not text]
+    if blank:
+        raise DataError(f"{what}: {table.place(blank, column.header)}: the label is missing; fill the cell")
+    unique = set(texts)
+    mark = "," if decimal == "." else "."
+    numeric = all(_PLAIN.fullmatch(text) and mark not in text for text in unique)
+    meaning: dict[str, Label] = {text: _plain(float(text.replace(",", "."))) if numeric else text for text in unique}
+    return np.array([meaning[text] for text in texts], dtype=object)
+
+
+def _text(cell: object) -> str:
+    if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
+        return str(int(cell))
+    return str(cell).strip()
+
+
+def _plain(value: float) -> int | float:
+    return int(value) if value.is_integer() else value
+
+
+def same_label(label: Label, wanted: object) -> bool:
+    """Whether a label is the one asked for: ``24``, ``24.0`` and ``"24"`` are one label.
+
+    Examples
+    --------
+    >>> same_label(24, "24"), same_label("SUM149", "sum149")
+    (True, False)
+    """
+    if isinstance(label, str):
+        return label == str(wanted).strip()
+    try:
+        return math.isclose(float(label), float(wanted), rel_tol=1e-9)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+def several(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """One name, several or none as a tuple."""
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
+def as_list(wanted: object) -> list[object]:
+    """One label or several."""
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str):
+        return list(wanted)
+    return [wanted]
