@@ -28,6 +28,7 @@ _INTERNAL_PER_SI = {
 }
 _NUMBER_THEN_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _UNIT_TEXT = re.compile(r"[A-Za-zµμ%0-9*/^(). -]*")
+_EXPONENT = re.compile(r"\*\*\s*(?:-?[1-9]|\(\s*-?[1-9]\s*\))(?!\s*\*\*)(?![\d.])")
 _SQUARED = re.compile(r"\b([a-zµμ]?m)([23])\b")
 _COMMON = (
     "h",
@@ -120,19 +121,21 @@ class Unit:
 
 @lru_cache(maxsize=4096)
 def _unit_of(text: str) -> Unit:
-    cleaned = _SQUARED.sub(r"\1**\2", text.strip())
+    cleaned = _SQUARED.sub(r"\1**\2", text.strip()).replace("^", "**")
     if cleaned in ("", "1", "-"):
         return Unit("", 1.0)
     if len(cleaned) > 60 or not _UNIT_TEXT.fullmatch(cleaned):
         raise UnitError(f"{text!r} is not a unit; write for example '1/day', 'mg/L', 'nM' or 'L/h'")
-    if "^" in cleaned:
-        cleaned = cleaned.replace("^", "**")
+    if any(mark.isdigit() for mark in _EXPONENT.sub(" ", cleaned.removeprefix("1/"))) or re.search(r"\be\b", cleaned):
+        raise UnitError(
+            f"unit {text!r} has a number in it; numbers stand before the unit, as in '10 mg/mL', and as exponents"
+        )
     try:
         base = _registry().Quantity(Fraction(1), _registry().parse_expression(cleaned)).to_base_units()
         dimensionality: Mapping[str, Fraction] = dict(base.dimensionality)
         factor = Fraction(base.magnitude)
         for name, exponent in dimensionality.items():
-            factor *= _INTERNAL_PER_SI.get(name, Fraction(1)) ** int(exponent) if exponent.denominator == 1 else 1
+            factor *= _INTERNAL_PER_SI.get(name, Fraction(1)) ** int(exponent)
     except Exception as problem:  # pint raises many kinds; each means that this is no unit we can use
         raise UnitError(f"unit {text!r} is not known{did_you_mean(text.strip(), _COMMON)}") from problem
     if "[temperature]" in dimensionality or not factor > 0:

@@ -13,13 +13,14 @@ from typing import Any
 import sympy as sp
 
 from pkpd_mdr.errors import ModelError, RegimenError, did_you_mean
+from pkpd_mdr.expression import symbol
 from pkpd_mdr.units import DIMENSIONLESS, Quantity, QuantityLike, Unit, read
 
 __all__ = ["AMOUNT", "Expression", "Observable", "Parameter", "Port", "Process", "State", "as_expression", "find_port"]
 
 Expression = Any  # sympy.Expr; SymPy ships no types
 
-AMOUNT = sp.Symbol("amount", real=True)
+AMOUNT = symbol("amount")
 """What an act brings (a radiation dose, a removed fraction), as it appears in `Port.effects`."""
 
 
