@@ -147,7 +147,7 @@ class Compiled:
         flat = function(0.0, [0.0] * len(self.states), parameters)
         return np.array(flat, dtype=float).reshape(len(self.states), len(columns))
 
-    def rates(self, t: float, y: FloatArray, p: FloatArray) -> dict[str, float]:
+    def rates(self, t: float, y: Sequence[float], p: Sequence[float]) -> dict[str, float]:
         """The rate of every process at one point, NaN where it cannot be evaluated; for failure reports."""
         found = {}
         for name, rate in self._processes.items():

@@ -49,6 +49,7 @@ class Member:
         self.z = np.zeros(n * (1 + m))
         self.rates = np.zeros(len(compiled.ports))
         self.rates_by = np.zeros((len(compiled.ports), m))
+        self.largest = np.zeros(n)
         self.last_event = ""
         self.times: list[float] = []
         self._kept: list[tuple[FloatArray, FloatArray]] = []
@@ -139,9 +140,12 @@ class Member:
             inputs[self._targets[port]] += self.rates[port]
             inputs_by[self._targets[port]] += self.rates_by[port]
         try:
-            return self.propagator.advance(self.t, self.z, times, inputs, inputs_by)
-        except BrokenRunError:
-            self._creep(times, inputs, inputs_by)
+            reached = self.propagator.advance(self.t, self.z, times, inputs, inputs_by)
+            seen = np.abs(np.vstack([self.z[: self.n], reached[:, : self.n]])).max(axis=0)
+            self.largest = np.maximum(self.largest, seen)
+            return reached
+        except BrokenRunError as problem:
+            self._creep(times[times < problem.t], inputs, inputs_by)
             raise
 
     def _creep(self, times: FloatArray, inputs: FloatArray, inputs_by: FloatArray) -> None:
@@ -240,8 +244,7 @@ class Member:
             self.rates_by[item.port] += times * input_by(item.source, self._port_by(item))
 
     def _change(self, item: Instruction) -> None:
-        self.propagator.parameters = self.rows[item.index]
-        self.propagator.forget()
+        self.propagator.switch(self.rows[item.index])
 
     # -- derivatives of events by parameters -------------------------------------------------------------
 
@@ -273,7 +276,7 @@ class Member:
         if not self._kept or not self.compiled.guarded.any():
             return Status()
         states = np.array([z[: self.n] for z, _ in self._kept])
-        below = states < -self._slack(states)
+        below = states < -self._slack()
         if not below.any():
             return Status()
         row, column = map(int, np.argwhere(below)[0])
@@ -282,14 +285,15 @@ class Member:
             False, f"{name} falls to {states[row, column]:.4g} at {t:.6g} h: a process takes away more than is there", t
         )
 
-    def _slack(self, states: FloatArray) -> FloatArray:
+    def _slack(self) -> FloatArray:
+        """How far below zero the tolerances can take a stock, given how large it has been."""
         accuracy = self.propagator.accuracy
-        slack = 1e3 * (accuracy.rtol * np.abs(states).max(axis=0) + accuracy.atol * self.compiled.scale)
+        slack = 1e3 * (accuracy.rtol * self.largest + accuracy.atol * self.compiled.scale)
         return np.where(self.compiled.guarded, slack, np.inf)
 
     def _without_noise(self, states: FloatArray) -> FloatArray:
         """Values below zero within the tolerance are zero."""
-        noise = self.compiled.guarded & (states < 0) & (states >= -self._slack(states))
+        noise = self.compiled.guarded & (states < 0) & (states >= -self._slack())
         return np.where(noise, 0.0, states)
 
     def collect(self, outputs: tuple[str, ...]) -> tuple[FloatArray, FloatArray | None]:

@@ -20,6 +20,7 @@ from pkpd_mdr.errors import PkpdMdrError, SimulationError
 
 __all__ = ["METHODS", "Accuracy", "BrokenRunError", "Propagator"]
 
+_LARGEST = 1e100  # LSODA can leap over a blow-up; no real stock comes near this
 METHODS = ("auto", "LSODA", "BDF", "Radau", "DOP853", "expm")
 
 
@@ -89,6 +90,7 @@ class Propagator:
     columns: Sequence[str] = ()
     steps: int = 0
     _calls: int = 0
+    _plain: list[float] = field(default_factory=list)
     _exponentials: dict[tuple[bytes, float], FloatArray] = field(default_factory=dict)
 
     def advance(
@@ -131,8 +133,12 @@ class Propagator:
             return self._lsoda(t0, z0, times, inputs, by)
         return self._solve_ivp(method, t0, z0, times, inputs, by)
 
-    def forget(self) -> None:
-        """Drop what was computed for the old parameters, after they changed."""
+    def __post_init__(self) -> None:
+        self._plain = self.parameters.tolist()
+
+    def switch(self, parameters: FloatArray) -> None:
+        """Put other parameters in force and drop what was computed for the old ones."""
+        self.parameters, self._plain = parameters, parameters.tolist()
         self._exponentials.clear()
 
     def derivative(self, t: float, y: FloatArray, inputs: FloatArray) -> FloatArray:
@@ -141,7 +147,7 @@ class Propagator:
 
     def process_rates(self, t: float, y: FloatArray) -> dict[str, float]:
         """The rate of every process at one point; NaN where it cannot be evaluated."""
-        return self.compiled.rates(t, y, self.parameters)
+        return self.compiled.rates(t, y.tolist(), self._plain)
 
     # -- affine ----------------------------------------------------------------------------------------
 
@@ -150,7 +156,8 @@ class Propagator:
         y, now = z0, t0
         for k, time in enumerate(times):
             matrix = self._step_matrix(time - now, inputs)
-            y = matrix[:-1, :-1] @ y + matrix[:-1, -1]
+            with np.errstate(all="ignore"):
+                y = matrix[:-1, :-1] @ y + matrix[:-1, -1]
             now = float(time)
             if not np.isfinite(y).all():
                 raise BrokenRunError("the state is no longer finite", now, y)
@@ -168,14 +175,15 @@ class Propagator:
             zero = np.zeros(n)
             augmented[:n, :n] = np.reshape(self._call(self.compiled.jacobian, 0.0, zero), (n, n))
             augmented[:n, n] = np.asarray(self._call(self.compiled.rhs, 0.0, zero)) + inputs
-            self._exponentials[key] = np.asarray(expm(augmented * length))
+            with np.errstate(all="ignore"):  # an overflow shows in the state, which is checked
+                self._exponentials[key] = np.asarray(expm(augmented * length))
         return self._exponentials[key]
 
     # -- right-hand side -------------------------------------------------------------------------------
 
     def _call(self, function: object, t: float, y: FloatArray) -> list[float]:
         try:
-            return function(t, y, self.parameters)  # type: ignore[operator,no-any-return]
+            return function(t, y, self._plain)  # type: ignore[operator,no-any-return]
         except (ZeroDivisionError, OverflowError, ValueError) as problem:
             raise BrokenRunError(f"the right-hand side cannot be evaluated ({problem})", t, np.array(y)) from problem
 
@@ -185,17 +193,20 @@ class Propagator:
         y = z[:n]
         if self._calls > self.accuracy.budget:
             raise BrokenRunError(f"the budget of {self.accuracy.budget} evaluations is used up", t, y.copy())
+        plain = y.tolist()
         if not m:
-            out = np.array(self._call(self.compiled.rhs, t, y.tolist()))
+            out = np.array(self._call(self.compiled.rhs, t, plain))
             out += inputs
         else:
-            flat = np.array(self._call(self.compiled.variational(self.columns), t, y.tolist()))
+            flat = np.array(self._call(self.compiled.variational(self.columns), t, plain))
             jacobian, forcing = flat[n : n + n * n].reshape(n, n), flat[n + n * n :].reshape(n, m)
             out = np.empty_like(z)
             out[:n] = flat[:n] + inputs
             out[n:] = (jacobian @ z[n:].reshape(n, m) + forcing + inputs_by).ravel()
         if not math.isfinite(out.sum()):
             raise BrokenRunError("a rate is not finite", t, y.copy())
+        if n and max(map(abs, plain)) > _LARGEST:
+            raise BrokenRunError("a state grows without limit", t, y.copy())
         return out
 
     def _block_jacobian(self, t: float, z: FloatArray) -> FloatArray:

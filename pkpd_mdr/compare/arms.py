@@ -1,0 +1,133 @@
+"""Arms: named plans, checked against the model before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from pkpd_mdr.errors import PkpdMdrError, RegimenError
+from pkpd_mdr.model import Model, find_port
+from pkpd_mdr.regimen import Regimen, Strategy
+
+__all__ = ["Plan", "named", "planned", "read_arms", "regimens_of", "scaled"]
+
+Plan = Regimen | Strategy
+
+
+def read_arms(model: Model, arms: Mapping[str, Plan]) -> dict[str, Plan]:
+    """Check the arms of a comparison.
+
+    Parameters
+    ----------
+    model : Model
+    arms : mapping of str to Regimen or Strategy
+
+    Returns
+    -------
+    dict
+        In the order given.
+
+    Raises
+    ------
+    RegimenError
+        No arm, an arm that is no plan, or an arm for a drug that the model lacks; the arm is named.
+    """
+    if not isinstance(arms, Mapping):
+        raise RegimenError(
+            f"arms are a {type(arms).__name__}; give a dict from a name to a regimen or strategy, as in"
+            f" {{'standard': dox}}"
+        )
+    if not arms:
+        raise RegimenError(
+            "there is no arm to compare; give a dict such as {'combination': dox & pac, 'dox, then pac': dox.then(pac)}"
+        )
+    for name, plan in arms.items():
+        if not isinstance(name, str) or not name.strip():
+            raise RegimenError(f"the arm {name!r} has no name; give a text such as 'combination'")
+        if not isinstance(plan, (Regimen, Strategy)):
+            raise RegimenError(
+                f"arm {name!r} is {plan!r}; give a regimen or a strategy (nothing() for an untreated arm)"
+            )
+        _check_ports(model, name, plan)
+    return dict(arms)
+
+
+def _check_ports(model: Model, name: str, plan: Plan) -> None:
+    seen = set()
+    for regimen in regimens_of(plan):
+        for act in regimen:
+            kind = (act.port, act.route, act.action, act.amount.unit)
+            if kind not in seen:
+                seen.add(kind)
+                try:
+                    index = find_port(model.ports, act.port, act.route, act.action)
+                    model.ports[index].amount(act.amount, f"an amount of {act.port!r}")
+                except PkpdMdrError as problem:
+                    raise named(name, problem) from problem
+
+
+def named(arm: str, problem: PkpdMdrError) -> PkpdMdrError:
+    """The same error with the arm in front."""
+    return type(problem)(f"arm {arm!r}: {problem}")
+
+
+def regimens_of(plan: Plan) -> Iterator[Regimen]:
+    """The regimens that a plan holds (none for a rule, whose answers are known at visits only)."""
+    if isinstance(plan, Regimen):
+        yield plan
+        return
+    for value in _parts(plan).values():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Regimen):
+                yield part
+
+
+def _parts(plan: Strategy) -> dict[str, Any]:
+    """The fields of a strategy that is a dataclass, as ours are."""
+    return {item.name: getattr(plan, item.name) for item in fields(plan)} if is_dataclass(plan) else {}
+
+
+def planned(arm: str, plan: Plan) -> Regimen:
+    """What is given if every planned dose is given.
+
+    Raises
+    ------
+    RegimenError
+        The plan is open: a rule, or a sequence whose earlier part has no end.
+    """
+    regimen = plan if isinstance(plan, Regimen) else plan.planned
+    if regimen is None:
+        raise RegimenError(
+            f"arm {arm!r} has no planned course (what it gives is decided at visits), so its dose cannot"
+            " be matched; leave out fair="
+        )
+    return regimen
+
+
+def scaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
+    """A plan with the doses of one drug multiplied by a factor, in every regimen that it holds.
+
+    Raises
+    ------
+    RegimenError
+        A strategy of the user's own that holds no regimen.
+    """
+    if isinstance(plan, Regimen):
+        return plan.scaled(factor, drug)
+    changes: dict[str, Any] = {}
+    for name, value in _parts(plan).items():
+        if isinstance(value, Regimen):
+            changes[name] = _scaled(value, factor, drug)
+        elif isinstance(value, tuple):
+            changes[name] = tuple(_scaled(part, factor, drug) for part in value)
+    if not changes:
+        raise RegimenError(
+            f"arm {arm!r}: its strategy holds no regimen that could be scaled; give {drug!r} in the"
+            " matching amount yourself"
+        )
+    return replace(plan, **changes)  # type: ignore[type-var]
+
+
+def _scaled(part: Any, factor: float, drug: str) -> Any:
+    return part.scaled(factor, drug) if isinstance(part, Regimen) and drug in part.ports else part

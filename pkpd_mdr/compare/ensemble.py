@@ -1,0 +1,387 @@
+"""`compare`: arms by parameter draws, as one ensemble per arm."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.compare.arms import Plan, named, read_arms
+from pkpd_mdr.compare.draws import Drawn, Members, read_draws
+from pkpd_mdr.compare.fairness import Matching, match
+from pkpd_mdr.compare.result import Comparison, Failure, Settings
+from pkpd_mdr.compare.statistics import quantile, same
+from pkpd_mdr.engine import Accuracy, Compiled, compile_model
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Strategy
+from pkpd_mdr.run import Course, Endpoint, courses, endpoint, start_vector, with_exposure
+from pkpd_mdr.run.course import total_given
+from pkpd_mdr.run.endpoints import check_endpoint
+from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
+
+__all__ = ["compare"]
+
+_LOG = logging.getLogger("pkpd_mdr")
+_USUAL = ("time_to_progression", "resistant_share")
+_GRID = 240
+
+
+def compare(
+    model: Model,
+    arms: Mapping[str, Plan],
+    *,
+    until: QuantityLike,
+    parameters: Drawn = None,
+    start: Mapping[str, QuantityLike] | None = None,
+    endpoints: Sequence[str | Endpoint] | None = None,
+    primary: str | None = None,
+    fair: str | None = None,
+    reference: str | None = None,
+    measure: str = "burden",
+    level: float = 0.95,
+    seed: int = 0,
+    accuracy: Accuracy | None = None,
+) -> Comparison:
+    """Compare regimens and strategies on the same parameter draws.
+
+    Parameters
+    ----------
+    model : Model
+    arms : mapping of str to Regimen or Strategy
+        What is compared, by name.
+    until : str
+        How long each run lasts, such as ``"3 year"``; its unit is the time unit of the result.
+    parameters : DataFrame, ``fit.draws(500)``, or sequence of mappings, optional
+        Draws of parameters in the units of the model; every arm sees the same ones. Left out: the model's own values,
+        one draw, no interval.
+    start : mapping of str to quantity, optional
+        State name to start value; other states start as the model says.
+    endpoints : sequence of str or Endpoint, optional
+        See `pkpd_mdr.endpoint`. Time to progression and, where a clone is resistant, the resistant share if left out.
+    primary : str, optional
+        The endpoint that plots and `Comparison.best` take by default; the first one if left out.
+    fair : {"total_dose", "auc"}, optional
+        Give every arm the planned total dose, or the area under the concentration at the model's parameter values
+        (from 0 to `until`), that the first arm has; doses are scaled and the factors shown. Refused where that is
+        impossible.
+    reference : str, optional
+        The arm that differences are taken to; for each endpoint the best arm if left out.
+    measure : str
+        The output that strategies are shown at visits.
+    level : float
+        Of the intervals.
+    seed : int
+        Kept in `Comparison.provenance`; nothing here is random yet, as visits measure without error.
+    accuracy : Accuracy, optional
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    RegimenError
+        No arm, an arm for a drug that the model lacks, arms that cannot be matched; the arm is named.
+    SimulationError
+        An unknown endpoint, one that the model cannot give, or no member that all arms finished.
+    DataError
+        Draws with an unknown column or an impossible value.
+    UnitError
+        `until` has no unit.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> model = mdr.Model(
+    ...     mdr.medium("dox", unit="nM"),
+    ...     mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+    ...     mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+    ... )
+    >>> dox = mdr.exposure("dox", "20 nM", over="5 day")
+    >>> arms = {"short": dox, "long": dox.every("5 day", times=2)}
+    >>> comparison = mdr.compare(model, arms, until="60 day")
+    >>> comparison.best(), float(round(comparison.difference("long", "short").median, 4))
+    ('long', 10.0)
+    """
+    length = quantity(until, "until")
+    end = read(length, "h", "until")
+    if end <= 0:
+        raise SimulationError(f"until = {until!r} is not after the start; write for example until='3 year'")
+    if not 0 < level < 1:
+        raise SimulationError(f"level = {level!r} is not the level of an interval; choose a share such as 0.95")
+    plans = read_arms(model, arms)
+    if reference is not None and reference not in plans:
+        raise SimulationError(f"reference = {reference!r} is not an arm{did_you_mean(reference, plans)}")
+    members = read_draws(model, parameters)
+    wanted = _endpoints(model, endpoints)
+    matching: Matching | None = None
+    if fair is not None:
+        plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
+    study = _Study.of(model, members, start, wanted, length, measure, accuracy or Accuracy())
+    if any(isinstance(plan, Strategy) for plan in plans.values()):
+        study.check_measure()
+    found = {name: study.arm(name, plan) for name, plan in plans.items()}
+    settings = Settings(
+        primary=_primary(primary, wanted),
+        reference=reference,
+        measure=measure,
+        level=level,
+        seed=seed,
+        varied=members.varied,
+        relative=max(1e-6, 100 * study.accuracy.rtol),
+        absolute=1e3 * study.accuracy.atol,
+    )
+    return study.comparison(found, plans, matching, settings)
+
+
+def _endpoints(model: Model, given: Sequence[str | Endpoint] | None) -> tuple[Endpoint, ...]:
+    if given is None:
+        given = [name for name in _USUAL if name != "resistant_share" or name in model.observables]
+    if isinstance(given, (str, Endpoint)):
+        given = [given]
+    items = tuple(endpoint(item) for item in given)
+    if not items:
+        raise SimulationError("no endpoint is given; name at least one, such as endpoints=['time_to_progression']")
+    names = [item.name for item in items]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SimulationError(f"the endpoint {twice!r} is given twice; name one of them with name=")
+    return items
+
+
+def _primary(given: str | None, items: tuple[Endpoint, ...]) -> str:
+    names = [item.name for item in items]
+    if given is not None and given not in names:
+        raise SimulationError(f"primary = {given!r} is not one of the endpoints{did_you_mean(given, names)}")
+    return given or names[0]
+
+
+@dataclass(slots=True)
+class _Arm:
+    """What came of one arm."""
+
+    values: FloatArray
+    burden: FloatArray
+    given: dict[str, list[Quantity]]
+    failures: list[Failure] = field(default_factory=list)
+    treated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Study:
+    """Everything that the arms share."""
+
+    model: Model
+    compiled: Compiled
+    values: FloatArray
+    starts: FloatArray
+    endpoints: tuple[Endpoint, ...]
+    units: tuple[Unit, ...]
+    length: Quantity
+    measure: str
+    accuracy: Accuracy
+
+    @staticmethod
+    def of(
+        model: Model,
+        members: Members,
+        start: Mapping[str, QuantityLike] | None,
+        endpoints: tuple[Endpoint, ...],
+        length: Quantity,
+        measure: str,
+        accuracy: Accuracy,
+    ) -> _Study:
+        needs = [name for item in endpoints for name in item.needs]
+        full = with_exposure(model) if any(name.startswith("AUC_") for name in needs) else model
+        compiled = compile_model(full)
+        for item in endpoints:
+            _check(item, full, compiled)
+        units = tuple(endpoint_unit(item, full, length.unit) for item in endpoints)
+        starts = np.array([start_vector(full, compiled, row, start) for row in members.values])
+        return _Study(full, compiled, members.values, starts, endpoints, units, length, measure, accuracy)
+
+    @property
+    def times(self) -> FloatArray:
+        """The common grid, in hours."""
+        return np.linspace(0.0, self.length.internal, _GRID + 1)
+
+    @property
+    def shows_burden(self) -> bool:
+        """Whether the model has a burden to draw."""
+        return self.measure in self.model.observables or self.measure in self.model.states
+
+    def check_measure(self) -> None:
+        """Strategies need something to look at."""
+        if not self.shows_burden:
+            known = [*self.model.observables, *self.model.states]
+            raise SimulationError(
+                f"strategies are shown {self.measure!r} at visits, which the model does not"
+                f" have{did_you_mean(self.measure, known)}"
+            )
+
+    def arm(self, name: str, plan: Plan) -> _Arm:
+        """Run one arm for all draws and read its endpoints."""
+        needs = [need for item in self.endpoints for need in item.needs]
+        outputs = list(dict.fromkeys([*needs, *([self.measure] if self.shows_burden else [])]))
+        try:
+            ran = courses(
+                self.compiled,
+                self.values,
+                self.starts,
+                plan,
+                until=self.length.internal,
+                times=self.times,
+                outputs=outputs,
+                accuracy=self.accuracy,
+                measure=self.measure,
+            )
+        except PkpdMdrError as problem:
+            raise named(name, problem) from problem
+        shape = (len(ran), len(self.endpoints))
+        arm = _Arm(np.full(shape, math.nan), np.full((len(ran), _GRID + 1), math.nan), {})
+        for draw, course in enumerate(ran):
+            self._read(arm, name, draw, course)
+        fixed = not isinstance(plan, Strategy)
+        self._totals(arm, name, ran[:1] if fixed else [c for c in ran if c.status.ok])
+        arm.treated = sum(bool(course.acts) for course in ran)
+        return arm
+
+    def _read(self, arm: _Arm, name: str, draw: int, course: Course) -> None:
+        if not course.status.ok:
+            arm.failures.append(Failure(name, draw, course.status.sentence))
+            return
+        row = np.array([item.evaluate(course) for item in self.endpoints]) / [unit.factor for unit in self.units]
+        if np.isnan(row).any():
+            bad = self.endpoints[int(np.argmax(np.isnan(row)))].name
+            arm.failures.append(Failure(name, draw, f"the endpoint {bad!r} is not defined for this run"))
+            return
+        arm.values[draw] = row
+        if self.shows_burden:
+            arm.burden[draw] = course.output(self.measure)[course.shown] / shown_unit(self.model, self.measure).factor
+
+    def _totals(self, arm: _Arm, name: str, ran: Sequence[Course]) -> None:
+        for port in dict.fromkeys(act.port for course in ran for act in course.acts):
+            try:
+                totals = [total_given(course, port) for course in ran]
+            except RegimenError as problem:
+                raise named(name, problem) from problem
+            given = [total for total in totals if total is not None]
+            if given:
+                zero = Quantity(0.0, given[0].unit)
+                arm.given[port] = [total or zero for total in totals]
+
+    def comparison(
+        self, found: Mapping[str, _Arm], plans: Mapping[str, Plan], matching: Matching | None, settings: Settings
+    ) -> Comparison:
+        """Put the arms side by side."""
+        failures = tuple(failure for arm in found.values() for failure in arm.failures)
+        values = np.stack([arm.values for arm in found.values()])
+        if np.isnan(values).any(axis=(0, 2)).all():
+            first = failures[0]
+            raise SimulationError(
+                f"no draw was finished by all arms; arm {first.arm!r}, draw {first.draw}: {first.sentence}"
+            )
+        unit = shown_unit(self.model, self.measure) if self.shows_burden else Unit.of("")
+        return Comparison(
+            arms=tuple(found),
+            endpoints=self.endpoints,
+            units=self.units,
+            values=values,
+            failures=failures,
+            given=_given_table(found, matching, settings.level),
+            matching=matching,
+            plans=dict(plans),
+            until=self.length,
+            times=self.times / self.length.unit.factor,
+            burden=np.stack([arm.burden for arm in found.values()]),
+            burden_unit=unit,
+            settings=settings,
+            notes=(*_untreated(found), *_alike(tuple(found), self.endpoints, values, settings)),
+            provenance=self._provenance(settings),
+        )
+
+    def _provenance(self, settings: Settings) -> dict[str, object]:
+        return {
+            **provenance(),
+            "model": self.model.content_hash,
+            "rtol": self.accuracy.rtol,
+            "atol": self.accuracy.atol,
+            "method": self.accuracy.method,
+            "seed": settings.seed,
+        }
+
+
+def _check(item: Endpoint, model: Model, compiled: Compiled) -> None:
+    for need in item.needs:
+        if need.startswith("AUC_") and need not in model.states:
+            drugs = sorted(name[4:] for name in model.states if name.startswith("AUC_"))
+            raise SimulationError(
+                f"endpoint {item.name!r}: the model has no drug {need[4:]!r}{did_you_mean(need[4:], drugs)}"
+            )
+    check_endpoint(item, compiled.expression)
+
+
+def _given_table(found: Mapping[str, _Arm], matching: Matching | None, level: float) -> pd.DataFrame:
+    """One row per arm and drug: what was given, and what matching did to it."""
+    factors = {(row.arm, row.drug): row.factor for row in matching.rows} if matching else {}
+    tail = (1 - level) / 2
+    rows = []
+    for name, arm in found.items():
+        for port, totals in arm.given.items():
+            unit = totals[0].unit
+            amounts = np.array([total.internal / unit.factor for total in totals])
+            rows.append(
+                {
+                    "arm": name,
+                    "drug": port,
+                    "unit": unit.text,
+                    "median": quantile(amounts, 0.5),
+                    "lower": quantile(amounts, tail),
+                    "upper": quantile(amounts, 1 - tail),
+                    "factor": factors.get((name, port), 1.0),
+                }
+            )
+    columns = ["arm", "drug", "unit", "median", "lower", "upper", "factor"]
+    return pd.DataFrame(rows, columns=columns).set_index(["arm", "drug"])
+
+
+def _untreated(found: Mapping[str, _Arm]) -> list[str]:
+    notes = []
+    for name, arm in found.items():
+        if not arm.treated:
+            notes.append(f"arm {name!r} gives nothing")
+            _LOG.warning("comparison: arm %r gives nothing", name)
+    return notes
+
+
+def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: FloatArray, settings: Settings) -> list[str]:
+    """Say which arms cannot be told apart: the null test of a comparison."""
+    notes = []
+    kept = ~np.isnan(values).any(axis=(0, 2))
+    for k, item in enumerate(endpoints):
+        table = values[:, kept, k]
+        if len(arms) == 1 or np.isinf(table).all():
+            continue
+        groups: list[list[int]] = []
+        for i in range(len(arms)):
+            for group in groups:
+                if same(table[i], table[group[0]], settings.relative, settings.absolute_for(item)).all():
+                    group.append(i)
+                    break
+            else:
+                groups.append([i])
+        if len(groups) == 1:
+            notes.append(f"all arms give the same {item.name} in every draw: order and timing do not change it here")
+            continue
+        for group in groups:
+            if len(group) > 1:
+                names = ", ".join(repr(arms[i]) for i in group[:-1]) + f" and {arms[group[-1]]!r}"
+                notes.append(f"{names} give the same {item.name} in every draw")
+    return notes

@@ -1,0 +1,164 @@
+"""A comparison as text and as HTML: what was compared, the verdict, what was given, what was assumed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from pkpd_mdr.compare.result import Comparison
+    from pkpd_mdr.run import Endpoint
+
+__all__ = ["html", "text"]
+
+
+def text(comparison: Comparison) -> str:
+    """The comparison as an aligned text table."""
+    parts = [_headline(comparison)]
+    for item in comparison.endpoints:
+        parts.append(_title(comparison, item) + "\n" + _aligned(*_block(comparison, item)))
+    if len(comparison.given):
+        parts.append("total given (to the end of the run)\n" + _aligned(*_given(comparison)))
+    parts.append("\n".join(f"- {line}" for line in statements(comparison)))
+    return "\n\n".join(parts)
+
+
+def html(comparison: Comparison) -> str:
+    """The comparison as HTML; names are escaped."""
+    parts = [f"<p><b>{escape(_headline(comparison))}</b></p>"]
+    blocks = [(_title(comparison, item), *_block(comparison, item)) for item in comparison.endpoints]
+    if len(comparison.given):
+        blocks.append(("total given (to the end of the run)", *_given(comparison)))
+    for title, head, rows in blocks:
+        frame = pd.DataFrame(rows, columns=list(head))
+        parts.append(f"<p>{escape(title)}</p>" + frame.to_html(index=False, escape=True, border=0))
+    lines = "".join(f"<li>{escape(line)}</li>" for line in statements(comparison))
+    return "\n".join([*parts, f"<ul>{lines}</ul>"])
+
+
+def statements(comparison: Comparison) -> list[str]:
+    """Fairness, failures, notes and assumptions, one sentence each."""
+    matching = comparison.matching
+    lines = [str(matching) if matching else "fair: not asked for; arms may give different amounts"]
+    lines += comparison.notes
+    lines += _failures(comparison)
+    lines.append(_uncertainty(comparison))
+    if any(not hasattr(plan, "acts") for plan in comparison.plans.values()):
+        lines.append(f"strategies see {comparison.settings.measure!r} exactly, at their visits only")
+    if any(item.unit == "time" for item in comparison.endpoints):
+        lines.append(
+            f"a time not reached by the end is shown as > {comparison.until} and counts as"
+            f" {comparison.until} in differences"
+        )
+    return lines
+
+
+def _headline(comparison: Comparison) -> str:
+    arms, draws = len(comparison.arms), comparison.drawn
+    what = (
+        "model's own parameter values"
+        if not comparison.settings.varied
+        else f"{draws} parameter draw{'s' * (draws > 1)}, the same for all arms"
+    )
+    return f"Comparison of {arms} arm{'s' * (arms > 1)} over {comparison.until}; {what}"
+
+
+def _title(comparison: Comparison, item: Endpoint) -> str:
+    unit = comparison.unit(item.name).text
+    primary = "primary, " if item.name == comparison.settings.primary and len(comparison.endpoints) > 1 else ""
+    shown = f" [{unit}]" if unit else ""
+    return f"{item.name}{shown}   ({primary}{item.description}; {item.better} is good)"
+
+
+def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list[str]]]:
+    rows_of = comparison.table.reset_index().to_dict("records")
+    table: dict[str, dict[str, Any]] = {str(row["arm"]): row for row in rows_of if row["endpoint"] == item.name}  # type: ignore[misc]
+    first = table[comparison.arms[0]]
+    many = first["draws"] > 1
+    percent = f"{100 * comparison.settings.level:g} %"
+    other = first["compared_with"]
+    head = ["arm", "median", percent, f"difference to {other}", percent, "best in"]
+    rows = []
+    for arm in comparison.arms:
+        row = table[arm]
+        shown = [_number(row[name], comparison) for name in ("median", "lower", "upper")]
+        gaps = [
+            f"{row[name]:+.3g}" if row[name] else "0" for name in ("difference", "difference_lower", "difference_upper")
+        ]
+        own = arm == other
+        rows.append(
+            [
+                arm,
+                shown[0],
+                f"{shown[1]} to {shown[2]}",
+                "-" if own else gaps[0],
+                "" if own else f"{gaps[1]} to {gaps[2]}",
+                f"{100 * row['probability_best']:.0f} %",
+            ]
+        )
+    if not many:
+        keep = [0, 1, 3, 5]
+        head, rows = [head[k] for k in keep], [[row[k] for k in keep] for row in rows]
+        head[1], head[-1] = "value", "best"
+    return head, rows
+
+
+def _number(value: float, comparison: Comparison) -> str:
+    return f"> {comparison.until.value:g}" if math.isinf(value) else f"{value:.4g}"
+
+
+def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    table: list[dict[str, Any]] = comparison.given.reset_index().to_dict("records")  # type: ignore[assignment]
+    factors = any(row["factor"] != 1.0 for row in table)
+    head = ["arm", "drug", "median", f"{100 * comparison.settings.level:g} %", *(["doses x"] if factors else [])]
+    rows = []
+    for row in table:
+        constant = row["lower"] == row["upper"]
+        interval = "" if constant else f"{row['lower']:.4g} to {row['upper']:.4g}"
+        cells = [str(row["arm"]), str(row["drug"]), f"{row['median']:.4g} {row['unit']}".rstrip(), interval]
+        rows.append([*cells, f"{row['factor']:.4g}"] if factors else cells)
+    if not any(row[3] for row in rows):
+        head, rows = [*head[:3], *head[4:]], [[*row[:3], *row[4:]] for row in rows]
+    return head, rows
+
+
+def _failures(comparison: Comparison) -> list[str]:
+    if not comparison.failures:
+        return []
+    kept, draws = int(comparison.kept.sum()), comparison.drawn
+    lines = []
+    for arm in comparison.arms:
+        failed = [failure for failure in comparison.failures if failure.arm == arm]
+        if failed:
+            lines.append(
+                f"arm {arm!r}: {len(failed)} of {draws} draws failed, for example draw {failed[0].draw}:"
+                f" {failed[0].sentence}"
+            )
+    lines.append(f"medians, differences and probabilities use the {kept} of {draws} draws that all arms finished")
+    return lines
+
+
+def _uncertainty(comparison: Comparison) -> str:
+    varied, kept = comparison.settings.varied, int(comparison.kept.sum())
+    if not varied:
+        return "one set of parameter values: no uncertainty is shown"
+    names = ", ".join(varied[:6]) + (f" and {len(varied) - 6} more" if len(varied) > 6 else "")
+    if kept == 1:
+        return f"one draw of {names}: no uncertainty is shown"
+    error = 50.0 / math.sqrt(kept)
+    return f"uncertainty is that of {names} only; a share of {kept} draws has a standard error of up to {error:.2g} %"
+
+
+def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    table = [head, *rows]
+    widths = [max(len(row[k]) for row in table) for k in range(len(head))]
+    numeric = [k > 0 and head[k] not in ("drug",) for k in range(len(head))]
+    lines = []
+    for row in table:
+        cells = [c.rjust(w) if right else c.ljust(w) for c, w, right in zip(row, widths, numeric, strict=True)]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,358 @@
+"""What an ensemble under a regimen or a strategy went through: the layer between the engine and its readers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Status, Timeline, Trajectory, build, solve
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import RegimenError
+from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
+from pkpd_mdr.units import Quantity
+
+__all__ = ["Course", "Event", "courses", "total_given"]
+
+_FILL = 240
+_GRADED = 2.0 ** -np.arange(8.0, 0.0, -0.5)
+_NEAR = 1e-10  # of the run: times nearer than this are one time
+_FINEST = 5e-5  # of the run: rows closer together than this tell endpoints nothing
+_CLOSE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a run: an act, or what a strategy decided at a visit."""
+
+    time: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One member's way through time, in internal units.
+
+    Attributes
+    ----------
+    times : ndarray, shape (k,)
+        Hours; a time of an act stands twice, before and after it.
+    shown : ndarray of bool, shape (k,)
+        Rows that the user asked for: the value before an act.
+    outputs : tuple of str
+    values : ndarray, shape (k, outputs)
+    acts : tuple of Act
+        What was given, at times of the run.
+    events : tuple of Event
+    until : float
+        Hours up to which the run was asked for.
+    status : Status
+    """
+
+    times: FloatArray
+    shown: np.ndarray[Any, np.dtype[np.bool_]]
+    outputs: tuple[str, ...]
+    values: FloatArray
+    acts: tuple[Act, ...]
+    events: tuple[Event, ...]
+    until: float
+    status: Status
+
+    def output(self, name: str) -> FloatArray:
+        """One output at all rows, shape (k,)."""
+        return np.asarray(self.values[:, self.outputs.index(name)])
+
+
+@dataclass(slots=True)
+class _Member:
+    """One member while visits go on."""
+
+    parameters: FloatArray
+    state: FloatArray | None
+    memory: Any
+    visit: Visit | None = None
+    acts: list[Act] = field(default_factory=list)
+    active: list[Act] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    times: list[FloatArray] = field(default_factory=list)
+    shown: list[FloatArray] = field(default_factory=list)
+    values: list[FloatArray] = field(default_factory=list)
+    status: Status = field(default_factory=Status)
+
+
+def courses(
+    compiled: Compiled,
+    parameters: FloatArray,
+    starts: FloatArray | None,
+    plan: Regimen | Strategy,
+    *,
+    until: float,
+    times: FloatArray,
+    outputs: Sequence[str],
+    accuracy: Accuracy | None = None,
+    measure: str = "burden",
+    after_act: Callable[[int], None] | None = None,
+) -> list[Course]:
+    """Run many members under one regimen or strategy.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    parameters : ndarray, shape (members, p)
+    starts : ndarray, shape (members, n), or None
+        States at time zero; None takes the model's own.
+    plan : Regimen or Strategy
+    until : float
+        Hours.
+    times : ndarray, shape (k,)
+        Hours at which rows are wanted; rows around acts and a fill for endpoints are added, which `Course.shown` hides.
+    outputs : sequence of str
+    accuracy : Accuracy, optional
+    measure : str
+        The output that a strategy is shown at visits.
+    after_act : callable, optional
+        Called with the number of finished windows, for progress.
+
+    Returns
+    -------
+    list of Course
+        In the order of members; a failed member keeps what was computed.
+    """
+    names = tuple(dict.fromkeys(outputs))
+    members = [
+        _Member(row, None if starts is None else starts[i], plan.begin() if isinstance(plan, Strategy) else None)
+        for i, row in enumerate(np.atleast_2d(parameters))
+    ]
+    visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
+    rows = _Rows.of(times, until, visits)
+    if isinstance(plan, Regimen):
+        for member in members:
+            member.acts.extend(plan.acts)
+            member.active.extend(plan.acts)
+        _window(compiled, members, (0.0, math.inf), rows, names, accuracy)
+    else:
+        _visits(compiled, members, plan, rows, names, accuracy, measure, after_act)
+    return [_course(member, names, until) for member in members]
+
+
+def _visits(
+    compiled: Compiled,
+    members: list[_Member],
+    plan: Strategy,
+    rows: _Rows,
+    names: tuple[str, ...],
+    accuracy: Accuracy | None,
+    measure: str,
+    progress: Callable[[int], None] | None,
+) -> None:
+    count = max(1, math.ceil(rows.until / plan.visit_interval - 1e-9))
+    for k in range(count):
+        now = k * plan.visit_interval
+        for member in members:
+            if member.status.ok:
+                _decide(compiled, member, plan, now, measure)
+        window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
+        alive = [member for member in members if member.status.ok]
+        _window(compiled, alive, window, rows, names, accuracy)
+        if progress is not None:
+            progress(k + 1)
+
+
+def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:
+    state = compiled.start(member.parameters) if member.state is None else member.state
+    burden = float(compiled.outputs([measure], np.array([now]), state[None], member.parameters)[0, 0])
+    member.visit = Visit.first(burden) if member.visit is None else member.visit.following(now, burden)
+    acts, member.memory, note = plan.decide(member.visit, member.memory)
+    member.acts.extend(acts)
+    ports = BoundPorts(compiled, member.parameters[None])
+    member.active = [act for act in member.active if _over(act, ports) >= now - _CLOSE * max(1.0, now)] + list(acts)
+    if note and (not member.events or member.events[-1].what != note):
+        member.events.append(Event(now, note))
+
+
+def _window(
+    compiled: Compiled,
+    members: list[_Member],
+    window: tuple[float, float],
+    rows: _Rows,
+    names: tuple[str, ...],
+    accuracy: Accuracy | None,
+) -> None:
+    """Solve one window for all members and append what came out."""
+    plans = _timelines(compiled, members, window, rows)
+    if not plans:
+        return
+    todo = [member for member, _ in plans]
+    known = any(member.state is not None for member in todo)
+    starts = np.array([m.state if m.state is not None else compiled.start(m.parameters) for m in todo])
+    solved = solve(
+        compiled,
+        np.array([member.parameters for member in todo]),
+        starts if known or window[0] > 0 else None,
+        [timeline for _, (timeline, _) in plans],
+        names,
+        accuracy=accuracy,
+        window=window,
+    )
+    for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
+        _append(member, trajectory, shown)
+
+
+def _timelines(
+    compiled: Compiled, members: list[_Member], window: tuple[float, float], rows: _Rows
+) -> list[tuple[_Member, tuple[Timeline, list[bool]]]]:
+    """A timeline for each member; a member whose parameters do not allow one (a negative lag) fails by itself."""
+    part = rows.between(*window)
+    plans, problem = [], None
+    for member in members:
+        try:
+            plans.append((member, _timeline(compiled, member, window, part)))
+        except RegimenError as found:
+            problem = found
+            member.status = Status(False, str(found), window[0])
+    if problem is not None and not plans:
+        raise problem
+    return plans
+
+
+def _append(member: _Member, trajectory: Trajectory, shown: list[bool]) -> None:
+    member.state, member.status = trajectory.end, trajectory.status
+    member.times.append(trajectory.times)
+    member.values.append(trajectory.values)
+    member.shown.append(np.array(shown[: len(trajectory.times)], dtype=bool))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """When rows are wanted, and hidden ones that endpoints read between them.
+
+    Times that differ by rounding only are made one: an integrator cannot step between them.
+    """
+
+    wanted: FloatArray
+    hidden: FloatArray
+    until: float
+
+    @staticmethod
+    def of(times: FloatArray, until: float, visits: FloatArray) -> _Rows:
+        """Wanted times and an even fill; a fill next to a wanted time or to a visit is left out."""
+        close = _NEAR * until
+        wanted = np.unique(_snapped(times[(times >= 0) & (times <= until)], visits, close))
+        fill = np.linspace(0.0, until, _FILL + 1)
+        return _Rows(wanted, fill[~_near(fill, np.union1d(wanted, visits), close)], until)
+
+    def between(self, low: float, high: float) -> _Rows:
+        """Those in ``[low, high)``."""
+        wanted = self.wanted[slice(*np.searchsorted(self.wanted, [low, high]))]
+        hidden = self.hidden[slice(*np.searchsorted(self.hidden, [low, high]))]
+        return _Rows(wanted, hidden, self.until)
+
+    def around(self, low: float, high: float, edges: FloatArray, ends: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Wanted and hidden rows of a window; behind each edge they stand ever further apart, as slopes change there.
+
+        An exposure's end runs before any row at its time, so a row just before it keeps the slope until there.
+        """
+        close = _NEAR * self.until
+        wanted = np.unique(_snapped(self.wanted, edges, close))
+        stops = np.append(edges[1:], min(high, self.until))[: len(edges)]
+        steps = np.outer(stops - edges, _GRADED)
+        graded = (edges[:, None] + steps)[steps >= _FINEST * self.until]
+        more = np.concatenate([self.hidden, graded, ends[ends > low] - 3 * close])
+        fixed = np.unique(np.concatenate([wanted, edges, [low, min(high, self.until)]]))
+        more = np.unique(more[~_near(more, fixed, close) & (more > low) & (more < min(high, self.until))])
+        apart = np.diff(more, prepend=-math.inf) > close
+        last = [self.until] if high > self.until else []
+        return wanted, np.setdiff1d(np.concatenate([more[apart], edges, [low], last]), wanted)
+
+
+def _nearest(times: FloatArray, anchors: FloatArray) -> FloatArray:
+    """The anchor nearest to each time."""
+    right = np.clip(np.searchsorted(anchors, times), 0, len(anchors) - 1)
+    left = np.maximum(right - 1, 0)
+    return np.asarray(np.where(times - anchors[left] <= anchors[right] - times, anchors[left], anchors[right]))
+
+
+def _near(times: FloatArray, anchors: FloatArray, close: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    if not len(anchors):
+        return np.zeros(len(times), dtype=bool)
+    return np.asarray(np.abs(times - _nearest(times, anchors)) <= close)
+
+
+def _snapped(times: FloatArray, anchors: FloatArray, close: float) -> FloatArray:
+    """Times, those next to an anchor moved onto it."""
+    return np.where(_near(times, anchors, close), _nearest(times, anchors), times) if len(anchors) else times
+
+
+def _timeline(
+    compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows
+) -> tuple[Timeline, list[bool]]:
+    """The timeline up to the end of a window, with marks inside the window only."""
+    low, high = window
+    stop = min(high, part.until)
+    acts = [act for act in member.active if act.time <= stop]
+    edges = np.unique([t for act in acts for t in _edges(act) if low <= t < high and t <= stop])
+    ends = np.array([act.time + act.span for act in acts if act.action == "expose"])
+    wanted, hidden = part.around(low, high, edges, ends)
+    rows = [(t, 0, True) for t in wanted.tolist()] + [(t, 0, False) for t in hidden.tolist()]
+    rows = sorted(rows + [(t, 2, False) for t in edges.tolist()])
+    entries = [(t, order, Mark(t, 0)) for t, order, _ in rows] + [(act.time, 1, Give(act)) for act in acts]
+    ordered = [entry for _, _, entry in sorted(entries, key=lambda item: item[:2])]
+    timeline = build(ordered, BoundPorts(compiled, member.parameters[None]), stop=stop)
+    return timeline, [visible for _, _, visible in rows]
+
+
+def _edges(act: Act) -> Iterable[float]:
+    for copy in range(act.additional + 1):
+        start = act.time + copy * act.interval
+        yield start
+        if 0 < act.span < math.inf:
+            yield start + act.span
+
+
+def _over(act: Act, ports: BoundPorts) -> float:
+    """Hours from which on an act no longer does anything to the inputs of a model."""
+    index = ports.find(act)
+    given = ports.values(index, 0)
+    span = act.duration
+    if act.rate is not None:
+        span = act.span * max(1.0, given.bioavailability)
+    elif act.modelled == "duration":
+        span = given.duration
+    elif act.modelled == "rate" and act.amount.value:
+        span = given.bioavailability * ports.amount(index, act.amount) / given.rate
+    return act.time + given.lag + act.additional * act.interval + span
+
+
+def _course(member: _Member, names: tuple[str, ...], until: float) -> Course:
+    given = [Event(act.time, f"{act.amount} of {act.port}") for act in member.acts if act.time <= until]
+    events = tuple(sorted([*member.events, *given], key=lambda event: event.time))
+    empty = np.empty((0, len(names)))
+    return Course(
+        times=np.concatenate([*member.times, np.empty(0)]),
+        shown=np.concatenate([*member.shown, np.empty(0, dtype=bool)]),
+        outputs=names,
+        values=np.concatenate([*member.values, empty]),
+        acts=tuple(act for act in member.acts if act.time <= until),
+        events=events,
+        until=until,
+        status=member.status,
+    )
+
+
+def total_given(course: Course, port: str) -> Quantity | None:
+    """What was given of a drug up to the end of a run; None when nothing was.
+
+    Doses that run beyond the end count pro rata; exposures count as level times hours.
+
+    Raises
+    ------
+    RegimenError
+        Doses are in units that cannot be added up.
+    """
+    given = Regimen(tuple(act for act in course.acts if act.port == port and act.time < course.until))
+    if not any(act.modelled for act in given):
+        given = given.until((course.until, "h")) if given.acts else given
+    return given.planned_total(port) if given.acts else None

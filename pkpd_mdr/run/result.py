@@ -1,0 +1,178 @@
+"""The result of a simulation."""
+
+from __future__ import annotations
+
+import math
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pkpd_mdr.engine import Accuracy, Status
+from pkpd_mdr.errors import SimulationError, did_you_mean
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen, Strategy
+from pkpd_mdr.run.course import Course
+from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
+from pkpd_mdr.units import Unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Run", "provenance", "shown_unit"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a simulation gave: tables, events and endpoints.
+
+    Attributes
+    ----------
+    model : Model
+        With an ``AUC_<drug>`` state for every drug.
+    plan : Regimen or Strategy
+    course : Course
+        All rows in internal units, those around acts included.
+    time_unit : Unit
+        Of the first column of `frame`.
+    accuracy : Accuracy
+    """
+
+    model: Model
+    plan: Regimen | Strategy
+    course: Course
+    time_unit: Unit
+    accuracy: Accuracy
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """States and observables at the requested times, in the units in which the model declares them.
+
+        The index is the time; ``frame.attrs["units"]`` maps columns to units. A row at the time of an act holds
+        the values just before it.
+        """
+        names = [*self.model.states, *self.model.observables]
+        rows = self.course.shown
+        units = {name: shown_unit(self.model, name) for name in names}
+        columns = {name: self.course.output(name)[rows] / units[name].factor for name in names}
+        index = pd.Index(self.course.times[rows] / self.time_unit.factor, name=f"time [{self.time_unit.text}]")
+        frame = pd.DataFrame(columns, index=index)
+        frame.attrs["units"] = {name: unit.text for name, unit in units.items()}
+        return frame
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """Acts and decisions: time and what happened."""
+        times = [event.time / self.time_unit.factor for event in self.course.events]
+        return pd.DataFrame({f"time [{self.time_unit.text}]": times, "what": [e.what for e in self.course.events]})
+
+    @property
+    def status(self) -> Status:
+        """Whether the run was finished, and if not, why."""
+        return self.course.status
+
+    def endpoint(self, which: str | Endpoint) -> float:
+        """The value of an endpoint in the units of the run: time unit, or the unit of the output.
+
+        Parameters
+        ----------
+        which : str or Endpoint
+            See `pkpd_mdr.endpoint`.
+
+        Returns
+        -------
+        float
+            Infinite for a time that was not reached.
+        """
+        item = endpoint(which)
+        check_endpoint(item, self._known)
+        if not len(self.course.times):
+            return math.nan
+        return item.evaluate(self.course) / endpoint_unit(item, self.model, self.time_unit).factor
+
+    def _known(self, name: str) -> object:
+        plain = name.removeprefix("d/dt ")
+        if plain.startswith("AUC_") and plain not in self.course.outputs:
+            drugs = [name[4:] for name in self.model.states if name.startswith("AUC_")]
+            raise SimulationError(f"the model has no drug {plain[4:]!r}{did_you_mean(plain[4:], drugs)}")
+        if plain not in self.course.outputs:
+            raise SimulationError(
+                f"the model has no output {plain!r}{did_you_mean(plain, [*self.model.states, *self.model.observables])}"
+            )
+        return plain
+
+    def endpoints(self) -> dict[str, float]:
+        """The usual endpoints that this model has."""
+        names = []
+        if "burden" in self.model.observables:
+            names += ["nadir", "nadir_time", "time_to_progression", "best_response", "auc_burden"]
+        if "resistant_share" in self.model.observables:
+            names.append("resistant_share")
+        names += [f"exposure_{name[4:]}" for name in self.model.states if name.startswith("AUC_")]
+        return {name: self.endpoint(name) for name in names}
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Versions, tolerances and the hash of the model."""
+        return provenance() | {
+            "model": self.model.content_hash,
+            "rtol": self.accuracy.rtol,
+            "atol": self.accuracy.atol,
+            "method": self.accuracy.method,
+        }
+
+    def plot(self, outputs: list[str] | None = None, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw outputs against time; see `pkpd_mdr.plot.run`."""
+        from pkpd_mdr.plot.run import plot_run
+
+        drawn: Axes = plot_run(self, outputs, ax=ax, **options)
+        return drawn
+
+    def __str__(self) -> str:
+        end = self.course.times[-1] / self.time_unit.factor if len(self.course.times) else 0.0
+        lines = [
+            f"Run of {end:g} {self.time_unit.text}, {len(self.course.acts)} acts"
+            + ("" if self.status.ok else f"; {self.status.sentence}")
+        ]
+        for name, value in self.endpoints().items():
+            item = endpoint(name)
+            unit = endpoint_unit(item, self.model, self.time_unit)
+            shown = f"not reached in {end:g}" if math.isinf(value) else f"{value:.4g}"
+            lines.append(f"  {name:<24}{shown} {unit.text}".rstrip() + f"   ({item.description})")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{str(self).replace('&', '&amp;').replace('<', '&lt;')}</pre>"
+
+
+def shown_unit(model: Model, name: str) -> Unit:
+    """The unit in which a state or observable is shown."""
+    part = model.states[name] if name in model.states else model.observables[name]
+    return part.unit
+
+
+def endpoint_unit(item: Endpoint, model: Model, time_unit: Unit) -> Unit:
+    """The unit in which an endpoint is shown."""
+    if item.unit == "time":
+        return time_unit
+    if item.unit == "same":
+        return shown_unit(model, item.needs[0])
+    if item.unit == "area":
+        return shown_unit(model, item.needs[0]).times(time_unit)
+    return Unit.of("")
+
+
+def provenance() -> dict[str, str]:
+    """Versions of what computed a result."""
+    found = {"python": platform.python_version()}
+    for package in ("pkpd-mdr", "numpy", "scipy", "sympy", "pandas", "lmfit"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,220 @@
+"""`simulate`: a model and a regimen in, a `Run` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from pkpd_mdr.engine import Accuracy, Compiled, compile_model
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import SimulationError, did_you_mean
+from pkpd_mdr.expression import symbol
+from pkpd_mdr.model import Model, Scope
+from pkpd_mdr.regimen import Regimen, Strategy, nothing
+from pkpd_mdr.run.course import courses
+from pkpd_mdr.run.result import Run
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
+
+__all__ = ["Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
+
+_FILL = 240
+
+
+def simulate(
+    model: Model,
+    regimen: Regimen | Strategy | None = None,
+    *,
+    until: QuantityLike,
+    start: Mapping[str, QuantityLike] | None = None,
+    times: QuantityLike | Sequence[QuantityLike] | None = None,
+    parameters: Mapping[str, QuantityLike] | None = None,
+    measure: str = "burden",
+    accuracy: Accuracy | None = None,
+) -> Run:
+    """Simulate a model under a regimen or a strategy.
+
+    Parameters
+    ----------
+    model : Model
+    regimen : Regimen or Strategy, optional
+        What is done; nothing when left out.
+    until : str
+        How long, such as ``"180 day"``; its unit is the time unit of the result.
+    start : mapping of str to quantity, optional
+        State name to start value; other states start as the model says. A bare number means the state's unit.
+    times : str or sequence of str, optional
+        Distance between rows (``"1 day"``) or the times themselves; 241 even times when left out.
+    parameters : mapping of str to quantity, optional
+        Parameter values for this run.
+    measure : str
+        The output that a strategy is shown at visits.
+    accuracy : Accuracy, optional
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    SimulationError
+        The run could not be finished; ``error.partial`` is the `Run` up to there. Also for an impossible end or time.
+    ModelError, RegimenError, UnitError
+        A name or a unit that does not fit; the nearest name is suggested.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6))
+    >>> run = mdr.simulate(model, until="10 day", times="5 day")
+    >>> float(round(run.frame["S"].iloc[-1] / 1e6, 6))
+    2.718282
+    """
+    plan = _plan(regimen)
+    length = quantity(until, "until")
+    end = read(length, "h", "until")
+    if end <= 0:
+        raise SimulationError(f"until = {until!r} is not after the start; write for example until='180 day'")
+    full = with_exposure(model.with_parameters(parameters or {}))
+    compiled = compile_model(full)
+    values = np.array([item.internal for item in full.parameters.values()])
+    outputs = [*full.states, *full.observables]
+    slopes = [f"d/dt {name}" for name in outputs]
+    if isinstance(plan, Strategy):
+        _measurable(compiled, measure)
+    course = courses(
+        compiled,
+        values[None],
+        start_vector(full, compiled, values, start)[None],
+        plan,
+        until=end,
+        times=output_times(times, end),
+        outputs=[*outputs, *slopes],
+        accuracy=accuracy,
+        measure=measure,
+    )[0]
+    run = Run(full, plan, course, length.unit, accuracy or Accuracy())
+    if not course.status.ok:
+        raise SimulationError(course.status.sentence, partial=run)
+    return run
+
+
+def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
+    if regimen is None:
+        return nothing()
+    if not isinstance(regimen, (Regimen, Strategy)):
+        raise SimulationError(
+            f"{regimen!r} is not a regimen; build one with bolus(...), infusion(...), exposure(...) or a strategy"
+        )
+    return regimen
+
+
+def _measurable(compiled: Compiled, measure: str) -> None:
+    try:
+        compiled.expression(measure)
+    except Exception as problem:
+        raise SimulationError(
+            f"a strategy is shown {measure!r} at visits: {problem}; name an output with measure=..."
+        ) from problem
+
+
+def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: float) -> FloatArray:
+    """Times of rows in hours: given, evenly spaced, or 241 by default.
+
+    Raises
+    ------
+    SimulationError
+        A time that is negative, beyond `until`, or a spacing that is not positive.
+    """
+    if given is None:
+        return np.linspace(0.0, until, _FILL + 1)
+    if isinstance(given, (str, Quantity)) or _is_pair(given):
+        step = read(given, "h", "times")  # type: ignore[arg-type]
+        if step <= 0:
+            raise SimulationError(f"times = {given!r} is not a spacing; write for example times='1 day'")
+        count = int(np.floor(until / step + 1e-9))
+        return np.asarray(np.arange(count + 1) * step, dtype=float)
+    listed = np.array(sorted(read(item, "h", "times") for item in given))  # type: ignore[union-attr]
+    if len(listed) and (listed[0] < 0 or listed[-1] > until * (1 + 1e-12)):
+        bad = listed[0] if listed[0] < 0 else listed[-1]
+        raise SimulationError(f"the time {bad:g} h lies outside the run of 0 to {until:g} h")
+    return np.unique(listed)
+
+
+def _is_pair(given: object) -> bool:
+    return isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str) and not isinstance(given[0], str)
+
+
+def start_vector(
+    model: Model, compiled: Compiled, parameters: FloatArray, start: Mapping[str, QuantityLike] | None
+) -> FloatArray:
+    """The state at time zero: the model's own start, with what the user gave.
+
+    Parameters
+    ----------
+    model : Model
+    compiled : Compiled
+    parameters : ndarray, shape (p,)
+    start : mapping of str to quantity, or None
+
+    Returns
+    -------
+    ndarray, shape (states,)
+
+    Raises
+    ------
+    SimulationError
+        An unknown state (the nearest is suggested) or a negative start of a stock.
+    """
+    vector = compiled.start(parameters)
+    for name, given in (start or {}).items():
+        if name not in model.states:
+            raise SimulationError(f"start: the model has no state {name!r}{did_you_mean(name, model.states)}")
+        state = model.states[name]
+        masses = [port.molar_mass for port in model.ports if port.name == state.balance and port.molar_mass]
+        bare = state.unit.dimensionless
+        value = read(given, state.unit, f"start of {name!r}", bare=bare, molar_mass=masses[0] if masses else None)
+        index = compiled.states.index(name)
+        if value < 0 and compiled.guarded[index]:
+            raise SimulationError(f"start of {name!r}: {given!r} is negative, but {state.kind} cannot be")
+        vector[index] = value
+    return vector
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Mechanism that integrates the concentration of a drug: state ``AUC_<drug>``."""
+
+    drug: str
+
+    @property
+    def label(self) -> str:
+        """For messages."""
+        return f"exposure of {self.drug}"
+
+    def declare(self, scope: Scope) -> None:
+        """The state is declared in `connect`, when the concentration's unit is known."""
+
+    def connect(self, scope: Scope) -> None:
+        """Let the area grow by the concentration, ``AUC' = C``."""
+        source, name = f"C_{self.drug}", f"AUC_{self.drug}"
+        if source in scope.states:
+            concentration, level = symbol(source), scope.states[source].unit
+        else:
+            concentration, level = scope.observables[source].expression, scope.observables[source].unit
+        unit = level.times(Unit.of("h"))
+        scope.state(name, unit=unit, kind="integral", description=f"area under C_{self.drug}")
+        scope.process(f"exposure_{self.drug}", concentration, {name: 1})
+
+
+@lru_cache(maxsize=256)
+def with_exposure(model: Model) -> Model:
+    """The model with the area under every drug's concentration (``C_<drug>``) as further states."""
+    measured = model.states.keys() | model.observables.keys()
+    drugs = dict.fromkeys(port.name for port in model.ports if f"C_{port.name}" in measured)
+    missing = [drug for drug in drugs if f"AUC_{drug}" not in model.states]
+    if not missing:
+        return model
+    return model.plus(*(Exposure(drug) for drug in missing))

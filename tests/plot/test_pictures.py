@@ -1,0 +1,181 @@
+"""Pictures: they return Axes, carry units, keep to the axes given, and their texts do not overlap."""
+
+from __future__ import annotations
+
+import sys
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pkpd_mdr as mdr
+from pkpd_mdr.compare import compare
+from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
+from pkpd_mdr.plot.run import plot_run
+from pkpd_mdr.plot.style import COLOURS, on
+
+DOX = mdr.infusion("dox", "60 mg", over="1 h").every("14 day", times=4)
+PAC = mdr.infusion("pac", "200 mg", over="24 h").every("14 day", times=4)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return mdr.Model(
+        mdr.pk.one_compartment("dox", CL="10 L/h", V="50 L"),
+        mdr.pk.one_compartment("pac", CL="5 L/h", V="40 L"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        mdr.clone("R", growth=mdr.growth.exponential(rate="0.08 1/day"), start=1e2, resistant=True),
+        mdr.kill("dox", on="S", slope="0.1 1/h/(mg/L)"),
+        mdr.kill("pac", on="S", slope="0.02 1/h/(mg/L)"),
+    )
+
+
+@pytest.fixture(scope="module")
+def comparison(model):
+    draws = pd.DataFrame({"CL_dox": np.linspace(5, 15, 7), "CL_pac": np.linspace(8, 3, 7)})
+    arms = {
+        "combination of both": (DOX & PAC).scaled(3),
+        "dox, then pac": DOX.then(PAC),
+        "on progression": mdr.on_progression(DOX, PAC, visit="14 day"),
+        "adaptive": mdr.adaptive(DOX & PAC, visit="7 day"),
+        "untreated": mdr.nothing(),
+    }
+    return compare(
+        model, arms, parameters=draws, until="90 day", endpoints=["time_to_progression", "resistant_share", "nadir"]
+    )
+
+
+def texts_overlap(ax):
+    """Pairs of visible texts whose boxes overlap, in the drawn figure."""
+    figure = ax.get_figure()
+    figure.canvas.draw()
+    legend = ax.get_legend()
+    items = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label, *ax.texts]
+    items += legend.get_texts() if legend else []
+    frame = figure.bbox
+    boxes = []
+    for item in items:
+        box = item.get_window_extent()
+        if item.get_text() and item.get_visible() and box.width > 0:
+            low, high = ax.get_xlim()
+            if item in ax.get_xticklabels() and not low <= item.get_position()[0] <= high:
+                continue
+            if item in ax.get_yticklabels() and not min(ax.get_ylim()) <= item.get_position()[1] <= max(ax.get_ylim()):
+                continue
+            boxes.append((item.get_text(), box))
+    outside = [
+        text for text, box in boxes if box.x0 < -1 or box.x1 > frame.x1 + 1 or box.y0 < -1 or box.y1 > frame.y1 + 1
+    ]
+    return outside + [(a, b) for (a, one), (b, two) in combinations(boxes, 2) if one.overlaps(two)]
+
+
+def test_endpoint_picture(comparison):
+    ax = comparison.plot()
+    assert ax.get_xlabel() == "time to progression [day]"
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(comparison.arms)
+    medians = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
+    expected = comparison.table.xs("time_to_progression", level="endpoint")["median"].to_numpy()
+    assert medians == pytest.approx(np.minimum(expected, 90).tolist())
+    assert texts_overlap(ax) == []
+
+
+def test_censored_arms_have_an_arrow(comparison):
+    censored = np.isinf(comparison.table.xs("time_to_progression", level="endpoint")["upper"]).sum()
+    arrows = [line for line in comparison.plot().lines if line.get_marker() == ">"]
+    assert len(arrows) == censored > 0
+
+
+def test_other_endpoints(comparison):
+    assert comparison.plot("nadir").get_xlabel() == "nadir [cell]"
+    assert texts_overlap(comparison.plot("nadir")) == []
+    with pytest.raises(mdr.SimulationError, match="did you mean 'nadir'"):
+        comparison.plot("nadr")
+
+
+def test_courses_picture(comparison):
+    ax = comparison.plot_courses()
+    assert ax.get_yscale() == "log"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time [day]", "burden [cell]")
+    assert len(ax.lines) == len(ax.collections) == 5
+    assert ax.lines[4].get_ydata()[-1] == pytest.approx(1e6 * np.exp(9) + 1e2 * np.exp(7.2), rel=1e-5)
+    assert texts_overlap(ax) == []
+    assert len(plot_courses(comparison, ["adaptive"]).lines) == 1
+    with pytest.raises(mdr.SimulationError, match="did you mean 'adaptive'"):
+        comparison.plot_courses(["adaptiv"])
+
+
+def test_probability_picture(comparison):
+    ax = comparison.plot_probabilities()
+    widths = np.array([[bar.get_width() for bar in bars] for bars in ax.containers])
+    assert widths.sum(axis=0) == pytest.approx([100, 100, 100])
+    assert widths[:, 0] == pytest.approx(100 * comparison.shares("time_to_progression").mean(axis=1))
+    assert texts_overlap(ax) == []
+
+
+def test_run_picture(model):
+    run = model.simulate(mdr.adaptive(DOX & PAC, visit="7 day"), until="90 day")
+    ax = run.plot()
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("time [day]", "burden [cell]", "log")
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["burden", "S", "R", "dox", "pac"]
+    assert ax.patches, "pauses are shaded"
+    assert texts_overlap(ax) == []
+
+
+def test_dose_ticks_lie_below_the_curves(model):
+    run = model.simulate(DOX & PAC, until="90 day")
+    ax = plot_run(run, ["C_dox", "C_pac"])
+    assert ax.get_ylabel() == "concentration [mg/L]"
+    assert ax.get_yscale() == "linear"
+    curves, ticks = ax.lines[:2], ax.lines[2:]
+    low = ax.transAxes.inverted().transform(ax.transData.transform((0, min(c.get_ydata().min() for c in curves))))[1]
+    assert max(np.nanmax(line.get_ydata()) for line in ticks) < low
+    times = np.concatenate([line.get_xdata() for line in ticks if line.get_marker() == "|"])
+    assert times == pytest.approx([0, 14, 28, 42])
+    (bars,) = (line.get_xdata().reshape(4, 3) for line in ticks if line.get_marker() != "|")
+    assert bars[:, 1] - bars[:, 0] == pytest.approx([1, 1, 1, 1])
+
+
+def test_given_axes_are_used_and_pyplot_is_not_needed(comparison, model):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    axes = figure.subplots(2, 2)
+    run = model.simulate(DOX, until="30 day")
+    assert run.plot(ax=axes[0, 0]) is axes[0, 0]
+    assert plot_endpoint(comparison, ax=axes[0, 1]) is axes[0, 1]
+    assert plot_courses(comparison, ax=axes[1, 0]) is axes[1, 0]
+    assert plot_probabilities(comparison, ax=axes[1, 1]) is axes[1, 1]
+    assert figure.axes == list(axes.ravel())
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [(["C_doxx"], "did you mean 'C_dox'"), (["S", "C_dox"], "cannot share an axis"), ([], "no output is named")],
+)
+def test_refusals(model, outputs, words):
+    with pytest.raises(mdr.SimulationError, match=words):
+        model.simulate(DOX, until="30 day").plot(outputs)
+
+
+def test_models_without_clones_or_dead_clones(model):
+    pk = mdr.Model(mdr.pk.one_compartment("dox", CL="10 L/h", V="50 L"))
+    assert pk.simulate(DOX, until="30 day").plot().get_ylabel() == "C_dox [mg/L]"
+    dead = model.simulate(DOX, until="30 day", start={"R": 0})
+    ax = dead.plot()
+    assert np.isfinite(ax.get_ylim()).all()
+    assert ax.get_ylim()[0] > 0
+
+
+def test_colours_are_readable():
+    assert on("#000000") == "white"
+    assert on("#E69F00") == "black"
+    assert len(set(COLOURS)) == len(COLOURS)
+
+
+def test_matplotlib_is_not_imported_by_the_plot_modules():
+    import subprocess
+
+    code = "import sys, pkpd_mdr.plot.run, pkpd_mdr.plot.compare; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
