@@ -58,12 +58,15 @@ class PortValues:
         Modelled infusion rate, internal amount per hour; NaN where the model has none.
     duration : float
         Modelled infusion duration, hours; NaN where the model has none.
+    spread : bool
+        Whether a plain dose enters over the modelled duration (zero-order absorption).
     """
 
     bioavailability: float = 1.0
     lag: float = 0.0
     rate: float = math.nan
     duration: float = math.nan
+    spread: bool = False
 
 
 class Ports(Protocol):

@@ -43,4 +43,5 @@ class BoundPorts:
 
     def values(self, index: int, row: int) -> PortValues:
         """Bioavailability, lag, modelled rate and duration under a parameter row."""
-        return PortValues(*self.compiled.port_values(index, self.rows[row]))
+        numbers = self.compiled.port_values(index, self.rows[row])
+        return PortValues(*numbers, spread=self.compiled.ports[index].spread)

@@ -334,7 +334,7 @@ def _evaluated(act: Act, port: int, row: int, ports: Ports) -> Source:
     elif act.modelled == "rate":
         rule, rate = "modelled rate", _modelled(act, given.rate, "rate")
         duration = arriving / rate
-    elif act.modelled == "duration":
+    elif act.modelled == "duration" or (given.spread and act.duration == 0 and not act.constant):
         rule, duration = "modelled duration", _modelled(act, given.duration, "duration")
         rate = arriving / duration
     elif act.duration > 0:

@@ -69,7 +69,7 @@ class Parameter:
     def __post_init__(self) -> None:
         if not self.lower <= self.value <= self.upper:
             raise ModelError(
-                f"parameter {self.name!r}: {self.value:g} {self.unit} is outside its bounds "
+                f"parameter {self.name!r}: {f'{self.value:g} {self.unit}'.rstrip()} is outside its bounds "
                 f"[{self.lower:g}, {self.upper:g}] {self.unit}".rstrip()
             )
 

@@ -1,0 +1,37 @@
+"""Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
+
+from pkpd_mdr.mechanisms import growth, pk, toxicity
+from pkpd_mdr.mechanisms.clone import clone, seeding
+from pkpd_mdr.mechanisms.contact import contact_transfer
+from pkpd_mdr.mechanisms.dosing import dosing
+from pkpd_mdr.mechanisms.exosome import exosomes
+from pkpd_mdr.mechanisms.kill import combined_kill, kill
+from pkpd_mdr.mechanisms.medium import medium
+from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
+from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
+from pkpd_mdr.mechanisms.surgery import resection
+from pkpd_mdr.mechanisms.user import formula, observable, parameter, process, state
+
+__all__ = [
+    "clone",
+    "combined_kill",
+    "contact_transfer",
+    "cost",
+    "dosing",
+    "exosomes",
+    "formula",
+    "growth",
+    "kill",
+    "medium",
+    "mutation",
+    "observable",
+    "parameter",
+    "pk",
+    "process",
+    "radiotherapy",
+    "resection",
+    "seeding",
+    "state",
+    "switching",
+    "toxicity",
+]

@@ -1,0 +1,332 @@
+"""Random models over all mechanisms: one or two drugs, two or three clones, everything else on or off."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+from hypothesis import strategies as st
+
+from pkpd_mdr import mechanisms as mdr
+from pkpd_mdr.model import Mechanism, Model
+
+__all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "models", "public_mechanisms"]
+
+Draw = st.DrawFn
+MOLAR_MASS = "543.5 g/mol"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a part may refer to."""
+
+    drugs: tuple[str, ...]
+    clones: tuple[str, ...]
+
+
+def between(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.floats(low, high, allow_nan=False).map(lambda value: float(f"{value:.4g}"))
+
+
+def texts(low: float, high: float, *units: str) -> st.SearchStrategy[str]:
+    return st.builds(lambda value, unit: f"{value!r} {unit}", between(low, high), st.sampled_from(units))
+
+
+rates = texts(0.01, 2.0, "1/day", "1/week")
+shares = between(0.0, 1.0)
+concentrations = texts(0.01, 5.0, "uM", "mg/L")
+hills = between(0.5, 4.0)
+
+
+def maybe(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.none() | strategy
+
+
+# -- drugs ------------------------------------------------------------------------------------------------
+
+
+def _absorbed(draw: Draw) -> dict[str, object]:
+    saturable = draw(st.booleans())
+    given: dict[str, object] = {
+        "CL": draw(texts(0.5, 50.0, "L/h", "mL/min")),
+        "Vmax": draw(texts(0.5, 50.0, "umol/h", "mg/h")) if saturable else None,
+        "Km": draw(concentrations) if saturable else None,
+        "ka": draw(maybe(texts(0.1, 5.0, "1/h"))),
+        "keo": draw(maybe(texts(0.1, 5.0, "1/h"))),
+        "F": draw(maybe(shares)),
+        "lag": draw(maybe(texts(0.1, 2.0, "h"))),
+        "molar_mass": MOLAR_MASS,
+        "amount_unit": draw(st.sampled_from([None, "mg", "umol"])),
+    }
+    if given["ka"] is None:
+        given["zero_order"] = draw(maybe(texts(0.1, 3.0, "h")))
+    if given["ka"] is not None or given["zero_order"] is not None:
+        given["iv"] = draw(maybe(_route()))
+    return given
+
+
+@st.composite
+def _route(draw: Draw) -> mdr.pk.Route:
+    return mdr.pk.route(
+        F=draw(maybe(shares)),
+        lag=draw(maybe(texts(0.1, 2.0, "h"))),
+        rate=draw(maybe(texts(0.1, 2.0, "mg/h", "umol/h"))),
+        duration=draw(maybe(texts(0.1, 2.0, "h"))),
+    )
+
+
+volumes, flows = texts(1.0, 500.0, "L"), texts(0.5, 60.0, "L/h")
+
+
+@st.composite
+def one_compartment(draw: Draw, drug: str) -> Mechanism:
+    return mdr.pk.one_compartment(drug, V=draw(volumes), **_absorbed(draw))
+
+
+@st.composite
+def two_compartment(draw: Draw, drug: str) -> Mechanism:
+    return mdr.pk.two_compartment(drug, V1=draw(volumes), Q=draw(flows), V2=draw(volumes), **_absorbed(draw))
+
+
+@st.composite
+def three_compartment(draw: Draw, drug: str) -> Mechanism:
+    tissues = {"Q2": draw(flows), "V2": draw(volumes), "Q3": draw(flows), "V3": draw(volumes)}
+    return mdr.pk.three_compartment(drug, V1=draw(volumes), **tissues, **_absorbed(draw))
+
+
+@st.composite
+def medium(draw: Draw, drug: str) -> Mechanism:
+    loss = draw(st.sampled_from(["half_life", "loss", ""]))
+    options = {} if not loss else {loss: "20 h" if loss == "half_life" else "0.05 1/h"}
+    unit = draw(st.sampled_from(["uM", "nM", "mg/L"]))
+    return mdr.medium(drug, unit=unit, start=draw(maybe(concentrations)), molar_mass=MOLAR_MASS, **options)
+
+
+DRUGS: dict[str, Callable[[str], st.SearchStrategy[Mechanism]]] = {
+    "pk.one_compartment": one_compartment,
+    "pk.two_compartment": two_compartment,
+    "pk.three_compartment": three_compartment,
+    "pk.route": one_compartment,
+    "medium": medium,
+}
+
+# -- growth -----------------------------------------------------------------------------------------------
+
+capacities = st.sampled_from(["2e12 cell", 1e9, mdr.parameter("K", "5e10 cell")])
+
+
+def _rivals(context: Context, clone: str) -> st.SearchStrategy[dict[str, float] | None]:
+    others = [name for name in context.clones if name != clone]
+    return st.none() | st.dictionaries(st.sampled_from(others), between(0.0, 6.0))
+
+
+GROWTH: dict[str, Callable[[Context, str], st.SearchStrategy[mdr.growth.Growth]]] = {
+    "growth.exponential": lambda context, clone: st.builds(mdr.growth.exponential, rate=rates),
+    "growth.logistic": lambda context, clone: st.builds(
+        mdr.growth.logistic, rate=rates, capacity=capacities, competition=_rivals(context, clone)
+    ),
+    "growth.gompertz": lambda context, clone: st.builds(
+        mdr.growth.gompertz, rate=rates, capacity=capacities, competition=_rivals(context, clone)
+    ),
+    "growth.exponential_linear": lambda context, clone: st.builds(
+        mdr.growth.exponential_linear, rate=rates, linear=texts(1e3, 1e6, "cell/day"), psi=between(1.0, 25.0)
+    ),
+    "growth.birth_death": lambda context, clone: st.builds(
+        mdr.growth.birth_death, birth=rates, death=rates, capacity=maybe(capacities)
+    ),
+    "growth.formula": lambda context, clone: st.just(mdr.growth.formula(f"speed*(1 - {clone}/1e12)")),
+}
+
+# -- everything else: a list of declarations each ---------------------------------------------------------
+
+Parts = st.SearchStrategy[list[Mechanism]]
+
+
+@st.composite
+def _clone(draw: Draw, context: Context) -> list[Mechanism]:
+    parts = []
+    for name in context.clones:
+        growth = draw(GROWTH[draw(st.sampled_from(sorted(GROWTH)))](context, name))
+        death = None if isinstance(growth, mdr.growth.BirthDeath) else draw(maybe(rates))
+        start = draw(st.just("1e6 cell") | st.just(1e3)) if name != "S" else None
+        parts.append(mdr.clone(name, growth=growth, death=death, start=start, resistant=name == "R"))
+    return [*parts, mdr.parameter("speed", "0.01 1/h"), mdr.observable("pace", "speed*burden", "cell/h")]
+
+
+@st.composite
+def _kill(draw: Draw, context: Context) -> list[Mechanism]:
+    return [mdr.kill(drug, on=_targets(draw, context), **_effect(draw)) for drug in context.drugs[:1]]
+
+
+def _targets(draw: Draw, context: Context) -> str | list[str]:
+    return draw(st.sampled_from(context.clones) | st.permutations(context.clones))
+
+
+def _effect(draw: Draw) -> dict[str, object]:
+    form = draw(st.sampled_from(["hazard", "norton_simon", "cytostatic"]))
+    if form == "hazard" and draw(st.booleans()):
+        return {"slope": draw(texts(0.01, 2.0, "L/umol/day", "L/mg/h"))}
+    emax = draw(rates) if form == "hazard" else draw(shares)
+    return {"emax": emax, "ec50": draw(concentrations), "hill": draw(hills), "form": form}
+
+
+@st.composite
+def _combined(draw: Draw, context: Context) -> list[Mechanism]:
+    if len(context.drugs) < 2:
+        return []
+    by = draw(st.sampled_from(["bliss", "loewe", "interaction"]))
+    form = draw(st.sampled_from(["hazard", "norton_simon", "cytostatic"]))
+    emax, hill = draw(rates if form == "hazard" else shares), draw(hills)
+    kills = [
+        mdr.kill(drug, on=list(context.clones), emax=emax, ec50=draw(concentrations), hill=hill, form=form)
+        for drug in context.drugs
+    ]
+    return [mdr.combined_kill(*kills, by=by, strength=draw(between(-1.0, 3.0)) if by == "interaction" else None)]
+
+
+@st.composite
+def _switching(draw: Draw, context: Context) -> list[Mechanism]:
+    drug = draw(st.none() | st.sampled_from(context.drugs))
+    effect: dict[str, object] = {}
+    if drug is not None:
+        effect = {"induced_by": drug, "slope": draw(texts(0.01, 1.0, "L/umol/day"))}
+        if draw(st.booleans()):
+            effect = {"induced_by": drug, "emax": draw(rates), "ec50": draw(concentrations)}
+    return [mdr.switching("S", "R", rate=draw(rates), back=draw(maybe(rates)), **effect)]
+
+
+@st.composite
+def _exosomes(draw: Draw, context: Context) -> list[Mechanism]:
+    return [
+        mdr.exosomes(
+            draw(st.sampled_from(["R", ["R", "S"]])),
+            "S",
+            context.clones[-1],
+            secretion=draw(texts(1.0, 500.0, "1/day", "vesicle/h")),
+            uptake=draw(texts(1e-10, 1e-8, "mL/h")),
+            clearance=draw(rates),
+            conversion=draw(shares),
+            volume=draw(texts(0.1, 10.0, "mL", "cm**3")),
+            start=draw(maybe(texts(1.0, 1e8, "vesicle/mL"))),
+            inhibition=draw(maybe(shares)),
+            depletion=draw(maybe(rates)),
+        )
+    ]
+
+
+@st.composite
+def _contact(draw: Draw, context: Context) -> list[Mechanism]:
+    into = context.clones[-1]
+    dependence = draw(st.sampled_from(["frequency", "density"]))
+    rate = draw(rates) if dependence == "frequency" else "1e-12 1/cell/h"
+    fixation = draw(maybe(rates)) if into != "R" else None
+    return [
+        mdr.contact_transfer(
+            "R", "S", into, rate=rate, loss=draw(maybe(rates)), fixation=fixation, dependence=dependence
+        )
+    ]
+
+
+@st.composite
+def _radiotherapy(draw: Draw, context: Context) -> list[Mechanism]:
+    alpha = texts(0.05, 0.5, "1/Gy")
+    pairs = st.tuples(alpha, texts(0.005, 0.05, "1/Gy**2")) | alpha
+    return [mdr.radiotherapy(draw(st.dictionaries(st.sampled_from(context.clones), pairs, min_size=1)))]
+
+
+@st.composite
+def _mutation(draw: Draw, context: Context) -> list[Mechanism]:
+    given = {"probability": draw(shares)} if draw(st.booleans()) else {"rate": draw(rates)}
+    return [mdr.mutation("S", context.clones[-1], **given)]
+
+
+@st.composite
+def _blood(draw: Draw, context: Context) -> list[Mechanism]:
+    slope = draw(st.dictionaries(st.sampled_from(context.drugs), texts(0.1, 30.0, "L/umol", "L/mg"), min_size=1))
+    numbers = {"baseline": "5e9 1/L", "transit_time": "124 h", "feedback": draw(between(0.1, 0.3))}
+    return [mdr.toxicity.myelosuppression("anc", slope=slope, **numbers)]
+
+
+def _quiescent(context: Context) -> list[Mechanism]:
+    """A user's own pool that S fills and that empties again, as text and as SymPy."""
+    S, sleep = sp.symbols("S sleep", positive=True)
+    return [
+        mdr.state("Q", unit="cell", kind="cells", balance="cells"),
+        mdr.process("fall_asleep", S * sleep, {"S": -1, "Q": 1}, transfer=True),
+        mdr.process("wake_up", "sleep*Q/2", {"S": 1, "Q": -1}, transfer=True),
+        mdr.parameter("sleep", "0.01 1/h"),
+    ]
+
+
+def _own_drug(context: Context) -> list[Mechanism]:
+    return [
+        mdr.state("A_tmz", unit="mg", kind="amount", balance="tmz"),
+        mdr.process("leave", "k_tmz*A_tmz", {"A_tmz": -1}),
+        mdr.parameter("k_tmz", "0.1 1/h"),
+        mdr.dosing("tmz", into="A_tmz", unit="mg", F=0.5, concentration="A_tmz/V_tmz", concentration_unit="mg/L"),
+        mdr.parameter("V_tmz", "30 L"),
+        mdr.kill("tmz", on="S", slope="0.01 L/mg/h"),
+    ]
+
+
+def _both(make: Callable[[Context], list[Mechanism]]) -> Callable[[Context], Parts]:
+    return lambda context: st.just(make(context))
+
+
+OTHERS: dict[str, Callable[[Context], Parts]] = {
+    "clone": _clone,
+    "kill": _kill,
+    "combined_kill": _combined,
+    "mutation": _mutation,
+    "switching": _switching,
+    "cost": lambda context: shares.map(lambda share: [mdr.cost("R", share)]),
+    "exosomes": _exosomes,
+    "contact_transfer": _contact,
+    "radiotherapy": _radiotherapy,
+    "resection": _both(lambda context: [mdr.resection()]),
+    "toxicity.myelosuppression": _blood,
+    "seeding": lambda context: texts(1.0, 1e12, "cell").map(lambda total: [mdr.seeding(total=total, shares={})]),
+    "process": _both(_quiescent),
+    "state": _both(_quiescent),
+    "parameter": _both(_quiescent),
+    "dosing": _both(_own_drug),
+    "observable": _both(lambda context: [mdr.observable("volume", "burden*1e-8", "1")]),
+    "formula": _both(lambda context: [mdr.observable("half", mdr.formula("burden/2").text, "cell")]),
+}
+
+
+def public_mechanisms() -> set[str]:
+    """The names of everything that a model can be made of."""
+    public = {name: getattr(mdr, name) for name in mdr.__all__}
+    names = {name for name, item in public.items() if not inspect.ismodule(item)}
+    for prefix, room in public.items():
+        if inspect.ismodule(room):
+            names |= {f"{prefix}.{name}" for name in room.__all__ if inspect.isfunction(getattr(room, name))}
+    return names
+
+
+@st.composite
+def declarations(draw: Draw) -> list[Mechanism]:
+    """What a random model is joined from, in random order."""
+    context = Context(
+        draw(st.sampled_from([("dox",), ("dox", "pac")])), draw(st.sampled_from([("S", "R"), ("S", "R", "A")]))
+    )
+    parts = list(draw(OTHERS["clone"](context)))
+    for drug in context.drugs:
+        parts.append(draw(DRUGS[draw(st.sampled_from(sorted(DRUGS)))](drug)))
+    labels = {part.label for part in parts}
+    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True))
+    if len(context.drugs) > 1 and "combined_kill" in chosen:
+        chosen = [name for name in chosen if name != "kill"]  # a drug kills a clone in one way
+    for name in chosen:
+        fresh = [part for part in draw(OTHERS[name](context)) if part.label not in labels]
+        labels |= {part.label for part in fresh}
+        parts += fresh
+    return draw(st.permutations(parts))
+
+
+def models() -> st.SearchStrategy[Model]:
+    """A random model."""
+    return declarations().map(lambda parts: Model(*parts))
