@@ -14,6 +14,7 @@ and asked which regimen is better::
 """
 
 from pkpd_mdr import data, gallery
+from pkpd_mdr.compare import Comparison, compare
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
 from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import (
@@ -26,6 +27,7 @@ from pkpd_mdr.errors import (
     SimulationError,
     UnitError,
 )
+from pkpd_mdr.fit import Fit, compare_models, fit
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,
@@ -73,10 +75,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accuracy",
+    "Comparison",
     "Data",
     "DataError",
     "Endpoint",
     "ExpressionError",
+    "Fit",
     "FitError",
     "Model",
     "ModelError",
@@ -93,6 +97,8 @@ __all__ = [
     "bundled",
     "clone",
     "combined_kill",
+    "compare",
+    "compare_models",
     "contact_transfer",
     "cost",
     "data",
@@ -101,7 +107,9 @@ __all__ = [
     "endpoints",
     "exosomes",
     "exposure",
+    "fit",
     "formula",
+    "gallery",
     "growth",
     "infusion",
     "kill",

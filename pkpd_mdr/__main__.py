@@ -1,0 +1,115 @@
+"""The command line: ``pkpd-mdr demo``, ``pkpd-mdr check table.csv``, ``pkpd-mdr gallery``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pkpd_mdr.errors import PkpdMdrError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process if left out.
+
+    Returns
+    -------
+    int
+        0, or 2 when an input is refused; the sentence goes to standard error.
+
+    Examples
+    --------
+    >>> main(["gallery", "greene2019"])  # doctest: +ELLIPSIS
+    Model of 3 states...
+    0
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except PkpdMdrError as problem:
+        print(f"pkpd-mdr: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pkpd-mdr", description="A tumour resists its drugs; which regimen is better?"
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    demo = commands.add_parser("demo", help="fit bundled real data and compare regimens; leaves figures and tables")
+    demo.add_argument("--out", type=Path, default=Path("pkpd_mdr_demo"), help="folder for the results")
+    demo.add_argument("--draws", type=int, default=40, help="parameter draws in the comparison")
+    demo.set_defaults(run=_demo)
+    check = commands.add_parser("check", help="read a table of measurements and say what is in it")
+    check.add_argument("table", type=Path)
+    check.add_argument("--time", help="column of times, as 'name [unit]'")
+    check.add_argument("--value", required=True, help="column of measurements")
+    check.add_argument("--drug", action="append", default=[], help="drug=column, as 'dox=dox_nM [nM]'; may be repeated")
+    check.add_argument("--by", action="append", default=[], help="column that separates conditions; may be repeated")
+    check.add_argument("--replicate", help="column of wells or animals")
+    check.set_defaults(run=_check)
+    gallery = commands.add_parser("gallery", help="list the published models, or show one")
+    gallery.add_argument("model", nargs="?")
+    gallery.set_defaults(run=_gallery)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from pkpd_mdr.demo import run_demo
+
+    begun = time.perf_counter()
+    run_demo(options.out, draws=options.draws, say=lambda text: print(text, end="\n\n", flush=True))
+    print(f"Done in {time.perf_counter() - begun:.0f} s")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from pkpd_mdr.data import read_assay
+    from pkpd_mdr.errors import DataError
+
+    pairs = [item.partition("=") for item in options.drug]
+    for name, mark, column in pairs:
+        if not (name and mark and column):
+            raise DataError(
+                f"--drug {name}{mark}{column!r} is not drug=column; write for example --drug 'dox=dox_nM [nM]'"
+            )
+    drug = {name: column for name, _, column in pairs}
+    data = read_assay(
+        options.table,
+        time=options.time,
+        value=options.value,
+        drug=drug or None,
+        by=options.by,
+        replicate=options.replicate,
+    )
+    print(data)
+    print(data.summary().to_string())
+
+
+def _gallery(options: argparse.Namespace) -> None:
+    from pkpd_mdr import gallery
+    from pkpd_mdr.errors import ModelError, did_you_mean
+
+    models = [name for name in gallery.__all__ if name.islower()]
+    if options.model is None:
+        for name in models:
+            summary = sys.modules[f"pkpd_mdr.gallery.{name}"].__doc__ or ""
+            print(f"{name:<16}{summary.splitlines()[0]}")
+        return
+    if options.model not in models:
+        raise ModelError(f"the gallery has no model {options.model!r}{did_you_mean(options.model, models)}")
+    make = getattr(gallery, options.model)
+    print(make(1e9) if options.model == "bozic2013" else make())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
