@@ -194,8 +194,8 @@ class Compiled:
         function = self._cached(("outputs_by", len(names), *names, *columns), build)
         flat = [np.broadcast_to(np.asarray(v, float), times.shape) for v in function(times, list(states.T), p)]
         stacked = np.stack(flat, axis=-1) if flat else np.zeros((len(times), 0))
-        n, m = len(self.states), len(names)
-        return stacked[:, : m * n].reshape(-1, m, n), stacked[:, m * n :].reshape(-1, m, len(columns))
+        k, n, m = len(times), len(self.states), len(names)
+        return stacked[:, : m * n].reshape(k, m, n), stacked[:, m * n :].reshape(k, m, len(columns))
 
     def expression(self, name: str) -> Expression:
         """The expression behind an output name; `ModelError` with the nearest name otherwise.

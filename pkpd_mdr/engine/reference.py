@@ -33,8 +33,8 @@ class Accuracy:
     rtol : float
         Relative tolerance per step.
     atol : float
-        Absolute tolerance in units of each state (1e-9 cells, 1e-9 mg ...), so that a clone of ten cells beside
-        1e12 is resolved.
+        Absolute tolerance in units of each state (1e-12 cells, 1e-12 mg ...): a clone of ten cells beside 1e12 is
+        resolved, and the error left in an extinct clone stays far below one cell while it grows again.
     method : str
         ``"auto"`` (matrix exponential for affine models, else LSODA), ``"LSODA"``, ``"BDF"``, ``"Radau"``,
         ``"DOP853"`` or ``"expm"``.
@@ -48,7 +48,7 @@ class Accuracy:
     """
 
     rtol: float = 1e-7
-    atol: float = 1e-9
+    atol: float = 1e-12
     method: str = "auto"
     budget: int = 200_000
 
@@ -56,7 +56,7 @@ class Accuracy:
         if not 1e-13 <= self.rtol <= 1e-2:
             raise SimulationError(f"rtol = {self.rtol!r} is not possible; choose between 1e-13 and 1e-2")
         if not (self.atol > 0 and math.isfinite(self.atol)):
-            raise SimulationError(f"atol = {self.atol!r} is not possible; choose a positive number such as 1e-9")
+            raise SimulationError(f"atol = {self.atol!r} is not possible; choose a positive number such as 1e-12")
         if self.method not in METHODS:
             raise SimulationError(f"method {self.method!r} is not known; choose one of {', '.join(METHODS)}")
         if self.budget < 1:
@@ -91,6 +91,7 @@ class Propagator:
     steps: int = 0
     _calls: int = 0
     _plain: list[float] = field(default_factory=list)
+    _guarded: list[bool] = field(default_factory=list)
     _exponentials: dict[tuple[bytes, float], FloatArray] = field(default_factory=dict)
 
     def advance(
@@ -135,6 +136,7 @@ class Propagator:
 
     def __post_init__(self) -> None:
         self._plain = self.parameters.tolist()
+        self._guarded = self.compiled.guarded.tolist()
 
     def switch(self, parameters: FloatArray) -> None:
         """Put other parameters in force and drop what was computed for the old ones."""
@@ -187,13 +189,23 @@ class Propagator:
         except (ZeroDivisionError, OverflowError, ValueError) as problem:
             raise BrokenRunError(f"the right-hand side cannot be evaluated ({problem})", t, np.array(y)) from problem
 
+    def _stocks(self, y: FloatArray) -> list[float]:
+        """The state as rates see it: a stock that noise took below zero counts as empty.
+
+        Otherwise the growth law would let the noise of an extinct clone grow into negative cells.
+        """
+        plain: list[float] = y.tolist()
+        if y.min() < 0.0:
+            return [0.0 if low and v < 0.0 else v for low, v in zip(self._guarded, plain, strict=True)]
+        return plain
+
     def _derivative(self, t: float, z: FloatArray, inputs: FloatArray, inputs_by: FloatArray) -> FloatArray:
         self._calls += 1
         n, m = len(self.compiled.states), len(self.columns)
         y = z[:n]
         if self._calls > self.accuracy.budget:
             raise BrokenRunError(f"the budget of {self.accuracy.budget} evaluations is used up", t, y.copy())
-        plain = y.tolist()
+        plain = self._stocks(y)
         if not m:
             out = np.array(self._call(self.compiled.rhs, t, plain))
             out += inputs
@@ -215,7 +227,7 @@ class Propagator:
         The coupling of sensitivities to the state is left out, which costs iterations, not accuracy.
         """
         n, m = len(self.compiled.states), len(self.columns)
-        jacobian = np.reshape(self._call(self.compiled.jacobian, t, z[:n].tolist()), (n, n))
+        jacobian = np.reshape(self._call(self.compiled.jacobian, t, self._stocks(z[:n])), (n, n))
         if not m:
             return jacobian
         out = np.zeros((n * (1 + m), n * (1 + m)))

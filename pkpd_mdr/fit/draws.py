@@ -1,0 +1,161 @@
+"""Draws of parameters from what a fit knows of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.model import Model
+from pkpd_mdr.units import Unit
+
+__all__ = ["Draws", "truncated_draws"]
+
+_SWEEPS = 60
+_LOOSE = 1e-2  # precision, in units of the box, below which a direction is as good as flat
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Parameter sets drawn from a fit.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row a draw, one column a parameter, in declared units.
+    units : mapping of str to str
+    seed : int
+    notes : tuple of str
+        What is not an honest posterior: parameters spread over their whole range, bounds that cut.
+    """
+
+    frame: pd.DataFrame
+    units: Mapping[str, str]
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def rows(self, model: Model) -> FloatArray:
+        """Full parameter rows of a model with the draws in them, internal units, shape (draws, p).
+
+        Raises
+        ------
+        FitError
+            The model lacks a parameter of the draws.
+        """
+        names = list(model.parameters)
+        table = np.tile([item.internal for item in model.parameters.values()], (len(self), 1))
+        for name in map(str, self.frame.columns):
+            if name not in model.parameters:
+                raise FitError(f"the draws hold {name!r}, which the model lacks{did_you_mean(name, names)}")
+            parameter = model.parameters[name]
+            unit = Unit.of(self.units[name])
+            if not unit.like(parameter.unit):
+                raise FitError(
+                    f"the draws of {name!r} are in {unit.text!r}, but the model has it in {parameter.unit.text!r}"
+                )
+            table[:, names.index(name)] = self.frame[name].to_numpy(dtype=np.float64) * unit.factor
+        return np.asarray(table, dtype=np.float64)
+
+    def __repr__(self) -> str:
+        drawn = ", ".join(f"{name} [{self.units[name] or 1}]" for name in map(str, self.frame.columns))
+        return "\n  ".join([f"Draws: {len(self)} of {drawn}", *self.notes])
+
+
+def truncated_draws(
+    centre: FloatArray,
+    matrix: FloatArray,
+    gradient: FloatArray,
+    box: tuple[FloatArray, FloatArray],
+    freedom: float,
+    n: int,
+    seed: int,
+) -> FloatArray:
+    """Draw from a t distribution with precision `matrix`, cut to a box.
+
+    The density is that of the quadratic approximation of the likelihood, ``exp(-g d - d P d/2)`` with d the distance
+    from the optimum, so that a parameter held by a bound gets the tail on the allowed side. Directions that the data
+    do not determine are flat within the box. Gibbs sampling along the axes of P, all draws at once; axes do not
+    interact except through the box.
+
+    Parameters
+    ----------
+    centre : ndarray, shape (k,)
+        The optimum on the working scale.
+    matrix, gradient : ndarray, shapes (k, k) and (k,)
+        P and g.
+    box : (ndarray, ndarray)
+        Lower and upper ends.
+    freedom : float
+        Degrees of freedom; infinite for a normal distribution.
+    n : int
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> drawn = truncated_draws(one, 4 * np.eye(1), 0 * one, (0 * one, 9 * one), np.inf, 4000, 1)
+    >>> bool(abs(drawn.mean() - 1.0) < 0.05 and drawn.min() >= 0)
+    True
+    """
+    rng = np.random.default_rng(seed)
+    low, high = box[0] - centre, box[1] - centre
+    size = _sizes(matrix, low, high, centre)
+    precision, axes = np.linalg.eigh(matrix * np.outer(size, size))
+    precision = np.maximum(precision, _LOOSE)
+    mean = -(axes.T @ (gradient * size)) / precision
+    scale = rng.chisquare(freedom, n) / freedom if math.isfinite(freedom) and freedom > 0 else np.ones(n)
+    sd = 1.0 / np.sqrt(precision[None, :] * scale[:, None])
+    position = np.zeros((n, len(centre)))  # coordinates along the axes
+    for _ in range(_SWEEPS):
+        for j in range(len(centre)):
+            others = (position @ axes.T - np.outer(position[:, j], axes[:, j])) * size
+            ends = _ends(others, axes[:, j] * size, low, high)
+            position[:, j] = _cut_normal(rng, mean[j], sd[:, j], *ends)
+    drawn = centre + (position @ axes.T) * size
+    return np.asarray(np.clip(drawn, box[0], box[1]))
+
+
+def _sizes(matrix: FloatArray, low: FloatArray, high: FloatArray, centre: FloatArray) -> FloatArray:
+    """Unit of each coordinate: the width of its box, or a wide stretch where the box is open."""
+    width = high - low
+    with np.errstate(divide="ignore"):
+        wide = np.minimum(20.0 / np.sqrt(np.maximum(np.diag(matrix), 0.0)), 10.0 * np.abs(centre) + 10.0)
+    return np.where(np.isfinite(width), width, wide)
+
+
+def _ends(others: FloatArray, along: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How far one may go along an axis from given other coordinates, both shape (n,)."""
+    moving = np.abs(along) > 1e-14
+    first = (low[moving] - others[:, moving]) / along[moving]
+    last = (high[moving] - others[:, moving]) / along[moving]
+    least, most = np.minimum(first, last).max(axis=1), np.maximum(first, last).min(axis=1)
+    middle = (least + most) / 2
+    crossed = least > most  # rounding in a corner of the box
+    return np.where(crossed, middle, least), np.where(crossed, middle, most)
+
+
+def _cut_normal(rng: np.random.Generator, mean: float, sd: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """One draw of a normal distribution cut to an interval, for each entry; exact far in the tail too."""
+    from scipy.special import log_ndtr, ndtri_exp
+
+    a, b = (low - mean) / sd, (high - mean) / sd
+    flip = a > 0  # work in the left tail, where the logarithm of the distribution keeps its digits
+    a, b = np.where(flip, -b, a), np.where(flip, -a, b)
+    log_a, log_b = log_ndtr(a), log_ndtr(b)
+    share = rng.random(len(sd))
+    with np.errstate(divide="ignore"):
+        z = ndtri_exp(np.minimum(log_b + np.log(share + (1.0 - share) * np.exp(log_a - log_b)), -1e-300))
+    z = np.clip(np.where(np.isfinite(z), z, np.where(np.isfinite(a), a, b)), a, b)
+    return np.asarray(mean + sd * np.where(flip, -z, z))

@@ -1,0 +1,227 @@
+"""Likelihood profiles: how well the data can be described when one parameter is held elsewhere."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.fit.estimates import quantile
+from pkpd_mdr.fit.free import FloatArray, Free
+from pkpd_mdr.fit.objective import Evaluation
+from pkpd_mdr.fit.optimise import polish
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pkpd_mdr.fit.result import Fit
+
+__all__ = ["Profile", "profile"]
+
+_PER_SIDE = 4  # points wanted between the optimum and the end of the interval
+_CLOSE = 1e-4  # how near the root of the distance must come to the quantile
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A likelihood profile; numbers in the declared unit.
+
+    Attributes
+    ----------
+    name, unit : str
+    estimate : float
+    lower, upper : float
+        Ends of the interval; the bound of the fit where an end is open.
+    open_lower, open_upper : bool
+        Whether the data do not close the interval on that side before the bound.
+    level : float
+    threshold : float
+        Distance at which the interval ends (squared t or normal quantile).
+    frame : DataFrame
+        ``value``, ``distance`` (rise of the objective, on the scale of the squared quantile), then every free
+        parameter at its best.
+    note : str
+        Something to know, such as a better point that was met; empty for nothing.
+    """
+
+    name: str
+    unit: str
+    estimate: float
+    lower: float
+    upper: float
+    open_lower: bool
+    open_upper: bool
+    level: float
+    threshold: float
+    frame: pd.DataFrame
+    note: str = ""
+
+    def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """The profile with its threshold; see `pkpd_mdr.plot.fit`."""
+        from pkpd_mdr.plot.fit import plot_profile
+
+        return plot_profile(self, ax=ax, **options)
+
+    def __str__(self) -> str:
+        low = f"open (at or below {self.lower:.5g})" if self.open_lower else f"{self.lower:.5g}"
+        high = f"open (at or above {self.upper:.5g})" if self.open_upper else f"{self.upper:.5g}"
+        text = (
+            f"{self.name} = {self.estimate:.5g} {self.unit}".rstrip()
+            + f", {100 * self.level:g}% profile interval {low} to {high}"
+        )
+        return f"{text}; {self.note}" if self.note else text
+
+    __repr__ = __str__
+
+
+def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Profile:
+    """Profile one parameter of a fit, stepping away from the optimum with warm starts.
+
+    The distance of a point is ``(n - k)*(S/S_min - 1)`` where a scale is estimated, with S the sum of squares of the
+    profiled likelihood (the F criterion, exact for a linear model), and the rise of minus twice the log-likelihood
+    where all sds are given.
+
+    Parameters
+    ----------
+    fit : Fit
+    name : str
+        A free parameter.
+    level : float
+        Of the interval.
+    most : int
+        Most points on each side.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    FitError
+        The parameter was not free, the level is no probability, or no degrees of freedom are left.
+    """
+    names = fit.found.names
+    if name not in names:
+        raise FitError(f"{name!r} was not free in this fit{did_you_mean(name, names)}")
+    if not 0 < level < 1:
+        raise FitError(f"level = {level!r} is not between 0 and 1")
+    if not fit.information.freedom > 0:
+        raise FitError(f"{name!r} cannot be profiled: as many parameters as measurements leave no degrees of freedom")
+    return _Walk(fit, names.index(name), level, most).run()
+
+
+class _Walk:
+    """Steps along one coordinate on both sides of the optimum."""
+
+    def __init__(self, fit: Fit, index: int, level: float, most: int) -> None:
+        self.fit, self.index, self.most, self.level = fit, index, most, level
+        self.objective, self.best = fit.objective, fit.best
+        self.free: Free = fit.objective.problem.space.free[index]
+        self.end = quantile(fit.information.freedom, level)
+        self.points: list[tuple[float, float, FloatArray]] = [(float(fit.best.point[index]), 0.0, fit.best.point)]
+        self.lowest = 0.0
+
+    def run(self) -> Profile:
+        sides = [self._side(-1.0), self._side(1.0)]
+        space = self.objective.problem.space
+        ordered = sorted(self.points, key=lambda item: item[0])
+        frame = pd.DataFrame([space.values(point[: len(space)]) for _, _, point in ordered], columns=list(space.names))
+        frame.insert(0, "value", [self.free.from_working(x) for x, _, _ in ordered])
+        frame.insert(1, "distance", [z**2 for _, z, _ in ordered])
+        estimate = self.free.from_working(float(self.best.point[self.index]))
+        note = "a better point was met on the way: fit again with more starts" if self.lowest < -1e-3 else ""
+        (lower, open_lower), (upper, open_upper) = sides
+        return Profile(
+            self.free.name,
+            self.free.unit.text,
+            estimate,
+            lower,
+            upper,
+            open_lower,
+            open_upper,
+            self.level,
+            self.end**2,
+            frame,
+            note,
+        )
+
+    def _side(self, sign: float) -> tuple[float, bool]:
+        """End of the interval on one side, and whether it is open."""
+        low, high = (ends[self.index] for ends in self.objective.box)
+        bound = high if sign > 0 else low
+        x, z, point = self.points[0]
+        step, before = self._first_step(), (x, z)
+        for _ in range(self.most):
+            if (bound - x) * sign <= 1e-12 * max(1.0, abs(bound) if math.isfinite(bound) else 1.0):
+                return self._edge(sign), True
+            x = float(min(max(x + sign * step, low), high))
+            z, point = self._at(x, point)
+            if z >= self.end:
+                return self.free.from_working(self._cross(before, (x, z), point)), False
+            change = max(z - before[1], 1e-3 * self.end)
+            step *= float(np.clip(self.end / _PER_SIDE / change, 0.3, 3.0))
+            before = (x, z)
+        return self.free.from_working(x), True
+
+    def _edge(self, sign: float) -> float:
+        return self.free.upper if sign > 0 else self.free.lower
+
+    def _first_step(self) -> float:
+        error = float(self.fit.information.errors[self.index])
+        low, high = (ends[self.index] for ends in self.objective.box)
+        width = high - low if math.isfinite(high - low) else max(1.0, abs(self.points[0][0]))
+        return min(self.end * error / _PER_SIDE, width / 4) if math.isfinite(error) and error > 0 else width / 50
+
+    def _at(self, x: float, warm: FloatArray) -> tuple[float, FloatArray]:
+        """Root of the distance with the parameter held at x, and the best other coordinates."""
+        point = self._predicted(x, warm)
+        held = np.zeros(len(point), dtype=bool)
+        held[self.index] = True
+        result = polish(self.objective, point, fixed=held)
+        distance = math.inf if result.prediction.failures else self._distance(result)
+        self.lowest = min(self.lowest, distance)
+        z = math.sqrt(max(distance, 0.0))
+        if math.isfinite(z):
+            self.points.append((x, z, result.point))
+        return z, result.point
+
+    def _predicted(self, x: float, warm: FloatArray) -> FloatArray:
+        """The other coordinates where a quadratic likelihood would have them."""
+        curvature = self.best.curvature
+        others = np.arange(len(warm)) != self.index
+        slope = (
+            np.linalg.pinv(curvature[np.ix_(others, others)], rcond=1e-10, hermitian=True)
+            @ curvature[others, self.index]
+        )
+        point = warm.copy()
+        point[others] -= slope * (x - warm[self.index])
+        point[self.index] = x
+        low, high = self.objective.box
+        inside = np.clip(point, low, high)
+        inside[others] = np.where(np.abs(inside - warm)[others] < 3.0, inside[others], warm[others])
+        return np.asarray(inside)
+
+    def _distance(self, result: Evaluation) -> float:
+        if not self.objective.profiled:
+            return result.value - self.best.value
+        return self.fit.information.freedom * math.expm1((result.value - self.best.value) / self.fit.n)
+
+    def _cross(self, inside: tuple[float, float], outside: tuple[float, float], warm: FloatArray) -> float:
+        """Where the root of the distance equals the quantile, by interpolation between a point on each side."""
+        for _ in range(8):
+            share = 0.5
+            if math.isfinite(outside[1]):
+                share = float(np.clip((self.end - inside[1]) / max(outside[1] - inside[1], 1e-300), 0.02, 0.98))
+            x = inside[0] + share * (outside[0] - inside[0])
+            z, warm = self._at(x, warm)
+            if abs(z - self.end) < _CLOSE:
+                return x
+            if z < self.end:
+                inside = (x, z)
+            else:
+                outside = (x, z)
+        return inside[0]

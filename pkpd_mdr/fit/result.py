@@ -1,0 +1,298 @@
+"""`Fit`: a model met data."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.data import Data
+from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.fit.draws import Draws
+from pkpd_mdr.fit.estimates import Estimates
+from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.fit.information import Information
+from pkpd_mdr.fit.objective import Evaluation, Objective
+from pkpd_mdr.fit.optimise import Found, reached
+from pkpd_mdr.model import Model
+from pkpd_mdr.run.simulate import output_times
+from pkpd_mdr.units import QuantityLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pkpd_mdr.fit.profile import Profile
+
+__all__ = ["Fit"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """What `fit` found; all tables are in the units that model and data declare.
+
+    Attributes
+    ----------
+    model : Model
+        With the estimates as parameter values.
+    data : Data
+    found : Estimates
+        Numbers only; written to JSON.
+    information : Information
+    starts : tuple of Found
+        Where each start ended, best first.
+    objective : Objective
+        What was minimised; knows the problem and its rows.
+    best : Evaluation
+        Of the objective at the estimates.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import pkpd_mdr as mdr
+    >>> frame = pd.DataFrame({"h": [0, 1, 2, 3, 4], "y": [1.0, 2.1, 2.9, 4.2, 5.0]})
+    >>> data = mdr.read_assay(frame, time="h [h]", value="y [1]", observable="y")
+    >>> line = mdr.Model(mdr.observable("y", "a + b*t"), mdr.parameter("a", 1.0), mdr.parameter("b", "1 1/h"))
+    >>> found = mdr.fit(line, data, {"a": (-9, 9), "b": ("-9 1/h", "9 1/h")}, starts=1)
+    >>> found.profile("b")
+    b = 1.01 1/h, 95% profile interval 0.87878 to 1.1412
+    >>> len(found.draws(100, seed=1))
+    100
+    """
+
+    model: Model
+    data: Data
+    found: Estimates
+    information: Information
+    starts: tuple[Found, ...]
+    objective: Objective
+    best: Evaluation
+
+    # -- estimates ---------------------------------------------------------------------------------------
+
+    @property
+    def estimates(self) -> pd.DataFrame:
+        """One row a parameter: unit, estimate, lower, upper (95%), se, rse (%), at_bound, verdict.
+
+        Intervals are made on the working scale with the t quantile and transformed back. A parameter without an
+        interval of its own shows its allowed range, and the verdict says why.
+        """
+        return self.found.table
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Estimates by name, in declared units."""
+        return self.found.values
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """Error parameters: observable, error model, name, estimate (a and phi in the observable's unit)."""
+        rows = []
+        for i, name in enumerate(self.objective.problem.rows.observable):
+            model = self.objective.errors[name]
+            found = model.parameters(self.objective.scale(self.best, i), self.objective.mix(self.best.point, i))
+            rows += [(name, model.kind, key, float(value)) for key, value in found.items()]
+        return pd.DataFrame(rows, columns=["observable", "error", "parameter", "estimate"])
+
+    @property
+    def covariance(self) -> pd.DataFrame:
+        """Covariance of the estimates on the working scale (logarithms of positive parameters)."""
+        return self._square(self.information.covariance)
+
+    @property
+    def correlation(self) -> pd.DataFrame:
+        """Correlation of the estimates; NaN for parameters without standard error."""
+        sizes = self.information.errors
+        return self._square(self.information.covariance / np.outer(sizes, sizes))
+
+    def _square(self, matrix: FloatArray) -> pd.DataFrame:
+        names = list(self.found.names)
+        return pd.DataFrame(matrix, index=names, columns=names)
+
+    # -- quality -----------------------------------------------------------------------------------------
+
+    @property
+    def n(self) -> int:
+        """Number of measurements that were fitted."""
+        return len(self.objective.problem.rows)
+
+    @property
+    def parameters(self) -> int:
+        """Number of estimated parameters, those of the error models included."""
+        return len(self.found.items) + self.objective.error_parameters
+
+    @cached_property
+    def log_likelihood(self) -> float:
+        """Of the measurements as they were taken, with all constants."""
+        return -0.5 * self.objective.minus_two_log_likelihood(self.best)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion."""
+        return 2.0 * self.parameters - 2.0 * self.log_likelihood
+
+    @property
+    def aicc(self) -> float:
+        """AIC with the correction for few measurements; infinite when there are too few for it."""
+        spare = self.n - self.parameters - 1
+        return self.aic + 2.0 * self.parameters * (self.parameters + 1) / spare if spare > 0 else float("inf")
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion."""
+        return float(np.log(self.n)) * self.parameters - 2.0 * self.log_likelihood
+
+    @property
+    def rss(self) -> dict[str, float]:
+        """Sum of squared differences of each observable, in the square of its unit."""
+        rows = self.objective.problem.rows
+        squares = (rows.value - self.best.prediction.values) ** 2
+        return {name: float(squares[rows.which == i].sum()) for i, name in enumerate(rows.observable)}
+
+    @property
+    def weighted_rss(self) -> float:
+        """Sum of squared differences over the known or relative sds, before any common scale."""
+        return self.objective.reduced_squares(self.best)
+
+    @property
+    def waterfall(self) -> pd.DataFrame:
+        """Every start, best first: minus twice the log-likelihood above the best, where it came from, how it ended."""
+        return pd.DataFrame(
+            {
+                "start": [item.number for item in self.starts],
+                "above_best": [max(item.evaluation.value - self.best.value, 0.0) for item in self.starts],
+                "evaluations": [item.evaluations for item in self.starts],
+                "failures": [item.failures for item in self.starts],
+                "finished": [item.finished for item in self.starts],
+                "message": [item.message for item in self.starts],
+            }
+        )
+
+    @property
+    def reached(self) -> int:
+        """How many starts ended at the best point."""
+        return max(1, reached(list(self.starts), self.best))
+
+    # -- predictions -------------------------------------------------------------------------------------
+
+    @property
+    def residuals(self) -> pd.DataFrame:
+        """Each fitted row: condition, observable, time (h), value, prediction, residual, standardised, source_row."""
+        problem = self.objective.problem
+        rows, predicted = problem.rows, self.best.prediction.values
+        parts = self.objective.parts(self.best.point, self.best.prediction)
+        common = self.objective.common_scale(self.best)
+        return pd.DataFrame(
+            {
+                "condition": [problem.members[i].condition.name for i in rows.member],
+                "observable": [rows.observable[i] for i in rows.which],
+                "time": rows.time,
+                "value": rows.value,
+                "prediction": predicted,
+                "residual": rows.value - predicted,
+                "standardised": parts.difference * np.exp(-parts.log_w) / common,
+                "source_row": rows.source,
+            }
+        )
+
+    def predict(
+        self,
+        times: QuantityLike | Sequence[QuantityLike] | None = None,
+        *,
+        conditions: str | Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Predictions of the fitted model under the conditions of the data.
+
+        Parameters
+        ----------
+        times : quantity, sequence of quantity, or None
+            A spacing, times, or 121 times over the range of each condition.
+        conditions : str or sequence of str, optional
+            Names of conditions; all when absent.
+
+        Returns
+        -------
+        DataFrame
+            condition, observable, time (h), value (in the unit of the data; before division by a reference where
+            the observable is measured relative to one).
+
+        Raises
+        ------
+        FitError
+            An unknown condition; the nearest is suggested.
+        """
+        problem = self.objective.problem
+        known = [member.condition.name for member in problem.members]
+        wanted = known if conditions is None else [conditions] if isinstance(conditions, str) else list(conditions)
+        for name in wanted:
+            if name not in known:
+                raise FitError(f"the data have no condition {name!r}{did_you_mean(name, known)}")
+        grids = [self._grid(member.begin.time, float(member.times[-1]), times) for member in problem.members]
+        curves = problem.simulate(self.best.point[: len(problem.space)], grids)
+        frames = [
+            pd.DataFrame(
+                {"condition": member.condition.name, "observable": name, "time": curve[0], "value": curve[1][:, i]}
+            )
+            for member, curve in zip(problem.members, curves, strict=True)
+            for i, name in enumerate(problem.rows.observable)
+            if member.condition.name in wanted
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    @staticmethod
+    def _grid(begin: float, end: float, times: QuantityLike | Sequence[QuantityLike] | None) -> FloatArray:
+        if times is None:
+            return np.unique(np.linspace(begin, end, 121))
+        until = end if isinstance(times, (str, tuple)) else float("inf")
+        return np.asarray(output_times(times, until), dtype=np.float64)
+
+    # -- uncertainty -------------------------------------------------------------------------------------
+
+    def draws(self, n: int, *, seed: int) -> Draws:
+        """Draw parameter sets from what the fit knows; see `Estimates.draws`."""
+        return self.found.draws(n, seed=seed)
+
+    def profile(self, name: str, *, level: float = 0.95, most: int = 40) -> Profile:
+        """Likelihood profile of one parameter; see `pkpd_mdr.fit.profile`."""
+        from pkpd_mdr.fit.profile import profile
+
+        return profile(self, name, level=level, most=most)
+
+    # -- show and keep -----------------------------------------------------------------------------------
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Conditions that could not be simulated somewhere on the way, with the first reason."""
+        return dict(self.objective.worst)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Versions, seed and hashes."""
+        return dict(self.found.provenance)
+
+    def report(self) -> str:
+        """Everything as text: data, quality, estimates, what could not be estimated and why."""
+        from pkpd_mdr.fit.report import report
+
+        return report(self)
+
+    def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Measurements and fitted curves; see `pkpd_mdr.plot.fit`."""
+        from pkpd_mdr.plot.fit import plot_fit
+
+        return plot_fit(self, ax=ax, **options)
+
+    def to_json(self) -> str:
+        """The estimates as JSON, to be read by `Estimates.from_json`: numbers and names, no code."""
+        return self.found.to_json()
+
+    def __repr__(self) -> str:
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        table = self.estimates.to_html(escape=True, float_format=lambda x: f"{x:.4g}")
+        return f"{table}<details><summary>Report</summary><pre>{html.escape(self.report())}</pre></details>"

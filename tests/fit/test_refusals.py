@@ -1,0 +1,192 @@
+"""What cannot be fitted is refused in a sentence with place and repair; broken runs do not kill a fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pkpd_mdr as mdr
+from pkpd_mdr.data import Condition, from_frame
+from pkpd_mdr.errors import FitError, UnitError
+from pkpd_mdr.fit import fit
+from pkpd_mdr.regimen import Regimen, exposure, nothing
+
+MODEL = mdr.Model(
+    mdr.medium("dox", unit="uM"),
+    mdr.clone("S", growth=mdr.growth.exponential(rate="0.03 1/h"), start="500 cell"),
+    mdr.clone("R", growth=mdr.growth.exponential(rate="0.02 1/h"), start="5 cell", resistant=True),
+    mdr.kill("dox", on="S", emax="0.1 1/h", ec50="50 nM"),
+)
+GROWTH = {"growth_S": ("0.001 1/h", "0.1 1/h")}
+
+
+def data(
+    values: list[float] | None = None,
+    *,
+    regimen: Regimen | None = None,
+    units: dict[str, str] | None = None,
+    **covariates: Any,
+) -> mdr.Data:
+    values = [500.0, 600.0, 800.0, 1000.0] if values is None else values
+    known = {name: mdr.units.quantity(value) for name, value in covariates.items()}
+    condition = Condition("well A1", {"well": "A1"}, nothing() if regimen is None else regimen, known)
+    frame = pd.DataFrame({"condition": "well A1", "time": 12.0 * np.arange(len(values)), "value": values})
+    return from_frame(frame, [condition], units=units or {"burden": "cell"})
+
+
+@pytest.mark.parametrize(
+    ("free", "sentence"),
+    [
+        ({}, "free names no parameter"),
+        ({"growth_s": (0.1, 1)}, "no parameter 'growth_s'; did you mean 'growth_S'"),
+        ({"growth_S": ("1 1/h", "0.1 1/h")}, "lower bound 1 1/h is not below the upper bound 0.1 1/h"),
+        ({"growth_S": ("0.1 1/h", "2 1/h", "1 1/h")}, "start 2 1/h is outside the bounds 0.1 1/h and 1 1/h"),
+        ({"growth_S": (-2.0, -1.0)}, "exclude all that the model allows"),
+        ({"growth_S": 3.0}, "neither"),
+        ({"ec50_dox_S": (1.0, 2.0, 3.0, 4.0)}, "neither"),
+    ],
+)
+def test_what_is_free(free: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(FitError, match=sentence.replace("(", r"\(")):
+        fit(MODEL, data(), free)
+
+
+def test_wrong_units_show_both() -> None:
+    with pytest.raises(UnitError, match=r"'1 nM' is not in the unit '1/h'"):
+        fit(MODEL, data(), {"growth_S": ("1 nM", "10 uM")})
+    with pytest.raises(UnitError, match=r"'burden' was measured in 'mm\*\*3', but the model gives it in 'cell'"):
+        fit(MODEL, data(units={"burden": "mm**3"}), GROWTH)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"scale": {"growth_S": "cubic"}}, "'cubic' is not 'log' or 'linear'"),
+        ({"scale": {"growth_R": "log"}}, "'growth_R', which is not free"),
+        ({"error": "aditive"}, "did you mean 'additive'"),
+        ({"error": {"burdn": "additive"}}, "did you mean 'burden'"),
+        ({"error": {}}, "says nothing of 'burden'"),
+        ({"error": "sd"}, "needs the sd of every value, but row 0"),
+        ({"observables": {"count": "S"}}, "'count', which was not measured"),
+        ({"observables": {"burden": "SS"}}, "no state or observable 'SS'"),
+        ({"relative_to": {"burden": "min"}}, "choose 'max', 'first' or 'peak'"),
+        ({"relative_to": {"brden": "max"}}, "did you mean 'burden'"),
+        ({"start": "last"}, "write start='first'"),
+        ({"start": {"Q": "first"}}, "no state, parameter or observable 'Q'"),
+        ({"start": "first"}, r"'burden' starts at R0 \+ S0, which is not one parameter"),
+        ({"start": {"growth_S": "1 1/h"}}, "'growth_S', which is also free"),
+        ({"start": {"S": {"well B1": 3}}}, "condition 'well A1' is missing"),
+        ({"starts": 0}, "starts = 0"),
+        ({"most": 0}, "most = 0"),
+        ({"method": "simplex"}, "'simplex' is not known"),
+    ],
+)
+def test_options(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(FitError, match=sentence):
+        fit(MODEL, data(), GROWTH, **options)
+
+
+def test_a_table_is_not_data() -> None:
+    with pytest.raises(FitError, match="DataFrame, not Data"):
+        fit(MODEL, pd.DataFrame({"t": [1.0]}), GROWTH)  # type: ignore[arg-type]
+
+
+def test_a_drug_that_the_model_lacks() -> None:
+    regimen = exposure("dax", "10 nM", over="6 h")
+    with pytest.raises(FitError, match=r"condition 'well A1' cannot be simulated: .*'dax'; did you mean 'dox'"):
+        fit(MODEL, data(regimen=regimen), GROWTH)
+    with pytest.raises(FitError, match=r"cannot be simulated: .*'10 mg/L'"):
+        fit(MODEL, data(regimen=exposure("dox", "10 mg/L", over="6 h")), GROWTH)
+
+
+def test_an_observable_that_the_model_lacks() -> None:
+    with pytest.raises(FitError, match=r"the data hold 'burdens', .*did you mean 'burden'.*observables="):
+        fit(MODEL, data(units={"burdens": "cell"}), GROWTH)
+
+
+def test_covariates() -> None:
+    with pytest.raises(FitError, match="knows 'weight', which is no parameter"):
+        fit(MODEL, data(weight="20 g"), GROWTH)
+    with pytest.raises(FitError, match="'growth_S' is known from the data and also free"):
+        fit(MODEL, data(growth_S="0.1 1/h"), GROWTH)
+    with pytest.raises(FitError, match="'growth_R' is -1 1/h, outside what the model allows"):
+        fit(MODEL, data(growth_R="-1 1/h"), GROWTH)
+
+
+def test_too_few_measurements() -> None:
+    with pytest.raises(FitError, match=r"1 measurements cannot determine 2 parameters \(growth_S, S0\); fix 1 or more"):
+        fit(MODEL, data([500.0]), GROWTH | {"S0": (1, 1e4)})
+    with pytest.raises(FitError, match="nothing left to fit"):
+        fit(MODEL, data([500.0], units={"S": "cell"}), GROWTH, start="first")
+
+
+def test_values_that_an_error_model_cannot_have() -> None:
+    for error in ("lognormal", "proportional", "relative"):
+        with pytest.raises(FitError, match="needs positive values, but 'burden' is 0 in row 1"):
+            fit(MODEL, data([500.0, 0.0, 600.0]), GROWTH, error=error)
+    negative = data([5.0, -1.0, 6.0], units={"C_dox": "uM"})
+    with pytest.raises(FitError, match="values of zero or more, but 'C_dox' is -1 in row 1"):
+        fit(MODEL, negative, GROWTH, error="poisson")
+
+
+def test_nothing_depends_on_what_is_free() -> None:
+    with pytest.raises(FitError, match="no prediction depends on ec50_dox_S at the start"):
+        fit(MODEL, data(), {"ec50_dox_S": ("1 nM", "10 uM")}, starts=1)
+
+
+def test_an_act_before_the_first_measurement_cannot_be_skipped() -> None:
+    regimen = exposure("dox", "10 nM", over="6 h")
+    late = data([500.0, 600.0, 700.0], regimen=regimen, units={"S": "cell"}).between("12 h")
+    with pytest.raises(FitError, match="first measurement at 12 h comes after the act at 0 h"):
+        fit(MODEL, late, GROWTH, start="first")
+
+
+def test_parameters_without_bounds_of_their_own() -> None:
+    model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0 1/h"), start="500 cell"))
+    with pytest.raises(FitError, match="'growth_S' is 0 1/h in the model and has no bounds"):
+        fit(model, data(), ["growth_S"])
+    found = fit(MODEL, data(), ["growth_S"], error="lognormal", starts=1)
+    assert found.found.items[0].allowed == pytest.approx((3e-6, 300.0))
+
+
+# -- runs that break -------------------------------------------------------------------------------------------
+
+
+def explosive() -> mdr.Model:
+    """Reaches infinity at t = 1/(k*S0)."""
+    return mdr.Model(
+        mdr.state("S", "1 cell", unit="cell", kind="cells"),
+        mdr.parameter("k", "0.01 1/h"),
+        mdr.process("growth", "k*S**2", {"S": 1}),
+    )
+
+
+def explosive_data() -> mdr.Data:
+    times = np.array([0.0, 5.0, 10.0, 20.0])
+    noise = np.array([1.01, 0.99, 1.02, 0.98])
+    frame = pd.DataFrame({"condition": "one", "time": times, "value": noise / (1 - 0.03 * times)})
+    return from_frame(frame, [Condition("one", {}, nothing())], units={"S": "cell"})
+
+
+def test_a_broken_run_does_not_kill_the_fit() -> None:
+    found = fit(explosive(), explosive_data(), {"k": ("0.001 1/h", "10 1/h")}, error="proportional", starts=5, seed=1)
+    assert found.values["k"] == pytest.approx(0.03, rel=0.05)
+    assert found.waterfall["failures"].sum() > 0
+    assert "one" in found.failures
+    assert "could not simulate every condition" in found.report()
+
+
+def test_all_starts_breaking_is_an_error_that_says_why() -> None:
+    with pytest.raises(FitError, match="none of 3 starts can be simulated; the first fails in condition 'one': "):
+        fit(explosive(), explosive_data(), {"k": ("1 1/h", "10 1/h")}, starts=3, seed=1)
+
+
+def test_a_value_that_is_not_finite_is_named() -> None:
+    model = mdr.Model(mdr.observable("y", "1/(a - b)"), mdr.parameter("a", 1.0), mdr.parameter("b", 1.0))
+    frame = pd.DataFrame({"condition": "one", "time": [1.0, 2.0], "value": [1.0, 2.0]})
+    table = from_frame(frame, [Condition("one", {}, nothing())], units={"y": ""})
+    with pytest.raises(FitError, match="condition 'one': y is not finite at 1 h"):
+        fit(model, table, {"a": (0.999999999999, 1.0, 1.000000000001)}, starts=1, most=1)
