@@ -33,6 +33,7 @@ from pkpd_mdr.mechanisms import (
 )
 from pkpd_mdr.model import Mechanism, Model
 from pkpd_mdr.regimen import Regimen, Strategy, adaptive, alternate, infusion, on_progression
+from pkpd_mdr.units import QuantityLike
 
 __all__ = ["Demo", "arms", "patient_model", "plate_model", "run_demo"]
 
@@ -121,8 +122,8 @@ def plate_model(*, transfer: bool) -> Model:
 def patient_model(*, transfer: bool) -> Model:
     """A patient with the plate's pharmacodynamics.
 
-    Doxorubicin kinetics is Mody et al. 2023, paclitaxel kinetics Friberg et al. 2002. Assumed: tumour growth, the clearance
-    of arrested cells, and paclitaxel's effect (half the effect at 10 nM, R half as sensitive).
+    Doxorubicin kinetics is Mody et al. 2023, paclitaxel kinetics Friberg et al. 2002. Assumed: tumour growth, the
+    clearance of arrested cells, and paclitaxel's effect (half the effect at 10 nM, R half as sensitive).
 
     Parameters
     ----------
@@ -226,11 +227,12 @@ def _chosen(data: Data, exposures: tuple[int, ...]) -> Data:
     return data.only(exposure_h=list(exposures), dox_nM=sorted(set(levels)))
 
 
-def _starts(data: Data) -> dict[str, dict[str, object]]:
+def _starts(data: Data) -> dict[str, dict[str, QuantityLike]]:
     """Counts at drug addition and the plate of each well, as parameters of its condition."""
-    counted = {c.name: c.starts["burden"] for c in data.conditions}
-    plates = {f"is_{h}": {c.name: float(c.labels["exposure_h"] == h) for c in data.conditions} for h in (6, 12, 24)}
-    return {"counted": counted, **plates}  # type: ignore[dict-item]
+    found: dict[str, dict[str, QuantityLike]] = {"counted": {c.name: c.starts["burden"] for c in data.conditions}}
+    for hours in (6, 12, 24):
+        found[f"is_{hours}"] = {c.name: float(c.labels["exposure_h"] == hours) for c in data.conditions}
+    return found
 
 
 def _fit(data: Data, transfer: bool, starts: int, seed: int) -> Fit:
@@ -273,7 +275,10 @@ def _error(model: Model, found: Fit, data: Data) -> float:
 def _verdict(selection: Selection, held_out: dict[str, float]) -> str:
     """Transfer counts as supported only if it also predicts what it has not seen."""
     ranking = selection.verdict(WITH, WITHOUT)
-    errors = f"on the held-out 24 h pulses the error of the logarithm is {held_out[WITH]:.2f} with and {held_out[WITHOUT]:.2f} without"
+    errors = (
+        f"on the held-out 24 h pulses the error of the logarithm is {held_out[WITH]:.2f} "
+        f"with and {held_out[WITHOUT]:.2f} without"
+    )
     better = selection.best == WITH and held_out[WITH] < 0.95 * held_out[WITHOUT]
     lead = "Supported: transfer by contact" if better else "Not supported: transfer by contact"
     note = "A monoculture cannot tell transfer from selection or from drug-induced switching; a co-culture could."
@@ -287,9 +292,11 @@ def _leave(folder: Path, fits: dict[str, Fit], selection: Selection, verdict: st
     estimates = pd.concat({name: found.estimates for name, found in fits.items()})
     estimates.to_csv(folder / "estimates.csv")
     drawings = {
-        "fit": fits[WITHOUT].plot,
-        "time_to_progression": comparison.plot,
-        "courses": comparison.plot_courses,
+        "fit": fits[WITHOUT].plot(),
+        "time_to_progression": comparison.plot(),
+        "courses": comparison.plot_courses(),
     }
-    for name, draw in drawings.items():
-        draw().figure.savefig(folder / f"{name}.png", dpi=150)
+    for name, axes in drawings.items():
+        figure = axes.get_figure(root=True)
+        if figure is not None:
+            figure.savefig(folder / f"{name}.png", dpi=150)

@@ -21,7 +21,7 @@ from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT, Model
 from pkpd_mdr.model.parts import Expression, Port
 
-__all__ = ["Compiled", "FloatArray", "compile_model"]
+__all__ = ["Compiled", "FloatArray", "Scalar", "compile_model"]
 
 FloatArray = npt.NDArray[np.float64]
 Scalar = Callable[..., list[float]]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pkpd_mdr.engine.lowering import Compiled, FloatArray
+from pkpd_mdr.engine.lowering import Compiled, FloatArray, Scalar
 from pkpd_mdr.errors import PkpdMdrError, SimulationError
 
 __all__ = ["METHODS", "Accuracy", "BrokenRunError", "Propagator"]
@@ -145,7 +145,7 @@ class Propagator:
 
     def derivative(self, t: float, y: FloatArray, inputs: FloatArray) -> FloatArray:
         """Time derivative of the states at one point, shape (n,)."""
-        return np.array(self._call(self.compiled.rhs, t, y.tolist()), dtype=float) + inputs
+        return np.array(self._call(self.compiled.rhs, t, self._stocks(y)), dtype=float) + inputs
 
     def process_rates(self, t: float, y: FloatArray) -> dict[str, float]:
         """The rate of every process at one point; NaN where it cannot be evaluated."""
@@ -174,7 +174,7 @@ class Propagator:
         if key not in self._exponentials:
             n = len(self.compiled.states)
             augmented = np.zeros((n + 1, n + 1))
-            zero = np.zeros(n)
+            zero = [0.0] * n
             augmented[:n, :n] = np.reshape(self._call(self.compiled.jacobian, 0.0, zero), (n, n))
             augmented[:n, n] = np.asarray(self._call(self.compiled.rhs, 0.0, zero)) + inputs
             with np.errstate(all="ignore"):  # an overflow shows in the state, which is checked
@@ -183,9 +183,9 @@ class Propagator:
 
     # -- right-hand side -------------------------------------------------------------------------------
 
-    def _call(self, function: object, t: float, y: FloatArray) -> list[float]:
+    def _call(self, function: Scalar, t: float, y: list[float]) -> list[float]:
         try:
-            return function(t, y, self._plain)  # type: ignore[operator,no-any-return]
+            return function(t, y, self._plain)
         except (ZeroDivisionError, OverflowError, ValueError) as problem:
             raise BrokenRunError(f"the right-hand side cannot be evaluated ({problem})", t, np.array(y)) from problem
 

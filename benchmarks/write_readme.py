@@ -1,0 +1,42 @@
+"""Write README.md from docs/readme.md, the examples and the output of the demo.
+
+Run it after a change to any of them: ``python benchmarks/write_readme.py``. It runs the demo (about a minute).
+"""
+
+import tempfile
+from pathlib import Path
+
+from pkpd_mdr.demo import run_demo
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def example(name: str) -> str:
+    """The declarations of an example: without its docstring and its main block."""
+    text = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    body = text.split('"""', 2)[2].split('if __name__ == "__main__":')[0]
+    return "\n".join(
+        line for line in body.strip().splitlines() if line not in ("import sys", "from pathlib import Path")
+    ).strip()
+
+
+def excerpt() -> str:
+    """The estimates, the verdict and the primary endpoint, as the demo prints them."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = run_demo(Path(folder))
+    report = found.fits["without transfer"].report()
+    estimates = report[report.index("Estimates") : report.index("What could not")].rstrip()
+    table = str(found.comparison).split("\n\n")
+    return "\n\n".join([estimates, found.verdict, table[0], table[1]])
+
+
+def main() -> None:
+    """Fill the template."""
+    page = (ROOT / "docs" / "readme.md").read_text(encoding="utf-8")
+    for mark, name in (("@@EX1@@", "01_simulate.py"), ("@@EX2@@", "02_fit.py"), ("@@EX3@@", "03_compare.py")):
+        page = page.replace(mark, example(name))
+    (ROOT / "README.md").write_text(page.replace("@@DEMO@@", excerpt()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
