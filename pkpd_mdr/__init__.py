@@ -1,4 +1,4 @@
-"""A tumour resists its drugs; which regimen is better, and how sure are we?
+"""Models of multidrug resistance: which regimen is better, and how sure are we.
 
 A tumour under drugs is declared once, as named processes with units; the same object is simulated, fitted to a table
 and asked which regimen is better::
@@ -27,7 +27,7 @@ from pkpd_mdr.errors import (
     SimulationError,
     UnitError,
 )
-from pkpd_mdr.fit import Fit, compare_models, fit
+from pkpd_mdr.fit import Estimates, Fit, compare_models, fit
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,
@@ -79,6 +79,7 @@ __all__ = [
     "Data",
     "DataError",
     "Endpoint",
+    "Estimates",
     "ExpressionError",
     "Fit",
     "FitError",

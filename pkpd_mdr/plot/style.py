@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
-__all__ = ["COLOURS", "COLUMN", "DASHES", "MUTED", "colour", "new_axes", "on", "outside_legend", "tidy"]
+    from pkpd_mdr.data import Condition
+
+__all__ = [
+    "COLOURS",
+    "COLUMN",
+    "DASHES",
+    "MARKERS",
+    "MUTED",
+    "Looks",
+    "colour",
+    "log_ticks",
+    "new_axes",
+    "on",
+    "outside_legend",
+    "plain",
+    "sequence",
+    "side_bar",
+    "side_legend",
+    "tidy",
+]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, yellow left out as it is pale on white."""
@@ -15,17 +39,48 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2)))
 """Lines differ in pattern too, for print in black and white."""
 
+MARKERS = ("o", "^", "s", "D", "v")
+"""Points differ in shape where lines differ in pattern."""
+
 MUTED = "#6b6b6b"
 COLUMN = 3.4
 """Width in inches of one column of a two-column paper."""
 
 _TEXT = 8.0
 _CHARACTERS = 50  # of legend text in a column's width
+_LEGEND = 8  # most colours in a legend; beyond, a bar of colours
+_NAMES = 12  # most conditions that are told apart by name only
 
 
 def colour(k: int) -> str:
     """The colour of the k-th line."""
     return COLOURS[k % len(COLOURS)]
+
+
+def sequence(count: int) -> list[str]:
+    """Colours for ordered numbers, dark to light, with steps that look equal to colour-blind readers too."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex
+
+    pale = 0.84  # beyond it lies yellow, which is lost on white
+    steps = [pale * k / max(count - 1, 1) for k in range(count)]
+    return [to_hex(mpl.colormaps["viridis"](step)) for step in steps]
+
+
+def plain(value: float) -> str:
+    """A number as text of three digits, without an exponent where it can be read without."""
+    if 1e3 <= abs(value) < 1e5:
+        return f"{value:.0f}"
+    text = f"{value:.3g}"
+    if "e" not in text:
+        return text
+    return _with_exponent(value)
+
+
+def _with_exponent(value: float) -> str:
+    digits, power = f"{value:.2e}".split("e")
+    lead = "" if float(digits) == 1 else rf"{float(digits):g} \times "
+    return f"${lead}10^{{{int(power)}}}$"
 
 
 def on(shade: str) -> str:
@@ -57,6 +112,66 @@ def tidy(ax: Axes) -> None:
         label.set_fontsize(_TEXT)
 
 
+def log_ticks(axis: Axis) -> None:
+    """More labels on a logarithmic axis that spans less than two decades, where powers of ten are too few."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low)
+    if decades >= 2:
+        return
+    long = low < 1e-3 or high >= 1e5  # labels with an exponent take more room
+    steps = (
+        (1.0, 3.0) if long and decades > 0.7 else (1.0, 2.0, 5.0) if decades > 0.5 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    )
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _with_exponent(value) if long else plain(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def side_legend(
+    ax: Axes, handles: Sequence[Artist], labels: Sequence[str], title: str, *, bottom: bool = False
+) -> None:
+    """A legend with a title to the right of the axes, at the top or the bottom; one of each can be had."""
+    legend = ax.legend(
+        handles,
+        labels,
+        title=title,
+        loc="lower left" if bottom else "upper left",
+        bbox_to_anchor=(1.0, 0.0 if bottom else 1.0),
+        frameon=False,
+        fontsize=_TEXT - 1,
+        title_fontsize=_TEXT - 1,
+        alignment="left",
+        handlelength=2.3,
+        labelspacing=0.25,
+        borderaxespad=0.2,
+    )
+    if bottom:
+        ax.add_artist(legend)
+        legend.set_clip_on(False)
+
+
+def side_bar(ax: Axes, colours: Sequence[str], labels: Sequence[str], title: str, *, bottom: float = 0.0) -> None:
+    """A bar of colours to the right of the axes, one step for each label; labels that would touch are left out."""
+    top = 0.9  # room for the title
+    bar = ax.inset_axes((1.04, bottom, 0.04, top - bottom))
+    for k, shade in enumerate(colours):
+        bar.axhspan(k - 0.5, k + 0.5, color=shade, lw=0)
+    bar.set_ylim(-0.5, len(colours) - 0.5)
+    bar.set_xticks([])
+    inches = ax.get_window_extent().height / ax.get_figure().dpi * (top - bottom)  # type: ignore[union-attr]
+    every = max(1, math.ceil(len(labels) * 0.13 / max(inches, 0.13)))
+    bar.set_yticks(range(0, len(labels), every), labels[::every], fontsize=_TEXT - 1)
+    bar.yaxis.tick_right()
+    bar.tick_params(length=0, pad=2)
+    for spine in bar.spines.values():
+        spine.set_visible(False)
+    bar.set_title(title, fontsize=_TEXT - 1, loc="left", pad=4)
+
+
 def outside_legend(ax: Axes) -> None:
     """A legend above the axes, where it covers no line; none for a single entry."""
     labels = ax.get_legend_handles_labels()[1]
@@ -74,3 +189,103 @@ def outside_legend(ax: Axes) -> None:
         columnspacing=1.2,
         borderaxespad=0.2,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Colour by one label, pattern by the others; `kinds` maps each condition to its colour and pattern numbers."""
+
+    kinds: dict[str, tuple[int, int]]
+    colours: list[str]
+    labels: list[str]
+    title: str
+    patterns: list[str]
+    patterns_title: str
+    ordered: bool
+
+    @classmethod
+    def of(cls, members: Sequence[Condition]) -> Looks:
+        """How conditions are told apart: by the number with most values, then by what else varies."""
+        varying = {name: values for name, values in _labels(members).items() if len(set(values)) > 1}
+        numeric = [name for name, values in varying.items() if all(isinstance(v, (int, float)) for v in values)]
+        if not numeric:
+            return cls._by_name(members, varying)
+        by = max(numeric, key=lambda name: len(set(varying[name])))
+        levels: list[float] = sorted(set(varying[by]))
+        others = [name for name in varying if name != by]
+        rest = [tuple(varying[name][i] for name in others) for i in range(len(members))]
+        patterns = list(dict.fromkeys(rest))
+        if len(set(zip(varying[by], rest, strict=True))) == len(levels) or len(patterns) > len(MARKERS):
+            patterns, rest, others = [()], [()] * len(members), []
+        kinds = {
+            member.name: (levels.index(level), patterns.index(other))
+            for member, level, other in zip(members, varying[by], rest, strict=True)
+        }
+        texts = [", ".join(_text(value) for value in pattern) for pattern in patterns]
+        numbers = [plain(level) for level in levels]
+        if len(set(numbers)) < len(numbers):
+            numbers = [f"{level:.6g}" for level in levels]
+        return cls(kinds, sequence(len(levels)), numbers, by, texts, ", ".join(others), True)
+
+    @classmethod
+    def _by_name(cls, members: Sequence[Condition], varying: dict[str, list[Any]]) -> Looks:
+        names = [
+            ", ".join(_text(values[i]) for values in varying.values()) or member.name
+            for i, member in enumerate(members)
+        ]
+        labels = list(dict.fromkeys(names))
+        shades = [colour(k) for k in range(len(labels))] if len(labels) <= 7 else sequence(len(labels))
+        kinds = {member.name: (labels.index(names[i]), 0) for i, member in enumerate(members)}
+        return cls(kinds, shades, labels, ", ".join(varying), [""], "", False)
+
+    def line(self, condition: str) -> dict[str, Any]:
+        """Of a condition's curve."""
+        shade, pattern = self.kinds[condition]
+        return {"color": self.colours[shade], "linestyle": DASHES[pattern]}
+
+    def point(self, condition: str) -> dict[str, Any]:
+        """Of a condition's measurements."""
+        shade, pattern = self.kinds[condition]
+        return {
+            "color": self.colours[shade],
+            "marker": MARKERS[pattern],
+            "linestyle": "",
+            "markersize": 2.8,
+            "markeredgewidth": 0,
+            "alpha": 0.75,
+        }
+
+    def explain(self, ax: Axes, *, lines: bool = True) -> None:
+        """Say outside the axes what colours and patterns mean."""
+        from matplotlib.lines import Line2D
+
+        style = "-" if lines else ""
+        marks = [Line2D([], [], color=c, marker="o", ms=2.8, ls=style, lw=1.3) for c in self.colours]
+        second = len(self.patterns) > 1
+        if second:
+            shapes = [
+                Line2D([], [], color=MUTED, marker=MARKERS[k], ms=2.8, ls=DASHES[k] if lines else "", lw=1.3)
+                for k in range(len(self.patterns))
+            ]
+            side_legend(ax, shapes, self.patterns, self.patterns_title, bottom=True)
+        if len(self.labels) < 2:
+            return
+        if not self.ordered:
+            if len(self.labels) <= _NAMES:
+                for mark, label in zip(marks, self.labels, strict=True):
+                    ax.add_line(mark)
+                    mark.set_label(label)
+                outside_legend(ax)
+        elif len(self.labels) <= _LEGEND:
+            side_legend(ax, marks, self.labels, self.title)
+        else:
+            side_bar(ax, self.colours, self.labels, self.title, bottom=0.12 * (len(self.patterns) + 1) * second)
+
+
+def _labels(members: Sequence[Condition]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for member in members for name in (*member.labels, *member.covariates))
+    return {name: [member.get(name) for member in members] for name in names}
+
+
+def _text(value: Any) -> str:
+    return plain(value) if isinstance(value, (int, float)) else str(value)
