@@ -1,6 +1,6 @@
 """Fit a sensitive/resistant model to real counts: MDA-MB-231 cells after 12 h pulses of doxorubicin.
 
-The table is the bundled summary of McKenna et al. 2017 (means over six wells); any file with such columns reads the same.
+The table is the bundled summary of McKenna et al. 2017 (means over six wells); a file with such columns reads alike.
 """
 
 import sys

@@ -101,14 +101,14 @@ class Compiled:
         )
         self._state_symbols = [symbol(name) for name in self.states]
         self._parameter_symbols = [symbol(name) for name in self.parameters]
-        self._derivatives = list(model.derivatives.values())
-        self._starts = [state.start for state in model.states.values()]
+        self.derivatives = list(model.derivatives.values())
+        self.starts = [state.start for state in model.states.values()]
         self._observables = {item.name: item.expression for item in model.observables.values()}
         self._processes = {name: process.rate for name, process in model.processes.items()}
         self._jacobian_entries = list(model.jacobian)
         moving = set(self._state_symbols) | {TIME}
         self.linear = not any(entry.free_symbols & moving for entry in self._jacobian_entries) and not any(
-            TIME in entry.free_symbols for entry in self._derivatives
+            TIME in entry.free_symbols for entry in self.derivatives
         )
 
     # -- functions of (t, y, p) ------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Compiled:
     @cached_property
     def rhs(self) -> Scalar:
         """``rhs(t, y, p) -> list`` of time derivatives, port inputs not included."""
-        return self._scalar(self._derivatives)
+        return self._scalar(self.derivatives)
 
     @cached_property
     def jacobian(self) -> Scalar:
@@ -130,20 +130,20 @@ class Compiled:
         """
 
         def build() -> Scalar:
-            gradient = self._gradient(self._derivatives, columns)
-            return self._scalar([*self._derivatives, *self._jacobian_entries, *gradient])
+            gradient = self._gradient(self.derivatives, columns)
+            return self._scalar([*self.derivatives, *self._jacobian_entries, *gradient])
 
         function: Scalar = self._cached(("variational", *columns), build)
         return function
 
     def start(self, parameters: FloatArray) -> FloatArray:
         """State vector at time zero, shape (states,)."""
-        function = self._cached(("start",), lambda: self._scalar(self._starts))
+        function = self._cached(("start",), lambda: self._scalar(self.starts))
         return np.array(function(0.0, [0.0] * len(self.states), parameters), dtype=float)
 
     def start_by_parameters(self, parameters: FloatArray, columns: Sequence[str]) -> FloatArray:
         """Derivatives of the start by parameters, shape (states, columns)."""
-        function = self._cached(("start", *columns), lambda: self._scalar(self._gradient(self._starts, columns)))
+        function = self._cached(("start", *columns), lambda: self._scalar(self._gradient(self.starts, columns)))
         flat = function(0.0, [0.0] * len(self.states), parameters)
         return np.array(flat, dtype=float).reshape(len(self.states), len(columns))
 
@@ -206,7 +206,7 @@ class Compiled:
             inner = self.expression(name[5:])
             flow = [
                 inner.diff(s) * f
-                for s, f in zip(self._state_symbols, self._derivatives, strict=True)
+                for s, f in zip(self._state_symbols, self.derivatives, strict=True)
                 if s in inner.free_symbols
             ]
             return sp.Add(inner.diff(TIME), *flow)

@@ -181,7 +181,7 @@ class Member:
         if item.kind is Kind.RATE:
             self._input(item)
             return
-        self.last_event = self._describe(item)
+        self.last_event = self.describe(item)
         if item.kind is Kind.JUMP:
             self._dose(item)
         elif item.kind is Kind.SET:
@@ -337,7 +337,8 @@ class Member:
                 return f", and the rate of process {name!r} is {value}"
         return ""
 
-    def _describe(self, item: Instruction) -> str:
+    def describe(self, item: Instruction) -> str:
+        """An event in words, for failure reports."""
         if item.port < 0:
             return f"the {item.kind.name.lower()} at {item.time:g} h"
         port = self.compiled.ports[item.port]

@@ -16,7 +16,7 @@ from pkpd_mdr.engine.member import Member
 from pkpd_mdr.engine.reference import Accuracy, BrokenRunError
 from pkpd_mdr.engine.status import Status
 from pkpd_mdr.engine.timeline import Timeline
-from pkpd_mdr.errors import SimulationError
+from pkpd_mdr.errors import SimulationError, shown
 
 __all__ = ["Ensemble", "Status", "Trajectory", "solve"]
 
@@ -106,6 +106,22 @@ def solve(
     SimulationError
         The shapes do not fit each other.
     """
+    accuracy = accuracy or Accuracy()
+    if accuracy.method == "rodas":
+        from pkpd_mdr.engine.machine.compiled import solve_compiled
+
+        return solve_compiled(
+            compiled,
+            parameters,
+            starts,
+            timelines,
+            outputs,
+            accuracy=accuracy,
+            sensitivities=sensitivities,
+            starts_by=starts_by,
+            rows=rows,
+            window=window,
+        )
     parameters = np.atleast_2d(np.asarray(parameters, dtype=float))
     if len(parameters) != len(timelines) or parameters.shape[1] != len(compiled.parameters):
         raise SimulationError(
@@ -124,7 +140,7 @@ def solve(
         start = None if starts is None else np.asarray(starts[i], dtype=float)
         by = None if starts_by is None else np.asarray(starts_by[i], dtype=float)
         table = parameters[i : i + 1] if rows is None else np.atleast_2d(np.asarray(rows[i], dtype=float))
-        members.append(_solve_one(compiled, table, start, by, timeline, names, columns, accuracy or Accuracy(), window))
+        members.append(_solve_one(compiled, table, start, by, timeline, names, columns, accuracy, window))
     return Ensemble(tuple(members), names, columns)
 
 
@@ -143,7 +159,7 @@ def _solve_one(
     try:
         if not np.isfinite(rows).all():
             bad = compiled.parameters[int(np.argmin(np.isfinite(rows).all(axis=0)))]
-            raise BrokenRunError(f"parameter {bad!r} is not a finite number", 0.0, np.zeros(len(compiled.states)))
+            raise BrokenRunError(f"parameter {shown(bad)} is not a finite number", 0.0, np.zeros(len(compiled.states)))
         member.begin(start, start_by, window)
         member.execute(window)
         status = member.negative()

@@ -371,7 +371,7 @@ def test_periods_up_to_rounding() -> None:
         ([dose(0.0)], {"dox": PortValues(1.0, -2.0)}, r"lag of its port is -2 h"),
         ([dose(0.0, modelled="rate")], {}, r"its rate is modelled .* its port has no rate"),
         ([dose(0.0, modelled="duration")], {"dox": PortValues(duration=0.0)}, r"modelled duration of its port is 0"),
-        ([dose(0.0, interval=1e-4, additional=10**6)], {}, r"more than 100000 doses"),
+        ([dose(0.0, interval=1e-4, additional=99_999)] * 2, {}, r"more than 100000 doses"),
         ([dose(0.0, interval=1e-4, duration=50.0, steady=1)], {}, r"doses of its steady state overlap"),
     ],
 )

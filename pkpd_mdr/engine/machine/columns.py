@@ -1,0 +1,425 @@
+"""The driver for sensitivities: one member at a time, its parameters in groups of eight lanes.
+
+Same rules as `loop.py`, whose helpers do the work on states (with one lane); here stand the derivatives. They jump with
+the state: at an event of time tau(p) and map g, ``S+ = g_y (S- + f- tau') + g_p - f+ tau'``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pkpd_mdr.engine.machine import loop
+from pkpd_mdr.engine.machine.loop import (
+    ACT,
+    ADD,
+    CHANGE,
+    END,
+    MARK,
+    OK,
+    RATE,
+    RESET,
+    SET,
+    STEADY,
+    Floats,
+    Integers,
+    Run,
+    _after,
+    _aim,
+    _apply,
+    _choose,
+    _commit,
+    _enter,
+    _finish,
+    _judge,
+    _mark,
+    _marking,
+    _remember,
+    invoke,
+)
+
+__all__ = ["HELPERS", "ColumnMachine", "ColumnPointers", "Columns", "Derivatives", "Wide", "drive_columns"]
+
+
+class ColumnMachine(NamedTuple):
+    """Addresses: of `tangent.py`, and the right-hand side of one lane; `acts` by port."""
+
+    prepare: int
+    columns: int
+    dense: int
+    start_by: int
+    observe_by: int
+    flow: int
+    acts: Integers
+
+
+class Columns(NamedTuple):
+    """Working arrays; the last axis has eight lanes, which are parameters. See `tangent.Arrays` for the first eight."""
+
+    S: Floats
+    W: Floats
+    V: Floats
+    B: Floats
+    U: Floats
+    Z: Floats
+    e: Floats
+    q: Floats
+    p: Floats
+    dp: Floats
+    inner: Floats
+    y: Floats
+    t: Floats
+    x: Floats
+    amount: Floats
+    out: Floats
+    flow: Floats
+    rates: Floats
+
+
+class ColumnPointers(NamedTuple):
+    """Addresses of arrays of `Columns`, of scratch, of the decomposition and of rtol."""
+
+    S: int
+    W: int
+    V: int
+    B: int
+    U: int
+    Z: int
+    e: int
+    q: int
+    p: int
+    dp: int
+    inner: int
+    y: int
+    t: int
+    x: int
+    amount: int
+    out: int
+    flow: int
+    area: int
+    lu: int
+
+
+class Derivatives(NamedTuple):
+    """What depends on parameters outside the model's functions, by member.
+
+    `controlled` tells whether the error of sensitivities judges steps: against the absolute tolerances `loose` by
+    state, divided by the `sizes` (members, columns) of the parameters. `own` tells whether the start is the model's;
+    else its derivatives are `starts` (members, n, columns). `rates` (members, ports, columns) are those of the inputs
+    at the begin. `row` gives for each instruction its row within its line in `shifts` (of the time of the event;
+    `moves` where that is not zero) and `inputs` (of what it adds), or -1; rows of member m begin at `first`. `settled`
+    goes with the steady states. `targets` are the states that inputs feed. `values` (marks, outputs, columns) is the
+    result.
+    """
+
+    own: int
+    controlled: int
+    loose: Floats
+    sizes: Floats
+    starts: Floats
+    rates: Floats
+    row: Integers
+    first: Integers
+    shifts: Floats
+    moves: Integers
+    inputs: Floats
+    settled: Floats
+    targets: Integers
+    values: Floats
+
+
+class Wide(NamedTuple):
+    """All that one driver works with beside `loop.Run`."""
+
+    machine: ColumnMachine
+    at: ColumnPointers
+    columns: Columns
+    derivatives: Derivatives
+
+
+def _feed(run: Run, wide: Wide) -> None:
+    """The derivatives of inputs, where the machine code finds them: in U, and in B for every stage."""
+    U, B, rates, targets = wide.columns.U, wide.columns.B, wide.columns.rates, wide.derivatives.targets
+    for i in range(targets.shape[0]):
+        for c in range(rates.shape[1]):
+            total = 0.0
+            for port in range(rates.shape[0]):
+                if run.program.feeds[port] == i:
+                    total += rates[port, c]
+            U[c >> 3, targets[i], c & 7] = total
+            for s in range(8):
+                B[s, c >> 3, targets[i], c & 7] = total
+
+
+def _silence_columns(columns: Columns) -> None:
+    """All inputs end."""
+    for port in range(columns.rates.shape[0]):
+        for c in range(columns.rates.shape[1]):
+            columns.rates[port, c] = 0.0
+
+
+def _take(columns: Columns) -> None:
+    """The derivatives of the accepted step become current."""
+    for g in range(columns.S.shape[0]):
+        for i in range(columns.S.shape[1]):
+            for lane in range(8):
+                columns.S[g, i, lane] = columns.W[g, i, lane]
+
+
+def _spread_parameters(run: Run, wide: Wide) -> None:
+    for i in range(wide.columns.p.shape[0]):
+        for lane in range(8):
+            wide.columns.p[i, lane] = run.lanes.p[i, 0]
+    invoke(wide.machine.prepare, (wide.at.p, wide.at.q))
+
+
+def _spread_state(columns: Columns, source: Floats, time: float) -> None:
+    for lane in range(8):
+        columns.t[lane] = time
+        for i in range(source.shape[0]):
+            columns.y[i, lane] = source[i, 0]
+
+
+def _begin_columns(wide: Wide) -> None:
+    """Derivatives of the model's own start."""
+    at, columns = wide.at, wide.columns
+    for g in range(columns.S.shape[0]):
+        seeds, target = 64 * columns.p.shape[0] * g, 64 * columns.S.shape[1] * g
+        invoke(wide.machine.start_by, (at.p, at.dp + seeds, at.S + target))
+
+
+def _enter_columns(run: Run, wide: Wide, member: int) -> None:
+    """Derivatives at the begin of a member."""
+    columns, derivatives = wide.columns, wide.derivatives
+    _spread_parameters(run, wide)
+    if derivatives.own:
+        _begin_columns(wide)
+    for c in range(columns.rates.shape[1]):
+        for i in range(columns.S.shape[1]):
+            if not derivatives.own:
+                columns.S[c >> 3, i, c & 7] = derivatives.starts[member, i, c]
+            columns.Z[c >> 3, i, c & 7] = derivatives.loose[i] / derivatives.sizes[member, c]
+        for port in range(columns.rates.shape[0]):
+            columns.rates[port, c] = derivatives.rates[member, port, c]
+    _feed(run, wide)
+
+
+def _mark_columns(run: Run, wide: Wide, row: int, time: float, share: float) -> None:
+    """Derivatives of the outputs of one mark; the states at the mark stand in `lanes.out`."""
+    at, columns, values = wide.at, wide.columns, wide.derivatives.values
+    n, parameters, count = columns.S.shape[1], columns.p.shape[0], columns.rates.shape[1]
+    _spread_state(columns, run.lanes.out, time)
+    for lane in range(8):
+        columns.x[lane] = share
+    for g in range(columns.S.shape[0]):
+        source = at.S + 64 * n * g
+        if share < 1.0:
+            invoke(wide.machine.dense, (source, at.W + 64 * n * g, at.V + 512 * n * g, at.x, at.inner))
+            source = at.inner
+        invoke(wide.machine.observe_by, (at.y, at.p, at.t, source, at.dp + 64 * parameters * g, at.out))
+        for c in range(8 * g, min(8 * g + 8, count)):
+            for i in range(values.shape[1]):
+                values[row, i, c] = columns.out[i, c & 7]
+
+
+def _shift(run: Run, wide: Wide, row: int, sign: float) -> None:
+    """The part of an event whose time moves: the flow there times the derivative of the time."""
+    base, columns = run.at, wide.columns
+    invoke(wide.machine.flow, (base.y, base.q, base.u, base.t, wide.at.flow))
+    for i in range(columns.S.shape[1]):
+        for c in range(columns.rates.shape[1]):
+            columns.S[c >> 3, i, c & 7] += sign * columns.flow[i, 0] * wide.derivatives.shifts[row, c]
+
+
+def _act_columns(run: Run, wide: Wide, port: int, amount: float) -> None:
+    """Derivatives of the state after an act."""
+    at, columns = wide.at, wide.columns
+    n = columns.S.shape[1]
+    _spread_state(columns, run.lanes.y, run.lanes.t[0])
+    for lane in range(8):
+        columns.amount[lane] = amount
+    for g in range(columns.S.shape[0]):
+        seeds = at.dp + 64 * columns.p.shape[0] * g
+        invoke(wide.machine.acts[port], (at.y, at.p, at.t, at.amount, at.S + 64 * n * g, seeds, at.inner))
+        for i in range(n):
+            for lane in range(8):
+                columns.S[g, i, lane] = columns.inner[i, lane]
+
+
+def _settle_columns(run: Run, wide: Wide, number: int) -> None:
+    """Derivatives of a steady state."""
+    columns, fixes = wide.columns, run.members.fixes
+    row, n = run.members.settled_first[run.lanes.member[0]] + number, columns.S.shape[1]
+    if fixes[row, n] == 1:
+        _silence_columns(columns)
+    for i in range(n):
+        for c in range(columns.rates.shape[1]):
+            value = wide.derivatives.settled[row, i, c]
+            if fixes[row, i] == 1:
+                columns.S[c >> 3, i, c & 7] = value
+            elif fixes[row, i] == 2:
+                columns.S[c >> 3, i, c & 7] += value
+
+
+def _reset_columns(wide: Wide, to_start: int) -> None:
+    columns = wide.columns
+    _silence_columns(columns)
+    for i in range(columns.S.shape[1]):
+        for c in range(columns.rates.shape[1]):
+            columns.S[c >> 3, i, c & 7] = 0.0
+    if to_start:
+        _begin_columns(wide)
+
+
+def _jump_columns(run: Run, wide: Wide, item: int, row: int) -> None:
+    """The derivatives of an event, before the state itself jumps."""
+    kind, slot, columns, inputs = run.program.kind[item], run.program.slot[item], wide.columns, wide.derivatives.inputs
+    if kind == ADD and row >= 0:
+        for c in range(columns.rates.shape[1]):
+            columns.S[c >> 3, slot, c & 7] += inputs[row, c]
+    elif kind == RATE and row >= 0:
+        for c in range(columns.rates.shape[1]):
+            columns.rates[slot, c] += inputs[row, c]
+    elif kind == SET:
+        for c in range(columns.rates.shape[1]):
+            columns.S[c >> 3, slot, c & 7] = 0.0
+    elif kind == RESET:
+        _reset_columns(wide, slot)
+    elif kind == ACT:
+        _act_columns(run, wide, slot, run.program.value[item])
+    elif kind == STEADY:
+        _settle_columns(run, wide, slot)
+
+
+def _event_columns(run: Run, wide: Wide, item: int) -> None:
+    """One event of state and derivatives."""
+    row = wide.derivatives.row[item]
+    if row >= 0:
+        row += wide.derivatives.first[run.lanes.member[0]]
+    moves = row >= 0 and wide.derivatives.moves[row] > 0
+    if moves:
+        _shift(run, wide, row, 1.0)
+    _jump_columns(run, wide, item, row)
+    _apply(run, 0, item)
+    if run.program.kind[item] == CHANGE:
+        _spread_parameters(run, wide)
+    _feed(run, wide)
+    if moves:
+        _shift(run, wide, row, -1.0)
+
+
+def _due_columns(run: Run, wide: Wide, after: float, entered: bool) -> bool:
+    """Execute what is due up to the time `after`; True when the timeline has ended. As `loop._due`."""
+    lanes, program = run.lanes, run.program
+    committed, changed = entered, entered
+    while True:
+        item = lanes.place[0]
+        time = program.time[item]
+        inside = time < after and not committed
+        if not committed and not inside:
+            _commit(lanes, 0, after)
+            _take(wide.columns)
+            committed = True
+        if time > after or program.kind[item] == END:
+            break
+        if program.kind[item] == MARK:
+            member = lanes.member[0]
+            row = run.members.mark_first[member] + run.results.reached[member]
+            share = (time - lanes.t[0]) / lanes.used[0] if inside else 1.0
+            _mark(_marking(run), 0, member, row, time, share)
+            _mark_columns(run, wide, row, time, share)
+            run.results.reached[member] += 1
+        else:
+            _event_columns(run, wide, item)
+            changed = True
+        lanes.place[0] = item + 1
+    _aim(run, 0, item, changed)
+    return bool(time <= after)
+
+
+def _worst(columns: Columns, e: Floats) -> None:
+    """Let the worst parameter judge the step too; an error that is not a number refuses it."""
+    worst = e[0, 0]
+    for c in range(columns.rates.shape[1]):
+        value = columns.e[c >> 3, c & 7]
+        if not value <= worst:
+            worst = value
+    if not worst <= e[0, 0]:
+        e[0, 0] = worst
+        e[1, 0] = 0.2 if not worst < 1e30 else min(6.0, max(0.2, 0.9 * max(worst, 1e-20) ** -0.1))
+
+
+def _step_columns(run: Run, wide: Wide) -> int:
+    """One step of state and derivatives; the verdict of `loop._judge`."""
+    lanes, base, at = run.lanes, run.at, wide.at
+    e, h, t, used = lanes.e, lanes.h, lanes.t, lanes.used
+    used[0] = _choose(lanes.target[0] - t[0], h[0])
+    pointers = (
+        base.y,
+        base.q,
+        base.u,
+        base.t,
+        base.used,
+        base.tolerances,
+        base.take,
+        base.k,
+        base.w,
+        base.work,
+        base.e,
+    )
+    invoke(run.machine.step, pointers)
+    run.results.steps[lanes.member[0]] += 1
+    if e[0, 0] <= 1.0:
+        given = (base.y, base.k, at.lu, base.u, base.t, base.used, base.tolerances, at.q, at.area)
+        invoke(wide.machine.columns, (*given, at.S, at.W, at.V, at.B, at.U, at.Z, at.e))
+        if wide.derivatives.controlled:
+            _worst(wide.columns, e)
+    return _judge(e, t, h, used, lanes.stretch, run.control.most, 0)
+
+
+def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
+    """Solve the members ``begin .. end - 1`` with their sensitivities.
+
+    Parameters
+    ----------
+    run : Run
+        With one lane; its `results` are written.
+    wide : Wide
+        The `values` of its `derivatives` are written.
+    begin, end : int
+        Members to solve.
+    """
+    for member in range(begin, end):
+        _enter(run, 0, member)
+        _enter_columns(run, wide, member)
+        ended, verdict = _due_columns(run, wide, run.lanes.t[0], True), -1
+        while not ended and verdict < 0:
+            verdict = _step_columns(run, wide)
+            if verdict == -1:
+                if run.lanes.fresh[0]:
+                    _remember(run.lanes, 0)
+                after = _after(run.lanes.target[0], run.lanes.t[0], run.lanes.used[0])
+                ended = _due_columns(run, wide, after, False)
+        _finish(run, 0, max(verdict, OK))
+
+
+HELPERS = (
+    *loop.HELPERS,
+    _feed,
+    _silence_columns,
+    _take,
+    _spread_parameters,
+    _spread_state,
+    _begin_columns,
+    _enter_columns,
+    _mark_columns,
+    _shift,
+    _act_columns,
+    _settle_columns,
+    _reset_columns,
+    _jump_columns,
+    _event_columns,
+    _due_columns,
+    _worst,
+    _step_columns,
+)
+"""Functions that `drive_columns` calls."""

@@ -1,0 +1,153 @@
+"""A model as a graph with its derivatives, and the functions of it that a step needs, as LLVM IR.
+
+What depends on parameters alone (CL/V1, the power of an EC50) is computed once per member by ``prepare`` and read from
+its slots afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from pkpd_mdr.engine.lowering import Compiled
+from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node, Row
+from pkpd_mdr.engine.machine.lanes import Code, Place, function
+from pkpd_mdr.engine.machine.reading import Reader
+from pkpd_mdr.engine.machine.sparse import Plan, plan
+from pkpd_mdr.expression import TIME, symbol
+from pkpd_mdr.model import AMOUNT
+
+__all__ = ["Kernels", "kernel", "place"]
+
+_POINTERS = {
+    "y": "%y",
+    "p": "%p",
+    "u": "%u",
+    "t": "%t",
+    "amount": "%amount",
+    "k": "%k",
+    "dt": "%dt",
+    "s": "%s",
+    "dp": "%dp",
+}
+
+
+class Kernels:
+    """The graph of a model: right-hand side with inputs, Jacobian, time derivative, starts and acts.
+
+    Parameters
+    ----------
+    compiled : Compiled
+
+    Attributes
+    ----------
+    graph : Dag
+        Leaves: ``("y", i)`` states, ``("p", j)`` parameters, ``("u", k)`` inputs, ``("t", 0)`` time, ``("amount", 0)``.
+    targets : tuple of int
+        The state that each input feeds.
+    right : list of int
+        Nodes of the right-hand side.
+    jacobian : dict of (row, column) to node
+        Entries in the order of memory.
+    by_time : dict of int to node
+        Derivatives by time; empty for a model that does not name the time.
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+        self.graph = graph = Dag(settled=("p", "dp"))
+        self.size = len(compiled.states)
+        self.states = [graph.leaf("y", i) for i in range(self.size)]
+        self.parameters = [graph.leaf("p", j) for j in range(len(compiled.parameters))]
+        self.time = graph.leaf("t", 0)
+        self.amount = graph.leaf("amount", 0)
+        leaves = {symbol(name): node for name, node in zip(compiled.states, self.states, strict=True)}
+        leaves |= {symbol(name): node for name, node in zip(compiled.parameters, self.parameters, strict=True)}
+        self.reader = Reader(graph, leaves | {TIME: self.time, AMOUNT: self.amount})
+        doses = {compiled.states.index(port.target) for port in compiled.ports if port.action == "dose" and port.target}
+        self.targets = tuple(sorted(doses))
+        self.right = [self.reader.read(expression) for expression in compiled.derivatives]
+        for k, target in enumerate(self.targets):
+            self.right[target] = graph.add(self.right[target], graph.leaf("u", k))
+        one = graph.constant(1.0)
+        rows = graph.gradient(
+            self.right, {node: {i: one} for i, node in enumerate(self.states)} | {self.time: {-1: one}}
+        )
+        self.jacobian = {(i, j): node for i, row in enumerate(rows) for j, node in row.items() if j >= 0}
+        self.by_time = {i: row[-1] for i, row in enumerate(rows) if -1 in row}
+        self.starts = [self.reader.read(expression) for expression in compiled.starts]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How the step's matrix is decomposed."""
+        return plan(self.size, self.jacobian)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the right-hand side names the time."""
+        return bool(self.by_time)
+
+    def seeds(self, columns: Sequence[str]) -> dict[Node, Row]:
+        """Seeds for derivatives by some parameters; direction k is column k."""
+        one, names = self.graph.constant(1.0), list(self.compiled.parameters)
+        return {self.parameters[names.index(name)]: {k: one} for k, name in enumerate(columns)}
+
+    def act(self, port: int) -> list[Node]:
+        """The whole state just after an act at a port."""
+        after = list(self.states)
+        for name, expression in self.compiled.ports[port].effects.items():
+            after[self.compiled.states.index(name)] = self.reader.read(expression)
+        return after
+
+    def slots(self, outputs: Sequence[Node]) -> dict[Node, Place]:
+        """Nodes that depend on parameters alone and are used by others, with their places behind ``%q``."""
+        graph = self.graph
+        found: dict[Node, Place] = {}
+        needed = graph.needed(outputs)
+        used = [i for node in needed if not graph.settled[node] for i in graph.inputs(node)] + list(outputs)
+        for node in sorted(set(used)):
+            if (
+                graph.settled[node]
+                and graph.value(node) is None
+                and graph.codes[node][0] not in ("<", "<=", "==", "and", "or")
+            ):
+                found[node] = ("%q", len(found))
+        return found
+
+
+def place(leaf: Leaf) -> Place:
+    """Where a leaf stands: its kind's pointer and its number."""
+    return _POINTERS[leaf[0]], leaf[1]
+
+
+def kernel(
+    graph: Dag,
+    name: str,
+    width: int,
+    arguments: Sequence[str],
+    outputs: Sequence[tuple[str, int, Node]],
+    slots: dict[Node, Place],
+    *,
+    internal: bool = False,
+) -> list[str]:
+    """A function that computes nodes and writes each behind a pointer.
+
+    Parameters
+    ----------
+    graph : Dag
+    name : str
+    width : int
+        Lanes.
+    arguments : sequence of str
+        Pointers, such as ``"%y"``.
+    outputs : sequence of (pointer, number, node)
+    slots : dict of node to place
+        What ``prepare`` computed; empty to compute everything from parameters.
+    internal : bool
+        Whether only this module calls it.
+    """
+    code = Code(width)
+    values = code.graph(graph, [node for _, _, node in outputs], place, slots)
+    for (pointer, number, _), value in zip(outputs, values, strict=True):
+        code.store(value, pointer, number)
+    return function(name, arguments, code, internal=internal)

@@ -1,0 +1,242 @@
+"""Graphs as LLVM IR over lanes: every value is a vector of `width` doubles, one lane for each member.
+
+No floating-point flag is set and products are fused explicitly (`llvm.fmuladd`), so a lane's result does not depend on
+its neighbours, on the number of lanes, or on what LLVM makes of the loop around it. Vector constants are written in
+full, which every LLVM with opaque pointers reads.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
+
+__all__ = ["Code", "function", "loop"]
+
+Place = tuple[str, int]
+
+_SIMPLE = {"+": "fadd", "-": "fsub", "*": "fmul"}
+_COMPARE = {"<": "fcmp olt", "<=": "fcmp ole", "==": "fcmp oeq"}
+_INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "sin": "sin", "cos": "cos"}
+_OWN = ("exp", "log", "expm1", "log1p", "tanh")
+
+
+class Code:
+    """Instructions of one function body in static single assignment.
+
+    Parameters
+    ----------
+    width : int
+        Lanes per vector.
+
+    Examples
+    --------
+    >>> code = Code(2)
+    >>> code.store(code.multiply_add(code.load("%a", 0), code.load("%b", 0), code.constant(1.0)), "%c", 0)
+    >>> "fmuladd" in "".join(code.lines)
+    True
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.vector = f"<{width} x double>"
+        self.lines: list[str] = []
+        self._count = 0
+
+    def new(self, text: str) -> str:
+        """Append an instruction that has a result; return the result's name."""
+        self._count += 1
+        name = f"%v{self._count}"
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    def constant(self, value: float) -> str:
+        """A number in every lane."""
+        bits = f"double 0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+        return f"<{', '.join([bits] * self.width)}>"
+
+    def integer(self, value: int) -> str:
+        """A 64-bit integer in every lane."""
+        return f"<{', '.join([f'i64 {value}'] * self.width)}>"
+
+    def binary(self, operation: str, a: str, b: str) -> str:
+        """``fadd``, ``fsub``, ``fmul`` or ``fdiv``."""
+        return self.new(f"{operation} {self.vector} {a}, {b}")
+
+    def negative(self, a: str) -> str:
+        """``-a``."""
+        return self.new(f"fneg {self.vector} {a}")
+
+    def call(self, name: str, *values: str) -> str:
+        """Call a function of vectors."""
+        return self.new(f"call {self.vector} @{name}({', '.join(f'{self.vector} {v}' for v in values)})")
+
+    def intrinsic(self, name: str, *values: str) -> str:
+        """Call an LLVM intrinsic on vectors of doubles."""
+        return self.call(f"llvm.{name}.v{self.width}f64", *values)
+
+    def multiply_add(self, a: str, b: str, c: str) -> str:
+        """``a*b + c``, fused where the processor can."""
+        return self.intrinsic("fmuladd", a, b, c)
+
+    def compare(self, operation: str, a: str, b: str) -> str:
+        """``fcmp olt`` and so on; a vector of truth values."""
+        return self.new(f"{operation} {self.vector} {a}, {b}")
+
+    def select(self, condition: str, a: str, b: str) -> str:
+        """`a` where the condition holds, else `b`."""
+        return self.new(f"select <{self.width} x i1> {condition}, {self.vector} {a}, {self.vector} {b}")
+
+    def place(self, base: str, index: int | str) -> str:
+        """Address of vector number `index` behind a pointer."""
+        return base if index == 0 else self.new(f"getelementptr inbounds {self.vector}, ptr {base}, i64 {index}")
+
+    def load(self, base: str, index: int | str) -> str:
+        """Vector number `index` behind a pointer."""
+        address = self.place(base, index)
+        return self.new(f"load {self.vector}, ptr {address}, align 8")
+
+    def store(self, value: str, base: str, index: int | str) -> None:
+        """Write vector number `index` behind a pointer."""
+        address = self.place(base, index)
+        self.lines.append(f"store {self.vector} {value}, ptr {address}, align 8")
+
+    def spread(self, base: str, index: int | str) -> str:
+        """Double number `index` behind a pointer, in every lane."""
+        address = self.new(f"getelementptr inbounds double, ptr {base}, i64 {index}")
+        value = self.new(f"load double, ptr {address}, align 8")
+        first = self.new(f"insertelement {self.vector} poison, double {value}, i32 0")
+        zeros = f"<{self.width} x i32> zeroinitializer"
+        return self.new(f"shufflevector {self.vector} {first}, {self.vector} poison, {zeros}")
+
+    def graph(
+        self, graph: Dag, outputs: Sequence[Node], leaves: Callable[[Leaf], Place], kept: Mapping[Node, Place]
+    ) -> list[str]:
+        """Compute nodes; return the names of their values.
+
+        Parameters
+        ----------
+        graph : Dag
+        outputs : sequence of int
+        leaves : callable
+            Where a leaf stands: pointer and number of the vector.
+        kept : mapping of node to place
+            Nodes that stand in memory already.
+        """
+        return _Writer(self, graph, leaves, kept).write(outputs)
+
+
+class _Writer:
+    """Writes nodes in the order of their dependence; a product that is used once, in a sum, is fused into it."""
+
+    def __init__(self, code: Code, graph: Dag, leaves: Callable[[Leaf], Place], kept: Mapping[Node, Place]) -> None:
+        self.code, self.dag, self.leaves, self.kept = code, graph, leaves, kept
+        self.names: dict[Node, str] = {}
+        self.fused: set[Node] = set()
+
+    def write(self, outputs: Sequence[Node]) -> list[str]:
+        order = self._order(outputs)
+        uses = Counter(i for node in order if node not in self.kept for i in self.dag.inputs(node))
+        uses.update(outputs)
+        for node in order:
+            if node not in self.kept:
+                self._choose(node, uses)
+        for node in order:
+            if node not in self.fused:
+                self.names[node] = self._value(node)
+        return [self.names[node] for node in outputs]
+
+    def _order(self, outputs: Sequence[Node]) -> list[Node]:
+        seen: set[Node] = set()
+        stack = list(outputs)
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack.extend(() if node in self.kept else self.dag.inputs(node))
+        return sorted(seen)
+
+    def _choose(self, node: Node, uses: Counter[Node]) -> None:
+        code = self.dag.codes[node]
+        if code[0] in ("+", "-"):
+            for part in reversed(code[1:]):
+                if self.dag.codes[part][0] == "*" and uses[part] == 1 and part not in self.kept:
+                    self.fused.add(part)
+                    return
+
+    def _value(self, node: Node) -> str:
+        code, emit = self.dag.codes[node], self.code
+        if node in self.kept:
+            return emit.load(*self.kept[node])
+        if code[0] == "c":
+            return emit.constant(code[1])
+        if code[0] == "x":
+            return emit.load(*self.leaves((code[1], code[2])))
+        if code[0] in ("+", "-") and self.fused & {*code[1:]}:
+            return self._fused(code)
+        values = [self.names[i] for i in code[1:]]
+        if code[0] in _SIMPLE:
+            return emit.binary(_SIMPLE[code[0]], *values)
+        if code[0] in _COMPARE:
+            return emit.compare(_COMPARE[code[0]], *values)
+        if code[0] in _INTRINSIC:
+            return emit.intrinsic(_INTRINSIC[code[0]], *values)
+        if code[0] in _OWN:
+            return emit.call(f"lane_{code[0]}", *values)
+        return self._other(code, values)
+
+    def _other(self, code: tuple[str, ...], values: list[str]) -> str:
+        emit = self.code
+        if code[0] == "neg":
+            return emit.negative(values[0])
+        if code[0] == "inv":
+            return emit.binary("fdiv", emit.constant(1.0), values[0])
+        if code[0] == "select":
+            return emit.select(*values)
+        if code[0] in ("and", "or"):
+            return emit.new(f"{code[0]} <{emit.width} x i1> {values[0]}, {values[1]}")
+        if code[0] == "pow":
+            base, exponent, body = values
+            zero, one = emit.constant(0.0), emit.constant(1.0)
+            elsewhere = emit.select(emit.compare("fcmp oeq", exponent, zero), one, zero)
+            missing = emit.select(emit.compare("fcmp uno", base, base), base, elsewhere)
+            return emit.select(emit.compare("fcmp ogt", base, zero), body, missing)
+        # a value that is not a number stays so: comparisons with it are false and the first operand wins
+        relation = "fcmp olt" if code[0] == "max" else "fcmp ogt"
+        return emit.select(emit.compare(relation, values[0], values[1]), values[1], values[0])
+
+    def _fused(self, code: tuple[str, ...]) -> str:
+        emit = self.code
+        a, b = (int(i) for i in code[1:])
+        if b in self.fused:
+            x, y = (self.names[i] for i in self.dag.inputs(b))
+            return emit.multiply_add(emit.negative(x) if code[0] == "-" else x, y, self.names[a])
+        x, y = (self.names[i] for i in self.dag.inputs(a))
+        return emit.multiply_add(x, y, emit.negative(self.names[b]) if code[0] == "-" else self.names[b])
+
+
+def function(name: str, arguments: Sequence[str], code: Code, *, internal: bool = False) -> list[str]:
+    """A function of pointers without result.
+
+    Parameters
+    ----------
+    name : str
+    arguments : sequence of str
+        Names of pointers, such as ``"%y"``; what they point to does not overlap.
+    code : Code
+    internal : bool
+        Whether only this module calls it.
+    """
+    kind = "internal " if internal else ""
+    given = ", ".join(f"ptr noalias {item}" for item in arguments)
+    return [f"define {kind}void @{name}({given}) {{", "entry:", *code.lines, "ret void", "}"]
+
+
+def loop(name: str, arguments: Sequence[str], code: Code, count: int) -> list[str]:
+    """An internal function that runs its body for %i = 0 .. count - 1."""
+    given = ", ".join(f"ptr noalias {item}" for item in arguments)
+    head = [f"define internal void @{name}({given}) {{", "entry:", "br label %again", "again:"]
+    tail = ["%next = add i64 %i, 1", f"%more = icmp ult i64 %next, {count}", "br i1 %more, label %again, label %done"]
+    return [*head, "%i = phi i64 [0, %entry], [%next, %again]", *code.lines, *tail, "done:", "ret void", "}"]

@@ -1,0 +1,492 @@
+"""The lane driver: events, step control and marks of many members, each in a lane of its own.
+
+Written in the part of Python that numba compiles (`driver.py` does so); without numba it runs as it stands. All
+numerical work on states is done by the functions of `stepper.py`, called by address. A lane holds one member at a time:
+its own time, step, inputs and place in its timeline. When a member ends, the next one moves in. What a member does
+never depends on the other lanes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "ACT", "ADD", "BUDGET", "CHANGE", "END", "HELPERS", "MARK", "OK", "RATE", "RESET", "SET", "STEADY", "STUCK",
+    "Control", "Lanes", "Machine", "Members", "Pointers", "Program", "Results", "Run", "drive", "invoke",
+]  # fmt: skip
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+MARK, ADD, RATE, SET, STEADY, RESET, CHANGE, END, ACT = range(9)
+OK, BUDGET, STUCK = range(3)
+
+_FUNCTIONS: dict[tuple[int, int], Any] = {}
+
+
+def invoke(address: int, pointers: tuple[int, ...]) -> None:
+    """Call machine code with addresses of arrays."""
+    key = address, len(pointers)
+    if key not in _FUNCTIONS:
+        _FUNCTIONS[key] = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(pointers))(int(address))
+    _FUNCTIONS[key](*pointers)
+
+
+class Machine(NamedTuple):
+    """Addresses of the model's functions; `acts` has one for each port, 0 where the port has no act."""
+
+    prepare: int
+    start: int
+    step: int
+    dense: int
+    observe: int
+    acts: Integers
+
+
+class Pointers(NamedTuple):
+    """Addresses of arrays of `Lanes`, and of the tolerances."""
+
+    y: int
+    w: int
+    k: int
+    p: int
+    q: int
+    u: int
+    t: int
+    used: int
+    tolerances: int
+    take: int
+    work: int
+    e: int
+    x: int
+    out: int
+    amount: int
+    seen: int
+
+
+class Program(NamedTuple):
+    """Instructions of all timelines one after another, and where each timeline begins.
+
+    `slot` is a state (ADD, SET), a port (RATE, ACT), a parameter row (CHANGE), the number of a steady state (STEADY) or
+    1 for a RESET to the start. `memory` says which remembered step serves after an instruction. `stop` is the next
+    instruction that is not a MARK. `rates` (timelines, ports) and `row` hold at the begin; `feeds` is the input of a
+    port.
+    """
+
+    time: Floats
+    kind: Integers
+    slot: Integers
+    value: Floats
+    memory: Integers
+    stop: Integers
+    first: Integers
+    begin: Floats
+    rates: Floats
+    row: Integers
+    feeds: Integers
+
+
+class Members(NamedTuple):
+    """What is to be solved, by member.
+
+    `line` is the timeline; parameter rows of member m begin at ``rows[row_first[m]]``, its steady states at
+    ``settled[settled_first[m]]`` (with `fixes` 0: not touched, 1: replaced, 2: added; the last column 1 ends all
+    inputs), its marks at ``values[mark_first[m]]`` of the results.
+    """
+
+    line: Integers
+    row_first: Integers
+    rows: Floats
+    starts: Floats
+    settled_first: Integers
+    settled: Floats
+    fixes: Integers
+    mark_first: Integers
+
+
+class Results(NamedTuple):
+    """Outputs at marks (marks, outputs) and, by member: marks reached, last state and time, status, last event, steps.
+
+    `below` has, for a stock that fell below zero by more than rounding explains: its state, value and time.
+    """
+
+    values: Floats
+    reached: Integers
+    end: Floats
+    time: Floats
+    status: Integers
+    event: Integers
+    steps: Integers
+    below: Floats
+
+
+class Lanes(NamedTuple):
+    """What the lanes hold now; the last axis is the lane.
+
+    State `y`, new state `w`, stages `k`, parameters `p` and what ``prepare`` made of them (`q`), inputs `u`, time `t`,
+    step that is controlled (`h`) and step that is tried (`used`), squared error and growth (`e`), whether the next step
+    begins at `w` (`take`), rates by port, time of the next event (`target`), remembered steps (`memo`), and scratch.
+    """
+
+    y: Floats
+    w: Floats
+    k: Floats
+    p: Floats
+    q: Floats
+    u: Floats
+    t: Floats
+    h: Floats
+    used: Floats
+    e: Floats
+    take: Floats
+    work: Floats
+    x: Floats
+    out: Floats
+    amount: Floats
+    rates: Floats
+    target: Floats
+    memo: Floats
+    high: Floats
+    seen: Floats
+    member: Integers
+    place: Integers
+    memory: Integers
+    fresh: Integers
+    stretch: Integers
+
+
+class Control(NamedTuple):
+    """How exactly to integrate.
+
+    `tolerances` has rtol, then the absolute tolerance of each state. `slack` tells per state how far it may fall below
+    zero: a share of its largest size so far, and an absolute part; the latter is negative for a state that may be
+    negative. `most` is the number of steps between two events, `first` the step in hours to try first.
+    """
+
+    tolerances: Floats
+    slack: Floats
+    most: int
+    first: float
+
+
+class Run(NamedTuple):
+    """All that one driver works with."""
+
+    machine: Machine
+    at: Pointers
+    program: Program
+    members: Members
+    results: Results
+    lanes: Lanes
+    control: Control
+
+
+def _inputs(run: Run, lane: int) -> None:
+    """Sum the rates of the ports that feed each input."""
+    u, rates = run.lanes.u, run.lanes.rates
+    for i in range(u.shape[0]):
+        u[i, lane] = 0.0
+    for port in range(rates.shape[0]):
+        if rates[port, lane] != 0.0:
+            u[run.program.feeds[port], lane] += rates[port, lane]
+
+
+def _parameters(run: Run, lane: int, row: int) -> None:
+    """Parameters switch to a row of the member."""
+    p, source = run.lanes.p, run.members.row_first[run.lanes.member[lane]] + row
+    for i in range(p.shape[0]):
+        p[i, lane] = run.members.rows[source, i]
+    invoke(run.machine.prepare, (run.at.p, run.at.q))
+
+
+def _enter(run: Run, lane: int, member: int) -> None:
+    """Put a member into a lane, at the begin of its timeline."""
+    lanes, line = run.lanes, run.members.line[member]
+    lanes.member[lane], lanes.place[lane], lanes.memory[lane] = member, run.program.first[line], 0
+    lanes.t[lane], lanes.h[lane], lanes.stretch[lane], lanes.take[lane] = run.program.begin[line], 0.0, 0, 0.0
+    for i in range(lanes.y.shape[0]):
+        lanes.y[i, lane] = run.members.starts[member, i]
+        lanes.high[i, lane] = 0.0
+    for i in range(lanes.memo.shape[0]):
+        lanes.memo[i, lane] = 0.0
+    for port in range(lanes.rates.shape[0]):
+        lanes.rates[port, lane] = run.program.rates[line, port]
+    _parameters(run, lane, run.program.row[line])
+    _inputs(run, lane)
+
+
+class Marking(NamedTuple):
+    """What a mark needs, and no more: it is written often, and what is handed over is copied."""
+
+    dense: int
+    observe: int
+    at: Pointers
+    y: Floats
+    out: Floats
+    high: Floats
+    x: Floats
+    seen: Floats
+    slack: Floats
+    below: Floats
+    values: Floats
+
+
+def _marking(run: Run) -> Marking:
+    lanes, machine, results = run.lanes, run.machine, run.results
+    return Marking(
+        machine.dense, machine.observe, run.at, lanes.y, lanes.out, lanes.high, lanes.x, lanes.seen, run.control.slack,
+        results.below, results.values,
+    )  # fmt: skip
+
+
+def _mark(marking: Marking, lane: int, member: int, row: int, time: float, share: float) -> None:
+    """Write the outputs of one mark, at a share of the last step or (1) at its end.
+
+    Stocks below zero within rounding count as zero.
+    """
+    y, out, high, below, slack, at = marking.y, marking.out, marking.high, marking.below, marking.slack, marking.at
+    if share < 1.0:
+        marking.x[lane] = share
+        invoke(marking.dense, (at.y, at.w, at.k, at.x, at.out))
+    for i in range(y.shape[0]):
+        value = out[i, lane] if share < 1.0 else y[i, lane]
+        if slack[2 * i + 1] >= 0.0:
+            high[i, lane] = max(high[i, lane], abs(value))
+            if value < -(slack[2 * i] * high[i, lane] + slack[2 * i + 1]):
+                if below[member, 0] < 0.0:
+                    below[member, 0], below[member, 1], below[member, 2] = i, value, time
+            elif value < 0.0:
+                value = 0.0
+        out[i, lane] = value
+    marking.x[lane] = time
+    invoke(marking.observe, (at.out, at.p, at.x, at.seen))
+    for i in range(marking.values.shape[1]):
+        marking.values[row, i] = marking.seen[i, lane]
+
+
+def _silence(run: Run, lane: int) -> None:
+    """All inputs end."""
+    for port in range(run.lanes.rates.shape[0]):
+        run.lanes.rates[port, lane] = 0.0
+
+
+def _settle(run: Run, lane: int, number: int) -> None:
+    """Put states into their steady state."""
+    y, members = run.lanes.y, run.members
+    row, n = members.settled_first[run.lanes.member[lane]] + number, y.shape[0]
+    for i in range(n):
+        if members.fixes[row, i] == 1:
+            y[i, lane] = members.settled[row, i]
+        elif members.fixes[row, i] == 2:
+            y[i, lane] += members.settled[row, i]
+    if members.fixes[row, n] == 1:
+        _silence(run, lane)
+
+
+def _reset(run: Run, lane: int, to_start: int) -> None:
+    """All states return to their start or to zero, and all inputs end."""
+    _silence(run, lane)
+    if to_start:
+        invoke(run.machine.start, (run.at.p, run.at.out))
+    for i in range(run.lanes.y.shape[0]):
+        run.lanes.y[i, lane] = run.lanes.out[i, lane] if to_start else 0.0
+
+
+def _act(run: Run, lane: int, port: int, amount: float) -> None:
+    """Radiation, surgery: the model says what the state is afterwards."""
+    run.lanes.amount[lane] = amount
+    invoke(run.machine.acts[port], (run.at.y, run.at.p, run.at.t, run.at.amount, run.at.out))
+    for i in range(run.lanes.y.shape[0]):
+        run.lanes.y[i, lane] = run.lanes.out[i, lane]
+
+
+def _apply(run: Run, lane: int, item: int) -> None:
+    """Execute one instruction that is neither MARK nor END."""
+    lanes = run.lanes
+    kind, slot, value = run.program.kind[item], run.program.slot[item], run.program.value[item]
+    if kind == ADD:
+        lanes.y[slot, lane] += value
+    elif kind == RATE:
+        rate = lanes.rates[slot, lane] + value
+        lanes.rates[slot, lane] = 0.0 if abs(rate) < 1e-12 * abs(value) else rate
+    elif kind == SET:
+        lanes.y[slot, lane] = value
+    elif kind == STEADY:
+        _settle(run, lane, slot)
+    elif kind == RESET:
+        _reset(run, lane, slot)
+    elif kind == CHANGE:
+        _parameters(run, lane, slot)
+    elif kind == ACT:
+        _act(run, lane, slot, value)
+    _inputs(run, lane)
+    run.results.event[lanes.member[lane]], lanes.memory[lane] = item, run.program.memory[item]
+
+
+def _commit(lanes: Lanes, lane: int, after: float) -> None:
+    """The accepted step becomes the state."""
+    for i in range(lanes.y.shape[0]):
+        lanes.y[i, lane] = lanes.w[i, lane]
+    lanes.t[lane], lanes.take[lane] = after, 0.0
+
+
+def _aim(run: Run, lane: int, item: int, changed: bool) -> None:
+    """Where the next steps lead, and how long the first of them is after something changed."""
+    lanes = run.lanes
+    lanes.target[lane] = run.program.time[run.program.stop[item]]
+    if changed:
+        remembered = lanes.memo[lanes.memory[lane], lane]
+        lanes.h[lane] = remembered if remembered > 0.0 else run.control.first
+        lanes.fresh[lane], lanes.stretch[lane] = 1, 0
+
+
+def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
+    """Execute what is due up to the time `after`; True when the timeline has ended."""
+    lanes, program = run.lanes, run.program
+    committed, changed = entered, entered
+    while True:
+        item = lanes.place[lane]
+        time = program.time[item]
+        inside = time < after and not committed
+        if not committed and not inside:
+            _commit(lanes, lane, after)
+            committed = True
+        if time > after or program.kind[item] == END:
+            break
+        if program.kind[item] == MARK:
+            member = lanes.member[lane]
+            row = run.members.mark_first[member] + run.results.reached[member]
+            share = (time - lanes.t[lane]) / lanes.used[lane] if inside else 1.0
+            _mark(_marking(run), lane, member, row, time, share)
+            run.results.reached[member] += 1
+        else:
+            _apply(run, lane, item)
+            changed = True
+        lanes.place[lane] = item + 1
+    _aim(run, lane, item, changed)
+    return bool(time <= after)
+
+
+def _finish(run: Run, lane: int, status: int) -> None:
+    """Write what became of the member and free the lane."""
+    lanes, results = run.lanes, run.results
+    member = lanes.member[lane]
+    for i in range(lanes.y.shape[0]):
+        results.end[member, i] = lanes.y[i, lane]
+    results.time[member], results.status[member] = lanes.t[lane], status
+    lanes.member[lane], lanes.take[lane], lanes.used[lane] = -1, 0.0, 1e-3
+
+
+def _choose(left: float, h: float) -> float:
+    """The step to try: up to the event, half the way where one step would not suffice, or as controlled."""
+    return left if h * 1.0001 >= left else 0.5 * left if 2.0 * h > left else h
+
+
+def _judge(e: Floats, t: Floats, h: Floats, used: Floats, stretch: Integers, most: int, lane: int) -> int:
+    """After a step: set the next one. Returns -1 for a good step, -2 for one to repeat, else why the member stops."""
+    stretch[lane] += 1
+    tried, before = used[lane], h[lane]
+    if not e[0, lane] <= 1.0:
+        h[lane] = tried * min(e[1, lane], 0.9)
+        if h[lane] < 1e-15 * max(abs(t[lane]), 1e-3):
+            return STUCK
+        return BUDGET if stretch[lane] >= most else -2
+    following = tried * e[1, lane]
+    # a step that was cut short for an event says little about the next
+    h[lane] = max(following, before) if tried < before * 0.999 else following
+    return BUDGET if stretch[lane] >= most else -1
+
+
+def _remember(lanes: Lanes, lane: int) -> None:
+    """What fits after this kind of event is where the next one of its kind begins."""
+    lanes.fresh[lane] = 0
+    lanes.memo[lanes.memory[lane], lane] = lanes.h[lane]
+
+
+def _after(target: float, t: float, used: float) -> float:
+    """The time after a good step; a whole step ends exactly at the event."""
+    return target if used == target - t else t + used
+
+
+def _refill(run: Run, lane: int, begin: int, end: int) -> int:
+    """Move members in until one has something to integrate; return the first not yet begun."""
+    while begin < end:
+        _enter(run, lane, begin)
+        begin += 1
+        if not _due(run, lane, run.lanes.t[lane], True):
+            break
+        _finish(run, lane, OK)
+    return begin
+
+
+def drive(run: Run, begin: int, end: int) -> None:
+    """Solve the members ``begin .. end - 1``.
+
+    Parameters
+    ----------
+    run : Run
+        Its `results` are written.
+    begin, end : int
+        Members to solve.
+    """
+    lanes, at, times, steps, most = run.lanes, run.at, run.program.time, run.results.steps, run.control.most
+    t, h, used, target, take, member = lanes.t, lanes.h, lanes.used, lanes.target, lanes.take, lanes.member
+    place, e, stretch, fresh = lanes.place, lanes.e, lanes.stretch, lanes.fresh
+    pointers = (at.y, at.q, at.u, at.t, at.used, at.tolerances, at.take, at.k, at.w, at.work, at.e)
+    width, active = t.shape[0], 0
+    for lane in range(width):
+        begin = _refill(run, lane, begin, end)
+        active += int(member[lane] >= 0)
+    while active > 0:
+        for lane in range(width):
+            if member[lane] >= 0:
+                used[lane] = _choose(target[lane] - t[lane], h[lane])
+        invoke(run.machine.step, pointers)
+        for lane in range(width):
+            if member[lane] < 0:
+                continue
+            steps[member[lane]] += 1
+            verdict = _judge(e, t, h, used, stretch, most, lane)
+            take[lane] = 0.0
+            if verdict == -2:
+                continue
+            if verdict == -1:
+                if fresh[lane]:
+                    _remember(lanes, lane)
+                after = _after(target[lane], t[lane], used[lane])
+                if times[place[lane]] > after:
+                    t[lane], take[lane] = after, 1.0
+                    continue
+                if not _due(run, lane, after, False):
+                    continue
+            _finish(run, lane, max(verdict, OK))
+            begin = _refill(run, lane, begin, end)
+            active -= int(member[lane] < 0)
+
+
+HELPERS = (
+    _inputs,
+    _parameters,
+    _enter,
+    _silence,
+    _settle,
+    _reset,
+    _act,
+    _apply,
+    _finish,
+    _marking,
+    _mark,
+    _commit,
+    _aim,
+    _due,
+    _choose,
+    _judge,
+    _remember,
+    _after,
+    _refill,
+)
+"""Functions that `drive` calls."""

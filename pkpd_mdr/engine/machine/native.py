@@ -1,0 +1,235 @@
+"""LLVM IR to machine code through llvmlite, kept on disk.
+
+Objects are kept by the hash of the IR, the processor and the versions, in the user's cache folder (or where the
+environment variable ``PKPD_MDR_CACHE`` says; ``off`` keeps nothing). A file is written beside its place and then moved
+there, so that readers and other writers never see half of it; a file that cannot be read or written is as good as none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pkpd_mdr.errors import SimulationError
+
+__all__ = ["Library", "available", "cache_folder", "load", "preferred_width"]
+
+_FORMAT = b"pkpd-mdr object 1\n"
+_OPTIMISE = 2
+_KEPT = 64
+_lock = threading.RLock()
+_loaded: OrderedDict[str, Library] = OrderedDict()
+_state: dict[str, Any] = {}
+
+
+class Library:
+    """Machine code in memory.
+
+    Parameters
+    ----------
+    engine : object
+        The llvmlite execution engine that owns the code; kept alive with it.
+    origin : str
+        ``"compiled"`` or ``"disk"``.
+    """
+
+    def __init__(self, engine: Any, origin: str) -> None:
+        self._engine = engine
+        self._addresses: dict[str, int] = {}
+        self.origin = origin
+
+    def address(self, name: str) -> int:
+        """Address of a function; 0 when the module has none of that name."""
+        found = self._addresses.get(name)
+        if found is None:
+            found = self._addresses[name] = int(self._engine.get_function_address(name))
+        return found
+
+    def call(self, name: str, arguments: int) -> Callable[..., None]:
+        """A function of `arguments` addresses, callable from Python."""
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(self.address(name))
+
+
+def available() -> bool:
+    """Whether llvmlite is installed and knows this processor."""
+    try:
+        _machine()
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
+
+
+def preferred_width() -> int:
+    """Lanes for ensembles: 8 with AVX-512 or AVX2, 4 elsewhere on x86, 2 on ARM.
+
+    Examples
+    --------
+    >>> preferred_width() in (2, 4, 8)
+    True
+    """
+    features = _host_features()
+    if "+avx512f" in features or "+avx2" in features:
+        return 8
+    return 4 if "+sse2" in features else 2
+
+
+def cache_folder() -> Path | None:
+    """Where objects are kept; None when nothing is kept."""
+    given = os.environ.get("PKPD_MDR_CACHE", "")
+    if given.lower() == "off":
+        return None
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "pkpd_mdr"
+
+
+def load(text: str) -> Library:
+    """Machine code of a module: from memory, from disk, or compiled now.
+
+    Parameters
+    ----------
+    text : str
+        LLVM IR.
+
+    Returns
+    -------
+    Library
+
+    Raises
+    ------
+    SimulationError
+        llvmlite is missing or refuses the module.
+    """
+    try:
+        machine = _machine()
+    except ImportError as problem:
+        raise SimulationError(
+            "the compiled engine needs llvmlite, which is not installed; pip install llvmlite, or use method='auto'"
+        ) from problem
+    key = _key(text)
+    with _lock:
+        library = _loaded.pop(key, None) or _from_disk(key, machine) or _compile(text, key, machine)
+        _loaded[key] = library
+        while len(_loaded) > _KEPT:
+            _loaded.popitem(last=False)
+    return library
+
+
+# -- llvmlite ---------------------------------------------------------------------------------------------
+
+
+def _machine() -> Any:
+    """The target machine of this processor; made once."""
+    with _lock:
+        if "machine" not in _state:
+            llvm = import_module("llvmlite.binding")
+            with contextlib.suppress(RuntimeError):  # newer llvmlite initialises itself and says so
+                llvm.initialize()
+            llvm.initialize_native_target()
+            llvm.initialize_native_asmprinter()
+            _state["llvm"] = llvm
+            _state["cpu"], _state["features"] = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+            _state["machine"] = _new_machine(llvm)
+        return _state["machine"]
+
+
+def _new_machine(llvm: Any) -> Any:
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(opt=_OPTIMISE, cpu=_state["cpu"], features=_state["features"])
+
+
+def _host_features() -> str:
+    _machine()
+    return str(_state["features"])
+
+
+def _key(text: str) -> str:
+    versions = f"{import_module('llvmlite').__version__}|{platform.machine()}|{sys.platform}|{_OPTIMISE}"
+    return hashlib.sha256("|".join([versions, _state["cpu"], _state["features"], text]).encode()).hexdigest()[:32]
+
+
+def _compile(text: str, key: str, machine: Any) -> Library:
+    llvm = _state["llvm"]
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as problem:
+        raise SimulationError(
+            f"the machine code of this model cannot be built ({problem}); use method='auto' and report this model"
+        ) from problem
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=_OPTIMISE))
+    builder.getModulePassManager().run(module, builder)
+    body = machine.emit_object(module)
+    _write(key, body)
+    return Library(_link(body, machine), "compiled")
+
+
+def _from_disk(key: str, machine: Any) -> Library | None:
+    body = _read(key)
+    if body is None:
+        return None
+    try:
+        return Library(_link(body, machine), "disk")
+    except (RuntimeError, ValueError):
+        return None
+
+
+def _link(body: bytes, machine: Any) -> Any:
+    """Put an object into memory, ready to be called."""
+    llvm = _state["llvm"]
+    empty = llvm.parse_assembly("")
+    empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
+    engine = llvm.create_mcjit_compiler(empty, _new_machine(llvm))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(body))
+    engine.finalize_object()
+    return engine
+
+
+# -- files ------------------------------------------------------------------------------------------------
+
+
+def _read(key: str) -> bytes | None:
+    """The object of a key; None when there is none or its checksum is wrong."""
+    folder = cache_folder()
+    if folder is None:
+        return None
+    try:
+        content = (folder / f"{key}.o").read_bytes()
+    except OSError:
+        return None
+    head, body = content[: len(_FORMAT) + 32], content[len(_FORMAT) + 32 :]
+    return body if head == _FORMAT + hashlib.sha256(body).digest() else None
+
+
+def _write(key: str, body: bytes) -> None:
+    folder = cache_folder()
+    if folder is None:
+        return
+    temporary = ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f"{key}.", suffix=".part", dir=folder)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_FORMAT + hashlib.sha256(body).digest() + body)
+        Path(temporary).replace(folder / f"{key}.o")
+    except OSError:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,183 @@
+"""Sensitivities on the compiled path: what events contribute, as arrays, and the driver that uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pkpd_mdr.engine.gradients import input_by, length_by
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.engine.machine import columns as wide
+from pkpd_mdr.engine.machine import driver
+from pkpd_mdr.engine.machine.compiled import Native, Work
+from pkpd_mdr.engine.machine.tangent import GROUP
+from pkpd_mdr.engine.timeline import Instruction, Kind
+
+__all__ = ["derivative_driver"]
+
+_WORTH = 100
+
+
+def derivative_driver(
+    work: Work, *, own: bool, starts_by: FloatArray | None, controlled: bool
+) -> Callable[[int, int], None]:
+    """A function that solves the members ``begin .. end - 1`` with their sensitivities.
+
+    Parameters
+    ----------
+    work : Work
+        Prepared, with one lane; its `gradients` become the result.
+    own : bool
+        Whether members start at the model's own start.
+    starts_by : ndarray, shape (members, n, columns), optional
+        Derivatives of given starts.
+    controlled : bool
+        Whether the error of sensitivities judges steps.
+    """
+    native = Native.of(work.compiled)
+    machine, by = native.machine(1, work.outputs), _machine(work)
+    derivatives = _derivatives(work, own, starts_by, controlled)
+    work.gradients = derivatives.values
+    drive = driver.compiled_loop(wide.drive_columns, wide.HELPERS, worth=len(work.parameters) >= _WORTH)
+
+    def part(begin: int, end: int) -> None:
+        run = work.whole(machine)
+        columns, area = _columns(work)
+        at = _addresses(work, columns, area, run.lanes.work)
+        drive(run, wide.Wide(by, at, columns, derivatives), begin, end)
+
+    return part
+
+
+def _machine(work: Work) -> wide.ColumnMachine:
+    native = Native.of(work.compiled)
+    library, _ = native.tangent(work.columns)
+    observer = native.observer_by(work.outputs, work.columns)
+    acts = [library.address(f"act_by_{i}") for i in range(len(work.compiled.ports))]
+    return wide.ColumnMachine(
+        prepare=library.address("prepare"),
+        columns=library.address("columns"),
+        dense=library.address("dense"),
+        start_by=library.address("start_by"),
+        observe_by=observer.address("observe_by"),
+        flow=native.step(1)[0].address("flow"),
+        acts=np.array(acts, dtype=np.int64),
+    )
+
+
+def _columns(work: Work) -> tuple[wide.Columns, FloatArray]:
+    """Working arrays, and scratch."""
+    _, arrays = Native.of(work.compiled).tangent(work.columns)
+    n, g, parameters = arrays.states, arrays.groups, len(work.compiled.parameters)
+    shapes: dict[str, tuple[int, ...]] = {
+        "S": (g, n), "W": (g, n), "V": (g, GROUP, n), "B": (GROUP, g, n), "U": (g, n), "Z": (g, n), "e": (g,),
+        "q": (arrays.slots,), "p": (parameters,), "dp": (g, parameters), "inner": (n,), "y": (n,), "t": (), "x": (),
+        "amount": (), "out": (max(n, len(work.outputs)),),
+    }  # fmt: skip
+    made: dict[str, Any] = dict(driver.aligned_parts({name: (*shape, GROUP) for name, shape in shapes.items()}))
+    made["Z"][:] = 1.0
+    for c, name in enumerate(work.columns):
+        made["dp"][c // GROUP, work.compiled.parameters.index(name), c % GROUP] = 1.0
+    rates = np.zeros((len(work.compiled.ports), len(work.columns)))
+    return wide.Columns(**made, flow=driver.aligned(n, 1), rates=rates), driver.aligned(arrays.area, GROUP)
+
+
+def _addresses(work: Work, columns: wide.Columns, area: FloatArray, scratch: FloatArray) -> wide.ColumnPointers:
+    kernels = Native.of(work.compiled).kernels
+    decomposition = 2 * kernels.size + len(kernels.jacobian)
+    names = [name for name in wide.ColumnPointers._fields if name not in ("area", "lu")]
+    found: dict[str, int] = {name: getattr(columns, name).ctypes.data for name in names}
+    return wide.ColumnPointers(**found, area=area.ctypes.data, lu=scratch.ctypes.data + 8 * decomposition)
+
+
+def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled: bool) -> wide.Derivatives:
+    compiled, count, m = work.compiled, len(work.parameters), len(work.columns)
+    n = len(compiled.states)
+    row, lengths = _rows(work)
+    per_member = np.array(lengths, dtype=np.int64)[work.line_of]
+    total = int(per_member.sum())
+    shifts, inputs = np.zeros((total, m)), np.zeros((total, m))
+    rates = np.zeros((count, len(compiled.ports), m))
+    place = 0
+    for member in range(count):
+        place = _member(work, member, place, shifts, inputs, rates)
+    starts = np.zeros((0 if own else count, n, m))
+    if not own and starts_by is not None:
+        starts[:] = starts_by
+    positions = [compiled.parameters.index(name) for name in work.columns]
+    tolerance = np.maximum(work.accuracy.atol, 1e-6 * work.accuracy.rtol) * compiled.scale
+    return wide.Derivatives(
+        own=int(own),
+        controlled=int(controlled),
+        loose=tolerance,
+        sizes=np.maximum(np.abs(work.parameters[:, positions]), 1e-12),
+        starts=starts,
+        rates=rates,
+        row=row,
+        first=(np.cumsum(per_member) - per_member).astype(np.int64),
+        shifts=shifts,
+        moves=np.array(shifts.any(axis=1), dtype=np.int64),
+        inputs=inputs,
+        settled=work.settled_by,
+        targets=np.array(Native.of(compiled).kernels.targets, dtype=np.int64),
+        values=np.full((len(work.results.values), len(work.outputs), m), np.nan),
+    )
+
+
+def _counts(work: Work, item: Instruction) -> bool:
+    """Whether an instruction has derivatives of its own: a dose, or the begin or end of an infusion."""
+    return item.source is not None and item.kind in (Kind.JUMP, Kind.RATE)
+
+
+def _rows(work: Work) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[int]]:
+    """For each instruction its row within its line, or -1, and the number of rows of each line."""
+    rows, lengths = [], []
+    for line in work.lines:
+        number = 0
+        for item in line.items:
+            rows.append(number if _counts(work, item) else -1)
+            number += _counts(work, item)
+        lengths.append(number)
+    return np.array(rows, dtype=np.int64), lengths
+
+
+def _member(work: Work, member: int, place: int, shifts: FloatArray, inputs: FloatArray, rates: FloatArray) -> int:
+    """Fill the rows of a member; return where the next one begins."""
+    line, table = work.lines[work.line_of[member]], work.table(member)
+    known: dict[tuple[int, int], FloatArray] = {}
+
+    def port_by(item: Instruction) -> FloatArray:
+        assert item.source is not None
+        key = item.port, item.source.row
+        if key not in known:
+            known[key] = work.compiled.port_values_by(item.port, table[item.source.row], work.columns)
+        return known[key]
+
+    if member in work.refused:
+        return place + sum(_counts(work, item) for item in line.items)
+    for item in line.before:
+        if item.source is not None:
+            rates[member, item.port] += _added(item, port_by(item))
+    for item in line.items:
+        if _counts(work, item):
+            inputs[place], shifts[place] = _added(item, port_by(item)), _moved(item, port_by(item))
+            place += 1
+    return place
+
+
+def _added(item: Instruction, by: FloatArray) -> FloatArray:
+    """Derivative of what a dose adds to its state or to its input."""
+    assert item.source is not None
+    if item.kind is Kind.JUMP:
+        return input_by(item.source, by)
+    times = item.value / item.source.value if item.source.value else 0.0
+    return times * input_by(item.source, by)
+
+
+def _moved(item: Instruction, by: FloatArray) -> FloatArray:
+    """Derivative of the time of an instruction."""
+    assert item.source is not None
+    total = by[1] * float(item.lagged)
+    return np.asarray(total + length_by(item.source, by) if item.ended else total)

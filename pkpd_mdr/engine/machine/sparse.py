@@ -1,0 +1,112 @@
+"""Sparse LU decomposition without pivoting, planned once per model and unrolled into straight code.
+
+The matrix is ``I/(h*gamma) - J``: for a step that is small enough its diagonal rules, so no pivoting is needed (the KPP
+codes of atmospheric chemistry do the same; Sandu et al. 1997). The order of elimination follows Markowitz (1957).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pkpd_mdr.engine.machine.lanes import Code
+
+__all__ = ["Plan", "plan"]
+
+Cell = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the factors have entries, and in which order rows are eliminated.
+
+    Parameters
+    ----------
+    size : int
+        Rows of the matrix.
+    entries : mapping of (row, column) to position
+        Entries of J.
+    order : tuple of int
+        Rows in the order of elimination.
+    cells : mapping of (row, column) to position
+        Entries of the factors, fill-in included.
+    """
+
+    size: int
+    entries: dict[Cell, int]
+    order: tuple[int, ...]
+    cells: dict[Cell, int]
+
+    def factor(self, code: Code) -> None:
+        """Write the decomposition: J behind ``%jac``, the diagonal term in ``%diagonal``, factors into ``%lu``."""
+        values: dict[Cell, str] = {}
+        diagonal = code.load("%diagonal", 0)
+        for cell in self.cells:
+            entry = code.load("%jac", self.entries[cell]) if cell in self.entries else ""
+            if cell[0] == cell[1]:
+                values[cell] = code.binary("fsub", diagonal, entry) if entry else diagonal
+            else:
+                values[cell] = code.negative(entry) if entry else code.constant(0.0)
+        for place, k in enumerate(self.order):
+            later = self.order[place + 1 :]
+            values[k, k] = code.binary("fdiv", code.constant(1.0), values[k, k])
+            for i in (row for row in later if (row, k) in self.cells):
+                values[i, k] = code.binary("fmul", values[i, k], values[k, k])
+                for j in (column for column in later if (k, column) in self.cells):
+                    values[i, j] = code.multiply_add(code.negative(values[i, k]), values[k, j], values[i, j])
+        for cell, position in self.cells.items():
+            code.store(values[cell], "%lu", position)
+
+    def solve(self, code: Code, *, spread: bool = False) -> None:
+        """Write the solution for the right-hand side behind ``%b``, in place.
+
+        Parameters
+        ----------
+        code : Code
+        spread : bool
+            Whether the factors are single numbers that serve all lanes (lanes are then columns of ``%b``).
+        """
+        fetch = code.spread if spread else code.load
+        b = {i: code.load("%b", i) for i in range(self.size)}
+        for place, i in enumerate(self.order):
+            for k in (row for row in self.order[:place] if (i, row) in self.cells):
+                b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, k])), b[k], b[i])
+        for place in range(self.size - 1, -1, -1):
+            i = self.order[place]
+            for j in (column for column in self.order[place + 1 :] if (i, column) in self.cells):
+                b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, j])), b[j], b[i])
+            b[i] = code.binary("fmul", b[i], fetch("%lu", self.cells[i, i]))
+        for i in range(self.size):
+            code.store(b[i], "%b", i)
+
+
+def plan(size: int, entries: Iterable[Cell]) -> Plan:
+    """Plan the decomposition of a matrix with the entries of J and a full diagonal.
+
+    Parameters
+    ----------
+    size : int
+    entries : iterable of (row, column)
+        Where J has entries; their positions are their numbers here.
+
+    Returns
+    -------
+    Plan
+
+    Examples
+    --------
+    >>> len(plan(3, [(0, 0), (1, 0), (2, 1)]).cells)
+    5
+    """
+    places = {cell: position for position, cell in enumerate(entries)}
+    rows = [{column for row, column in places if row == i} | {i} for i in range(size)]
+    left, order = set(range(size)), []
+    while left:
+        pivot = min(sorted(left), key=lambda k: (sum(k in rows[i] for i in left) - 1) * (len(rows[k] & left) - 1))
+        order.append(pivot)
+        left.remove(pivot)
+        for i in left:
+            if pivot in rows[i]:
+                rows[i] |= rows[pivot] & left
+    cells = sorted((i, j) for i in range(size) for j in rows[i])
+    return Plan(size, places, tuple(order), {cell: position for position, cell in enumerate(cells)})

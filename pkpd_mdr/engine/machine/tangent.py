@@ -1,0 +1,265 @@
+"""Forward sensitivities of the steps of `stepper.py`, as LLVM IR: the exact derivative of what was computed.
+
+Differentiating the stages of Rodas5P with the step held fixed (Bock 1981, internal differentiation) gives, for each
+parameter, stages v_i with the matrix that is decomposed already:
+
+    (I/(h*gamma) - J) v_i = J(w_i) w_i' + f_p(w_i) + (dJ k_i) S + df_p k_i + sum_j C_ij/h * v_j,
+                     w_i' = S + sum_j A_ij v_j
+
+where dJ k_i and df_p k_i are derivatives of J and f_p at the begin of the step in the direction of stage i (and of
+h*d_i in time). The lanes of the derivatives are the eight stages; those of the linear algebra are parameters, eight
+to a group.
+
+==========================================================  ======================================================
+prepare(p, q)                                               slots; every lane has the same parameters
+columns(y, k, lu, u, t, h, rtol, q, area, S, W, V, B, U, Z, e)  one step of all groups; see `Arrays`
+dense(S, W, V, x, out)                                      one group inside the last step
+start_by(p, dp, out), observe_by(y, p, t, s, dp, out)       derivatives of the start and of outputs, one group
+act_by_<port>(y, p, t, amount, s, dp, out)                  derivatives of the state after an act, one group
+==========================================================  ======================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pkpd_mdr.engine.machine import tableau
+from pkpd_mdr.engine.machine.dag import Node
+from pkpd_mdr.engine.machine.kernels import Kernels, kernel
+from pkpd_mdr.engine.machine.lanemath import functions
+from pkpd_mdr.engine.machine.lanes import Code, function, loop
+from pkpd_mdr.engine.machine.stepper import dense_loop, stage_loops
+
+__all__ = ["GROUP", "Arrays", "observe_by_module", "tangent_module"]
+
+GROUP = tableau.STAGES
+"""Lanes: stages of a step, or parameters of a group."""
+
+_POINTERS = ["%y", "%k", "%lu", "%u", "%t", "%h", "%rtol", "%q", "%area", "%S", "%W", "%V", "%B", "%U", "%Z", "%e"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """How many vectors of eight doubles the arrays hold.
+
+    S, W (the new S), U (derivatives of inputs) and Z (absolute tolerances) have `groups` times `states`; B (right-hand
+    sides) has eight times that by stage, V (stages) eight times that by group; e has `groups`.
+    """
+
+    states: int
+    groups: int
+    slots: int
+    area: int
+
+
+def tangent_module(kernels: Kernels, columns: Sequence[str]) -> tuple[str, Arrays]:
+    """The module of a model for some parameters.
+
+    Parameters
+    ----------
+    kernels : Kernels
+    columns : sequence of str
+        Parameters by which to differentiate.
+
+    Returns
+    -------
+    text : str
+        LLVM IR.
+    arrays : Arrays
+    """
+    graph, n = kernels.graph, kernels.size
+    rows = graph.gradient(kernels.right, kernels.seeds(columns))
+    forcing = {(i, c): node for i, row in enumerate(rows) for c, node in row.items()}
+    first = [*kernels.jacobian.values(), *forcing.values()]
+    second = _along_stage(kernels, first)
+    slots = kernels.slots([*first, *second])
+    nj, nf, nu, groups = len(kernels.jacobian), len(forcing), len(kernels.targets), -(-len(columns) // GROUP)
+    lines = functions(GROUP)
+    lines += kernel(graph, "prepare", GROUP, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
+    given = ["%y", "%q", "%u", "%t"]
+    lines += kernel(
+        graph,
+        "at_stages",
+        GROUP,
+        [*given, "%o"],
+        [("%o", i, node) for i, node in enumerate(first)],
+        slots,
+        internal=True,
+    )
+    along = [("%o", i, node) for i, node in enumerate(second)]
+    lines += kernel(graph, "along", GROUP, [*given, "%k", "%dt", "%o"], along, slots, internal=True)
+    area = _area(n, nu, nj, nf)
+    lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area) + _group(kernels, n)
+    lines += _columns(n, groups, area) + dense_loop(n, GROUP)
+    lines += _event_kernels(kernels, columns)
+    return "\n".join(lines), Arrays(n, groups, len(slots), area["end"])
+
+
+def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequence[str]) -> str:
+    """The module with ``observe_by(y, p, t, s, dp, out)``: derivatives of outputs along each lane's seeds."""
+    nodes = [kernels.reader.read(kernels.compiled.expression(name)) for name in outputs]
+    return "\n".join(
+        functions(GROUP) + _along_seeds(kernels, "observe_by", nodes, columns, ["%y", "%p", "%t", "%s", "%dp", "%out"])
+    )
+
+
+def _along_stage(kernels: Kernels, nodes: list[Node]) -> list[Node]:
+    """Derivatives of nodes in the direction of a stage, and of the share of the step that it takes in time."""
+    graph = kernels.graph
+    seeds = {node: {0: graph.leaf("k", i)} for i, node in enumerate(kernels.states)}
+    rows = graph.gradient(nodes, seeds | {kernels.time: {0: graph.leaf("dt", 0)}})
+    return [row.get(0, graph.constant(0.0)) for row in rows]
+
+
+def _along_seeds(
+    kernels: Kernels, name: str, nodes: list[Node], columns: Sequence[str], arguments: list[str]
+) -> list[str]:
+    graph, names = kernels.graph, kernels.compiled.parameters
+    seeds = {node: {0: graph.leaf("s", i)} for i, node in enumerate(kernels.states)}
+    seeds |= {kernels.parameters[names.index(c)]: {0: graph.leaf("dp", names.index(c))} for c in columns}
+    rows = graph.gradient(nodes, seeds)
+    written = [("%out", i, row.get(0, graph.constant(0.0))) for i, row in enumerate(rows)]
+    return kernel(graph, name, GROUP, arguments, written, {})
+
+
+def _event_kernels(kernels: Kernels, columns: Sequence[str]) -> list[str]:
+    lines = _along_seeds(kernels, "start_by", kernels.starts, columns, ["%p", "%dp", "%out"])
+    for port, part in enumerate(kernels.compiled.ports):
+        if part.action == "act":
+            arguments = ["%y", "%p", "%t", "%amount", "%s", "%dp", "%out"]
+            lines += _along_seeds(kernels, f"act_by_{port}", kernels.act(port), columns, arguments)
+    return lines
+
+
+def _area(n: int, nu: int, nj: int, nf: int) -> dict[str, int]:
+    """Where scratch arrays begin, in vectors: states, stage arguments and stages by lane of stage, and so on."""
+    sizes = {"y": n, "w": n, "k": n, "u": nu, "ts": 1, "t": 1, "dt": 1, "ih": 1, "first": nj + nf, "second": nj + nf}
+    places, at = {}, 0
+    for name, size in sizes.items():
+        places[name] = at
+        at += size
+    return places | {"end": at}
+
+
+def _vector(values: Sequence[float], code: Code) -> str:
+    """A constant with a value of its own in every lane."""
+    return f"<{', '.join(code.constant(float(value)).split(',')[0].strip('<>') for value in values)}>"
+
+
+def _stage_lanes(n: int, nu: int, area: dict[str, int]) -> list[str]:
+    """``stages(y, k, area)``: state i, argument i of every stage and component i of every stage, as vectors."""
+    code = Code(GROUP)
+    y = code.spread("%y", "%i")
+    argument, stage = y, code.constant(0.0)
+    for j in range(GROUP):
+        part = code.spread("%k", code.new(f"add i64 %i, {j * n}"))
+        argument = code.multiply_add(_vector(tableau.WEIGHTS[:, j].tolist(), code), part, argument)
+        stage = code.select(f"<{', '.join(f'i1 {int(lane == j)}' for lane in range(GROUP))}>", part, stage)
+    for name, value in (("y", y), ("w", argument), ("k", stage)):
+        code.store(value, "%area", code.new(f"add i64 %i, {area[name]}"))
+    lines = loop("stages", ["%y", "%k", "%area"], code, n)
+    code = Code(GROUP)
+    for i in range(nu):
+        code.store(code.spread("%u", i), "%area", area["u"] + i)
+    t, h = code.spread("%t", 0), code.spread("%h", 0)
+    code.store(code.multiply_add(h, _vector(tableau.ALPHA.tolist(), code), t), "%area", area["ts"])
+    code.store(t, "%area", area["t"])
+    code.store(code.binary("fmul", h, _vector(tableau.SLOPES.tolist(), code)), "%area", area["dt"])
+    code.store(code.binary("fdiv", code.constant(1.0), h), "%area", area["ih"])
+    return lines + function("settings", ["%u", "%t", "%h", "%area"], code, internal=True)
+
+
+def _scatter(forcing: dict[tuple[int, int], Node], n: int, groups: int, nj: int, area: dict[str, int]) -> list[str]:
+    """``scatter(area, U, B)``: f_p + df_p k of each stage, and the inputs' derivatives, to their places in B."""
+    if not forcing:
+        return ["define internal void @scatter(ptr %area, ptr %U, ptr %B) {", "ret void", "}"]
+    places = [((c // GROUP) * n + i) * GROUP + c % GROUP for i, c in forcing]
+    table = f"@places = internal constant [{len(places)} x i64] [{', '.join(f'i64 {at}' for at in places)}]"
+    code = Code(GROUP)
+    total = code.binary(
+        "fadd",
+        code.load("%area", code.new(f"add i64 %i, {area['first'] + nj}")),
+        code.load("%area", code.new(f"add i64 %i, {area['second'] + nj}")),
+    )
+    entry = code.new(f"getelementptr inbounds [{len(places)} x i64], ptr @places, i64 0, i64 %i")
+    at = code.new(f"load i64, ptr {entry}")
+    total = code.binary("fadd", total, code.spread("%U", at))
+    for s in range(GROUP):
+        value = code.new(f"extractelement {code.vector} {total}, i32 {s}")
+        target = code.new(f"add i64 {at}, {s * groups * n * GROUP}")
+        address = code.new(f"getelementptr inbounds double, ptr %B, i64 {target}")
+        code.lines.append(f"store double {value}, ptr {address}, align 8")
+    return [table, *loop("scatter", ["%area", "%U", "%B"], code, len(places))]
+
+
+def _group(kernels: Kernels, n: int) -> list[str]:
+    """Functions for one group: the product with J, the solution of one stage, the error of each parameter."""
+    code = Code(GROUP)
+    totals = {i: code.load("%o", i) for i in range(n)}
+    for z, (i, j) in enumerate(kernels.jacobian):
+        totals[i] = code.multiply_add(code.spread("%first", z * GROUP), code.load("%w", j), totals[i])
+        totals[i] = code.multiply_add(code.spread("%second", z * GROUP), code.load("%s", j), totals[i])
+    for i, total in totals.items():
+        code.store(total, "%o", i)
+    lines = function("product", ["%first", "%second", "%w", "%s", "%o"], code, internal=True)
+    code = Code(GROUP)
+    kernels.plan.solve(code, spread=True)
+    lines += function("solve_group", ["%lu", "%b"], code, internal=True)
+    code = Code(GROUP)
+    error = code.load("%v", "%i")
+    old, new = code.load("%s", "%i"), code.binary("fadd", code.load("%w", "%i"), error)
+    code.store(new, "%w", "%i")
+    a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
+    size = code.select(code.compare("fcmp ogt", a, b), a, b)
+    ratio = code.binary("fdiv", error, code.multiply_add(size, code.spread("%rtol", 0), code.load("%z", "%i")))
+    mean = code.binary("fmul", code.binary("fmul", ratio, ratio), code.constant(1.0 / n))
+    code.store(code.binary("fadd", mean, code.load("%e", 0)), "%e", 0)
+    lines += loop("measure_group", ["%s", "%w", "%v", "%rtol", "%z", "%e"], code, n)
+    return lines + stage_loops(n, GROUP)
+
+
+def _columns(n: int, groups: int, area: dict[str, int]) -> list[str]:
+    code, vector = Code(GROUP), f"<{GROUP} x double>"
+    names = {name: f"%a_{name}" for name in area}
+    code.lines += [f"{names[name]} = getelementptr inbounds {vector}, ptr %area, i64 {at}" for name, at in area.items()]
+    code.lines += [
+        "call void @settings(ptr %u, ptr %t, ptr %h, ptr %area)",
+        "call void @stages(ptr %y, ptr %k, ptr %area)",
+        "call void @at_stages(ptr %a_w, ptr %q, ptr %a_u, ptr %a_ts, ptr %a_first)",
+        "call void @along(ptr %a_y, ptr %q, ptr %a_u, ptr %a_t, ptr %a_k, ptr %a_dt, ptr %a_second)",
+        "call void @scatter(ptr %area, ptr %U, ptr %B)",
+    ]
+    for g in range(groups):
+        places = {"S": g * n, "W": g * n, "Z": g * n, "V": g * GROUP * n, "B": g * n, "e": g}
+        parts = [code.place(f"%{name}", at) for name, at in places.items()]
+        call = ", ".join(f"ptr {part}" for part in [*parts, "%lu", "%a_ih", "%a_first", "%a_second", "%rtol"])
+        code.lines.append(f"call void @one_group({call})")
+    return _one_group(n, groups) + function("columns", _POINTERS, code)
+
+
+def _one_group(n: int, groups: int) -> list[str]:
+    code = Code(GROUP)
+    zero = code.constant(0.0)
+    for s in range(GROUP):
+        stage, right = code.place("%V", s * n), code.place("%B", s * groups * n)
+        if s:
+            code.lines += [
+                f"call void @argument_{s}(ptr %S, ptr %V, ptr %W)",
+                f"call void @right_{s}(ptr {right}, ptr %ih, ptr %V)",
+            ]
+        else:
+            for i in range(n):
+                code.store(code.load(right, i), stage, i)
+        first = code.new(f"getelementptr inbounds double, ptr %first, i64 {s}")
+        second = code.new(f"getelementptr inbounds double, ptr %second, i64 {s}")
+        argument = "%W" if s else "%S"
+        code.lines += [
+            f"call void @product(ptr {first}, ptr {second}, ptr {argument}, ptr %S, ptr {stage})",
+            f"call void @solve_group(ptr %lu, ptr {stage})",
+        ]
+    code.store(zero, "%e", 0)
+    last = code.place("%V", (GROUP - 1) * n)
+    code.lines.append(f"call void @measure_group(ptr %S, ptr %W, ptr {last}, ptr %rtol, ptr %Z, ptr %e)")
+    arguments = ["%S", "%W", "%Z", "%V", "%B", "%e", "%lu", "%ih", "%first", "%second", "%rtol"]
+    return function("one_group", arguments, code, internal=True)

@@ -1,0 +1,206 @@
+"""Machine code: elementary functions to the last places, graphs against NumPy, sparse LU, the disk cache."""
+
+from __future__ import annotations
+
+import ctypes
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("llvmlite")
+
+from pkpd_mdr.engine.machine import native
+from pkpd_mdr.engine.machine.dag import Dag
+from pkpd_mdr.engine.machine.kernels import kernel
+from pkpd_mdr.engine.machine.lanemath import functions
+from pkpd_mdr.engine.machine.lanes import Code, function
+from pkpd_mdr.engine.machine.reading import Reader
+from pkpd_mdr.engine.machine.sparse import plan
+from pkpd_mdr.errors import SimulationError
+from pkpd_mdr.expression import parse, symbol
+
+NAMES = ("exp", "log", "expm1", "log1p", "tanh")
+EXTENDED = np.finfo(np.longdouble).nmant > 60
+
+
+@pytest.fixture(scope="module", params=[1, 2, 8])
+def elementary(request: pytest.FixtureRequest) -> Callable[[str, np.ndarray], np.ndarray]:
+    """Vector functions by name, through machine code of 1, 2 and 8 lanes."""
+    width = request.param
+    lines = functions(width)
+    for name in NAMES:
+        code = Code(width)
+        code.store(code.call(f"lane_{name}", code.load("%x", 0)), "%o", 0)
+        lines += function(f"do_{name}", ["%x", "%o"], code)
+    library = native.load("\n".join(lines))
+
+    def apply(name: str, x: np.ndarray) -> np.ndarray:
+        call, padded = library.call(f"do_{name}", 2), np.resize(np.asarray(x, dtype=float), -(-len(x) // width) * width)
+        out = np.empty_like(padded)
+        for i in range(0, len(padded), width):
+            call(padded.ctypes.data + 8 * i, out.ctypes.data + 8 * i)
+        return out[: len(x)]
+
+    return apply
+
+
+def points(name: str, count: int) -> np.ndarray:
+    random = np.random.default_rng(7)
+    small = np.exp(random.uniform(-30, 0, count // 4)) * random.choice([-1.0, 1.0], count // 4)
+    if name == "log":
+        return np.concatenate(
+            [np.exp(random.uniform(-690, 690, count // 2)), 1 + small, random.uniform(0.5, 2, count // 4)]
+        )
+    if name == "log1p":
+        return np.concatenate(
+            [random.uniform(-0.99, 50, count // 2), small * 0.99, np.exp(random.uniform(0, 600, count // 4))]
+        )
+    span = 20 if name == "tanh" else 700
+    return np.concatenate([random.uniform(-span, span, count // 2), random.uniform(-2, 2, count // 4), small])
+
+
+@pytest.mark.skipif(not EXTENDED, reason="needs extended precision to judge the last place")
+@pytest.mark.parametrize("name", NAMES)
+def test_elementary_functions_to_two_units_in_the_last_place(elementary: Callable, name: str) -> None:
+    x = points(name, 60_000)
+    exact = getattr(np, name)(x.astype(np.longdouble))
+    error = np.abs(elementary(name, x).astype(np.longdouble) - exact) / np.spacing(np.abs(exact.astype(float)))
+    assert float(error.max()) <= (2.0 if name in ("exp", "log") else 3.0)
+
+
+def test_elementary_functions_at_the_edges(elementary: Callable) -> None:
+    np.testing.assert_array_equal(elementary("exp", np.array([0.0, -800.0, -np.inf])), [1.0, 0.0, 0.0])
+    np.testing.assert_allclose(elementary("exp", np.array([800.0, np.inf])), np.exp(700.0), rtol=1e-15)
+    np.testing.assert_allclose(elementary("log", np.array([1.0, 0.0, -5.0])), np.log([1.0, 1e-300, 1e-300]), rtol=1e-15)
+    np.testing.assert_array_equal(elementary("expm1", np.array([0.0, -900.0])), [0.0, -1.0])
+    np.testing.assert_array_equal(elementary("tanh", np.array([0.0, 900.0, -900.0])), [0.0, 1.0, -1.0])
+    for name in NAMES:
+        assert np.isnan(elementary(name, np.array([np.nan, 0.5])))[0]
+
+
+def test_lanes_do_not_depend_on_their_number() -> None:
+    graph = Dag()
+    leaves = {symbol(n): graph.leaf("y", i) for i, n in enumerate("abcd")}
+    text = "a*hill(b, c, d) - a*b*c + exp(-a/b)*log(c + d)/(1 + a*b) - b*c*d + (a if b < c else tanh(d)) + max(a, b)"
+    node = Reader(graph, leaves).read(parse(text, list("abcd")))
+    values = np.random.default_rng(3).uniform(0.1, 3.0, (4, 64))
+    results = []
+    for width in (1, 2, 4, 8):
+        library = native.load(
+            "\n".join(functions(width) + kernel(graph, "f", width, ["%y", "%o"], [("%o", 0, node)], {}))
+        )
+        call, out = library.call("f", 2), np.empty(64)
+        for i in range(0, 64, width):
+            block = np.ascontiguousarray(values[:, i : i + width])
+            call(block.ctypes.data, out.ctypes.data + 8 * i)
+        results.append(out)
+    for other in results[1:]:
+        assert other.tobytes() == results[0].tobytes()
+    wanted = graph.evaluate([node], {("y", i): values[i] for i in range(4)})[0]
+    np.testing.assert_allclose(results[0], wanted, rtol=1e-13)
+
+
+@given(st.integers(2, 9), st.integers(0, 2**32 - 1))
+def test_sparse_decomposition_solves(size: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    cells = [(i, j) for i in range(size) for j in range(size) if random.random() < 0.35]
+    made = plan(size, cells)
+    entries, b = random.normal(size=len(cells)), random.normal(size=size)
+    diagonal = 10.0 + 2 * size
+    factor, solve = Code(1), Code(1)
+    made.factor(factor)
+    made.solve(solve)
+    lines = (
+        functions(1)
+        + function("factor", ["%jac", "%diagonal", "%lu"], factor)
+        + function("solve", ["%lu", "%b"], solve)
+    )
+    library = native.load("\n".join(lines))
+    matrix = diagonal * np.eye(size)
+    for (i, j), value in zip(cells, entries, strict=True):
+        matrix[i, j] -= value
+    wanted, lu, level = np.linalg.solve(matrix, b), np.empty(len(made.cells)), np.array([diagonal])
+    jac = np.append(entries, 0.0)
+    library.call("factor", 3)(jac.ctypes.data, level.ctypes.data, lu.ctypes.data)
+    library.call("solve", 2)(lu.ctypes.data, b.ctypes.data)
+    np.testing.assert_allclose(b, wanted, rtol=1e-11, atol=1e-13)
+
+
+# -- objects on disk ------------------------------------------------------------------------------------------
+
+
+def module(value: float) -> str:
+    code = Code(1)
+    code.store(code.constant(value), "%o", 0)
+    return "\n".join(function("give", ["%o"], code))
+
+
+def result(library: native.Library) -> float:
+    out = ctypes.c_double()
+    library.call("give", 1)(ctypes.addressof(out))
+    return out.value
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path / "kept"))
+    monkeypatch.setattr(native, "_loaded", type(native._loaded)())
+    return tmp_path / "kept"
+
+
+def test_objects_are_read_back_and_broken_ones_are_replaced(folder: Path) -> None:
+    assert native.load(module(1.5)).origin == "compiled"
+    native._loaded.clear()
+    again = native.load(module(1.5))
+    assert (again.origin, result(again)) == ("disk", 1.5)
+    [file] = folder.glob("*.o")
+    for broken in (b"", b"nonsense", file.read_bytes()[:-5], file.read_bytes()[:-5] + b"12345"):
+        file.write_bytes(broken)
+        native._loaded.clear()
+        repaired = native.load(module(1.5))
+        assert (repaired.origin, result(repaired)) == ("compiled", 1.5)
+    assert not list(folder.glob("*.part"))
+
+
+def test_a_folder_that_cannot_be_written_is_as_good_as_none(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir()
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert result(native.load(module(2.5))) == 2.5
+    folder.chmod(stat.S_IRWXU)
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder should be")
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(blocked))
+    assert result(native.load(module(3.5))) == 3.5
+    monkeypatch.setenv("PKPD_MDR_CACHE", "off")
+    assert native.cache_folder() is None
+    assert result(native.load(module(4.5))) == 4.5
+
+
+def test_many_writers_leave_one_good_object(folder: Path) -> None:
+    script = (
+        "from pkpd_mdr.engine.machine import native\nfrom pkpd_mdr.engine.machine.lanes import Code, function\n"
+        "code = Code(1)\ncode.store(code.constant(7.5), '%o', 0)\n"
+        "native.load('\\n'.join(function('give', ['%o'], code)))\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
+    assert len(list(folder.iterdir())) == 1
+    library = native.load(module(7.5))
+    assert (library.origin, result(library)) == ("disk", 7.5)
+
+
+def test_missing_llvmlite_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_state", {})
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    assert not native.available()
+    with pytest.raises(SimulationError, match="needs llvmlite"):
+        native.load(module(1.0))
