@@ -1,0 +1,70 @@
+"""A tumour and the vasculature that carries it, under angiogenesis inhibitors.
+
+Hahnfeldt et al. 1999, Cancer Res 59:4770 (mouse, Lewis lung carcinoma). Declared from text; surfaces are in mm**2.
+"""
+
+from __future__ import annotations
+
+from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.mechanisms import dosing, observable, parameter, process, state
+from pkpd_mdr.model import Model
+
+__all__ = ["hahnfeldt1999"]
+
+_INHIBITORS = {"endostatin": (0.66, 1.7), "angiostatin": (0.15, 0.38), "tnp470": (1.3, 10.1)}
+_VALUES = {
+    "lam": ("0.192 1/day", "growth towards the carrying capacity"),
+    "b": ("5.85 1/day", "stimulation of vasculature"),
+    "d": ("0.00873 1/(day*mm**2)", "inhibition of vasculature by the tumour"),
+}
+
+
+def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
+    """V' = -lam V ln(V/K); K' = b V - d K V^(2/3) - e K g/weight; g' = -clr g + dose.
+
+    Parameters
+    ----------
+    inhibitor : {"endostatin", "angiostatin", "tnp470"}
+        What is given, for a mouse of 20 g: ``bolus("endostatin", "20 mg/kg", weight="20 g")``.
+
+    Returns
+    -------
+    Model
+        Tumour volume V from 200 mm3 and its carrying capacity K from 625 mm3; both end at (b/d)^1.5 = 17346.5 mm3.
+
+    Raises
+    ------
+    ModelError
+        The inhibitor is not one of the three.
+
+    Examples
+    --------
+    >>> round(float(hahnfeldt1999().simulate(until="400 day").frame["V"].iloc[-1]), 1)
+    17346.5
+    """
+    if inhibitor not in _INHIBITORS:
+        raise ModelError(
+            f"the inhibitor {inhibitor!r} is not in Hahnfeldt 1999{did_you_mean(inhibitor, list(_INHIBITORS))}"
+        )
+    strength, clearance = _INHIBITORS[inhibitor]
+    values = _VALUES | {
+        "e": (f"{strength} kg/(mg*day)", f"effect of {inhibitor}"),
+        "clr": (f"{clearance} 1/day", f"{inhibitor} is cleared"),
+    }
+    return Model(
+        state("V", "200 mm**3", unit="mm**3", description="tumour volume"),
+        state("K", "625 mm**3", unit="mm**3", description="volume that the vasculature can carry"),
+        state("g", unit="mg", kind="amount", description=inhibitor),
+        parameter("weight", "20 g", description="weight of the mouse"),
+        *(
+            parameter(name, value, source="Hahnfeldt et al. 1999", description=text)
+            for name, (value, text) in values.items()
+        ),
+        dosing(inhibitor, into="g", unit="mg"),
+        process("growth", "lam*V*log(K/V)", {"V": 1}),
+        process("stimulation", "b*V", {"K": 1}),
+        process("inhibition", "d*K*V**(2/3)", {"K": -1}),
+        process("treatment", "e*K*g/weight", {"K": -1}),
+        process("clearance", "clr*g", {"g": -1}),
+        observable("burden", "V", "mm**3"),
+    )

@@ -1,0 +1,40 @@
+"""Palliative chemotherapy: less than the maximal dose keeps a tumour small for longer.
+
+Monro and Gaffney 2009, J Theor Biol 257:292; values as in BIOMD0000000776. Both clones follow Gompertz with one
+capacity, the drug kills sensitive cells in proportion to their growth, and divisions mutate both ways.
+"""
+
+from __future__ import annotations
+
+from pkpd_mdr.mechanisms import clone, growth, kill, medium, mutation, parameter
+from pkpd_mdr.model import Model
+
+__all__ = ["monro2009"]
+
+_SOURCE = "BIOMD0000000776"
+
+
+def monro2009() -> Model:
+    """L = -b ln(N/Ninf); S' = L (S - C0 S - t1 S + t2 R); R' = L (R + t1 S - t2 R).
+
+    Returns
+    -------
+    Model
+        From 1e10 sensitive and 2e5 resistant cells; the dose is a level without unit: ``exposure("C0", 1)``.
+
+    Examples
+    --------
+    >>> sorted(monro2009().clones)
+    ['R', 'S']
+    """
+    b = parameter("b", "0.005928 1/day", source=_SOURCE, description="speed of Gompertz growth")
+    capacity = parameter("Ninf", "2e12 cell", source=_SOURCE, description="carrying capacity")
+    law = growth.gompertz(rate=b, capacity=capacity)
+    return Model(
+        clone("S", growth=law, start=1e10),
+        clone("R", growth=law, start=2e5, resistant=True),
+        medium("C0", unit=""),
+        kill("C0", on="S", slope=1.0, form="norton_simon"),
+        mutation("S", "R", probability=1e-6),
+        mutation("R", "S", probability=1e-6),
+    )
