@@ -25,7 +25,7 @@ import sympy
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.printing.precedence import PRECEDENCE
 
-from pkpd_mdr.errors import ExpressionError, did_you_mean
+from pkpd_mdr.errors import ExpressionError, did_you_mean, shown
 
 __all__ = ["FUNCTIONS", "TIME", "Log", "Power", "check_name", "hill", "parse", "symbol"]
 
@@ -64,13 +64,13 @@ def check_name(name: str, where: str = "a name") -> str:
     'ec50_dox_S'
     """
     if not isinstance(name, str):
-        raise ExpressionError(f"{where}: {name!r} is not text; a name is text such as 'ec50_dox_S'")
+        raise ExpressionError(f"{where}: {shown(name)} is not text; a name is text such as 'ec50_dox_S'")
     if not _NAME.fullmatch(name) or "__" in name:
-        raise ExpressionError(f"{where}: {name!r} is no name; use a letter, then up to 63 letters, digits, single '_'")
+        raise ExpressionError(f"{where}: {shown(name)} is no name; use a letter, then up to 63 letters, digits, or '_'")
     if name == "t":
         raise ExpressionError(f"{where}: 't' is reserved for the time in hours; choose another name, such as 't0'")
     if keyword.iskeyword(name):
-        raise ExpressionError(f"{where}: {name!r} is a reserved word; choose another name, such as '{name}_1'")
+        raise ExpressionError(f"{where}: {shown(name)} is a reserved word; choose another name, such as '{name}_1'")
     return name
 
 
@@ -292,7 +292,7 @@ def parse(
     9*a
     """
     if not isinstance(text, str):
-        raise ExpressionError(f"{where}: {text!r} is not text; write a formula such as 'k*N'")
+        raise ExpressionError(f"{where}: {shown(text)} is not text; write a formula such as 'k*N'")
     if isinstance(names, str):
         raise ExpressionError(f"{where}: the declared names are the text {names!r}; give a list such as [{names!r}]")
     known = names if isinstance(names, Mapping) else {name: TIME if name == "t" else symbol(name) for name in names}
@@ -387,10 +387,10 @@ class _Reader:
             return TIME if self.time else self.fail("the time 't' is not allowed here", node)
         if not _NAME.fullmatch(node.id) or node.id not in self.names:
             hint = "; a function needs brackets" if node.id in _FUNCTIONS else did_you_mean(node.id, self.names)
-            self.fail(f"{node.id!r} is not declared{hint}", node)
+            self.fail(f"{shown(node.id)} is not declared{hint}", node)
         value = self.names[node.id]
         if not isinstance(value, sympy.Expr):
-            self.fail(f"{node.id!r} stands for {value!r}, which is no SymPy expression", node)
+            self.fail(f"{shown(node.id)} stands for {shown(value)}, which is no SymPy expression", node)
         return value
 
     def sign(self, node: ast.UnaryOp, depth: int) -> Any:
@@ -451,9 +451,9 @@ class _Reader:
             self.fail("only the name of a function can stand before a bracket; write '*' to multiply", node.func)
         name = node.func.id
         if name in self.names or name == "t":
-            self.fail(f"{name!r} is a declared name and cannot be called; write '*' to multiply", node)
+            self.fail(f"{shown(name)} is a declared name and cannot be called; write '*' to multiply", node)
         if name not in _FUNCTIONS:
-            self.fail(f"the function {name!r} is not known{did_you_mean(name, _FUNCTIONS, most=20)}", node)
+            self.fail(f"the function {shown(name)} is not known{did_you_mean(name, _FUNCTIONS, most=20)}", node)
         if node.keywords:
             self.fail("a keyword argument is not allowed; write plain arguments", node.keywords[0].value)
         arity, function, build = _FUNCTIONS[name]

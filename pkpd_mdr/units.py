@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Number
 from typing import Any
 
-from pkpd_mdr.errors import UnitError, did_you_mean
+from pkpd_mdr.errors import UnitError, did_you_mean, shown
 
 __all__ = ["DIMENSIONLESS", "Quantity", "QuantityLike", "Unit", "quantity", "read"]
 
@@ -94,7 +95,13 @@ class Unit:
     @staticmethod
     def of(text: str | Unit) -> Unit:
         """Read a unit from text; `UnitError` names the text and the nearest known unit."""
-        return text if isinstance(text, Unit) else _unit_of(text)
+        if isinstance(text, Unit):
+            return text
+        if not isinstance(text, str):
+            raise UnitError(
+                f"{shown(text)} is not the text of a unit; write for example '1/day', 'mg/L', 'nM' or 'L/h'"
+            )
+        return _unit_of(text)
 
     @property
     def dimensionless(self) -> bool:
@@ -125,10 +132,10 @@ def _unit_of(text: str) -> Unit:
     if cleaned in ("", "1", "-"):
         return Unit("", 1.0)
     if len(cleaned) > 60 or not _UNIT_TEXT.fullmatch(cleaned):
-        raise UnitError(f"{text!r} is not a unit; write for example '1/day', 'mg/L', 'nM' or 'L/h'")
+        raise UnitError(f"{shown(text)} is not a unit; write for example '1/day', 'mg/L', 'nM' or 'L/h'")
     if any(mark.isdigit() for mark in _EXPONENT.sub(" ", cleaned.removeprefix("1/"))) or re.search(r"\be\b", cleaned):
         raise UnitError(
-            f"unit {text!r} has a number in it; numbers stand before the unit, as in '10 mg/mL', and as exponents"
+            f"unit {shown(text)} has a number in it; numbers stand before the unit, as in '10 mg/mL', and as exponents"
         )
     try:
         base = _registry().Quantity(Fraction(1), _registry().parse_expression(cleaned)).to_base_units()
@@ -137,9 +144,9 @@ def _unit_of(text: str) -> Unit:
         for name, exponent in dimensionality.items():
             factor *= _INTERNAL_PER_SI.get(name, Fraction(1)) ** int(exponent)
     except Exception as problem:  # pint raises many kinds; each means that this is no unit we can use
-        raise UnitError(f"unit {text!r} is not known{did_you_mean(text.strip(), _COMMON)}") from problem
+        raise UnitError(f"unit {shown(text)} is not known{did_you_mean(text.strip(), _COMMON)}") from problem
     if "[temperature]" in dimensionality or not factor > 0:
-        raise UnitError(f"unit {text!r} has an offset or no size and cannot be used here")
+        raise UnitError(f"unit {shown(text)} has an offset or no size and cannot be used here")
     dims = tuple(sorted((name, Fraction(value)) for name, value in dimensionality.items()))
     return Unit(text.strip(), float(factor), dims)
 
@@ -206,9 +213,11 @@ def quantity(given: QuantityLike, where: str = "a quantity") -> Quantity:
         return Quantity(_finite(given, given, where), DIMENSIONLESS, bare=True)
     match = _NUMBER_THEN_UNIT.fullmatch(given)
     if match is None:
-        raise UnitError(f"{where}: {given!r} has no number to start with; write a number and a unit, as in '75 mg'")
+        raise UnitError(
+            f"{where}: {shown(given)} has no number to start with; write a number and a unit, as in '75 mg'"
+        )
     if match[2].startswith(","):
-        raise UnitError(f"{where}: {given!r} has a decimal comma; write a point, as in '1.5 mg'")
+        raise UnitError(f"{where}: {shown(given)} has a decimal comma; write a point, as in '1.5 mg'")
     try:
         unit = Unit.of(match[2])
     except UnitError as problem:
@@ -217,14 +226,16 @@ def quantity(given: QuantityLike, where: str = "a quantity") -> Quantity:
 
 
 def _finite(number: object, given: object, where: str) -> float:
-    if isinstance(number, bool) or number is None:
-        raise UnitError(f"{where}: {given!r} is not a number")
     try:
+        if isinstance(number, bool) or not isinstance(number, (Number, str)):
+            raise TypeError("no number")
         value = float(number)  # type: ignore[arg-type]
+    except OverflowError:
+        value = math.inf
     except (TypeError, ValueError):
-        raise UnitError(f"{where}: {given!r} is not a number; write a number and a unit, as in '75 mg'") from None
+        raise UnitError(f"{where}: {shown(given)} is not a number; write a number and a unit, as in '75 mg'") from None
     if not math.isfinite(value):
-        raise UnitError(f"{where}: {given!r} is not finite")
+        raise UnitError(f"{where}: {shown(given)} is not finite; write a number that is")
     return value
 
 
@@ -271,8 +282,8 @@ def read(
     if found.bare:
         if bare or slot.dimensionless:
             return found.value * slot.factor
-        written = str(given) if isinstance(given, Quantity) else given
-        raise UnitError(f"{where}: {written!r} has no unit; write a unit such as '{found.value:g} {slot.text}'")
+        written = shown(str(given) if isinstance(given, Quantity) else given)
+        raise UnitError(f"{where}: {written} has no unit; write a unit such as '{found.value:g} {slot.text}'")
     if found.unit.like(slot):
         return found.internal
     if molar_mass is not None:

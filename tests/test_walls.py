@@ -20,8 +20,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "pkpd_mdr"
 
 # A module may import the rooms that stand before its own.
-ROOMS = ["errors", "units", "expression", "model", "mechanisms", "regimen", "gallery", "engine", "run", "data"]
-ROOMS += ["response", "fit", "compare", "plot", "report", "demo", "__main__"]
+ROOMS = ["errors", "arguments", "units", "expression", "model", "mechanisms", "regimen", "gallery", "engine", "run"]
+ROOMS += ["data", "response", "fit", "compare", "plot", "report", "demo", "__main__"]
 
 # Walls beside the order: rooms that stand before but must not be known.
 UNKNOWN_ROOMS = {

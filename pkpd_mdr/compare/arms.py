@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from pkpd_mdr.errors import PkpdMdrError, RegimenError
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
 from pkpd_mdr.model import Model, find_port
 from pkpd_mdr.regimen import Regimen, Strategy
 
@@ -35,8 +35,7 @@ def read_arms(model: Model, arms: Mapping[str, Plan]) -> dict[str, Plan]:
     """
     if not isinstance(arms, Mapping):
         raise RegimenError(
-            f"arms are a {type(arms).__name__}; give a dict from a name to a regimen or strategy, as in"
-            f" {{'standard': dox}}"
+            f"arms is {shown(arms)}; give a dict from a name to a regimen or strategy, as in {{'standard': dox}}"
         )
     if not arms:
         raise RegimenError(
@@ -44,10 +43,10 @@ def read_arms(model: Model, arms: Mapping[str, Plan]) -> dict[str, Plan]:
         )
     for name, plan in arms.items():
         if not isinstance(name, str) or not name.strip():
-            raise RegimenError(f"the arm {name!r} has no name; give a text such as 'combination'")
+            raise RegimenError(f"the arm {shown(name)} has no name; give a text such as 'combination'")
         if not isinstance(plan, (Regimen, Strategy)):
             raise RegimenError(
-                f"arm {name!r} is {plan!r}; give a regimen or a strategy (nothing() for an untreated arm)"
+                f"arm {shown(name)} is {shown(plan)}; give a regimen or a strategy (nothing() for an untreated arm)"
             )
         _check_ports(model, name, plan)
     return dict(arms)
@@ -62,14 +61,14 @@ def _check_ports(model: Model, name: str, plan: Plan) -> None:
                 seen.add(kind)
                 try:
                     index = find_port(model.ports, act.port, act.route, act.action)
-                    model.ports[index].amount(act.amount, f"an amount of {act.port!r}")
+                    model.ports[index].amount(act.amount, f"an amount of {shown(act.port)}")
                 except PkpdMdrError as problem:
                     raise named(name, problem) from problem
 
 
 def named(arm: str, problem: PkpdMdrError) -> PkpdMdrError:
     """The same error with the arm in front."""
-    return type(problem)(f"arm {arm!r}: {problem}")
+    return type(problem)(f"arm {shown(arm)}: {problem}")
 
 
 def regimens_of(plan: Plan) -> Iterator[Regimen]:
@@ -99,7 +98,7 @@ def planned(arm: str, plan: Plan) -> Regimen:
     regimen = plan if isinstance(plan, Regimen) else plan.planned
     if regimen is None:
         raise RegimenError(
-            f"arm {arm!r} has no planned course (what it gives is decided at visits), so its dose cannot"
+            f"arm {shown(arm)} has no planned course (what it gives is decided at visits), so its dose cannot"
             " be matched; leave out fair="
         )
     return regimen
@@ -123,7 +122,7 @@ def scaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
             changes[name] = tuple(_scaled(part, factor, drug) for part in value)
     if not changes:
         raise RegimenError(
-            f"arm {arm!r}: its strategy holds no regimen that could be scaled; give {drug!r} in the"
+            f"arm {shown(arm)}: its strategy holds no regimen that could be scaled; give {shown(drug)} in the"
             " matching amount yourself"
         )
     return replace(plan, **changes)  # type: ignore[type-var]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import DataError, PkpdMdrError, did_you_mean
+from pkpd_mdr.errors import DataError, PkpdMdrError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import QuantityLike
 
@@ -72,8 +72,7 @@ def read_draws(model: Model, given: Drawn) -> Members:
         return _from_frame(model, own, frame)
     if isinstance(frame, (str, Mapping)) or not isinstance(frame, Sequence):
         raise DataError(
-            f"parameters are a {type(given).__name__}; give a DataFrame, fit.draws(500) or a list of"
-            " dicts from parameter to value"
+            f"parameters is {shown(given)}; give a DataFrame, fit.draws(500) or a list of dicts from parameter to value"
         )
     return _from_rows(model, own, frame)
 
@@ -84,16 +83,21 @@ def _from_frame(model: Model, own: FloatArray, frame: pd.DataFrame) -> Members:
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"the table of parameter draws has the column {twice!r} twice")
+        raise DataError(f"the table of parameter draws has the column {shown(twice)} twice")
     values = np.tile(own, (len(frame), 1))
     order = list(model.parameters)
     for position, name in enumerate(names):
         if name not in model.parameters:
             raise DataError(
-                f"the table of parameter draws has the column {name!r}, which is no parameter of the"
+                f"the table of parameter draws has the column {shown(name)}, which is no parameter of the"
                 f" model{did_you_mean(name, order)}"
             )
-        column = pd.to_numeric(frame.iloc[:, position], errors="coerce").to_numpy(dtype=float)
+        try:
+            column = pd.to_numeric(frame.iloc[:, position], errors="coerce").to_numpy(dtype=float)
+        except (OverflowError, TypeError, ValueError) as problem:
+            raise DataError(
+                f"the column {shown(name)} of the table of parameter draws does not hold numbers"
+            ) from problem
         _check_column(model, name, column, frame)
         values[:, order.index(name)] = column * model.parameters[name].unit.factor
     return Members(values, tuple(names))
@@ -112,8 +116,7 @@ def _check_column(model: Model, name: str, column: FloatArray, frame: pd.DataFra
         if wrong.any():
             row = int(np.argmax(wrong))
             found = frame[name].iloc[row]
-            shown = found.item() if isinstance(found, np.generic) else found
-            raise DataError(f"parameter draw {row}: {name!r} is {shown!r}, {why}")
+            raise DataError(f"parameter draw {row}: {shown(name)} is {shown(found)}, {why}")
 
 
 def _from_rows(model: Model, own: FloatArray, rows: Sequence[Mapping[str, QuantityLike]]) -> Members:
@@ -123,7 +126,7 @@ def _from_rows(model: Model, own: FloatArray, rows: Sequence[Mapping[str, Quanti
     order = {name: k for k, name in enumerate(model.parameters)}
     for row, given in enumerate(rows):
         if not isinstance(given, Mapping):
-            raise DataError(f"parameter draw {row} is {given!r}; give a dict from parameter to value")
+            raise DataError(f"parameter draw {row} is {shown(given)}; give a dict from parameter to value")
         for name, value in given.items():
             try:
                 values[row, order.get(name, 0)] = model.parameter(name).at(value).internal

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import COUNT, NUMBER, TABLE, TEXT, listed, takes
 from pkpd_mdr.compare.arms import Plan, named, read_arms
 from pkpd_mdr.compare.draws import Drawn, Members, read_draws
 from pkpd_mdr.compare.fairness import Matching, match
@@ -17,13 +18,14 @@ from pkpd_mdr.compare.result import Comparison, Failure, Settings
 from pkpd_mdr.compare.statistics import quantile, same
 from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Strategy
 from pkpd_mdr.run import Course, Endpoint, courses, endpoint, start_vector, with_exposure
 from pkpd_mdr.run.course import total_given
 from pkpd_mdr.run.endpoints import check_endpoint
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
+from pkpd_mdr.run.simulate import ACCURACY, MODEL
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["compare"]
@@ -33,6 +35,18 @@ _USUAL = ("time_to_progression", "resistant_share")
 _GRID = 240
 
 
+@takes(
+    SimulationError,
+    model=MODEL,
+    start=TABLE,
+    primary=TEXT,
+    fair=TEXT,
+    reference=TEXT,
+    measure=TEXT,
+    level=NUMBER,
+    seed=COUNT,
+    accuracy=ACCURACY,
+)
 def compare(
     model: Model,
     arms: Mapping[str, Plan],
@@ -113,12 +127,12 @@ def compare(
     length = quantity(until, "until")
     end = read(length, "h", "until")
     if end <= 0:
-        raise SimulationError(f"until = {until!r} is not after the start; write for example until='3 year'")
+        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='3 year'")
     if not 0 < level < 1:
-        raise SimulationError(f"level = {level!r} is not the level of an interval; choose a share such as 0.95")
+        raise SimulationError(f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95")
     plans = read_arms(model, arms)
     if reference is not None and reference not in plans:
-        raise SimulationError(f"reference = {reference!r} is not an arm{did_you_mean(reference, plans)}")
+        raise SimulationError(f"reference = {shown(reference)} is not an arm{did_you_mean(reference, plans)}")
     members = read_draws(model, parameters)
     wanted = _endpoints(model, endpoints)
     matching: Matching | None = None
@@ -146,20 +160,22 @@ def _endpoints(model: Model, given: Sequence[str | Endpoint] | None) -> tuple[En
         given = [name for name in _USUAL if name != "resistant_share" or name in model.observables]
     if isinstance(given, (str, Endpoint)):
         given = [given]
-    items = tuple(endpoint(item) for item in given)
+    if (names_or_endpoints := listed(given)) is None:
+        raise SimulationError(f"endpoints is {shown(given)}, not a list of endpoints; write for example ['nadir']")
+    items = tuple(endpoint(item) for item in names_or_endpoints)
     if not items:
         raise SimulationError("no endpoint is given; name at least one, such as endpoints=['time_to_progression']")
     names = [item.name for item in items]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise SimulationError(f"the endpoint {twice!r} is given twice; name one of them with name=")
+        raise SimulationError(f"the endpoint {shown(twice)} is given twice; name one of them with name=")
     return items
 
 
 def _primary(given: str | None, items: tuple[Endpoint, ...]) -> str:
     names = [item.name for item in items]
     if given is not None and given not in names:
-        raise SimulationError(f"primary = {given!r} is not one of the endpoints{did_you_mean(given, names)}")
+        raise SimulationError(f"primary = {shown(given)} is not one of the endpoints{did_you_mean(given, names)}")
     return given or names[0]
 
 
@@ -222,7 +238,7 @@ class _Study:
         if not self.shows_burden:
             known = [*self.model.observables, *self.model.states]
             raise SimulationError(
-                f"strategies are shown {self.measure!r} at visits, which the model does not"
+                f"strategies are shown {shown(self.measure)} at visits, which the model does not"
                 f" have{did_you_mean(self.measure, known)}"
             )
 
@@ -260,7 +276,7 @@ class _Study:
         row = np.array([item.evaluate(course) for item in self.endpoints]) / [unit.factor for unit in self.units]
         if np.isnan(row).any():
             bad = self.endpoints[int(np.argmax(np.isnan(row)))].name
-            arm.failures.append(Failure(name, draw, f"the endpoint {bad!r} is not defined for this run"))
+            arm.failures.append(Failure(name, draw, f"the endpoint {shown(bad)} is not defined for this run"))
             return
         arm.values[draw] = row
         if self.shows_burden:
@@ -286,7 +302,7 @@ class _Study:
         if np.isnan(values).any(axis=(0, 2)).all():
             first = failures[0]
             raise SimulationError(
-                f"no draw was finished by all arms; arm {first.arm!r}, draw {first.draw}: {first.sentence}"
+                f"no draw was finished by all arms; arm {shown(first.arm)}, draw {first.draw}: {first.sentence}"
             )
         unit = shown_unit(self.model, self.measure) if self.shows_burden else Unit.of("")
         return Comparison(
@@ -323,7 +339,7 @@ def _check(item: Endpoint, model: Model, compiled: Compiled) -> None:
         if need.startswith("AUC_") and need not in model.states:
             drugs = sorted(name[4:] for name in model.states if name.startswith("AUC_"))
             raise SimulationError(
-                f"endpoint {item.name!r}: the model has no drug {need[4:]!r}{did_you_mean(need[4:], drugs)}"
+                f"endpoint {shown(item.name)}: the model has no drug {need[4:]!r}{did_you_mean(need[4:], drugs)}"
             )
     check_endpoint(item, compiled.expression)
 
@@ -356,7 +372,7 @@ def _untreated(found: Mapping[str, _Arm]) -> list[str]:
     notes = []
     for name, arm in found.items():
         if not arm.treated:
-            notes.append(f"arm {name!r} gives nothing")
+            notes.append(f"arm {shown(name)} gives nothing")
             _LOG.warning("comparison: arm %r gives nothing", name)
     return notes
 

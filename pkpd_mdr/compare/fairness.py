@@ -13,7 +13,7 @@ import numpy as np
 
 from pkpd_mdr.compare.arms import Plan, named, planned, scaled
 from pkpd_mdr.engine import Accuracy, compile_model
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model, find_port
 from pkpd_mdr.regimen import Regimen
 from pkpd_mdr.run import courses, start_vector, with_exposure
@@ -112,7 +112,7 @@ def match(
         `kind` is unknown, or no factor gives the area.
     """
     if kind not in KINDS:
-        raise SimulationError(f"fair = {kind!r} is not known{did_you_mean(str(kind), KINDS)}; or leave it out")
+        raise SimulationError(f"fair = {shown(kind)} is not a way to match arms{did_you_mean(kind, KINDS)}")
     courses_planned = {name: planned(name, plan) for name, plan in arms.items()}
     drugs = _same_drugs(courses_planned)
     if kind == "total_dose":
@@ -126,14 +126,15 @@ def _same_drugs(plans: Mapping[str, Regimen]) -> tuple[str, ...]:
     for name, given in drugs.items():
         if not given:
             raise RegimenError(
-                f"arm {name!r} gives nothing, so it cannot be matched with the others; leave it out or leave out fair="
+                f"arm {shown(name)} gives nothing, so it cannot be "
+                f"matched with the others; leave it out or leave out fair="
             )
     for name, given in drugs.items():
         for other, others in drugs.items():
             for drug in others:
                 if drug not in given:
                     raise RegimenError(
-                        f"arm {name!r} gives no {drug!r} but arm {other!r} does, so they cannot be"
+                        f"arm {shown(name)} gives no {shown(drug)} but arm {shown(other)} does, so they cannot be"
                         " matched; add it or leave out fair="
                     )
     return next(iter(drugs.values()))
@@ -151,7 +152,7 @@ def _match_totals(
             there = read(
                 total,
                 target.unit,
-                f"arm {name!r}, total of {drug!r}",
+                f"arm {shown(name)}, total of {shown(drug)}",
                 bare=True,
                 molar_mass=_molar_mass(model, plan, drug),
             )
@@ -168,7 +169,7 @@ def _total(arm: str, plan: Regimen, drug: str) -> Quantity:
     try:
         return plan.planned_total(drug)
     except RegimenError as problem:
-        raise RegimenError(f"arm {arm!r} cannot be matched in {drug!r}: {problem}") from problem
+        raise RegimenError(f"arm {shown(arm)} cannot be matched in {shown(drug)}: {problem}") from problem
 
 
 def _rescaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
@@ -199,7 +200,8 @@ class _Areas:
         """Concentration times hours."""
         if f"AUC_{drug}" not in self.model.states:
             raise RegimenError(
-                f"fair = 'auc' needs a concentration of {drug!r}, which this model does not have; use fair='total_dose'"
+                f"fair = 'auc' needs a concentration of {shown(drug)}, "
+                f"which this model does not have; use fair='total_dose'"
             )
         return self.model.states[f"AUC_{drug}"].unit
 
@@ -217,7 +219,7 @@ class _Areas:
             accuracy=self.accuracy,
         )[0]
         if not one.status.ok:
-            raise SimulationError(f"arm {arm!r}: its exposure cannot be computed, because {one.status.sentence}")
+            raise SimulationError(f"arm {shown(arm)}: its exposure cannot be computed, because {one.status.sentence}")
         return {drug: float(one.output(f"AUC_{drug}")[-1]) for drug in drugs}
 
 
@@ -232,7 +234,7 @@ def _match_areas(
         for drug, area in before.items():
             if not area > 0:
                 raise RegimenError(
-                    f"arm {name!r} gives no exposure to {drug!r} before the end at {areas.until:g} h, so"
+                    f"arm {shown(name)} gives no exposure to {shown(drug)} before the end at {areas.until:g} h, so"
                     " it cannot be matched"
                 )
         targets = targets or before
@@ -279,7 +281,8 @@ def _factors(
             factors[drug] = math.exp(_root(gap, math.log(factors[drug]), arm, drug))
         now = areas.of(arm, with_factors(), drugs)
     raise SimulationError(
-        f"arm {arm!r}: no dose factors give the area of the first arm for {', '.join(drugs)}; use fair='total_dose'"
+        f"arm {shown(arm)}: no dose factors give the area of the "
+        f"first arm for {', '.join(drugs)}; use fair='total_dose'"
     )
 
 
@@ -300,5 +303,5 @@ def _root(gap: Callable[[float], float], start: float, arm: str, drug: str) -> f
         if abs(high - start) > 30:
             break
     raise SimulationError(
-        f"arm {arm!r}: no dose factor gives the area of the first arm for {drug!r}; use fair='total_dose'"
+        f"arm {shown(arm)}: no dose factor gives the area of the first arm for {shown(drug)}; use fair='total_dose'"
     )

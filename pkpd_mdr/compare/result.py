@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.compare import show
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
 from pkpd_mdr.compare.statistics import best_shares, differences, same, spread
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import SimulationError, did_you_mean
+from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.run import Endpoint
 from pkpd_mdr.units import Quantity, Unit
 
@@ -210,12 +211,14 @@ class Comparison:
         frame["failure"] = [reasons.get(key, "") for key in zip(frame["arm"], frame["draw"], strict=True)]
         return frame
 
+    @takes(SimulationError, endpoint=TEXT)
     def shares(self, endpoint: str | None = None) -> FloatArray:
         """Who is best in each draw: 1, or 1/k for each of k tied arms; shape (arms, kept draws)."""
         item = self.endpoint(endpoint)
         values = np.stack([self._of(arm, item.name) for arm in self.arms])
         return best_shares(values, item.better, self.settings.relative, self.settings.absolute_for(item))
 
+    @takes(SimulationError, endpoint=TEXT)
     def best(self, endpoint: str | None = None) -> str:
         """The arm with the best median; among equal medians the one that is best most often, then the first.
 
@@ -232,6 +235,7 @@ class Comparison:
         chance = np.where(tied, self.shares(item.name).mean(axis=1), -1.0)
         return self.arms[int(chance.argmax())]
 
+    @takes(SimulationError, left=TEXT, right=TEXT, endpoint=TEXT)
     def difference(self, left: str, right: str, endpoint: str | None = None) -> Difference:
         """How much `left` differs from `right` on the same draws.
 
@@ -276,13 +280,14 @@ class Comparison:
             if item.name == wanted:
                 return item
         raise SimulationError(
-            f"the comparison has no endpoint {wanted!r}{did_you_mean(wanted, [item.name for item in self.endpoints])}"
+            f"the comparison has no endpoint "
+            f"{shown(wanted)}{did_you_mean(wanted, [item.name for item in self.endpoints])}"
         )
 
     def _of(self, arm: str, endpoint: str) -> FloatArray:
         """Values of one arm on the kept draws."""
         if arm not in self.arms:
-            raise SimulationError(f"the comparison has no arm {arm!r}{did_you_mean(arm, self.arms)}")
+            raise SimulationError(f"the comparison has no arm {shown(arm)}{did_you_mean(arm, self.arms)}")
         column = [item.name for item in self.endpoints].index(endpoint)
         return np.asarray(self.values[self.arms.index(arm), self.kept, column])
 

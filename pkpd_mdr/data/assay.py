@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data.assemble import number_repeats, tidy
 from pkpd_mdr.data.cells import Label, labels, several
 from pkpd_mdr.data.checks import check_choice, check_names, check_not_negative, check_present, check_unique
@@ -30,11 +31,35 @@ from pkpd_mdr.data.giving import (
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.data.rows import ErrorColumns, Measured, read_measured, read_replicates, rows_frame
 from pkpd_mdr.data.selection import keep_rows, until_last_valid
-from pkpd_mdr.errors import DataError
+from pkpd_mdr.errors import DataError, shown
 
 __all__ = ["read_assay"]
 
 
+@takes(
+    DataError,
+    value=TEXT,
+    time=TEXT,
+    observable_column=TEXT,
+    value_unit=TEXT,
+    sd=TEXT,
+    sem=TEXT,
+    variance=TEXT,
+    n=TEXT,
+    dose=TABLE,
+    route=TEXT,
+    weight=TEXT,
+    drug_time=TEXT,
+    zero=TEXT,
+    by=TEXTS,
+    constants=TABLE,
+    replicate=TEXT,
+    repeats=TEXT,
+    covariates=TABLE,
+    keep=TABLE,
+    missing=TEXT,
+    decimal=TEXT,
+)
 def read_assay(
     table: str | Path | pd.DataFrame,
     *,
@@ -246,15 +271,22 @@ def _starts(measured: Measured, start: str | Mapping[str, str] | None, decimal: 
         if len(measured.units) > 1:
             raise DataError("start does not say which observable it is of; write start={observable: column}")
         start = {next(iter(measured.units)): start}
+    if not isinstance(start, Mapping):
+        raise DataError(f"start = {shown(start)} is not a column; write for example start='n0 [cell]'")
     tracks = {}
     for name, reference in start.items():
         if name not in measured.units:
-            raise DataError(f"start is given for {name!r}, which was not measured; known are {sorted(measured.units)}")
-        track = read_track(measured.table, reference, f"start of {name!r}", decimal=decimal)
+            raise DataError(
+                f"start is given for {shown(name)}, which was not measured; known are {sorted(measured.units)}"
+            )
+        track = read_track(measured.table, reference, f"start of {shown(name)}", decimal=decimal)
         unit = track.unit or measured.units[name]
         if not unit.like(measured.units[name]):
             values_in = measured.units[name].text
-            raise DataError(f"start of {name!r} is in {unit.text!r} but its values are in {values_in!r}; use one unit")
+            raise DataError(
+                f"start of {shown(name)} is in {shown(unit.text)} but "
+                f"its values are in {shown(values_in)}; use one unit"
+            )
         check_present(measured.table, track.header, track.values, f"every row needs the start of {name}")
         tracks[name] = Track(track.values, unit, track.name, track.header)
     return tracks
@@ -263,7 +295,7 @@ def _starts(measured: Measured, start: str | Mapping[str, str] | None, decimal: 
 def _covariates(table: RawTable, covariates: Mapping[str, Any] | None, decimal: str) -> dict[str, Track]:
     tracks = {}
     for name, reference in (covariates or {}).items():
-        tracks[name] = read_track(table, reference, f"covariate {name!r}", decimal=decimal)
+        tracks[name] = read_track(table, reference, f"covariate {shown(name)}", decimal=decimal)
         check_present(table, tracks[name].header, tracks[name].values, f"every row needs its {name}")
     return tracks
 
@@ -292,5 +324,5 @@ def _repeats_hint(table: RawTable, rows: pd.DataFrame, codes: NDArray[np.int64])
         texts = [str(cell) for cell in cells]
         few = len(set(texts)) < len(texts)  # a column with no value twice is a measurement, not a name
         if few and header and not keyed.assign(cells=texts).duplicated().any():
-            return f"say replicate={header!r} if that column tells them apart, or repeats='number' to number them"
+            return f"say replicate={shown(header)} if that column tells them apart, or repeats='number' to number them"
     return "say replicate=column or by=column to tell them apart, or repeats='number' to number them as replicates"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pkpd_mdr.data.checks import check_names, check_unique
 from pkpd_mdr.data.conditions import Condition, ordered
-from pkpd_mdr.errors import DataError
+from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.units import Quantity
 
 __all__ = ["merged", "number_repeats", "tidy"]
@@ -96,6 +96,6 @@ def _joined(mine: Condition, theirs: Condition) -> Condition:
     for name, value in theirs.starts.items():
         if name in starts and starts[name].internal != value.internal:
             both = f"{starts[name]} in one table and {value} in the other"
-            raise DataError(f"condition {mine.name!r}: {name} starts at {both}; correct one")
+            raise DataError(f"condition {shown(mine.name)}: {name} starts at {both}; correct one")
         starts[name] = value
     return replace(mine, starts=starts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pkpd_mdr.arguments import listed
 from pkpd_mdr.data.columns import Column, RawTable
-from pkpd_mdr.errors import DataError
+from pkpd_mdr.errors import DataError, shown
 
 __all__ = ["Label", "as_list", "labels", "numbers", "same_label", "several"]
 
@@ -50,7 +51,7 @@ def numbers(table: RawTable, column: Column, *, decimal: str = ".") -> NDArray[n
         A cell is no number, or is infinite; its row and column are named.
     """
     if decimal not in (".", ","):
-        raise DataError(f"decimal={decimal!r} is not a decimal mark; write '.' or ','")
+        raise DataError(f"decimal={shown(decimal)} is not a decimal mark; write '.' or ','")
     cells = table.columns[column.position]
     if cells.dtype.kind in "iuf":
         values = cells.astype(np.float64)
@@ -83,16 +84,16 @@ def _number(cell: object, decimal: str) -> float:
 def _complaint(cell: object, decimal: str) -> str:
     text = str(cell).strip()
     if isinstance(cell, (Real, bool)) or text.lstrip("+-").lower() in ("inf", "infinity"):
-        return f"{text!r} is not a finite number; correct the cell or leave it empty"
+        return f"{shown(text)} is not a finite number; correct the cell or leave it empty"
     if (_POINT if decimal == "." else _COMMA).fullmatch(text):
-        return f"{text!r} is too large for a number; correct the cell"
+        return f"{shown(text)} is too large for a number; correct the cell"
     if decimal == "." and "," in text and set(text) <= set("0123456789+-.,eE"):
-        return f"{text!r} has a comma; say decimal=',' if it is a decimal comma, and remove thousands separators"
+        return f"{shown(text)} has a comma; say decimal=',' if it is a decimal comma, and remove thousands separators"
     if decimal == "," and "." in text and set(text) <= set("0123456789+-.,eE"):
         return f"{text!r} has a point although decimal=',' was said; say decimal='.', or remove thousands separators"
     if text.startswith(("<", ">")):
-        return f"{text!r} is a limit, not a number; leave the cell empty or write the value to use"
-    return f"{text!r} is not a number; correct the cell or leave it empty"
+        return f"{shown(text)} is a limit, not a number; leave the cell empty or write the value to use"
+    return f"{shown(text)} is not a number; correct the cell or leave it empty"
 
 
 def labels(table: RawTable, column: Column, what: str, *, decimal: str = ".") -> NDArray[Any]:
@@ -159,11 +160,10 @@ def same_label(label: Label, wanted: object) -> bool:
 
 def several(names: str | Sequence[str] | None) -> tuple[str, ...]:
     """One name, several or none as a tuple."""
-    return (names,) if isinstance(names, str) else tuple(names or ())
+    return (names,) if isinstance(names, str) else () if names is None else tuple(names)
 
 
 def as_list(wanted: object) -> list[object]:
     """One label or several."""
-    if isinstance(wanted, Iterable) and not isinstance(wanted, str):
-        return list(wanted)
-    return [wanted]
+    items = listed(wanted)
+    return [wanted] if items is None else items

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pkpd_mdr.data.columns import RawTable
-from pkpd_mdr.errors import DataError, did_you_mean
+from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.units import Unit
 
 __all__ = [
@@ -45,7 +45,7 @@ def counts_things(unit: Unit) -> bool:
 def check_choice(given: str, allowed: Sequence[str], what: str) -> None:
     """An option is one of a few words."""
     if given not in allowed:
-        raise DataError(f"{what}={given!r} is not possible{did_you_mean(str(given), allowed)}")
+        raise DataError(f"{what}={shown(given)} is not possible{did_you_mean(str(given), allowed)}")
 
 
 def check_present(table: RawTable, header: str, values: NDArray[np.float64], remedy: str) -> None:
@@ -90,9 +90,11 @@ def check_names(names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in RESERVED:
-            raise DataError(f"label column {name!r} has a name that the tidy table uses itself; rename it in the table")
+            raise DataError(
+                f"label column {shown(name)} has a name that the tidy table uses itself; rename it in the table"
+            )
         if name in seen:
-            raise DataError(f"label column {name!r} is given twice; name each column once")
+            raise DataError(f"label column {shown(name)} is given twice; name each column once")
         seen.add(name)
 
 

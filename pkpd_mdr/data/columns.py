@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pkpd_mdr.data.text import decode, parse_text, read_bytes
-from pkpd_mdr.errors import DataError, UnitError, did_you_mean
+from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.units import Unit
 
 __all__ = ["Column", "FileOptions", "RawTable", "find_column", "open_table", "split_reference"]
@@ -76,7 +76,7 @@ class RawTable:
         numbers = [str(self.rows[i]) for i in chosen[:5]]
         more = len(chosen) - len(numbers)
         listed = ", ".join(numbers) + (f" and {more} more" if more else "")
-        column = f", column {header!r}" if header else ""
+        column = f", column {shown(header)}" if header else ""
         return f"{self.origin}{column}, {self.word}{'s' if len(chosen) > 1 else ''} {listed}"
 
 
@@ -150,7 +150,9 @@ def _from_frame(frame: pd.DataFrame, max_rows: int) -> RawTable:
 
 def _cells(series: pd.Series[Any], header: str) -> NDArray[Any]:
     if series.dtype.kind in "mM":
-        raise DataError(f"the table, column {header!r}: holds dates; write times as numbers of hours since the start")
+        raise DataError(
+            f"the table, column {shown(header)}: holds dates; write times as numbers of hours since the start"
+        )
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
         return series.to_numpy()
     return series.to_numpy(dtype=object)
@@ -209,7 +211,7 @@ def find_column(table: RawTable, reference: str, what: str, *, needs_unit: str =
     'nM'
     """
     if not isinstance(reference, str):
-        raise DataError(f"{what}: a column is named by text such as 'time [h]', not by {reference!r}")
+        raise DataError(f"{what}: a column is named by text such as 'time [h]', not by {shown(reference)}")
     name, unit_text = split_reference(reference)
     position = _position(table, reference.strip(), name, what)
     header = table.headers[position]
@@ -217,7 +219,9 @@ def find_column(table: RawTable, reference: str, what: str, *, needs_unit: str =
     if unit_text is not None and not (header == reference.strip() and unit is None):
         unit = _agreed(unit_text, unit, header, what)
     if unit is None and needs_unit:
-        raise UnitError(f"{what}: column {header!r} has no unit; write it with the name, as in '{name} [{needs_unit}]'")
+        raise UnitError(
+            f"{what}: column {shown(header)} has no unit; write it with the name, as in '{name} [{needs_unit}]'"
+        )
     return Column(position, header_name if unit is not None or header != name else name, header, unit)
 
 
@@ -232,23 +236,24 @@ def _position(table: RawTable, reference: str, name: str, what: str) -> int:
             return known.index(wanted)
         if found > 1:
             at = " and ".join(str(i + 1) for i, header in enumerate(known) if header == wanted)
-            several = f"column {wanted!r} {found} times (columns {at})"
+            several = f"column {shown(wanted)} {found} times (columns {at})"
             raise DataError(f"{what}: {table.origin} has {several}; rename all but one")
     named = [header for header in table.headers if header]
     hint = did_you_mean(name, named)
     if named and all(_NUMBER.fullmatch(header) for header in named):
         hint = "; its first line holds numbers only: does it have a header?"
-    raise DataError(f"{what}: {table.origin} has no column {name!r}{hint}")
+    raise DataError(f"{what}: {table.origin} has no column {shown(name)}{hint}")
 
 
 def _agreed(unit_text: str, unit: Unit | None, header: str, what: str) -> Unit:
     try:
         given = Unit.of(unit_text)
     except UnitError as problem:
-        raise UnitError(f"{what}, column {header!r}: {problem}") from problem
+        raise UnitError(f"{what}, column {shown(header)}: {problem}") from problem
     if unit is not None and not (given.like(unit) and given.factor == unit.factor):
         raise UnitError(
-            f"{what}: column {header!r} of the table is in {unit.text!r} and the argument says {unit_text!r}; "
+            f"{what}: column {shown(header)} of the table is in "
+            f"{shown(unit.text)} and the argument says {shown(unit_text)}; "
             "make them agree"
         )
     return given

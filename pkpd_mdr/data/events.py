@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data.assemble import tidy
 from pkpd_mdr.data.cells import Label, labels, several
 from pkpd_mdr.data.checks import check_levels, check_names, check_not_negative, check_present, check_unique
@@ -20,7 +21,7 @@ from pkpd_mdr.data.giving import HOUR, DoseOptions, Track, read_time, read_track
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.data.rows import ErrorColumns, read_measured, read_replicates, rows_frame
 from pkpd_mdr.data.selection import keep_rows
-from pkpd_mdr.errors import DataError
+from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.units import Quantity
 
 if TYPE_CHECKING:
@@ -29,6 +30,25 @@ if TYPE_CHECKING:
 __all__ = ["read_events"]
 
 
+@takes(
+    DataError,
+    subject=TEXT,
+    time=TEXT,
+    value=TEXT,
+    observable_column=TEXT,
+    value_unit=TEXT,
+    dose=TABLE,
+    duration=TEXT,
+    route=TEXT,
+    weight=TEXT,
+    level=TABLE,
+    by=TEXTS,
+    constants=TABLE,
+    covariates=TABLE,
+    keep=TABLE,
+    missing=TEXT,
+    decimal=TEXT,
+)
 def read_events(
     table: str | Path | pd.DataFrame,
     *,
@@ -170,7 +190,7 @@ class _Subjects:
             changed = rows[track.values[rows] != track.values[first]]
             if len(changed):
                 place = table.place(changed, track.header)
-                raise DataError(f"{place}: covariate {name!r} changes within a subject; make it constant")
+                raise DataError(f"{place}: covariate {shown(name)} changes within a subject; make it constant")
             covariates[name] = track.at(first)
         return Condition(describe(its_labels, covariates), its_labels, self._regimen(table, rows), covariates)
 
@@ -193,7 +213,7 @@ class _Subjects:
         if (counts > 1).any():
             twice = given[np.isin(times, np.unique(times)[counts > 1])]
             place = table.place(twice, dose.amount.header)
-            raise DataError(f"{place}: {dose.port!r} is given twice at one time; add the doses up")
+            raise DataError(f"{place}: {shown(dose.port)} is given twice at one time; add the doses up")
         check_not_negative(table.take(_mask(table, given)), self.times.header, times, "time of a dose")
         for row in given:
             amount, at = dose.amount.at(row), self._at(row)
@@ -213,7 +233,7 @@ class _Subjects:
         clash = np.flatnonzero((np.diff(times) == 0) & (np.diff(values) != 0))
         if len(clash):
             place = table.place(ordered[[clash[0], clash[0] + 1]], track.header)
-            raise DataError(f"{place}: {port!r} has two levels at one time; keep one")
+            raise DataError(f"{place}: {shown(port)} has two levels at one time; keep one")
         starts = np.flatnonzero(np.r_[True, np.diff(values) != 0])
         began = table.take(_mask(table, ordered[starts]))
         check_not_negative(began, self.times.header, times[starts], "start of a level")
@@ -251,7 +271,7 @@ def _doses(
         weight = read_track(table, options.weight, "weight", decimal=decimal, needs_unit="kg")
     doses = []
     for port, reference in (dose or {}).items():
-        amount = read_track(table, reference, f"dose of {port!r}", decimal=decimal, needs_unit="mg")
+        amount = read_track(table, reference, f"dose of {shown(port)}", decimal=decimal, needs_unit="mg")
         check_not_negative(table, amount.header, amount.values, "dose")
         if weight is not None:
             needed = np.where(amount.values > 0, weight.values, 1.0)
@@ -263,15 +283,15 @@ def _doses(
 def _levels(table: RawTable, level: Mapping[str, str] | None, decimal: str) -> dict[str, Track]:
     tracks = {}
     for port, reference in (level or {}).items():
-        tracks[port] = read_track(table, reference, f"level of {port!r}", decimal=decimal, needs_unit="nM")
-        check_levels(table, tracks[port].header, tracks[port].values, f"level of {port!r}")
+        tracks[port] = read_track(table, reference, f"level of {shown(port)}", decimal=decimal, needs_unit="nM")
+        check_levels(table, tracks[port].header, tracks[port].values, f"level of {shown(port)}")
     return tracks
 
 
 def _constant_tracks(table: RawTable, covariates: Mapping[str, Any] | None, decimal: str) -> dict[str, Track]:
     tracks = {}
     for name, reference in (covariates or {}).items():
-        tracks[name] = read_track(table, reference, f"covariate {name!r}", decimal=decimal)
+        tracks[name] = read_track(table, reference, f"covariate {shown(name)}", decimal=decimal)
         check_present(table, tracks[name].header, tracks[name].values, f"every row needs its {name}")
     return tracks
 

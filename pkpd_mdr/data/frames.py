@@ -17,7 +17,7 @@ from pkpd_mdr.data.conditions import Condition
 from pkpd_mdr.data.giving import HOUR, read_time
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.data.rows import ErrorColumns, Measured, read_measured, read_replicates, rows_frame
-from pkpd_mdr.errors import DataError, did_you_mean
+from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.units import Unit
 
 __all__ = ["from_frame"]
@@ -89,5 +89,5 @@ def _codes(names: NDArray[Any], conditions: Sequence[Condition]) -> NDArray[np.i
     for name in dict.fromkeys(names):
         if str(name) not in place:
             hint = did_you_mean(str(name), place)
-            raise DataError(f"the frame names condition {name!r}, which is not among those given{hint}")
+            raise DataError(f"the frame names condition {shown(name)}, which is not among those given{hint}")
     return np.array([place[str(name)] for name in names], dtype=np.int64)

@@ -13,7 +13,7 @@ from pkpd_mdr import units
 from pkpd_mdr.data.cells import numbers
 from pkpd_mdr.data.checks import check_levels, check_not_negative, check_positive, check_present
 from pkpd_mdr.data.columns import RawTable, find_column
-from pkpd_mdr.errors import DataError, UnitError, did_you_mean
+from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.units import Quantity, Unit
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def read_track(table: RawTable, given: Any, what: str, *, decimal: str, needs_un
         return Track(numbers(table, column, decimal=decimal), column.unit, column.name, column.header)
     found = units.quantity(given, what)
     if found.bare and needs_unit:
-        raise UnitError(f"{what}: {given!r} has no unit; write for example '{found.value:g} {needs_unit}'")
+        raise UnitError(f"{what}: {shown(given)} has no unit; write for example '{found.value:g} {needs_unit}'")
     return Track(np.full(len(table), found.value), None if found.bare else found.unit)
 
 
@@ -96,7 +96,7 @@ def read_time(table: RawTable, given: Any, what: str, *, decimal: str, bare: boo
     unit = track.unit
     if unit is not None and not unit.like(HOUR) and not (bare and unit.dimensionless):
         also = "; an x axis that is no time is written '[1]'" if bare else ""
-        raise UnitError(f"{what}: {unit.text!r} is not a unit of time such as 'h' or 'day'{also}")
+        raise UnitError(f"{what}: {shown(unit.text)} is not a unit of time such as 'h' or 'day'{also}")
     return track
 
 
@@ -127,13 +127,18 @@ def read_drugs(
     DataError, UnitError
         Missing or negative level, missing unit, an amount where a concentration belongs.
     """
+    for name, given in (("drug", drug), ("exposure", exposure)):
+        if not (given is None or isinstance(given, (str, tuple, Mapping))):
+            raise DataError(
+                f"{name} = {shown(given)} names no column; write for example {name}={{'dox': 'column [unit]'}}"
+            )
     levels = _named_levels(table, drug, decimal) if isinstance(drug, tuple) else _levels(table, drug or {}, decimal)
     if exposure is not None and not drug:
         raise DataError("exposure was given without drug; name the drug's column, as in drug={'dox': 'dose [nM]'}")
     overs = exposure if isinstance(exposure, Mapping) else dict.fromkeys(levels, exposure)
     for port in overs:
         if port not in levels:
-            raise DataError(f"exposure is given for {port!r}, no drug of this table{did_you_mean(port, levels)}")
+            raise DataError(f"exposure is given for {shown(port)}, no drug of this table{did_you_mean(port, levels)}")
     untreated = np.all([level.values == 0 for level in levels.values()], axis=0) if levels else np.array([])
     givings = [
         Giving(port, level, _over(table, overs.get(port), port, level, untreated, decimal))
@@ -150,7 +155,7 @@ def _amounts(table: RawTable, dose: Mapping[str, str], options: DoseOptions, dec
         check_positive(table, weight.header, weight.values, "weight")
     givings = []
     for port, reference in dose.items():
-        track = read_track(table, reference, f"dose of {port!r}", decimal=decimal, needs_unit="mg")
+        track = read_track(table, reference, f"dose of {shown(port)}", decimal=decimal, needs_unit="mg")
         check_levels(table, track.header, track.values, "dose")
         givings.append(Giving(port, track, amount=True, route=options.route, weight=weight))
     return givings
@@ -158,20 +163,20 @@ def _amounts(table: RawTable, dose: Mapping[str, str], options: DoseOptions, dec
 
 def _levels(table: RawTable, drug: Mapping[str, str], decimal: str) -> dict[str, Track]:
     if not isinstance(drug, Mapping):
-        raise DataError(f"drug={drug!r} does not say which drug it is; write drug={{'dox': 'dose [nM]'}}")
+        raise DataError(f"drug={shown(drug)} does not say which drug it is; write drug={{'dox': 'dose [nM]'}}")
     levels = {}
     for port, reference in drug.items():
-        track = read_track(table, reference, f"drug {port!r}", decimal=decimal, needs_unit="nM")
+        track = read_track(table, reference, f"drug {shown(port)}", decimal=decimal, needs_unit="nM")
         levels[port] = _checked_level(table, track, port)
     return levels
 
 
 def _checked_level(table: RawTable, track: Track, port: str) -> Track:
-    check_levels(table, track.header, track.values, f"level of {port!r}")
+    check_levels(table, track.header, track.values, f"level of {shown(port)}")
     if track.unit is not None and any(track.unit.like(amount) for amount in _AMOUNTS):
         raise UnitError(
-            f"drug {port!r}: {track.unit.text!r} is an amount, not a concentration; "
-            f"write dose={{{port!r}: ...}} if it was given at once"
+            f"drug {shown(port)}: {shown(track.unit.text)} is an amount, not a concentration; "
+            f"write dose={{{shown(port)}: ...}} if it was given at once"
         )
     return track
 
@@ -199,14 +204,16 @@ def _over(
 ) -> Track | None:
     if given is None:
         return None
-    track = read_time(table, given, f"exposure to {port!r}", decimal=decimal)
+    track = read_time(table, given, f"exposure to {shown(port)}", decimal=decimal)
     # an untreated control often has an empty exposure
     values = np.where(untreated & np.isnan(track.values), 0.0, track.values)
     check_present(table, track.header, values, "every treated row needs its exposure time")
     check_not_negative(table, track.header, values, "exposure")
     idle = np.flatnonzero((level.values > 0) & (values == 0))
     if len(idle):
-        raise DataError(f"{table.place(idle, track.header)}: {port!r} is given for no time; correct level or exposure")
+        raise DataError(
+            f"{table.place(idle, track.header)}: {shown(port)} is given for no time; correct level or exposure"
+        )
     return Track(values, track.unit, track.name, track.header)
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import FLAG, TEXT, takes
 from pkpd_mdr.data.assay import read_assay
 from pkpd_mdr.data.conditions import Condition
 from pkpd_mdr.data.frames import from_frame
 from pkpd_mdr.data.measurements import Data
-from pkpd_mdr.errors import DataError, did_you_mean
+from pkpd_mdr.errors import DataError, did_you_mean, shown
 
 __all__ = ["bundled", "bundled_names", "bundled_path", "bundled_source", "bundled_table"]
 
@@ -39,6 +40,7 @@ def bundled_names() -> tuple[str, ...]:
     return tuple(sorted(_READERS))
 
 
+@takes(DataError, name=TEXT, complete=FLAG)
 def bundled(name: str, *, complete: bool = True) -> Data:
     """A data set that comes with the library, as means with their sd and n.
 
@@ -66,7 +68,7 @@ def bundled(name: str, *, complete: bool = True) -> Data:
     ('tumour_volume',)
     """
     if name not in _READERS:
-        raise DataError(f"no data set {name!r} comes with the library{did_you_mean(name, bundled_names())}")
+        raise DataError(f"no data set {shown(name)} comes with the library{did_you_mean(name, bundled_names())}")
     return _READERS[name](complete)
 
 
@@ -79,7 +81,7 @@ def bundled_path(name: str) -> Path:
         No such table; the nearest name is shown.
     """
     if name not in _TABLES:
-        raise DataError(f"no table {name!r} comes with the library{did_you_mean(name, _TABLES)}")
+        raise DataError(f"no table {shown(name)} comes with the library{did_you_mean(name, _TABLES)}")
     return _folder(_TABLES[name][0]) / _TABLES[name][1]
 
 

@@ -16,7 +16,7 @@ from pkpd_mdr import units
 from pkpd_mdr.data.assemble import merged, tidy
 from pkpd_mdr.data.cells import Label, as_list, same_label
 from pkpd_mdr.data.conditions import Condition
-from pkpd_mdr.errors import DataError, did_you_mean
+from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.units import QuantityLike, Unit
 
 __all__ = ["Data"]
@@ -95,7 +95,9 @@ class Data:
             No such observable; the nearest is shown.
         """
         if observable not in self.units:
-            raise DataError(f"no observable {observable!r} was measured{did_you_mean(observable, self.observables)}")
+            raise DataError(
+                f"no observable {shown(observable)} was measured{did_you_mean(observable, self.observables)}"
+            )
         return self.units[observable].factor
 
     def only(self, **labels: object) -> Data:
@@ -136,7 +138,7 @@ class Data:
         times = self.frame["time"].to_numpy(dtype=np.float64)
         first = -np.inf if start is None else units.read(start, "h", "between, start")
         last = np.inf if stop is None else units.read(stop, "h", "between, stop")
-        return self._part((times >= first) & (times <= last), f"between({start!r}, {stop!r})")
+        return self._part((times >= first) & (times <= last), f"between({shown(start)}, {shown(stop)})")
 
     def _part(self, mask: NDArray[np.bool_], what: str) -> Data:
         if not mask.any():
@@ -163,7 +165,7 @@ class Data:
             return list(self.frame[name])
         names = {key for condition in self.conditions for key in (*condition.labels, *condition.covariates)}
         if name not in names:
-            raise DataError(f"{self.origin} has no label {name!r}{did_you_mean(name, sorted(names))}")
+            raise DataError(f"{self.origin} has no label {shown(name)}{did_you_mean(name, sorted(names))}")
         values = [condition.get(name) for condition in self.conditions]
         return [values[code] for code in self.condition_of_row]
 
@@ -171,7 +173,7 @@ class Data:
         found = [label for label in known if label is not None and same_label(label, value)]
         if not found:
             texts = [str(label) for label in known if label is not None]
-            raise DataError(f"no measurement has {name} = {value!r}{did_you_mean(str(value), texts)}")
+            raise DataError(f"no measurement has {name} = {shown(value)}{did_you_mean(str(value), texts)}")
         return found
 
     def mean_of_replicates(self) -> Data:
@@ -215,7 +217,9 @@ class Data:
         for name in set(self.units) & set(other.units):
             mine, theirs = self.units[name], other.units[name]
             if not mine.like(theirs) or mine.factor != theirs.factor:
-                raise DataError(f"{name} is in {mine.text!r} here and in {theirs.text!r} there; read both in one unit")
+                raise DataError(
+                    f"{name} is in {shown(mine.text)} here and in {shown(theirs.text)} there; read both in one unit"
+                )
         conditions, frame = merged(
             (self.frame, self.condition_of_row, self.conditions, self.origin),
             (other.frame, other.condition_of_row, other.conditions, other.origin),
@@ -307,4 +311,4 @@ class Data:
 
 
 def _shown(labels: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in labels.items())
+    return ", ".join(f"{name}={shown(value)}" for name, value in labels.items())

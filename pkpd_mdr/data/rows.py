@@ -19,7 +19,7 @@ from pkpd_mdr.data.checks import (
     counts_things,
 )
 from pkpd_mdr.data.columns import Column, RawTable, find_column, split_reference
-from pkpd_mdr.errors import DataError, UnitError, did_you_mean
+from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.units import DIMENSIONLESS, Unit
 
 __all__ = ["ErrorColumns", "Measured", "read_errors", "read_measured", "read_replicates", "rows_frame"]
@@ -74,7 +74,8 @@ def read_measured(
     for name, given in units.items():
         if stated and given is not None and not (given.like(unit) and given.factor == unit.factor):
             raise UnitError(
-                f"{name} is in {given.text!r} but column {column.header!r} in {unit.text!r}; make them agree"
+                f"{name} is in {shown(given.text)} but column "
+                f"{shown(column.header)} in {shown(unit.text)}; make them agree"
             )
     unit_of = {name: given or unit for name, given in units.items()}
     values = numbers(table, column, decimal=decimal)
@@ -83,7 +84,7 @@ def read_measured(
         notes += (f"dropped {int(gone.sum())} rows without value: {table.place(np.flatnonzero(gone), column.header)}",)
         table, names, values = table.take(~gone), names[~gone], values[~gone]
         if len(table) == 0:
-            raise DataError(f"{table.origin}, column {column.header!r}: every value is missing; check the column")
+            raise DataError(f"{table.origin}, column {shown(column.header)}: every value is missing; check the column")
     check_present(table, column.header, values, "fill the cell, or say missing='drop' to leave such rows out")
     for name, its_unit in unit_of.items():
         if counts_things(its_unit):
@@ -99,7 +100,8 @@ def _value_unit(column: Column, value_unit: str | None) -> Unit:
     given = _unit(value_unit, "value_unit")
     if column.unit is not None and not (column.unit.like(given) and column.unit.factor == given.factor):
         raise UnitError(
-            f"value: column {column.header!r} is in {column.unit.text!r} but value_unit={value_unit!r}; make them agree"
+            f"value: column {shown(column.header)} is in {shown(column.unit.text)} "
+            f"but value_unit={shown(value_unit)}; make them agree"
         )
     return given
 
@@ -124,7 +126,7 @@ def _observables(
     for theirs, ours in observable.items():
         if theirs not in present:
             hint = did_you_mean(theirs, sorted(present))
-            raise DataError(f"observable: column {column.header!r} has no {theirs!r}{hint}")
+            raise DataError(f"observable: column {shown(column.header)} has no {shown(theirs)}{hint}")
         meaning[theirs], units[meaning[theirs]] = _named(ours)
     names = np.array([meaning.get(str(name), "") for name in found], dtype=object)
     others = sorted(present - set(meaning))
@@ -136,9 +138,9 @@ def _named(observable: str) -> tuple[str, Unit | None]:
     name, unit = split_reference(observable)
     if not name or "[" in name or "]" in name:
         raise DataError(
-            f"observable {observable!r} is not a name with a unit; write for example 'tumour_volume [mm**3]'"
+            f"observable {shown(observable)} is not a name with a unit; write for example 'tumour_volume [mm**3]'"
         )
-    return name, None if unit is None else _unit(unit, f"observable {name!r}")
+    return name, None if unit is None else _unit(unit, f"observable {shown(name)}")
 
 
 def _unit(text: str, what: str) -> Unit:

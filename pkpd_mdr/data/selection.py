@@ -10,7 +10,7 @@ import numpy as np
 from pkpd_mdr.data.cells import as_list, labels, numbers, same_label
 from pkpd_mdr.data.checks import check_present
 from pkpd_mdr.data.columns import RawTable, find_column
-from pkpd_mdr.errors import DataError, did_you_mean
+from pkpd_mdr.errors import DataError, did_you_mean, shown
 
 __all__ = ["keep_rows", "until_last_valid"]
 
@@ -32,11 +32,13 @@ def keep_rows(table: RawTable, keep: Mapping[str, object] | None, decimal: str) 
             same = [label for label in unique if same_label(label, value)]
             if not same:
                 texts = [str(label) for label in unique]
-                raise DataError(f"keep: {table.origin} has no {column.name} {value!r}{did_you_mean(str(value), texts)}")
+                raise DataError(
+                    f"keep: {table.origin} has no {column.name} {shown(value)}{did_you_mean(str(value), texts)}"
+                )
             accepted.update(same)
         table = table.take(np.fromiter((label in accepted for label in found), dtype=bool, count=len(table)))
         if len(table) == 0:
-            raise DataError(f"keep: no row of {table.origin} is left after {column.name} = {wanted!r}; keep more")
+            raise DataError(f"keep: no row of {table.origin} is left after {column.name} = {shown(wanted)}; keep more")
     return table
 
 

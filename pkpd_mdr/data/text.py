@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from pkpd_mdr.errors import DataError, did_you_mean
+from pkpd_mdr.errors import DataError, did_you_mean, shown
 
 __all__ = ["decode", "parse_text", "read_bytes"]
 
@@ -56,7 +56,9 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
         raise DataError(f"{str(path)!r} is a folder; give the path of a table in it") from problem
     except FileNotFoundError as problem:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"there is no file {str(path)!r}{did_you_mean(path.name, siblings)}") from problem
+        near = did_you_mean(path.name, siblings)
+        near = near if near.startswith("; did") else "; give the path of a table"
+        raise DataError(f"there is no file {str(path)!r}{near}") from problem
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise DataError(
@@ -94,7 +96,7 @@ def decode(content: bytes, origin: str, encoding: str | None = None) -> str:
         try:
             text = content.decode(name)
         except LookupError as problem:
-            raise DataError(f"encoding {name!r} is not known; write for example 'utf-8' or 'latin-1'") from problem
+            raise DataError(f"encoding {shown(name)} is not known; write for example 'utf-8' or 'latin-1'") from problem
         except UnicodeError:
             continue
         if "\x00" in text:
@@ -181,7 +183,9 @@ def _records(text: str, separator: str, origin: str, skip_lines: int) -> Iterato
     try:
         reader = csv.reader(stream, delimiter=separator, strict=True, skipinitialspace=separator != "\t")
     except TypeError as problem:
-        raise DataError(f"separator {separator!r} is not one character; write for example ';' or '\\t'") from problem
+        raise DataError(
+            f"separator {shown(separator)} is not one character; write for example ';' or '\\t'"
+        ) from problem
     try:
         for record in reader:
             cells = [cell.strip() for cell in record]

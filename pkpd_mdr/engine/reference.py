@@ -15,13 +15,21 @@ from typing import Any
 
 import numpy as np
 
+from pkpd_mdr.arguments import COUNT, NUMBER, TEXT
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, Scalar
-from pkpd_mdr.errors import COUNT, NUMBER, TEXT, PkpdMdrError, SimulationError, shown
+from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 
 __all__ = ["METHODS", "Accuracy", "BrokenRunError", "Propagator"]
 
 _LARGEST = 1e100  # LSODA can leap over a blow-up; no real stock comes near this
 _NOTHING = 1e-13  # of the time, or hours: stretches that are rounding only
+_LSODA_SAYS = {
+    "Excess work": "too many steps are needed",
+    "Excess accuracy": "the tolerances are finer than the arithmetic",
+    "Illegal input": "no step can be made",
+    "Repeated error": "no step is small enough for the tolerance",
+    "Repeated convergence": "its iteration does not converge",
+}
 METHODS = ("auto", "LSODA", "BDF", "Radau", "DOP853", "expm", "rodas")
 
 
@@ -228,7 +236,7 @@ class Propagator:
             out[n:] = (jacobian @ z[n:].reshape(n, m) + forcing + inputs_by).ravel()
         if not math.isfinite(out.sum()):
             raise BrokenRunError("a rate is not finite", t, y.copy())
-        if n and max(map(abs, plain)) > _LARGEST:
+        if n and (max(map(abs, plain)) > _LARGEST or np.abs(out[:n]).max() > _LARGEST):
             raise BrokenRunError("a state grows without limit", t, y.copy())
         return out
 
@@ -283,12 +291,11 @@ class Propagator:
                 full_output=True,
             )
         self.steps += int(info["nst"][-1])
-        if info["message"] != "Integration successful." or not np.isfinite(values).all():
-            reached = int(np.argmin(np.isfinite(values).all(axis=1))) if not np.isfinite(values).all() else len(times)
-            last = np.asarray(values[max(reached - 1, 0)])
-            raise BrokenRunError(
-                f"LSODA gave up ({info['message'].rstrip('.').lower()})", float(max(info["tcur"])), last
-            )
+        finite = np.isfinite(values).all(axis=1)
+        if info["message"] != "Integration successful." or not finite.all():
+            last = np.asarray(values[max(int(np.argmin(finite)) - 1, 0)]) if not finite.all() else values[-1]
+            when = float(np.clip(np.nanmax(info["tcur"]), t0, times[-1]))
+            raise BrokenRunError(_lsoda_words(info["message"], bool(finite.all())), when, last)
         return np.asarray(values[1:], dtype=float)
 
     def _solve_ivp(
@@ -315,7 +322,17 @@ class Propagator:
             ) from problem
         self.steps += len(result.t)
         if not result.success:
-            last = result.y[:, -1] if result.y.size else z0
+            last = result.y[:, -1] if np.size(result.y) else z0  # SciPy gives a list when it has no row at all
             when = float(result.t[-1]) if len(result.t) else t0
             raise BrokenRunError(f"{method} gave up ({result.message.rstrip('.').lower()})", when, last)
         return np.asarray(result.y.T, dtype=float)
+
+
+def _lsoda_words(message: str, finite: bool) -> str:
+    """What LSODA's message means, in words for a user."""
+    if message == "Integration successful.":
+        return "the state is no longer finite" if not finite else "LSODA stopped early"
+    for start, words in _LSODA_SAYS.items():
+        if message.startswith(start):
+            return f"LSODA gave up, because {words}"
+    return f"LSODA gave up ({message.rstrip('.').lower()})"

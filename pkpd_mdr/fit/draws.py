@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
@@ -54,12 +54,13 @@ class Draws:
         table = np.tile([item.internal for item in model.parameters.values()], (len(self), 1))
         for name in map(str, self.frame.columns):
             if name not in model.parameters:
-                raise FitError(f"the draws hold {name!r}, which the model lacks{did_you_mean(name, names)}")
+                raise FitError(f"the draws hold {shown(name)}, which the model lacks{did_you_mean(name, names)}")
             parameter = model.parameters[name]
             unit = Unit.of(self.units[name])
             if not unit.like(parameter.unit):
                 raise FitError(
-                    f"the draws of {name!r} are in {unit.text!r}, but the model has it in {parameter.unit.text!r}"
+                    f"the draws of {shown(name)} are in {shown(unit.text)}, "
+                    f"but the model has it in {shown(parameter.unit.text)}"
                 )
             table[:, names.index(name)] = self.frame[name].to_numpy(dtype=np.float64) * unit.factor
         return np.asarray(table, dtype=np.float64)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pkpd_mdr.data import Data
-from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.free import FloatArray
 
 __all__ = ["ERRORS", "ErrorModel", "Shape", "read_errors"]
@@ -161,17 +161,21 @@ def read_errors(error: str | Mapping[str, str], data: Data) -> dict[str, ErrorMo
     FitError
         An unknown name, an observable without error model, values that the model cannot have, or missing sds.
     """
+    if not isinstance(error, (str, Mapping)):
+        raise FitError(f"error = {shown(error)} is no error model; write for example error='proportional'")
     wanted = dict.fromkeys(data.observables, error) if isinstance(error, str) else dict(error)
     for name in wanted:
         if name not in data.observables:
-            raise FitError(f"error names {name!r}, which was not measured{did_you_mean(name, data.observables)}")
+            raise FitError(f"error names {shown(name)}, which was not measured{did_you_mean(name, data.observables)}")
     table, found = data.table, {}
     for name in data.observables:
         if name not in wanted:
-            raise FitError(f"error says nothing of {name!r}; add it, as in error={{{name!r}: 'proportional'}}")
+            raise FitError(
+                f"error says nothing of {shown(name)}; add it, as in error={{{shown(name)}: 'proportional'}}"
+            )
         kind = wanted[name]
         if kind not in ERRORS:
-            raise FitError(f"error {kind!r} is not known{did_you_mean(str(kind), ERRORS)}")
+            raise FitError(f"error {shown(kind)} is not known{did_you_mean(str(kind), ERRORS)}")
         mine = (table["observable"] == name).to_numpy()
         values = table["value"].to_numpy(dtype=np.float64)[mine]
         rows = table["source_row"].to_numpy()[mine]
@@ -195,7 +199,8 @@ def _check(
     if len(bad):
         kept = "positive values" if needs_positive else "values of zero or more"
         raise FitError(
-            f"error {kind!r} needs {kept}, but {name!r} is {values[bad[0]]:g} in row {rows[bad[0]]} of {data.origin}"
+            f"error {shown(kind)} needs {kept}, but {shown(name)} is "
+            f"{values[bad[0]]:g} in row {rows[bad[0]]} of {data.origin}"
             f"{f' and in {len(bad) - 1} more' if len(bad) > 1 else ''}; use error='combined' or 'additive', "
             "or leave those rows out"
         )
@@ -203,6 +208,7 @@ def _check(
         unknown = np.flatnonzero(np.isnan(data.standard_errors[mine]))
         if len(unknown):
             raise FitError(
-                f"error {kind!r} needs the sd of every value, but row {rows[unknown[0]]} of {data.origin} has none; "
+                f"error {shown(kind)} needs the sd of every value, but "
+                f"row {rows[unknown[0]]} of {data.origin} has none; "
                 "name its column when reading (sd=, sem= or variance=), or choose another error model"
             )

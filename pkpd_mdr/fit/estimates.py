@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.errors import FitError
+from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.draws import Draws, truncated_draws
 from pkpd_mdr.fit.free import FloatArray, Free, Space
 from pkpd_mdr.fit.information import Information
@@ -136,7 +136,7 @@ class Estimates:
         for item in loose:
             if not all(math.isfinite(item.allowed[i]) for i in (0, 1)):
                 raise FitError(
-                    f"{item.name!r} is not determined and its bounds are not finite, so it cannot be drawn; "
+                    f"{shown(item.name)} is not determined and its bounds are not finite, so it cannot be drawn; "
                     "give it bounds or fix it"
                 )
         box = space.lower, space.upper

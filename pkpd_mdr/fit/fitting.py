@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from pkpd_mdr.arguments import COUNT, TABLE, TEXT, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.engine import Accuracy
-from pkpd_mdr.errors import FitError
+from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.errors import read_errors
 from pkpd_mdr.fit.estimates import Estimates, estimate_all
 from pkpd_mdr.fit.free import FreeLike, Space, read_free
@@ -19,12 +20,26 @@ from pkpd_mdr.fit.result import Fit
 from pkpd_mdr.fit.starting import StartLike
 from pkpd_mdr.model import Model
 from pkpd_mdr.run import provenance
+from pkpd_mdr.run.simulate import ACCURACY, MODEL
 
 __all__ = ["fit"]
 
+_MOST_STARTS = 100_000
 _METHODS = ("auto", "leastsq", "least_squares")
 
 
+@takes(
+    FitError,
+    model=MODEL,
+    starts=COUNT,
+    seed=COUNT,
+    observables=TABLE,
+    scale=TABLE,
+    relative_to=TABLE,
+    method=TEXT,
+    most=COUNT,
+    accuracy=ACCURACY,
+)
 def fit(
     model: Model,
     data: Data,
@@ -128,17 +143,15 @@ def _result(objective: Objective, ranked: list[Found], best: Evaluation, seed: i
 
 def _check_choices(data: Data, starts: int, most: int, method: str) -> None:
     if not isinstance(data, Data):
-        raise FitError(
-            f"data is a {type(data).__name__}, not Data; read tables with read_assay(...) or read_events(...)"
-        )
+        raise FitError(f"data is {shown(data)}, not Data; read tables with read_assay(...) or read_events(...)")
     if not len(data):
         raise FitError(f"{data.origin} has no measurement to fit")
-    if starts < 1:
-        raise FitError(f"starts = {starts} is not possible; ask for at least 1")
+    if not 1 <= starts <= _MOST_STARTS:
+        raise FitError(f"starts = {shown(starts)} is not possible; ask for at least 1 and at most {_MOST_STARTS}")
     if most < 1:
         raise FitError(f"most = {most} evaluations are not possible; ask for at least 1")
     if method not in _METHODS:
-        raise FitError(f"method {method!r} is not known; choose one of {', '.join(_METHODS)}")
+        raise FitError(f"method {shown(method)} is not known; choose one of {', '.join(_METHODS)}")
 
 
 def _check_counts(problem: Problem) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.arguments import TEXTS
+from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
@@ -159,15 +160,19 @@ def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = No
     """
     if isinstance(free, str):
         free = [free]
+    if not isinstance(free, Mapping) and not TEXTS.fits(free):
+        raise FitError(
+            f"free = {shown(free)} names no parameter; write for example free={{'ec50_dox_S': ('1 nM', '10 uM')}}"
+        )
     wanted: Mapping[str, Bounds | None] = free if isinstance(free, Mapping) else dict.fromkeys(free)
     if not wanted:
         raise FitError("free names no parameter; write for example free={'ec50_dox_S': ('1 nM', '10 uM')}")
     for name in [*wanted, *(scale or {})]:
         if name not in model.parameters:
-            raise FitError(f"free: the model has no parameter {name!r}{did_you_mean(name, model.parameters)}")
+            raise FitError(f"free: the model has no parameter {shown(name)}{did_you_mean(name, model.parameters)}")
     for name in scale or {}:
         if name not in wanted:
-            raise FitError(f"scale names {name!r}, which is not free{did_you_mean(name, wanted)}")
+            raise FitError(f"scale names {shown(name)}, which is not free{did_you_mean(name, wanted)}")
     return Space(
         tuple(_one(model.parameters[name], bounds, (scale or {}).get(name)) for name, bounds in wanted.items())
     )
@@ -179,10 +184,10 @@ def _one(parameter: Parameter, bounds: Bounds | None, scale: str | None) -> Free
     else:
         lower, start, upper = _given_bounds(parameter, bounds)
     if scale not in (None, "log", "linear"):
-        raise FitError(f"scale of {parameter.name!r}: {scale!r} is not 'log' or 'linear'")
+        raise FitError(f"scale of {shown(parameter.name)}: {shown(scale)} is not 'log' or 'linear'")
     if scale == "log" and lower <= 0:
         raise FitError(
-            f"{parameter.name!r} cannot be worked on as a logarithm: its lower bound {lower:g} is not above 0"
+            f"{shown(parameter.name)} cannot be worked on as a logarithm: its lower bound {lower:g} is not above 0"
         )
     log = lower > 0 if scale is None else scale == "log"
     item = Free(parameter.name, parameter.unit, lower, upper, math.nan if start is None else start, log)
@@ -210,16 +215,16 @@ def _own_bounds(parameter: Parameter) -> tuple[float, None, float]:
         return max(lower, value / _FAR), None, min(upper, value * _FAR)
     if lower >= 0:
         raise FitError(
-            f"free: {parameter.name!r} is {value:g} {parameter.unit} in the model and has no bounds of its own; "
-            f"give them, as in free={{{parameter.name!r}: (0, ...)}}"
+            f"free: {shown(parameter.name)} is {value:g} {parameter.unit} in the model and has no bounds of its own; "
+            f"give them, as in free={{{shown(parameter.name)}: (0, ...)}}"
         )
     return lower, None, upper
 
 
 def _given_bounds(parameter: Parameter, bounds: Bounds) -> tuple[float, float | None, float]:
-    where = f"free, {parameter.name!r}"
-    if isinstance(bounds, (str, int, float)) or len(bounds) not in (2, 3):
-        raise FitError(f"{where}: {bounds!r} is neither (lower, upper) nor (lower, start, upper)")
+    where = f"free, {shown(parameter.name)}"
+    if not isinstance(bounds, (tuple, list)) or len(bounds) not in (2, 3):
+        raise FitError(f"{where}: {shown(bounds)} is neither (lower, upper) nor (lower, start, upper)")
     numbers = [_bound(value, parameter, where) for value in bounds]
     lower, upper, unit = numbers[0], numbers[-1], f" {parameter.unit}".rstrip()
     start = numbers[1] if len(numbers) == 3 else None
@@ -243,7 +248,7 @@ def _given_bounds(parameter: Parameter, bounds: Bounds) -> tuple[float, float | 
 
 
 def _bound(given: Any, parameter: Parameter, where: str) -> float:
-    if isinstance(given, (float, int)) and not isinstance(given, bool) and math.isinf(given):
+    if isinstance(given, float) and math.isinf(given):
         return float(given)
     if isinstance(given, Quantity) and given.bare:
         return given.value

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.errors import FitError
+from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.objective import Evaluation, Objective
 
@@ -276,7 +276,7 @@ def multistart(
     if not ranked[0].finished:
         name, sentence = next(iter(found[0].evaluation.prediction.failures.items()))
         several = f"none of {len(found)} starts" if len(found) > 1 else "the start does not lead to a point that"
-        raise FitError(f"{several} can be simulated; the first fails in condition {name!r}: {sentence}")
+        raise FitError(f"{several} can be simulated; the first fails in condition {shown(name)}: {sentence}")
     best = polish(objective, ranked[0].evaluation.point)
     return ranked, best
 

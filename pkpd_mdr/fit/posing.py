@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pkpd_mdr.data import Condition, Data
 from pkpd_mdr.engine import Accuracy, BoundPorts
-from pkpd_mdr.errors import FitError, RegimenError, UnitError, did_you_mean
+from pkpd_mdr.errors import FitError, RegimenError, UnitError, did_you_mean, shown
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.problem import RELATIVE, Member, Problem, Rows, between_units
 from pkpd_mdr.fit.starting import Begin, StartLike, begins
@@ -56,9 +56,11 @@ def pose(
     outputs = _outputs(model, data, observables or {})
     for name, to in (relative_to or {}).items():
         if name not in data.observables:
-            raise FitError(f"relative_to names {name!r}, which was not measured{did_you_mean(name, data.observables)}")
+            raise FitError(
+                f"relative_to names {shown(name)}, which was not measured{did_you_mean(name, data.observables)}"
+            )
         if to not in RELATIVE:
-            raise FitError(f"relative_to of {name!r} is {to!r}; choose 'max', 'first' or 'peak'")
+            raise FitError(f"relative_to of {shown(name)} is {shown(to)}; choose 'max', 'first' or 'peak'")
     found, used = begins(model, data, outputs, start, space.names)
     if not used.any():
         raise FitError(f"{data.origin} has nothing left to fit after its first measurements became starts")
@@ -75,14 +77,16 @@ def _outputs(model: Model, data: Data, observables: Mapping[str, str]) -> dict[s
     known = [*model.observables, *model.states]
     for name in observables:
         if name not in data.observables:
-            raise FitError(f"observables names {name!r}, which was not measured{did_you_mean(name, data.observables)}")
+            raise FitError(
+                f"observables names {shown(name)}, which was not measured{did_you_mean(name, data.observables)}"
+            )
     found = {}
     for name in data.observables:
         output = observables.get(name, name)
         if output not in known:
-            say = "" if name in observables else f" (say which it is with observables={{{name!r}: ...}})"
+            say = "" if name in observables else f" (say which it is with observables={{{shown(name)}: ...}})"
             raise FitError(
-                f"the data hold {name!r}, but the model has no state or observable {output!r}"
+                f"the data hold {shown(name)}, but the model has no state or observable {shown(output)}"
                 f"{did_you_mean(output, known)}{say}"
             )
         between_units(model, output, data.units[name])
@@ -116,18 +120,20 @@ def _with_curve(condition: Condition, begin: Begin, marks: FloatArray) -> FloatA
 def _base(model: Model, space: Space, condition: Condition, begin: Begin, own: FloatArray) -> FloatArray:
     base, order = own.copy(), list(model.parameters)
     for name, value in condition.covariates.items():
-        where = f"condition {condition.name!r}"
+        where = f"condition {shown(condition.name)}"
         if name not in model.parameters:
             raise FitError(
-                f"{where} knows {name!r}, which is no parameter of the model{did_you_mean(name, model.parameters)}"
+                f"{where} knows {shown(name)}, which is no parameter of the model{did_you_mean(name, model.parameters)}"
             )
         if name in space.names:
-            raise FitError(f"{where}: {name!r} is known from the data and also free; leave it out of one of the two")
+            raise FitError(
+                f"{where}: {shown(name)} is known from the data and also free; leave it out of one of the two"
+            )
         parameter = model.parameters[name]
-        internal = read(value, parameter.unit, f"{where}, covariate {name!r}", bare=True)
+        internal = read(value, parameter.unit, f"{where}, covariate {shown(name)}", bare=True)
         if not parameter.lower <= internal / parameter.unit.factor <= parameter.upper:
             raise FitError(
-                f"{where}: {name!r} is {value}, outside what the model allows, "
+                f"{where}: {shown(name)} is {value}, outside what the model allows, "
                 f"{parameter.lower:g} to {parameter.upper:g} {parameter.unit}".rstrip()
             )
         base[order.index(name)] = internal
@@ -176,4 +182,4 @@ def _check_servable(problem: Problem) -> None:
             try:
                 ports.amount(ports.find(act), act.amount)
             except (RegimenError, UnitError) as error:
-                raise FitError(f"condition {member.condition.name!r} cannot be simulated: {error}") from error
+                raise FitError(f"condition {shown(member.condition.name)} cannot be simulated: {error}") from error

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pkpd_mdr.data import Condition, Data
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, Trajectory, build, compile_model, solve
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, UnitError
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, UnitError, shown
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.starting import Begin
 from pkpd_mdr.model import Model
@@ -334,7 +334,7 @@ def between_units(model: Model, output: str, unit: Unit) -> float:
                 if unit.times(mass.unit, power).like(part.unit):
                     return mass.internal**power
     raise UnitError(
-        f"{output!r} was measured in {unit.text or 'a pure number'!r}, "
+        f"{shown(output)} was measured in {unit.text or 'a pure number'!r}, "
         f"but the model gives it in {part.unit.text or 'a pure number'!r}; "
         "write the unit with the value column when reading, or map another output with observables="
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.estimates import quantile
 from pkpd_mdr.fit.free import FloatArray, Free
 from pkpd_mdr.fit.objective import Evaluation
@@ -106,11 +106,13 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
     """
     names = fit.found.names
     if name not in names:
-        raise FitError(f"{name!r} was not free in this fit{did_you_mean(name, names)}")
+        raise FitError(f"{shown(name)} was not free in this fit{did_you_mean(name, names)}")
     if not 0 < level < 1:
-        raise FitError(f"level = {level!r} is not between 0 and 1")
+        raise FitError(f"level = {shown(level)} is not between 0 and 1")
     if not fit.information.freedom > 0:
-        raise FitError(f"{name!r} cannot be profiled: as many parameters as measurements leave no degrees of freedom")
+        raise FitError(
+            f"{shown(name)} cannot be profiled: as many parameters as measurements leave no degrees of freedom"
+        )
     return _Walk(fit, names.index(name), level, most).run()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.data import Data
-from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.estimates import Estimates
 from pkpd_mdr.fit.free import FloatArray
@@ -230,7 +230,7 @@ class Fit:
         wanted = known if conditions is None else [conditions] if isinstance(conditions, str) else list(conditions)
         for name in wanted:
             if name not in known:
-                raise FitError(f"the data have no condition {name!r}{did_you_mean(name, known)}")
+                raise FitError(f"the data have no condition {shown(name)}{did_you_mean(name, known)}")
         grids = [self._grid(member.begin.time, float(member.times[-1]), times) for member in problem.members]
         curves = problem.simulate(self.best.point[: len(problem.space)], grids)
         frames = [

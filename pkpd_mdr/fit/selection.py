@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.result import Fit
 
 __all__ = ["Selection", "compare_models"]
@@ -47,16 +47,16 @@ class Selection:
         """
         for name in (label, against):
             if name not in self.table.index:
-                raise FitError(f"no model is labelled {name!r}{did_you_mean(name, map(str, self.table.index))}")
+                raise FitError(f"no model is labelled {shown(name)}{did_you_mean(name, map(str, self.table.index))}")
         aicc = dict(zip(map(str, self.table.index), self.table["aicc"].to_numpy(dtype=np.float64), strict=True))
         gain = float(aicc[against] - aicc[label])
         if not math.isfinite(gain):
-            return f"there are too few measurements to tell {label!r} from {against!r}"
+            return f"there are too few measurements to tell {shown(label)} from {shown(against)}"
         if abs(gain) < _SOME:
-            return f"the data do not tell {label!r} from {against!r} (AICc differs by {abs(gain):.1f})"
+            return f"the data do not tell {shown(label)} from {shown(against)} (AICc differs by {abs(gain):.1f})"
         how = "strongly" if abs(gain) >= _STRONG else "moderately"
         winner, loser = (label, against) if gain > 0 else (against, label)
-        return f"the data {how} support {winner!r} against {loser!r} (AICc lower by {abs(gain):.1f})"
+        return f"the data {how} support {shown(winner)} against {shown(loser)} (AICc lower by {abs(gain):.1f})"
 
     def __str__(self) -> str:
         return self.table.to_string(float_format=lambda x: f"{x:.4g}", na_rep="-")
@@ -106,7 +106,7 @@ def compare_models(fits: Mapping[str, Fit], *, nested: Mapping[str, str] | None 
     for small, large in within.items():
         for name in (small, large):
             if name not in fits:
-                raise FitError(f"nested names {name!r}, which is not among the fits{did_you_mean(name, fits)}")
+                raise FitError(f"nested names {shown(name)}, which is not among the fits{did_you_mean(name, fits)}")
     rows = {
         label: _row(fit, fits[within[label]] if label in within else None, within.get(label, ""))
         for label, fit in fits.items()
@@ -126,7 +126,7 @@ def _check_same(fits: Mapping[str, Fit]) -> None:
     for label, fit in fits.items():
         if _measurements(fit) != key:
             raise FitError(
-                f"{label!r} was fitted to other measurements than {first_label!r}; "
+                f"{shown(label)} was fitted to other measurements than {shown(first_label)}; "
                 "likelihoods compare on the same ones only"
             )
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import sympy as sp
 
 from pkpd_mdr.data import Condition, Data
-from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
@@ -106,18 +106,22 @@ def _wanted(data: Data, outputs: Mapping[str, str], start: StartLike) -> dict[st
         return {}
     if isinstance(start, str):
         if start != "first":
-            raise FitError(f"start = {start!r} is not known; write start='first' or start={{'S': 'first'}}")
+            raise FitError(f"start = {shown(start)} is not known; write start='first' or start={{'S': 'first'}}")
         return {outputs[name]: "first" for name in data.observables}
+    if not isinstance(start, Mapping):
+        raise FitError(f"start = {shown(start)} is not known; write start='first' or start={{'S': 'first'}}")
     return dict(start)
 
 
 def _target(model: Model, name: str, free: tuple[str, ...]) -> _Target:
     known = [*model.states, *model.parameters, *model.observables]
     if name not in known:
-        raise FitError(f"start: the model has no state, parameter or observable {name!r}{did_you_mean(name, known)}")
+        raise FitError(
+            f"start: the model has no state, parameter or observable {shown(name)}{did_you_mean(name, known)}"
+        )
     target = _found_target(model, name)
     if target.name in free:
-        raise FitError(f"start sets {target.name!r}, which is also free; leave it out of free or of start")
+        raise FitError(f"start sets {shown(target.name)}, which is also free; leave it out of free or of start")
     return target
 
 
@@ -139,7 +143,8 @@ def _found_target(model: Model, name: str) -> _Target:
         if str(only) in model.parameters and ratio.is_number and ratio != 0:
             return _Target(str(only), False, observable.unit, float(ratio))
     raise FitError(
-        f"start: {name!r} starts at {at_start}, which is not one parameter, so a known value does not say what each "
+        f"start: {shown(name)} starts at {at_start}, which is not "
+        f"one parameter, so a known value does not say what each "
         "state starts at; use seeding(total=...) in the model, or name a state or parameter in start"
     )
 
@@ -151,7 +156,7 @@ def _take_first(
     observable = _observable_for(data, outputs, name)
     if not data.units[observable].like(target.unit):
         raise FitError(
-            f"start of {name!r}: {observable!r} was measured in {data.units[observable].text!r}, "
+            f"start of {shown(name)}: {shown(observable)} was measured in {data.units[observable].text!r}, "
             f"not in {target.unit.text or 'a pure number'!r} or a unit like it"
         )
     table = data.table
@@ -162,7 +167,8 @@ def _take_first(
         rows = mine & (data.condition_of_row == condition.index)
         if not rows.any():
             raise FitError(
-                f"start of {name!r}: condition {condition.name!r} has no measurement of {observable!r} to start from"
+                f"start of {shown(name)}: condition {shown(condition.name)} "
+                f"has no measurement of {shown(observable)} to start from"
             )
         first = rows & (times == times[rows].min())
         here = float(times[first][0])
@@ -180,7 +186,7 @@ def _observable_for(data: Data, outputs: Mapping[str, str], name: str) -> str:
     if len(data.observables) == 1:
         return data.observables[0]
     raise FitError(
-        f"start of {name!r}: several observables were measured; name one of {', '.join(data.observables)} in start"
+        f"start of {shown(name)}: several observables were measured; name one of {', '.join(data.observables)} in start"
     )
 
 
@@ -190,21 +196,24 @@ def _check_before(
     earlier = [act for act in condition.regimen.acts if act.time < first]
     if earlier:
         raise FitError(
-            f"condition {condition.name!r}: its first measurement at {first:g} h comes after the act at "
+            f"condition {shown(condition.name)}: its first measurement at {first:g} h comes after the act at "
             f"{earlier[0].time:g} h, so it cannot be the start; free the start, or set time zero at the drug's arrival"
         )
     if times[rows].min() < first:
-        raise FitError(f"condition {condition.name!r}: another observable was measured before {first:g} h, the start")
+        raise FitError(
+            f"condition {shown(condition.name)}: another observable was measured before {first:g} h, the start"
+        )
 
 
 def _given(given: Any, condition: Condition, name: str, target: _Target) -> float:
     if isinstance(given, Mapping):
         if condition.name not in given:
             raise FitError(
-                f"start of {name!r}: condition {condition.name!r} is missing{did_you_mean(condition.name, given)}"
+                f"start of {shown(name)}: condition {shown(condition.name)} "
+                f"is missing{did_you_mean(condition.name, given)}"
             )
         given = given[condition.name]
-    return read(given, target.unit, f"start of {name!r}", bare=target.unit.dimensionless)
+    return read(given, target.unit, f"start of {shown(name)}", bare=target.unit.dimensionless)
 
 
 def _known_starts(
@@ -214,7 +223,7 @@ def _known_starts(
         target = _target(model, outputs[name], free)
         if begin.time < 0:
             raise FitError(
-                f"condition {condition.name!r}: the start of {name!r} is known at time 0, "
+                f"condition {shown(condition.name)}: the start of {shown(name)} is known at time 0, "
                 f"but something happens at {begin.time:g} h"
             )
         _set(begin, target, _internal(value))

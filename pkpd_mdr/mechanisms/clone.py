@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.arguments import FLAG, TABLE, TEXT, takes
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.common import ratio
 from pkpd_mdr.mechanisms.growth import Growth
@@ -39,7 +40,7 @@ class Clone:
         check_name(self.name, "the name of a clone")
         if self.growth is not None and not isinstance(self.growth, Growth):
             raise ModelError(
-                f"clone {self.name!r}: growth {self.growth!r} is not a growth law; write for example "
+                f"clone {shown(self.name)}: growth = {shown(self.growth)} is not a growth law; write for example "
                 "growth.exponential(rate='0.5 1/day')"
             )
 
@@ -72,7 +73,7 @@ class Clone:
         if self.death is not None:
             if death is not None:
                 raise ModelError(
-                    f"clone {name!r}: its growth law has a death rate already; leave out death={self.death!r}"
+                    f"clone {shown(name)}: its growth law has a death rate already; leave out death={shown(self.death)}"
                 )
             death = scope.parameter(
                 f"death_{name}", self.death, unit="1/h", lower=0.0, description=f"natural death rate of {name}"
@@ -107,7 +108,7 @@ def _totals(scope: Scope) -> None:
     for other in scope.clones:
         if not scope.states[other].unit.like(unit):
             raise ModelError(
-                f"clone {first!r} is in {unit.text!r} but {other!r} in "
+                f"clone {shown(first)} is in {shown(unit.text)} but {shown(other)} in "
                 f"{scope.states[other].unit.text!r}; all clones must be measured alike"
             )
     burden = scope.gather("burden")
@@ -117,6 +118,7 @@ def _totals(scope: Scope) -> None:
         scope.observable("resistant_share", ratio(resistant, burden), "", "share of resistant cells in the burden")
 
 
+@takes(ModelError, name=TEXT, resistant=FLAG, description=TEXT)
 def clone(
     name: str,
     *,
@@ -193,11 +195,11 @@ class Seeding:
         for name, _ in self.shares:
             if name not in scope.clones:
                 raise ModelError(
-                    f"seeding names {name!r}, which is not a clone of the model{did_you_mean(name, scope.clones)}"
+                    f"seeding names {shown(name)}, which is not a clone of the model{did_you_mean(name, scope.clones)}"
                 )
             if not scope.states[name].start.is_zero:
                 raise ModelError(
-                    f"seeding gives a share to {name!r}, which has a start of its own; leave one of the two out"
+                    f"seeding gives a share to {shown(name)}, which has a start of its own; leave one of the two out"
                 )
         rest = self._rest(scope)
         unit = scope.states[rest].unit
@@ -223,6 +225,7 @@ class Seeding:
         return free[0]
 
 
+@takes(ModelError, shares=TABLE)
 def seeding(*, total: Given, shares: Mapping[str, Given] | None = None, **named: Given) -> Mechanism:
     """Start a tumour at a total burden of which clones have shares.
 
@@ -254,7 +257,7 @@ def seeding(*, total: Given, shares: Mapping[str, Given] | None = None, **named:
     """
     merged = {**(shares or {}), **named}
     plain = [
-        quantity(value, f"share of {name!r}")
+        quantity(value, f"share of {shown(name)}")
         for name, value in merged.items()
         if isinstance(value, (str, int, float, tuple, Quantity))
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, hill, symbol
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Scope
@@ -35,9 +35,9 @@ def names_of(given: str | Sequence[str], where: str) -> tuple[str, ...]:
     """One name or several as a tuple; `ModelError` for none, for a repeated one or for what is no text."""
     names = (given,) if isinstance(given, str) else tuple(given)
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise ModelError(f"{where}: {given!r} is not the name of a clone or a list of such names")
+        raise ModelError(f"{where}: {shown(given)} is not the name of a clone or a list of such names")
     if len(set(names)) < len(names):
-        raise ModelError(f"{where}: {given!r} names a clone twice")
+        raise ModelError(f"{where}: {shown(given)} names a clone twice")
     return names
 
 
@@ -50,7 +50,7 @@ def clone_of(scope: Scope, name: str, asked_by: str) -> Expression:
     """The symbol of a clone; `ModelError` with the nearest clone otherwise."""
     if name not in scope.clones:
         raise ModelError(
-            f"{asked_by} names {name!r}, which is not a clone of the model{did_you_mean(name, scope.clones)}"
+            f"{asked_by} names {shown(name)}, which is not a clone of the model{did_you_mean(name, scope.clones)}"
         )
     return symbol(name)
 
@@ -60,7 +60,7 @@ def cells_of(scope: Scope, name: str, asked_by: str) -> Expression:
     clone_of(scope, name, asked_by)
     if not scope.states[name].unit.dimensionless:
         raise ModelError(
-            f"{asked_by} needs {name!r} as a number of cells, but it is in {scope.states[name].unit.text!r}"
+            f"{asked_by} needs {shown(name)} as a number of cells, but it is in {scope.states[name].unit.text!r}"
         )
     return scope.find("cells", name, asked_by)
 
@@ -70,7 +70,7 @@ def growth_of(scope: Scope, name: str, asked_by: str) -> Expression:
     clone_of(scope, name, asked_by)
     birth = scope.find("birth", name, asked_by)
     if birth.is_zero:
-        raise ModelError(f"{asked_by} acts on the growth of {name!r}, but this clone has no growth law")
+        raise ModelError(f"{asked_by} acts on the growth of {shown(name)}, but this clone has no growth law")
     return birth
 
 
@@ -94,10 +94,11 @@ def read_molar_mass(given: str | tuple[float, str] | Quantity | None, drug: str)
     """A molar mass, positive and in a unit such as g/mol."""
     if given is None:
         return None
-    mass = quantity(given, f"molar_mass of {drug!r}")
+    mass = quantity(given, f"molar_mass of {shown(drug)}")
     if not mass.unit.like(Unit.of("g/mol")) or mass.value <= 0:
         raise ModelError(
-            f"molar_mass of {drug!r}: {str(mass)!r} is not a positive mass per amount; write for example '543.5 g/mol'"
+            f"molar_mass of {shown(drug)}: {str(mass)!r} is not a "
+            f"positive mass per amount; write for example '543.5 g/mol'"
         )
     return mass
 
@@ -133,9 +134,9 @@ class DrugEffect:
         saturating = self.emax is not None and self.ec50 is not None
         started = self.emax is not None or self.ec50 is not None
         if not saturating and (started or self.slope is None):
-            raise ModelError(f"the effect of {self.drug!r} needs emax and ec50, or slope alone")
+            raise ModelError(f"the effect of {shown(self.drug)} needs emax and ec50, or slope alone")
         if saturating and self.slope is not None:
-            raise ModelError(f"the effect of {self.drug!r} has emax and slope; give one of the two forms")
+            raise ModelError(f"the effect of {shown(self.drug)} has emax and slope; give one of the two forms")
 
     @property
     def linear(self) -> bool:

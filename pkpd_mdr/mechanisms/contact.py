@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.arguments import TEXT, TEXTS, takes
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.mechanisms.common import clone_of, names_of, ratio
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
@@ -32,16 +33,16 @@ class ContactTransfer:
     def __post_init__(self) -> None:
         if self.dependence not in _DEPENDENCE:
             raise ModelError(
-                f"contact transfer: dependence {self.dependence!r} is not "
+                f"contact transfer: dependence {shown(self.dependence)} is not "
                 f"known{did_you_mean(self.dependence, _DEPENDENCE)}"
             )
         if self.target == self.into or self.target in self.source:
             raise ModelError(
-                f"contact transfer: the target {self.target!r} can be neither its own source nor what it becomes"
+                f"contact transfer: the target {shown(self.target)} can be neither its own source nor what it becomes"
             )
         if self.fixation is not None and self.into == self.source[0]:
             raise ModelError(
-                f"contact transfer: fixation makes {self.into!r} become {self.source[0]!r}, which is "
+                f"contact transfer: fixation makes {shown(self.into)} become {shown(self.source[0])}, which is "
                 "the same clone; leave it out"
             )
 
@@ -92,6 +93,7 @@ class ContactTransfer:
                 )
 
 
+@takes(ModelError, source=TEXTS, target=TEXT, into=TEXT, dependence=TEXT)
 def contact_transfer(
     source: str | Sequence[str],
     target: str,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.arguments import TEXT, TEXTS, takes
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name
 from pkpd_mdr.mechanisms.common import POSITIVE, read_molar_mass
 from pkpd_mdr.mechanisms.user import formula
@@ -39,7 +40,9 @@ class Dosing:
     def __post_init__(self) -> None:
         check_name(self.drug, "the name of a drug")
         if self.action not in ("dose", "expose"):
-            raise ModelError(f"dosing of {self.drug!r}: action {self.action!r} is not 'dose' (adds) or 'expose' (sets)")
+            raise ModelError(
+                f"dosing of {shown(self.drug)}: action {shown(self.action)} is not 'dose' (adds) or 'expose' (sets)"
+            )
 
     @property
     def label(self) -> str:
@@ -75,12 +78,14 @@ class Dosing:
         for name in (self.into, *self.steady):
             if name not in scope.states:
                 raise ModelError(
-                    f"dosing of {self.drug!r} names {name!r}, which is not a state{did_you_mean(name, scope.states)}"
+                    f"dosing of {shown(self.drug)} names {shown(name)}, "
+                    f"which is not a state{did_you_mean(name, scope.states)}"
                 )
         target = scope.states[self.into].unit
         if not target.like(self.unit):
             raise ModelError(
-                f"dosing of {self.drug!r} is in {self.unit.text!r}, but {self.into!r} is in {target.text!r}"
+                f"dosing of {shown(self.drug)} is in {shown(self.unit.text)}, "
+                f"but {shown(self.into)} is in {shown(target.text)}"
             )
 
     def _slot(
@@ -98,6 +103,7 @@ class Dosing:
         )
 
 
+@takes(ModelError, drug=TEXT, into=TEXT, route=TEXT, action=TEXT, steady=TEXTS)
 def dosing(
     drug: str,
     *,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError
+from pkpd_mdr.arguments import TEXT, TEXTS, takes
+from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.common import POSITIVE, cells_of, names_of
 from pkpd_mdr.model.parts import Expression
@@ -37,7 +38,7 @@ class Exosomes:
         check_name(self.name, "the name of the vesicles")
         if self.target == self.into:
             raise ModelError(
-                f"{self.name}: the target {self.target!r} must become another clone; give another name for into"
+                f"{self.name}: the target {shown(self.target)} must become another clone; give another name for into"
             )
 
     @property
@@ -143,6 +144,7 @@ class Exosomes:
         return scope.parameter(name, given, unit=unit, lower=lower, upper=upper, description=f"{words} ({self.name})")
 
 
+@takes(ModelError, source=TEXTS, target=TEXT, into=TEXT)
 def exosomes(
     source: str | Sequence[str],
     target: str,

@@ -12,6 +12,8 @@ from typing import Protocol, runtime_checkable
 
 import sympy as sp
 
+from pkpd_mdr.arguments import TABLE, takes
+from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Log, Power
 from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, joined
 from pkpd_mdr.model.parts import Expression
@@ -67,7 +69,7 @@ def _load(scope: Scope, clone: str, competition: Competition | None) -> Thunk:
 
     def load() -> Expression:
         for other in weights:
-            clone_of(scope, other, f"competition of {clone!r}")
+            clone_of(scope, other, f"competition of {shown(clone)}")
         parts = (scope.find("burden", owner) * weights.get(owner, 1) for _, owner in scope.owners("burden"))
         return sp.Add(*parts)
 
@@ -126,6 +128,7 @@ class Limited:
         return Rates(lambda: rate * (1 - load() / capacity), signed=True)
 
 
+@takes(ModelError, competition=TABLE)
 def logistic(*, rate: Given, capacity: Given, competition: Competition | None = None) -> Growth:
     """Logistic growth (Verhulst 1838), with competition as Lotka and Volterra wrote it.
 
@@ -159,6 +162,7 @@ def logistic(*, rate: Given, capacity: Given, competition: Competition | None = 
     return Limited(rate, capacity, competition)
 
 
+@takes(ModelError, competition=TABLE)
 def gompertz(*, rate: Given, capacity: Given, competition: Competition | None = None) -> Growth:
     """Gompertz growth (Laird 1964), ``S' = growth_S*log(capacity_S/load)*S``.
 
@@ -330,4 +334,6 @@ def formula(text: str | Expression) -> Growth:
     >>> print(model.equations())
     dS/dt = S*r*(1 - (S/K)**theta)
     """
+    if not isinstance(text, (str, sp.Basic)):
+        raise ModelError(f"growth.formula(): {shown(text)} is neither a formula text nor a SymPy expression")
     return Written(text)

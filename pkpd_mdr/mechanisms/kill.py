@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.arguments import TEXT, TEXTS, takes
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import Power
 from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, clone_of, growth_of, joined, names_of
 from pkpd_mdr.model.parts import Expression, Parameter
@@ -42,7 +43,7 @@ class _Action:
             scope.scale("birth", self.clone, lambda: 1 - scope.find("effect", self.owner))
 
     def connect(self, scope: Scope) -> None:
-        asked_by = f"the kill by {self.title!r}"
+        asked_by = f"the kill by {shown(self.title)}"
         cells = clone_of(scope, self.clone, asked_by)
         rate = scope.find("effect", self.owner) * cells
         if self.form != "hazard":
@@ -65,11 +66,12 @@ class Kill:
     def __post_init__(self) -> None:
         if self.form not in _UNIT:
             raise ModelError(
-                f"kill by {self.effect.drug!r}: form {self.form!r} is not known{did_you_mean(self.form, _UNIT)}"
+                f"kill by {shown(self.effect.drug)}: form {shown(self.form)} "
+                f"is not known{did_you_mean(self.form, _UNIT)}"
             )
         if self.form == "cytostatic" and self.effect.linear:
             raise ModelError(
-                f"kill by {self.effect.drug!r}: a cytostatic effect is a share of growth; give emax in "
+                f"kill by {shown(self.effect.drug)}: a cytostatic effect is a share of growth; give emax in "
                 "[0, 1] and ec50, not slope"
             )
 
@@ -92,10 +94,11 @@ class Kill:
         return [_Action(self.effect.title, clone, self.form) for clone in self.on]
 
     def _effect(self, scope: Scope, clone: str) -> Expression:
-        asked_by = f"the kill of {clone!r} by {self.effect.drug!r}"
+        asked_by = f"the kill of {shown(clone)} by {shown(self.effect.drug)}"
         return self.effect.expression(scope, clone, unit=_UNIT[self.form], asked_by=asked_by, upper=_most(self.form))
 
 
+@takes(ModelError, drug=TEXT, on=TEXTS, site=TEXT, form=TEXT)
 def kill(
     drug: str,
     *,
@@ -168,7 +171,7 @@ def kill(
     >>> print(model.processes["kill_dox_S"].rate)
     S*medium_dox*slope_dox_S
     """
-    return Kill(DrugEffect(drug, site, emax, ec50, hill, slope), names_of(on, f"kill by {drug!r}"), form)
+    return Kill(DrugEffect(drug, site, emax, ec50, hill, slope), names_of(on, f"kill by {shown(drug)}"), form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +183,9 @@ class CombinedKill:
     strength: Given | None = None
 
     def __post_init__(self) -> None:
-        where = f"combined kill by {self.title!r}"
+        where = f"combined kill by {shown(self.title)}"
         if self.by not in _RULES:
-            raise ModelError(f"{where}: by={self.by!r} is not known{did_you_mean(self.by, _RULES)}")
+            raise ModelError(f"{where}: by={shown(self.by)} is not known{did_you_mean(self.by, _RULES)}")
         if len({part.effect.title for part in self.parts}) < max(len(self.parts), 2):
             raise ModelError(f"{where}: give the kills of at least two different drugs")
         if len({part.form for part in self.parts}) > 1 or len({part.on for part in self.parts}) > 1:
@@ -199,7 +202,7 @@ class CombinedKill:
             return
         if any(effect.linear for effect in effects):
             raise ModelError(
-                f"{where}: by={self.by!r} needs emax and ec50 of every drug; linear kills simply add "
+                f"{where}: by={shown(self.by)} needs emax and ec50 of every drug; linear kills simply add "
                 "as separate kill(...)"
             )
         if self.by == "bliss":
@@ -208,8 +211,8 @@ class CombinedKill:
             given = [getattr(effect, what) for effect in effects]
             if any(not _equal(value, given[0]) for value in given):
                 raise ModelError(
-                    f"{where}: by={self.by!r} is in closed form only for equal {what}; {given[0]!r} "
-                    f"and {given[1]!r} were given"
+                    f"{where}: by={shown(self.by)} is in closed form only for equal {what}; {shown(given[0])} "
+                    f"and {shown(given[1])} were given"
                 )
 
     @property
@@ -237,7 +240,7 @@ class CombinedKill:
 
     def _effect(self, scope: Scope, clone: str) -> Expression:
         form = self.parts[0].form
-        asked_by = f"the kill of {clone!r} by {self.title!r}"
+        asked_by = f"the kill of {shown(clone)} by {shown(self.title)}"
         if self.by == "bliss":
             return self._bliss(scope, clone, form, asked_by)
         if self.parts[0].effect.linear:
@@ -287,6 +290,7 @@ def _equal(left: Given | None, right: Given | None) -> bool:
     return one.unit.like(other.unit) and one.internal == other.internal
 
 
+@takes(ModelError, by=TEXT)
 def combined_kill(*kills: Mechanism, by: str = "bliss", strength: Given | None = None) -> Mechanism:
     """Two or more drugs kill a clone together, with one joint effect E.
 

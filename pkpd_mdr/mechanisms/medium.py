@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError
+from pkpd_mdr.arguments import TEXT, takes
+from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.common import POSITIVE, read_molar_mass
 from pkpd_mdr.model.parts import Port
@@ -30,7 +31,7 @@ class Medium:
     def __post_init__(self) -> None:
         check_name(self.drug, "the name of a drug")
         if self.half_life is not None and self.loss is not None:
-            raise ModelError(f"medium with {self.drug!r}: half_life and loss say the same; give one of them")
+            raise ModelError(f"medium with {shown(self.drug)}: half_life and loss say the same; give one of them")
 
     @property
     def label(self) -> str:
@@ -74,6 +75,7 @@ class Medium:
         )
 
 
+@takes(ModelError, drug=TEXT)
 def medium(
     drug: str,
     *,

@@ -16,7 +16,8 @@ from typing import TypedDict, Unpack
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.arguments import TEXT
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, joined, read_molar_mass
 from pkpd_mdr.model.parts import Expression, Port
@@ -109,12 +110,12 @@ class Compartments:
     def __post_init__(self) -> None:
         check_name(self.drug, "the name of a drug")
         if (self.Vmax is None) != (self.Km is None):
-            raise ModelError(f"pk of {self.drug!r}: Vmax and Km belong together; give both or none")
+            raise ModelError(f"pk of {shown(self.drug)}: Vmax and Km belong together; give both or none")
         if self.CL is None and self.Vmax is None:
-            raise ModelError(f"pk of {self.drug!r}: nothing eliminates the drug; give CL, or Vmax and Km")
+            raise ModelError(f"pk of {shown(self.drug)}: nothing eliminates the drug; give CL, or Vmax and Km")
         if self.absorption is not None and self.route == "iv":
             raise ModelError(
-                f"pk of {self.drug!r}: 'iv' is the route into the blood; name the absorption route "
+                f"pk of {shown(self.drug)}: 'iv' is the route into the blood; name the absorption route "
                 "otherwise, such as 'oral' or 'sc'"
             )
 
@@ -264,9 +265,19 @@ class Compartments:
 def _build(
     drug: str, volume: tuple[str, Given], tissues: tuple[tuple[str, Given, str, Given], ...], given: Options
 ) -> Mechanism:
+    check_name(drug, "the name of a drug")
     for name in given:
         if name not in Options.__annotations__:
-            raise ModelError(f"pk of {drug!r} has no option {name!r}{did_you_mean(name, Options.__annotations__)}")
+            raise ModelError(
+                f"pk of {shown(drug)} has no option {shown(name)}{did_you_mean(name, Options.__annotations__)}"
+            )
+    for name, fits, words in (
+        ("route", TEXT.fits, TEXT.words),
+        ("amount_unit", TEXT.fits, TEXT.words),
+        ("iv", lambda item: isinstance(item, Route), "a route; write for example pk.route(F=0.9)"),
+    ):
+        if (option := given.get(name)) is not None and not fits(option):
+            raise ModelError(f"pk of {shown(drug)}: {name} = {shown(option)} is not {words}")
     ka, zero_order, iv = given.get("ka"), given.get("zero_order"), given.get("iv")
     F, lag = given.get("F"), given.get("lag")
     absorption: Route | None = None
@@ -274,7 +285,7 @@ def _build(
         absorption = Route(F, lag, None, zero_order)
     elif (F is not None or lag is not None) and iv is not None:
         raise ModelError(
-            f"pk of {drug!r}: without absorption F and lag belong to the iv route; give them as "
+            f"pk of {shown(drug)}: without absorption F and lag belong to the iv route; give them as "
             "iv=route(F=..., lag=...)"
         )
     elif iv is None:
@@ -284,7 +295,7 @@ def _build(
     if unit is None:
         unit = "mg" if mass is None else "umol"
     if unit not in _CONCENTRATION:
-        raise ModelError(f"pk of {drug!r}: amount_unit {unit!r} is not one of 'mg', 'umol' or '' (a number)")
+        raise ModelError(f"pk of {shown(drug)}: amount_unit {shown(unit)} is not one of 'mg', 'umol' or '' (a number)")
     return Compartments(
         drug,
         volume,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pkpd_mdr.errors import ModelError
+from pkpd_mdr.arguments import TEXT, takes
+from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.mechanisms.common import DrugEffect, clone_of, growth_of
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 
@@ -12,8 +13,10 @@ __all__ = ["Cost", "Mutation", "Switching", "cost", "mutation", "switching"]
 
 
 def _different(source: str, into: str, what: str) -> None:
+    if not source or not into:
+        raise ModelError(f"{what} from {shown(source)} into {shown(into)} lacks a clone; name two clones")
     if source == into:
-        raise ModelError(f"{what} from {source!r} into itself does nothing; name two clones")
+        raise ModelError(f"{what} from {shown(source)} into itself does nothing; name two clones")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class Mutation:
         _different(self.source, self.into, "mutation")
         if (self.probability is None) == (self.rate is None):
             raise ModelError(
-                f"mutation from {self.source!r} into {self.into!r}: give probability (per division) or rate (per time)"
+                f"mutation from {shown(self.source)} into {shown(self.into)}: "
+                f"give probability (per division) or rate (per time)"
             )
 
     @property
@@ -62,6 +66,7 @@ class Mutation:
         scope.process(name, rate, {self.source: -1, self.into: 1}, transfer=True, description=words)
 
 
+@takes(ModelError, source=TEXT, into=TEXT)
 def mutation(source: str, into: str, *, probability: Given | None = None, rate: Given | None = None) -> Mechanism:
     """Cells of one clone mutate into another, at division or at any time.
 
@@ -115,7 +120,8 @@ class Switching:
         _different(self.source, self.into, "switching")
         if self.rate is None and self.induced is None and self.back is None:
             raise ModelError(
-                f"switching from {self.source!r} into {self.into!r}: give rate, induced_by with its effect, or back"
+                f"switching from {shown(self.source)} into {shown(self.into)}: "
+                f"give rate, induced_by with its effect, or back"
             )
 
     @property
@@ -137,7 +143,7 @@ class Switching:
         if self.induced is not None:
             owner = f"{self.source}_{self.into}"
             effect = self.induced.expression(
-                scope, owner, unit="1/h", asked_by=f"switching of {self.source!r}", prefix="switching"
+                scope, owner, unit="1/h", asked_by=f"switching of {shown(self.source)}", prefix="switching"
             )
             name = f"switching_{self.induced.title}_{owner}"
             scope.process(
@@ -153,6 +159,7 @@ class Switching:
             )
 
 
+@takes(ModelError, source=TEXT, into=TEXT, induced_by=TEXT, site=TEXT)
 def switching(
     source: str,
     into: str,
@@ -212,7 +219,8 @@ def switching(
         induced = DrugEffect(induced_by, site, emax, ec50, hill, slope)
     elif slope is not None or emax is not None or ec50 is not None:
         raise ModelError(
-            f"switching from {source!r} into {into!r}: slope, emax and ec50 need induced_by, the name of a drug"
+            f"switching from {shown(source)} into {shown(into)}: "
+            f"slope, emax and ec50 need induced_by, the name of a drug"
         )
     return Switching(source, into, rate, induced, back)
 
@@ -246,6 +254,7 @@ class Cost:
         growth_of(scope, self.on, "the cost of resistance")
 
 
+@takes(ModelError, on=TEXT)
 def cost(on: str, share: Given) -> Mechanism:
     """What resistance costs a clone: its growth is multiplied by ``1 - cost_<clone>`` (Strobl et al. 2021).
 

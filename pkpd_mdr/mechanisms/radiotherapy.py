@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError
+from pkpd_mdr.arguments import TABLE, takes
+from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.mechanisms.common import clone_of
 from pkpd_mdr.model.parts import AMOUNT, Expression, Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
@@ -54,6 +55,7 @@ class Radiotherapy:
         scope.port(Port("radiation", "external", "act", Unit.of("Gy"), effects=effects))
 
 
+@takes(ModelError, on=TABLE)
 def radiotherapy(on: Mapping[str, Given | tuple[Given, Given]]) -> Mechanism:
     """Radiation fractions: a dose D leaves ``S*exp(-alpha*D - beta*D**2)`` (Fowler 1989, Br J Radiol 62:679).
 
@@ -94,6 +96,6 @@ def _pair(given: Given | tuple[Given, Given]) -> tuple[Given, Given | None]:
     """Two quantities, or one; ``(0.3, "1/Gy")`` is one quantity."""
     if isinstance(given, tuple) and (not isinstance(given[0], (int, float)) or not isinstance(given[1], str)):
         if len(given) != 2:
-            raise ModelError(f"radiotherapy: {given!r} is not (alpha, beta)")
+            raise ModelError(f"radiotherapy: {shown(given)} is not (alpha, beta)")
         return given[0], given[1]
     return given, None  # type: ignore[return-value]

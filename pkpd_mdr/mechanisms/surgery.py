@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pkpd_mdr.arguments import TEXTS, takes
+from pkpd_mdr.errors import ModelError
 from pkpd_mdr.mechanisms.common import clone_of, names_of
 from pkpd_mdr.model.parts import AMOUNT, Port
 from pkpd_mdr.model.scope import Mechanism, Scope
@@ -34,6 +36,7 @@ class Resection:
         scope.port(Port("surgery", "operation", "act", Unit.of(""), effects=effects))
 
 
+@takes(ModelError, on=TEXTS)
 def resection(on: str | Sequence[str] | None = None) -> Mechanism:
     """Let a regimen remove a share of the tumour: each clone becomes ``S*(1 - removed)``.
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError
+from pkpd_mdr.arguments import TABLE, TEXT, takes
+from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Power, check_name, symbol
 from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
@@ -33,7 +34,9 @@ class Myelosuppression:
     def __post_init__(self) -> None:
         check_name(self.name, "the name of the blood cells")
         if not self.effects:
-            raise ModelError(f"myelosuppression of {self.name!r} needs a drug, as in slope={{'pac': '28.9 L/umol'}}")
+            raise ModelError(
+                f"myelosuppression of {shown(self.name)} needs a drug, as in slope={{'pac': '28.9 L/umol'}}"
+            )
 
     @property
     def label(self) -> str:
@@ -88,6 +91,7 @@ class Myelosuppression:
         scope.process(f"loss_{name}", rate * pools[-1], {name: -1}, description=f"{name} leave the blood")
 
 
+@takes(ModelError, name=TEXT, slope=TABLE)
 def myelosuppression(
     name: str = "anc",
     *,

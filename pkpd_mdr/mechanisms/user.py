@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.arguments import FLAG, TEXT, takes
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import Log, Power, check_name
 from pkpd_mdr.mechanisms.clone import TOTALS
 from pkpd_mdr.model.parts import Expression, Parameter
@@ -65,7 +66,7 @@ def formula(text: str | Expression) -> Formula:
     if isinstance(text, str):
         return Formula(text)
     if not isinstance(text, sp.Expr):
-        raise ModelError(f"{text!r} is neither a formula text nor a SymPy expression")
+        raise ModelError(f"{shown(text)} is neither a formula text nor a SymPy expression")
     for part in text.atoms(sp.Function):
         if not isinstance(part, _ALLOWED):
             raise ModelError(
@@ -96,6 +97,7 @@ class SharedParameter(Parameter):
         """Nothing more."""
 
 
+@takes(ModelError, name=TEXT, source=TEXT, description=TEXT)
 def parameter(
     name: str,
     value: QuantityLike,
@@ -140,7 +142,7 @@ def parameter(
     ['growth_S', 'K', 'growth_R']
     """
     check_name(name, "the name of a parameter")
-    found = quantity(value, f"parameter {name!r}")
+    found = quantity(value, f"parameter {shown(name)}")
     low, high = (_bound(given, found.unit, name) for given in (lower, upper))
     return SharedParameter(name, found.value, found.unit, low, high, source, description)
 
@@ -148,7 +150,7 @@ def parameter(
 def _bound(given: QuantityLike, unit: Unit, name: str) -> float:
     if isinstance(given, float) and math.isinf(given):
         return given
-    return read(given, unit, f"bound of parameter {name!r}", bare=True) / unit.factor
+    return read(given, unit, f"bound of parameter {shown(name)}", bare=True) / unit.factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,9 @@ class UserState:
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
-            raise ModelError(f"state {self.name!r}: kind {self.kind!r} is not known{did_you_mean(self.kind, _KINDS)}")
+            raise ModelError(
+                f"state {shown(self.name)}: kind {shown(self.kind)} is not known{did_you_mean(self.kind, _KINDS)}"
+            )
 
     @property
     def label(self) -> str:
@@ -186,6 +190,7 @@ class UserState:
         """Nothing more."""
 
 
+@takes(ModelError, name=TEXT, kind=TEXT, balance=TEXT, description=TEXT)
 def state(
     name: str,
     start: Given | None = None,
@@ -262,6 +267,7 @@ class UserProcess:
         scope.process(self.name, rate, moves, transfer=self.transfer, description=self.description)
 
 
+@takes(ModelError, name=TEXT, transfer=FLAG, description=TEXT)
 def process(
     name: str,
     rate: str | Expression,
@@ -308,7 +314,9 @@ def process(
     """
     check_name(name, "the name of a process")
     if not isinstance(moves, Mapping) or not moves:
-        raise ModelError(f"process {name!r}: {moves!r} does not say what moves; write for example {{'S': -1, 'R': 1}}")
+        raise ModelError(
+            f"process {shown(name)}: {shown(moves)} does not say what moves; write for example {{'S': -1, 'R': 1}}"
+        )
     shares = tuple(
         (key, formula(share) if isinstance(share, (str, sp.Expr)) else share) for key, share in moves.items()
     )
@@ -335,11 +343,12 @@ class UserObservable:
     def connect(self, scope: Scope) -> None:
         """Add the observable."""
         if self.name in TOTALS and scope.clones:
-            raise ModelError(f"observable {self.name!r} is given by the clones of the model; choose another name")
+            raise ModelError(f"observable {shown(self.name)} is given by the clones of the model; choose another name")
         value = scope.parameter(f"value_of_{self.name}", self.expression, unit=self.unit)
         scope.observable(self.name, value, self.unit, self.description)
 
 
+@takes(ModelError, name=TEXT, description=TEXT)
 def observable(name: str, expression: str | Expression, unit: str = "", *, description: str = "") -> Mechanism:
     """Something to measure or plot: a formula over states, parameters and other observables.
 

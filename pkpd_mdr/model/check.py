@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME
 from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, unit_dimensions
 from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process
@@ -41,17 +41,17 @@ def check_model(model: Model) -> None:
     """
     known = symbol_dimensions(model)
     for state in model.states.values():
-        _declared(state.start, known, f"the start of {state.name!r}")
+        _declared(state.start, known, f"the start of {shown(state.name)}")
         if not state.start.is_zero:
             check_same(
                 dimensions_of(state.start, known, state.name),
                 unit_dimensions(state.unit),
-                f"the start of {state.name!r}",
+                f"the start of {shown(state.name)}",
             )
     for process in model.processes.values():
         _check_process(model, process, known)
     for item in model.observables.values():
-        where = f"observable {item.name!r}"
+        where = f"observable {shown(item.name)}"
         _declared(item.expression, known, where)
         check_same(dimensions_of(item.expression, known, where), unit_dimensions(item.unit), where)
     for port in model.ports:
@@ -62,12 +62,12 @@ def _declared(expression: Expression, known: dict[Expression, Dimensions], where
     strangers = sorted(str(item) for item in expression.free_symbols - known.keys())
     if strangers:
         raise ModelError(
-            f"{where} names {strangers[0]!r}, which is not declared{did_you_mean(strangers[0], map(str, known))}"
+            f"{where} names {shown(strangers[0])}, which is not declared{did_you_mean(strangers[0], map(str, known))}"
         )
 
 
 def _check_process(model: Model, process: Process, known: dict[Expression, Dimensions]) -> None:
-    where = f"process {process.name!r}"
+    where = f"process {shown(process.name)}"
     _declared(process.rate, known, where)
     rate = dimensions_of(process.rate, known, where) if not process.rate.is_zero else None
     for name, share in process.moves.items():
@@ -77,7 +77,7 @@ def _check_process(model: Model, process: Process, known: dict[Expression, Dimen
             wanted = {**unit_dimensions(model.states[name].unit)}
             for key, power in _PER_HOUR.items():
                 wanted[key] = wanted.get(key, sp.Integer(0)) + power
-            check_same(moved, wanted, f"{where}: what it moves of {name!r}")
+            check_same(moved, wanted, f"{where}: what it moves of {shown(name)}")
     if process.transfer:
         _check_transfer(model, process)
 
@@ -91,15 +91,16 @@ def _check_transfer(model: Model, process: Process) -> None:
     for key, total in balances.items():
         if sp.simplify(total) != 0:
             raise ModelError(
-                f"process {process.name!r} is declared a transfer but changes the total of {key!r} by {total} per unit"
+                f"process {shown(process.name)} is declared a transfer but "
+                f"changes the total of {shown(key)} by {total} per unit"
             )
 
 
 def _check_port(model: Model, port: Port, known: dict[Expression, Dimensions]) -> None:
-    where = f"{port.name!r} by {port.route!r}"
+    where = f"{shown(port.name)} by {shown(port.route)}"
     if port.target and port.target not in model.states:
         raise ModelError(
-            f"{where} goes into {port.target!r}, which is not a state{did_you_mean(port.target, model.states)}"
+            f"{where} goes into {shown(port.target)}, which is not a state{did_you_mean(port.target, model.states)}"
         )
     for what, expression, wanted in (
         ("bioavailability", port.bioavailability, {}),
@@ -113,6 +114,6 @@ def _check_port(model: Model, port: Port, known: dict[Expression, Dimensions]) -
             check_same(dimensions_of(expression, known, f"{what} of {where}"), wanted, f"{what} of {where}")
     with_amount = known | {AMOUNT: unit_dimensions(port.unit)}
     for name, expression in port.effects.items():
-        _declared(expression, with_amount, f"effect of {where} on {name!r}")
-        dims = dimensions_of(expression, with_amount, f"effect of {where} on {name!r}")
-        check_same(dims, unit_dimensions(model.states[name].unit), f"effect of {where} on {name!r}")
+        _declared(expression, with_amount, f"effect of {where} on {shown(name)}")
+        dims = dimensions_of(expression, with_amount, f"effect of {where} on {shown(name)}")
+        check_same(dims, unit_dimensions(model.states[name].unit), f"effect of {where} on {shown(name)}")

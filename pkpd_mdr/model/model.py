@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.arguments import TABLE, TEXT, takes
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import show
 from pkpd_mdr.model.check import check_model
@@ -67,7 +68,7 @@ class Model:
         for item in mechanisms:
             if not isinstance(item, Mechanism):
                 raise ModelError(
-                    f"{item!r} is not a mechanism; a model is made of declarations such "
+                    f"{shown(item)} is not a mechanism; a model is made of declarations such "
                     "as clone(...) or pk.one_compartment(...)"
                 )
         scope = Scope()
@@ -93,7 +94,7 @@ class Model:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise ModelError(
-            f"a model is frozen: {name!r} cannot be set; use with_parameters(...) "
+            f"a model is frozen: {shown(name)} cannot be set; use with_parameters(...) "
             "or plus(...), which return a new model"
         )
 
@@ -144,6 +145,7 @@ class Model:
 
     # -- new models ----------------------------------------------------------------------------------
 
+    @takes(ModelError, values=TABLE)
     def with_parameters(self, values: Mapping[str, QuantityLike] | None = None, /, **named: QuantityLike) -> Model:
         """A new model with other parameter values.
 
@@ -162,23 +164,25 @@ class Model:
             changed[name] = self.parameter(name).at(value)
         return self._copy(parameters=MappingProxyType(changed))
 
+    @takes(ModelError, name=TEXT)
     def parameter(self, name: str) -> Parameter:
         """A parameter by name; `ModelError` with the nearest name otherwise."""
         if name not in self.parameters:
-            raise ModelError(f"the model has no parameter {name!r}{did_you_mean(name, self.parameters)}")
+            raise ModelError(f"the model has no parameter {shown(name)}{did_you_mean(name, self.parameters)}")
         return self.parameters[name]
 
     def plus(self, *mechanisms: Mechanism) -> Model:
         """A new model with further mechanisms; parameter values set by `with_parameters` are kept."""
         return Model(*self.mechanisms, *mechanisms)._keeping(self)
 
+    @takes(ModelError, label=TEXT)
     def without(self, label: str) -> Model:
         """A new model without the mechanisms of that label."""
         kept = [item for item in self.mechanisms if item.label != label]
         if len(kept) == len(self.mechanisms):
             raise ModelError(
                 "the model has no mechanism labelled "
-                f"{label!r}{did_you_mean(label, {m.label for m in self.mechanisms})}"
+                f"{shown(label)}{did_you_mean(label, {m.label for m in self.mechanisms})}"
             )
         return Model(*kept)._keeping(self)
 

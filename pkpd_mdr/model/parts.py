@@ -5,6 +5,7 @@ Numbers in `Parameter` stand in the unit that the user wrote; expressions are Sy
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -12,7 +13,8 @@ from typing import Any
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, RegimenError, did_you_mean
+from pkpd_mdr.arguments import NUMBER
+from pkpd_mdr.errors import ModelError, RegimenError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.units import DIMENSIONLESS, Quantity, QuantityLike, Unit, read
 
@@ -20,17 +22,20 @@ __all__ = ["AMOUNT", "Expression", "Observable", "Parameter", "Port", "Process",
 
 Expression = Any  # sympy.Expr; SymPy ships no types
 
+_TINY = 1e-50
+
 AMOUNT = symbol("amount")
 """What an act brings (a radiation dose, a removed fraction), as it appears in `Port.effects`."""
 
 
 def as_expression(value: Expression | float) -> Expression:
     """A plain number as SymPy number; expressions pass through. Text is never read here."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, sp.Basic)):
-        raise ModelError(f"{value!r} is neither a number nor a SymPy expression")
     if isinstance(value, sp.Basic):
         return value
-    return sp.Integer(int(value)) if float(value).is_integer() and abs(value) < 2**53 else sp.Float(value)
+    if not NUMBER.fits(value) or not abs(value) <= sys.float_info.max:
+        raise ModelError(f"{shown(value)} is neither a finite number nor a SymPy expression")
+    number = float(value)
+    return sp.Integer(int(number)) if number.is_integer() and abs(number) < 2**53 else sp.Float(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,19 @@ class Parameter:
     description: str = ""
 
     def __post_init__(self) -> None:
-        if not self.lower <= self.value <= self.upper:
+        unit = f" {self.unit}".rstrip()
+        if not self.lower <= self.upper:
             raise ModelError(
-                f"parameter {self.name!r}: {f'{self.value:g} {self.unit}'.rstrip()} is outside its bounds "
-                f"[{self.lower:g}, {self.upper:g}] {self.unit}".rstrip()
+                f"parameter {shown(self.name)}: the lower bound {self.lower:g}{unit} is above the upper bound "
+                f"{self.upper:g}{unit}; exchange them"
+            )
+        if not self.lower <= self.value <= self.upper:
+            # "must not be zero" is written as a tiny bound, which is nothing to tell about
+            low = "(0" if 0 < self.lower < _TINY else f"[{self.lower:g}"
+            raise ModelError(
+                f"parameter {shown(self.name)}: {self.value:g}{unit} "
+                f"is outside its bounds {low}, {self.upper:g}]{unit}; "
+                "write a value within them"
             )
 
     @property
@@ -80,7 +94,7 @@ class Parameter:
 
     def at(self, value: QuantityLike) -> Parameter:
         """A copy with another value; a bare number means the parameter's own unit."""
-        number = read(value, self.unit, f"parameter {self.name!r}", bare=True) / self.unit.factor
+        number = read(value, self.unit, f"parameter {shown(self.name)}", bare=True) / self.unit.factor
         return replace(self, value=number)
 
 
@@ -210,6 +224,14 @@ class Port:
         return read(given, self.unit, where, molar_mass=self.molar_mass, bare=self.unit.dimensionless)
 
 
+_BUILDERS = {"dose": "bolus(...), infusion(...) or oral(...)", "expose": "exposure(...)"}
+
+
+def _builders(ports: tuple[Port, ...], named: list[int]) -> str:
+    found = [_BUILDERS[action] for action in dict.fromkeys(ports[i].action for i in named) if action in _BUILDERS]
+    return f"; write {' or '.join(found)}" if found else ""
+
+
 def find_port(ports: tuple[Port, ...], name: str, route: str, action: str) -> int:
     """Index of the port that an act addresses.
 
@@ -224,6 +246,8 @@ def find_port(ports: tuple[Port, ...], name: str, route: str, action: str) -> in
     fits = [i for i in named if ports[i].action == action and (not route or ports[i].route == route)]
     if not fits:
         ways = ", ".join(f"{ports[i].action} by {ports[i].route!r}" for i in named)
-        wanted = f"{action} by {route!r}" if route else action
-        raise RegimenError(f"{name!r} cannot be given as {wanted}; this model takes it as {ways}")
+        wanted = f"{action} by {shown(route)}" if route else action
+        raise RegimenError(
+            f"{shown(name)} cannot be given as {wanted}; this model takes it as {ways}{_builders(ports, named)}"
+        )
     return fits[0]

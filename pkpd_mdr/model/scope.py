@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, UnitError, did_you_mean
+from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, check_name, parse, symbol
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -52,6 +52,14 @@ class Mechanism(Protocol):
 
     def connect(self, scope: Scope) -> None:
         """Write processes and observables from what all mechanisms declared."""
+
+
+def _written_as(name: str) -> str:
+    """What the user wrote a formula for, by the name of its place."""
+    for start, words in (("rate_of_", "rate of process"), ("value_of_", "observable")):
+        if name.startswith(start):
+            return f"{words} {name.removeprefix(start)!r}"
+    return f"formula of {shown(name)}"
 
 
 class _Offer:
@@ -134,13 +142,13 @@ class Scope:
             stand_in = symbol(f"formula_of_{name}")
             self._formulas.append((stand_in, given.text, name))
             return stand_in
-        found = quantity(given, f"parameter {name!r}")
-        internal = read(found, slot, f"parameter {name!r}", bare=bare, molar_mass=molar_mass)
-        shown = found.unit if found.unit.like(slot) and not found.bare else slot
-        ratio = slot.factor / shown.factor
+        found = quantity(given, f"parameter {shown(name)}")
+        internal = read(found, slot, f"parameter {shown(name)}", bare=bare, molar_mass=molar_mass)
+        own = found.unit if found.unit.like(slot) and not found.bare else slot
+        ratio = slot.factor / own.factor
         self._free(name, "parameter")
         self.parameters[name] = Parameter(
-            name, internal / shown.factor, shown, lower * ratio, upper * ratio, description=description
+            name, internal / own.factor, own, lower * ratio, upper * ratio, description=description
         )
         return symbol(name)
 
@@ -148,7 +156,8 @@ class Scope:
         """Add a way in which acts of a regimen enter."""
         if any((known.name, known.route, known.action) == (port.name, port.route, port.action) for known in self.ports):
             raise ModelError(
-                f"{port.name!r} by {port.route!r} is declared twice; a drug has one pharmacokinetic model or one medium"
+                f"{shown(port.name)} by {shown(port.route)} is declared "
+                f"twice; a drug has one pharmacokinetic model or one medium"
             )
         self.ports.append(port)
 
@@ -159,7 +168,7 @@ class Scope:
         """
         entry = self._offers.setdefault((kind, owner), _Offer())
         if entry.base is not None:
-            raise ModelError(f"{kind} of {owner!r} is declared twice")
+            raise ModelError(f"{kind} of {shown(owner)} is declared twice; leave one of the two out")
         entry.base = value
         entry.unit = None if unit is None else Unit.of(unit)
 
@@ -179,12 +188,12 @@ class Scope:
         if entry is None or entry.base is None:
             known = [name for offered, name in self.owners(kind)]
             raise ModelError(
-                f"{asked_by} needs the {kind} of {owner!r}, which no part of the "
+                f"{asked_by} needs the {kind} of {shown(owner)}, which no part of the "
                 f"model declares{did_you_mean(owner, known)}"
             )
         if entry.value is None:
             if (kind, owner) in self._resolving:
-                raise ModelError(f"{kind} of {owner!r} depends on itself")
+                raise ModelError(f"{kind} of {shown(owner)} depends on itself")
             self._resolving.append((kind, owner))
             value = entry.base() + sum((part() for part in entry.addends), sp.Integer(0))
             for factor in entry.factors:
@@ -199,7 +208,9 @@ class Scope:
         if entry is None or entry.base is None:
             self.find(kind, owner, asked_by)
         if entry is None or entry.unit is None:
-            raise ModelError(f"{asked_by} needs the unit of the {kind} of {owner!r}, which was offered without one")
+            raise ModelError(
+                f"{asked_by} needs the unit of the {kind} of {shown(owner)}, which was offered without one"
+            )
         return entry.unit
 
     def owners(self, kind: str) -> list[tuple[str, str]]:
@@ -214,7 +225,7 @@ class Scope:
         """The symbol of a declared state or parameter."""
         if name not in self.states and name not in self.parameters:
             raise ModelError(
-                f"{asked_by} names {name!r}, which is not "
+                f"{asked_by} names {shown(name)}, which is not "
                 f"declared{did_you_mean(name, [*self.states, *self.parameters])}"
             )
         return symbol(name)
@@ -230,11 +241,12 @@ class Scope:
     ) -> None:
         """Add a process; its states must exist and its name be new."""
         if name in self.processes:
-            raise ModelError(f"process {name!r} is declared twice")
+            raise ModelError(f"process {shown(name)} is declared twice; give one of them another name")
         for state in moves:
             if state not in self.states:
                 raise ModelError(
-                    f"process {name!r} moves {state!r}, which is not a state{did_you_mean(state, self.states)}"
+                    f"process {shown(name)} moves {shown(state)}, which "
+                    f"is not a state{did_you_mean(state, self.states)}"
                 )
         self.processes[name] = Process(
             name, rate, {key: as_expression(value) for key, value in moves.items()}, transfer, description
@@ -253,7 +265,7 @@ class Scope:
             return parse(text, names, where=where)
         strangers = sorted(str(item) for item in text.free_symbols if str(item) not in names and str(item) != "t")
         if strangers:
-            raise ModelError(f"{where}: {strangers[0]!r} is not declared{did_you_mean(strangers[0], names)}")
+            raise ModelError(f"{where}: {shown(strangers[0])} is not declared{did_you_mean(strangers[0], names)}")
         return text.xreplace({item: names.get(str(item), TIME) for item in text.free_symbols})
 
     # -- finish ----------------------------------------------------------------------------------------
@@ -263,10 +275,10 @@ class Scope:
         for state, value in self._starts.items():
             if state not in self.states:
                 raise ModelError(
-                    f"a start is declared for {state!r}, which is not a state{did_you_mean(state, self.states)}"
+                    f"a start is declared for {shown(state)}, which is not a state{did_you_mean(state, self.states)}"
                 )
             self.states[state] = replace(self.states[state], start=value)
-        values = {stand_in: self.read(text, f"formula of {name!r}") for stand_in, text, name in self._formulas}
+        values = {stand_in: self.read(text, _written_as(name)) for stand_in, text, name in self._formulas}
         for _ in range(len(values).bit_length()):
             values = {key: value.xreplace(values) for key, value in values.items()}
         if any(value.free_symbols & values.keys() for value in values.values()):
@@ -303,17 +315,17 @@ class Scope:
         for kind, taken in (("state", self.states), ("parameter", self.parameters), ("observable", self.observables)):
             if name in taken:
                 raise ModelError(
-                    f"{what} {name!r} is declared twice"
+                    f"{what} {shown(name)} is declared twice; leave one of the two out or give it another name"
                     if kind == what
-                    else f"{what} {name!r} has the name of a {kind}"
+                    else f"{what} {shown(name)} has the name of a {kind}"
                 )
 
     def _shared(self, given: Parameter, slot: Unit, where: str, lower: float, upper: float) -> Expression:
         """Take up a shared parameter; its bounds are narrowed to those of every slot that it fills."""
         if not given.unit.like(slot):
             raise UnitError(
-                f"parameter {where!r}: the shared parameter {given.name!r} is in "
-                f"{given.unit.text!r}, not in {slot.text!r} or a unit like it"
+                f"parameter {shown(where)}: the shared parameter {shown(given.name)} is in "
+                f"{shown(given.unit.text)}, not in {shown(slot.text)} or a unit like it"
             )
         known = self.parameters.get(given.name)
         if known is None:
@@ -321,8 +333,9 @@ class Scope:
             known = given
         elif replace(known, lower=given.lower, upper=given.upper) != given:
             raise ModelError(
-                f"parameter {given.name!r} is declared twice with different values: {known.value:g} "
-                f"{known.unit} and {given.value:g} {given.unit}"
+                f"parameter {shown(given.name)} is declared twice with different values or bounds "
+                f"({f'{known.value:g} {known.unit}'.rstrip()} and {f'{given.value:g} {given.unit}'.rstrip()}); "
+                "declare it once and share it"
             )
         ratio = slot.factor / given.unit.factor
         narrowed = max(known.lower, given.lower, lower * ratio), min(known.upper, given.upper, upper * ratio)

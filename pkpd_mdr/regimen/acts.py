@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pkpd_mdr.errors import RegimenError
+from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["MOST_ACTS", "Act", "hours"]
@@ -81,6 +81,9 @@ class Act:
         How many further doses follow, one per `interval` (ADDL).
     steady : {0, 1, 2}
         Steady state: none, replacing what there is, or added to it (SS).
+    resumed : bool
+        Whether it was cut off something that began earlier; set by `part`. At a visit of a strategy, an exposure that
+        ran up to there then goes on: what is left of the drug is not renewed.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class Act:
     interval: float = 0.0
     additional: int = 0
     steady: int = 0
+    resumed: bool = False
 
     def __post_init__(self) -> None:
         for broken, sentence in _faults(self):
@@ -112,7 +116,7 @@ class Act:
                 raise RegimenError(f"{self}: {sentence}")
 
     def __str__(self) -> str:
-        return f"{self.amount} of {self.port!r} at {self.time:g} h"
+        return f"{self.amount} of {shown(self.port)} at {self.time:g} h"
 
     @property
     def constant(self) -> bool:
@@ -179,12 +183,13 @@ class Act:
         if self.action == "dose":
             amount = replace(amount, value=amount.value * ((final - first) / self.span))
         kept = 0.0 if self.rate is not None else final - first
-        return replace(self, time=first - begin, amount=amount, duration=kept)
+        resumed = self.resumed or self.time < begin
+        return replace(self, time=first - begin, amount=amount, duration=kept, resumed=resumed)
 
 
 def _faults(act: Act) -> Iterator[tuple[bool, str]]:
     yield not act.port, "the act names no drug or modality; name its port, as in bolus('dox', '75 mg')"
-    yield act.action not in _ACTIONS, f"action {act.action!r} is not one of 'dose', 'expose' or 'act'"
+    yield act.action not in _ACTIONS, f"action {shown(act.action)} is not one of 'dose', 'expose' or 'act'"
     yield not math.isfinite(act.time), "its time is not finite"
     yield act.time < 0, "a time before the regimen's zero is not possible; shift the regimen to a later time"
     yield not math.isfinite(act.amount.value), "its amount is not finite"
@@ -193,11 +198,12 @@ def _faults(act: Act) -> Iterator[tuple[bool, str]]:
     yield not act.duration >= 0, "a duration has to be zero or more"
     yield act.duration == math.inf and act.action != "expose", "only an exposure may last until further notice"
     yield act.rate is not None and not 0 < act.rate.value < math.inf, "a rate has to be above zero and finite"
-    yield act.modelled not in _MODELLED, f"modelled={act.modelled!r} is not one of '', 'rate' or 'duration'"
+    yield act.modelled not in _MODELLED, f"modelled={shown(act.modelled)} is not one of '', 'rate' or 'duration'"
     ways = (act.rate is not None) + bool(act.modelled) + (act.duration > 0)
     yield ways > 1, "give only one of a duration, a rate, or a modelled rate or duration"
     yield act.steady not in (0, 1, 2), f"steady state (SS) {act.steady} is not one of 0, 1 or 2"
     yield act.additional < 0, "the number of additional doses (ADDL) has to be zero or more"
+    yield act.additional >= MOST_ACTS, f"more than {MOST_ACTS - 1} additional doses (ADDL) are not possible; use fewer"
     yield not 0 <= act.interval < math.inf, "an interval (II) has to be zero or more"
     yield act.additional > 0 and not act.interval > 0, "additional doses (ADDL) need an interval (II) above zero"
     yield act.constant and act.additional > 0, "a steady-state constant infusion cannot have additional doses (ADDL)"

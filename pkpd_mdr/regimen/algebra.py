@@ -6,14 +6,17 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from numbers import Integral
 
-from pkpd_mdr.errors import RegimenError, did_you_mean
+from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, Kind, takes
+from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import MOST_ACTS, Act, hours
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
 __all__ = ["Regimen", "alternate"]
 
 _HOUR = Unit.of("h")
+DAYS = Kind("a list of days; write for example [1, 8, 15]", lambda given: isinstance(given, Iterable), list)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -115,7 +118,7 @@ class Regimen:
             )
         stop = None if until is None else _above_zero(until, "the end of every()")
         count = _whole(times) if stop is None else math.ceil(stop / step - 1e-12)
-        _refuse_too_many(count * max(1, len(self.acts)), f"every({period!r})")
+        _refuse_too_many(count * max(1, len(self.acts)), f"every({shown(period)})")
         acts = [replace(act, time=act.time + k * step) for k in range(count) for act in self.acts]
         full = Regimen(tuple(acts), (count - 1) * step + max(step, self.length))
         return full if stop is None else full.until((stop, "h"))
@@ -143,9 +146,11 @@ class Regimen:
         [0.0, 168.0, 336.0]
         """
         self._refuse_endless("followed by another regimen")
+        if not isinstance(other, Regimen):
+            raise RegimenError(f"a regimen can only be followed by a regimen, not by {shown(other)}")
         pause = hours(gap, "the gap of then()")
         if pause < 0:
-            raise RegimenError(f"the gap of then() is {gap!r}; a gap has to be zero or more")
+            raise RegimenError(f"the gap of then() is {shown(gap)}; a gap has to be zero or more")
         return self & other._moved(self.length + pause)
 
     def __and__(self, other: Regimen) -> Regimen:
@@ -178,6 +183,7 @@ class Regimen:
             acts.append(replace(act, time=act.time + step))
         return Regimen(tuple(acts), max(0.0, self.length + step))
 
+    @takes(RegimenError, days=DAYS)
     def on_days(self, days: Iterable[int]) -> Regimen:
         """Repeat this regimen on days of a cycle; day 1 is the regimen's zero.
 
@@ -198,9 +204,9 @@ class Regimen:
         30
         """
         given = list(days)
-        wrong = [day for day in given if isinstance(day, bool) or not isinstance(day, int) or day < 1]
+        wrong = [day for day in given if isinstance(day, bool) or not isinstance(day, Integral) or day < 1]
         if wrong or not given or len(set(given)) < len(given):
-            raise RegimenError(f"days {given!r} have to be whole numbers from 1 on, each once, such as [1, 8, 15]")
+            raise RegimenError(f"days {shown(given)} have to be whole numbers from 1 on, each once, such as [1, 8, 15]")
         self._refuse_endless("repeated")
         moved = [self._moved(24.0 * (day - 1)) for day in given]
         return Regimen(tuple(chain.from_iterable(moved)), max(24.0 * max(given), *(part.length for part in moved)))
@@ -265,6 +271,7 @@ class Regimen:
         parts = [act.part(low, high) for act in self.written_out().acts]
         return Regimen(tuple(part for part in parts if part), max(0.0, min(self.length, high) - low))
 
+    @takes(RegimenError, factor=NUMBER, port=TEXT)
     def scaled(self, factor: float, port: str | None = None) -> Regimen:
         """Multiply doses, exposure levels and radiation fractions by a factor; infusions keep their length.
 
@@ -282,13 +289,16 @@ class Regimen:
         '60 mg'
         """
         if isinstance(factor, bool) or not 0 < factor < math.inf:
-            raise RegimenError(f"a regimen cannot be scaled by {factor!r}; the factor has to be above zero and finite")
+            raise RegimenError(
+                f"a regimen cannot be scaled by {shown(factor)}; the factor has to be above zero and finite"
+            )
         if port is not None:
             self._known(port)
         chosen = [act.port == port if port is not None else act.port != "surgery" for act in self.acts]
         acts = tuple(_scaled(act, factor) if hit else act for act, hit in zip(self.acts, chosen, strict=True))
         return Regimen(acts, self.length)
 
+    @takes(RegimenError, port=TEXT)
     def planned_total(self, port: str) -> Quantity:
         """Sum of all amounts for one port, additional doses included.
 
@@ -321,7 +331,7 @@ class Regimen:
 
     def _known(self, port: str) -> None:
         if port not in self.ports:
-            raise RegimenError(f"the regimen does nothing on {port!r}{did_you_mean(port, self.ports)}")
+            raise RegimenError(f"the regimen does nothing on {shown(port)}{did_you_mean(port, self.ports)}")
 
     def _refuse_endless(self, what: str) -> None:
         if self.endless:
@@ -363,10 +373,14 @@ def alternate(*regimens: Regimen, every: QuantityLike) -> Regimen:
         raise RegimenError("alternate() needs two regimens or more, as in alternate(dox, pac, every='21 day')")
     turns = []
     for order, regimen in enumerate(regimens):
+        if not isinstance(regimen, Regimen):
+            raise RegimenError(
+                f"alternate() takes regimens, not {shown(regimen)}; build one with bolus(...) or exposure(...)"
+            )
         regimen._refuse_endless("alternated")
         latest = max((act.time for act in regimen.written_out()), default=0.0)
         count = max(math.ceil(regimen.length / step - 1e-12), math.floor(latest / step) + 1)
-        _refuse_too_many(count, f"alternate(every={every!r})")
+        _refuse_too_many(count, f"alternate(every={shown(every)})")
         turns += [(k, order, regimen.between((k * step, "h"), ((k + 1) * step, "h"))) for k in range(count)]
     turns.sort(key=lambda turn: turn[:2])
     acts = [replace(act, time=act.time + n * step) for n, (_, _, part) in enumerate(turns) for act in part]
@@ -376,19 +390,19 @@ def alternate(*regimens: Regimen, every: QuantityLike) -> Regimen:
 def _above_zero(given: QuantityLike, where: str) -> float:
     value = hours(given, where)
     if not value > 0:
-        raise RegimenError(f"{where} is {given!r}; it has to be above zero, as in '21 day'")
+        raise RegimenError(f"{where} is {shown(given)}; it has to be above zero, as in '21 day'")
     return value
 
 
 def _whole(count: object) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise RegimenError(f"{count!r} is not a number of times; write a whole number of 1 or more")
-    return count
+    if not COUNT.fits(count) or int(count) < 1:  # type: ignore[call-overload]
+        raise RegimenError(f"{shown(count)} is not a number of times; write a whole number of 1 or more")
+    return int(count)  # type: ignore[call-overload, no-any-return]
 
 
 def _refuse_too_many(count: int, where: str) -> None:
     if count > MOST_ACTS:
-        raise RegimenError(f"{where} would hold {count} acts, more than the {MOST_ACTS} allowed; shorten it")
+        raise RegimenError(f"{where} would hold {shown(count)} acts, more than the {MOST_ACTS} allowed; shorten it")
 
 
 def _scaled(act: Act, factor: float) -> Act:
@@ -408,7 +422,8 @@ def _added(total: Quantity | None, act: Act) -> Quantity:
         return given
     if not total.unit.like(given.unit):
         raise RegimenError(
-            f"{act} cannot be added to amounts in {total.unit.text!r}; write all doses of {act.port!r} in one unit"
+            f"{act} cannot be added to amounts in {shown(total.unit.text)}; "
+            f"write all doses of {shown(act.port)} in one unit"
         )
     return replace(total, value=total.value + given.value * (given.unit.factor / total.unit.factor))
 

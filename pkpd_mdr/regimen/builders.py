@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pkpd_mdr.errors import RegimenError
+from pkpd_mdr.arguments import TEXT, takes
+from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import Act, hours
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -15,6 +16,7 @@ _READABLE = ("mg", "umol", "mg/h", "umol/h")
 _GRAY = Unit.of("Gy")
 
 
+@takes(RegimenError, port=TEXT, route=TEXT)
 def bolus(
     port: str,
     amount: QuantityLike,
@@ -77,6 +79,7 @@ def oral(
     return bolus(port, amount, at=at, route="oral", weight=weight, body_surface=body_surface)
 
 
+@takes(RegimenError, port=TEXT, route=TEXT)
 def infusion(
     port: str,
     amount: QuantityLike,
@@ -114,23 +117,27 @@ def infusion(
     3.0
     """
     if (over is None) == (rate is None):
-        raise RegimenError(f"infusion of {port!r}: give either over='1 h' or rate='75 mg/h' (one of the two)")
+        raise RegimenError(f"infusion of {shown(port)}: give either over='1 h' or rate='75 mg/h' (one of the two)")
     if over is not None:
-        duration = hours(over, f"duration of the infusion of {port!r}")
+        duration = hours(over, f"duration of the infusion of {shown(port)}")
         if not duration > 0:
             raise RegimenError(
-                f"infusion of {port!r}: over={over!r} has to be above zero; use bolus() for a dose given at once"
+                f"infusion of {shown(port)}: over={shown(over)} has to "
+                f"be above zero; use bolus() for a dose given at once"
             )
         return _one(_dose(port, amount, at, weight, body_surface, route=route, duration=duration))
     assert rate is not None
-    where = f"rate of the infusion of {port!r}"
+    where = f"rate of the infusion of {shown(port)}"
     speed = _sized(_positive(rate, where), where, weight, body_surface)
-    whole = _sized(_positive(amount, f"dose of {port!r}"), f"dose of {port!r}", weight, body_surface)
+    whole = _sized(_positive(amount, f"dose of {shown(port)}"), f"dose of {shown(port)}", weight, body_surface)
     if not speed.unit.times(Unit.of("h")).like(whole.unit):
-        raise RegimenError(f"{where}: {str(speed)!r} is not {whole.unit.text!r} per time; write for example '25 mg/h'")
+        raise RegimenError(
+            f"{where}: {str(speed)!r} is not {shown(whole.unit.text)} per time; write for example '25 mg/h'"
+        )
     return _one(_dose(port, amount, at, weight, body_surface, route=route, rate=speed))
 
 
+@takes(RegimenError, port=TEXT)
 def exposure(port: str, level: QuantityLike, *, over: QuantityLike | None = None, at: QuantityLike = 0) -> Regimen:
     """Hold a drug in the medium at a concentration, then wash it out.
 
@@ -157,11 +164,11 @@ def exposure(port: str, level: QuantityLike, *, over: QuantityLike | None = None
     >>> exposure("dox", "100 nM", over="24 h").length
     24.0
     """
-    found = _positive(level, f"exposure to {port!r}")
-    long = math.inf if over is None else hours(over, f"duration of the exposure to {port!r}")
+    found = _positive(level, f"exposure to {shown(port)}")
+    long = math.inf if over is None else hours(over, f"duration of the exposure to {shown(port)}")
     if not long > 0:
-        raise RegimenError(f"exposure to {port!r}: over={over!r} has to be above zero, as in '24 h'")
-    return _one(Act(_start(at, f"exposure to {port!r}"), port, "expose", found, duration=long))
+        raise RegimenError(f"exposure to {shown(port)}: over={shown(over)} has to be above zero, as in '24 h'")
+    return _one(Act(_start(at, f"exposure to {shown(port)}"), port, "expose", found, duration=long))
 
 
 def radiation(dose: QuantityLike = "2 Gy", *, at: QuantityLike = 0) -> Regimen:
@@ -214,7 +221,7 @@ def surgery(removed: QuantityLike = 0.9, *, at: QuantityLike = 0) -> Regimen:
     found = quantity(removed, "share removed by surgery")
     share = read(found, "", "share removed by surgery")
     if not 0 < share <= 1:
-        raise RegimenError(f"surgery cannot remove a share of {removed!r}; write a share above 0 and at most 1")
+        raise RegimenError(f"surgery cannot remove a share of {shown(removed)}; write a share above 0 and at most 1")
     return _one(Act(_start(at, "surgery"), "surgery", "act", Quantity(share)))
 
 
@@ -249,7 +256,8 @@ def _dose(
     duration: float = 0.0,
     rate: Quantity | None = None,
 ) -> Act:
-    where = f"dose of {port!r} at {at if at else '0 h'}"
+    where = f"dose of {shown(port)}"
+    where += " at 0 h" if not isinstance(at, (str, Quantity)) else f" at {str(at)[:20]}"
     found = _sized(_positive(amount, where), where, weight, body_surface)
     return Act(_start(at, where), port, "dose", found, route=route, duration=duration, rate=rate)
 
@@ -257,14 +265,14 @@ def _dose(
 def _start(at: QuantityLike, where: str) -> float:
     time = hours(at, f"time of {where}")
     if time < 0:
-        raise RegimenError(f"{where}: at={at!r} is before the regimen's zero; write zero or a later time")
+        raise RegimenError(f"{where}: at={shown(at)} is before the regimen's zero; write zero or a later time")
     return time
 
 
 def _positive(given: QuantityLike, where: str) -> Quantity:
     found = quantity(given, where)
     if not found.value > 0:
-        raise RegimenError(f"{where}: {given!r} is not above zero; leave it out or use nothing() for no treatment")
+        raise RegimenError(f"{where}: {shown(given)} is not above zero; leave it out or use nothing() for no treatment")
     return found
 
 
@@ -283,12 +291,12 @@ def _sized(found: Quantity, where: str, weight: QuantityLike | None, body_surfac
             raise RegimenError(f"{where}: {str(found)!r} is per body size; give {per}")
         return found
     if not read(size, unit, f"{name} for the {where}") > 0:
-        raise RegimenError(f"{where}: {name}={size!r} has to be above zero, as in {example!r}")
+        raise RegimenError(f"{where}: {name}={shown(size)} has to be above zero, as in {shown(example)}")
     product = found.unit.times(quantity(size).unit)
     for text in _READABLE:
         if product.like(target := Unit.of(text)):
             return Quantity(found.value * quantity(size).value * product.factor / target.factor, target)
-    raise RegimenError(f"{where}: {str(found)!r} is not per {unit}, so leave out {name}={size!r}")
+    raise RegimenError(f"{where}: {str(found)!r} is not per {unit}, so leave out {name}={shown(size)}")
 
 
 def _per(unit: Unit) -> str:

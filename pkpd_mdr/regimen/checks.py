@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pkpd_mdr.errors import RegimenError, did_you_mean
+from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.units import Quantity, Unit
 
@@ -61,11 +61,13 @@ class Row:
         if self.decimal_comma:
             text = text.replace(",", ".")
         if not _NUMBER.fullmatch(text):
-            hint = "; write a decimal point" if _NUMBER.fullmatch(text.replace(",", ".")) else ""
-            raise self.error(column, f"{text!r} is not a number{hint}")
+            hint = (
+                "; write a decimal point" if _NUMBER.fullmatch(text.replace(",", ".")) else "; write the number alone"
+            )
+            raise self.error(column, f"{shown(text)} is not a number{hint}")
         value = float(text)
         if not math.isfinite(value):
-            raise self.error(column, f"{text!r} is not finite")
+            raise self.error(column, f"{shown(text)} is not finite")
         return value
 
     def item(self, column: str) -> float:
@@ -123,7 +125,7 @@ class Layout:
             if str(known).casefold() == str(label).casefold():
                 return port, route
         names = [str(known) for known, _, _ in self.compartments]
-        sentence = f"compartment {label!r} is not known{did_you_mean(str(label), names)}"
+        sentence = f"compartment {shown(label)} is not known{did_you_mean(str(label), names)}"
         if label in (None, 0):
             sentence = f"the dose names no compartment and there is no default; known are {', '.join(names)}"
         raise row.error("CMT", sentence)

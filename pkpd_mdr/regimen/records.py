@@ -15,7 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkpd_mdr.errors import RegimenError, did_you_mean
+from pkpd_mdr.arguments import FLAG, TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.regimen.checks import COLUMNS, Compartment, Layout, Row, act_of, event_of
@@ -34,6 +35,15 @@ _MOST_BYTES = 100_000_000
 Compartments = Mapping[int, tuple[str, str]] | Mapping[str, tuple[str, str]] | Mapping[Compartment, tuple[str, str]]
 
 
+@takes(
+    RegimenError,
+    compartments=TABLE,
+    covariates=TEXT,
+    covariate_columns=TEXTS,
+    columns=TABLE,
+    allow_duplicates=FLAG,
+    reset_cancels=FLAG,
+)
 def read_doses(
     table: pd.DataFrame | str | os.PathLike[str],
     *,
@@ -95,7 +105,7 @@ def read_doses(
     100 mg of 'dox' at 0 h 3
     """
     if covariates not in (None, "nocb", "locf"):
-        raise RegimenError(f"covariates={covariates!r} is not known; write 'nocb' (as NONMEM) or 'locf'")
+        raise RegimenError(f"covariates={shown(covariates)} is not known; write 'nocb' (as NONMEM) or 'locf'")
     layout = _layout(compartments, amount_unit, time_unit, default)
     header, rows = _rows(table, columns or {})
     kept = _covariates(header, rows, covariate_columns)
@@ -106,7 +116,7 @@ def read_doses(
         block = list(group)
         if identity in seen:
             raise block[0][1].error(
-                "ID", f"subject {identity!r} appears again after another one; keep its rows together"
+                "ID", f"subject {shown(identity)} appears again after another one; keep its rows together"
             )
         seen.add(identity)
         subjects.append(_subject(identity, block, rules))
@@ -124,12 +134,18 @@ class _Rules:
 
 def _layout(compartments: Compartments, amount_unit: str, time_unit: str, default: Compartment | None) -> Layout:
     if not Unit.of(time_unit).like(Unit.of("h")):
-        raise RegimenError(f"time_unit={time_unit!r} does not measure time; write 'h' or 'day'")
-    Unit.of(amount_unit)
+        raise RegimenError(f"time_unit={shown(time_unit)} does not measure time; write 'h' or 'day'")
+    if dict(Unit.of(amount_unit).dims) not in ({}, {"[mass]": 1}, {"[substance]": 1}):
+        raise RegimenError(f"amount_unit={shown(amount_unit)} does not measure an amount; write 'mg' or 'umol'")
+    if not isinstance(compartments, Mapping) or not (default is None or isinstance(default, (int, str))):
+        what = shown(default if isinstance(compartments, Mapping) else compartments)
+        raise RegimenError(f"{what} names no compartment; write compartments={{1: ('dox', 'oral')}} and default=1")
     listed = []
     for label, target in compartments.items():
         if not isinstance(target, tuple) or len(target) != 2 or not all(isinstance(part, str) for part in target):
-            raise RegimenError(f"compartment {label!r} has to map to a port and a route, as in {{1: ('dox', 'oral')}}")
+            raise RegimenError(
+                f"compartment {shown(label)} has to map to a port and a route, as in {{1: ('dox', 'oral')}}"
+            )
         listed.append((label, *target))
     if not listed:
         raise RegimenError("compartments= is empty; say what each CMT is, as in {1: ('dox', 'oral'), 2: ('dox', 'iv')}")
@@ -164,7 +180,9 @@ def _rows(table: pd.DataFrame | str | os.PathLike[str], columns: Mapping[str, st
 def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list[object]]], bool]:
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
-            raise RegimenError(f"{os.fspath(path)!r} is larger than {_MOST_BYTES // 10**6} MB; split it by subject")
+            raise RegimenError(
+                f"{shown(os.fspath(path))} is larger than {_MOST_BYTES // 10**6} MB; split it by subject"
+            )
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             mark = next((mark for mark in (";", "\t") if mark in first), ",")
@@ -176,11 +194,11 @@ def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list
                 if any(cell.strip() for cell in cells) and not cells[0].startswith("#")
             ]
     except OSError as problem:
-        raise RegimenError(f"{os.fspath(path)!r} cannot be read: {problem.strerror or problem}") from problem
+        raise RegimenError(f"{shown(os.fspath(path))} cannot be read: {problem.strerror or problem}") from problem
     except (UnicodeDecodeError, csv.Error) as problem:
-        raise RegimenError(f"{os.fspath(path)!r} is not a UTF-8 text table: {problem}") from problem
+        raise RegimenError(f"{shown(os.fspath(path))} is not a UTF-8 text table: {problem}") from problem
     if not lines:
-        raise RegimenError(f"{os.fspath(path)!r} is empty; a dose table begins with a line of column names")
+        raise RegimenError(f"{shown(os.fspath(path))} is empty; a dose table begins with a line of column names")
     return [str(cell).strip() for cell in lines[0][1]], lines[1:], mark == ";"
 
 
@@ -189,14 +207,14 @@ def _names(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     folded: dict[str, str] = {}
     for name in header:
         if name.casefold() in folded:
-            raise RegimenError(f"the dose table has column {name!r} twice (capitals do not count); rename one")
+            raise RegimenError(f"the dose table has column {shown(name)} twice (capitals do not count); rename one")
         folded[name.casefold()] = name
     names = {role: folded[role.casefold()] for role in COLUMNS if role.casefold() in folded}
     for role, column in columns.items():
         if role.upper() not in COLUMNS:
-            raise RegimenError(f"columns= names the unknown role {role!r}{did_you_mean(role, COLUMNS)}")
+            raise RegimenError(f"columns= names the unknown role {shown(role)}{did_you_mean(role, COLUMNS)}")
         if column.casefold() not in folded:
-            raise RegimenError(f"the dose table has no column {column!r}{did_you_mean(column, header)}")
+            raise RegimenError(f"the dose table has no column {shown(column)}{did_you_mean(column, header)}")
         names[role.upper()] = folded[column.casefold()]
     for role in _REQUIRED:
         if role not in names:
@@ -209,7 +227,7 @@ def _covariates(header: Sequence[str], rows: Sequence[Row], wanted: Sequence[str
         folded = {name.casefold(): name for name in header}
         for name in wanted:
             if name.casefold() not in folded:
-                raise RegimenError(f"the dose table has no covariate column {name!r}{did_you_mean(name, header)}")
+                raise RegimenError(f"the dose table has no covariate column {shown(name)}{did_you_mean(name, header)}")
         return [folded[name.casefold()] for name in wanted]
     used = set(rows[0].names.values())
     return [name for name in header if name not in used and _numeric(name, rows)]
@@ -254,7 +272,7 @@ def _subject(identity: int | str, block: Sequence[tuple[int, Row]], rules: _Rule
             varying = next(k for k, (a, b) in enumerate(zip(values, next(iter(states)), strict=True)) if a != b)
             raise row.error(
                 rules.covariates[varying],
-                f"the value changes within subject {identity!r}; say how: covariates='nocb' (as NONMEM) or 'locf',"
+                f"the value changes within subject {shown(identity)}; say how: covariates='nocb' (as NONMEM) or 'locf',"
                 " or name the covariates you want in covariate_columns=",
             )
         records.append(replace(record, state=state))
@@ -300,6 +318,7 @@ def _clock(row: Row, evid: int, before: Record | None, lead: float, hour: float)
     return time, before.clock, before.clock - time * hour, before.occasion + 1
 
 
+@takes(RegimenError, infusions=TEXT)
 def write_doses(
     source: Regimen | Mapping[int, Regimen] | Mapping[str, Regimen] | DoseRecords,
     *,
@@ -341,7 +360,7 @@ def write_doses(
     import pandas as pd
 
     if infusions not in (None, "rate", "dur"):
-        raise RegimenError(f"infusions={infusions!r} is not known; write 'rate' or 'dur'")
+        raise RegimenError(f"infusions={shown(infusions)} is not known; write 'rate' or 'dur'")
     if isinstance(source, DoseRecords):
         records, way = source, infusions or "dur"
     else:
@@ -365,6 +384,10 @@ def _uses_duration(records: DoseRecords, way: str) -> bool:
 
 def _from_regimens(source: Regimen | Mapping[int, Regimen] | Mapping[str, Regimen], layout: Layout) -> DoseRecords:
     given: Mapping[int, Regimen] | Mapping[str, Regimen] = {1: source} if isinstance(source, Regimen) else source
+    if not isinstance(given, Mapping) or not all(isinstance(regimen, Regimen) for regimen in given.values()):
+        raise RegimenError(
+            f"{shown(source)} cannot be written as a dose table; give a regimen or a dict from ID to regimen"
+        )
     subjects, row = [], 0
     for identity, regimen in given.items():
         records = []
@@ -378,13 +401,13 @@ def _from_regimens(source: Regimen | Mapping[int, Regimen] | Mapping[str, Regime
 
 def _compartment_of(act: Act, layout: Layout) -> Compartment:
     if act.action != "dose":
-        raise RegimenError(f"{act}: only doses can be written as NONMEM records, not an action {act.action!r}")
+        raise RegimenError(f"{act}: only doses can be written as NONMEM records, not an action {shown(act.action)}")
     matches = [label for label, port, route in layout.compartments if port == act.port and act.route in ("", route)]
     if len(matches) == 1:
         return matches[0]
     known = ", ".join(f"{label} = {port} {route}".strip() for label, port, route in layout.compartments)
     many = "more than one compartment fits" if matches else "no compartment fits"
-    raise RegimenError(f"{act} by route {act.route!r}: {many}; known are {known}")
+    raise RegimenError(f"{act} by route {shown(act.route)}: {many}; known are {known}")
 
 
 def _line(record: Record, identity: int | str, layout: Layout, way: str) -> dict[str, object]:
@@ -403,7 +426,9 @@ def _line(record: Record, identity: int | str, layout: Layout, way: str) -> dict
 def _dose_items(act: Act, layout: Layout, way: str) -> dict[str, object]:
     unit = Unit.of(layout.amount_unit)
     if not act.amount.unit.like(unit):
-        raise RegimenError(f"{act}: its unit cannot be written as {layout.amount_unit!r}; write the dose in that unit")
+        raise RegimenError(
+            f"{act}: its unit cannot be written as {shown(layout.amount_unit)}; write the dose in that unit"
+        )
     amount = act.amount.value * (act.amount.unit.factor / unit.factor)
     rate, duration = {"rate": -1.0, "duration": -2.0}.get(act.modelled, 0.0), 0.0
     if act.rate is not None:

@@ -1,8 +1,9 @@
 """Strategies: what to give until the next visit, decided from what was measured.
 
 A strategy knows no model. At each visit, the one at time zero included, it is shown the burden and returns the acts
-until the next visit; what would run longer is cut there and goes on by the next decision. What it has to remember is
-an immutable value that the caller keeps, so one strategy serves a whole ensemble.
+until the next visit; what would run longer is cut there and goes on by the next decision (`Act.resumed`; a medium is
+not renewed by that). What it has to remember is an immutable value that the caller keeps, so one strategy serves a
+whole ensemble.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar
 
-from pkpd_mdr.errors import RegimenError
+from pkpd_mdr.arguments import NUMBER, TEXT, takes
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
 from pkpd_mdr.regimen.acts import Act, hours
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.units import QuantityLike
@@ -172,6 +174,7 @@ class OnProgression(Strategy):
         return self._acts(self.regimens[line.index], visit.time - line.started, visit), line, note
 
 
+@takes(RegimenError, growth=NUMBER, reference=TEXT)
 def on_progression(
     *regimens: Regimen, visit: QuantityLike, growth: float = 1.2, reference: str = "baseline"
 ) -> OnProgression:
@@ -213,9 +216,9 @@ def on_progression(
     if not regimens or not all(isinstance(regimen, Regimen) for regimen in regimens):
         raise RegimenError("on_progression() needs one regimen or more, as in on_progression(dox, pac, visit='28 day')")
     if not 1 < growth < math.inf:
-        raise RegimenError(f"growth={growth!r} cannot define progression; it has to be above 1, as in growth=1.2")
+        raise RegimenError(f"growth={shown(growth)} cannot define progression; it has to be above 1, as in growth=1.2")
     if reference not in ("baseline", "nadir"):
-        raise RegimenError(f"reference={reference!r} is not known; write 'baseline' or 'nadir'")
+        raise RegimenError(f"reference={shown(reference)} is not known; write 'baseline' or 'nadir'")
     return OnProgression(regimens, float(growth), reference, _interval(visit))
 
 
@@ -262,6 +265,7 @@ class Adaptive(Strategy):
         return acts, course, "no dose of the regimen is left" if over else note
 
 
+@takes(RegimenError, stop_below=NUMBER, restart_above=NUMBER)
 def adaptive(regimen: Regimen, *, visit: QuantityLike, stop_below: float = 0.5, restart_above: float = 1.0) -> Adaptive:
     """Adaptive on/off treatment, after Gatenby (2009) and Zhang (2017): keep sensitive cells as competitors.
 
@@ -301,7 +305,7 @@ def adaptive(regimen: Regimen, *, visit: QuantityLike, stop_below: float = 0.5, 
         raise RegimenError("adaptive() needs a regimen that gives something, as in adaptive(dox, visit='14 day')")
     if not 0 < stop_below < restart_above < math.inf:
         raise RegimenError(
-            f"stop_below={stop_below!r} and restart_above={restart_above!r} are not in order;"
+            f"stop_below={shown(stop_below)} and restart_above={shown(restart_above)} are not in order;"
             " write fractions of the baseline with 0 < stop_below < restart_above, as in 0.5 and 1.0"
         )
     return Adaptive(regimen, float(stop_below), float(restart_above), _interval(visit))
@@ -329,7 +333,15 @@ class Rule(Strategy):
 
     def decide(self, visit: Visit, memory: Memory) -> Decision:
         """Ask the function."""
-        answer = self.function(visit)
+        try:
+            answer = self.function(visit)
+        except PkpdMdrError:
+            raise
+        except Exception as problem:  # whatever a user's function may raise
+            raise RegimenError(
+                f"the rule failed at the visit at {visit.time:g} h with {type(problem).__name__}: {problem}; "
+                "it has to take a visit and return a regimen, or None for no treatment"
+            ) from problem
         if answer is not None and not isinstance(answer, Regimen):
             raise RegimenError(
                 f"the rule answered {type(answer).__name__} at the visit at {visit.time:g} h;"
@@ -373,5 +385,5 @@ def rule(function: Callable[[Visit], Regimen | None], *, visit: QuantityLike) ->
 def _interval(visit: QuantityLike) -> float:
     value = hours(visit, "the visit interval")
     if not value > 0:
-        raise RegimenError(f"the visit interval is {visit!r}; it has to be above zero, as in visit='14 day'")
+        raise RegimenError(f"the visit interval is {shown(visit)}; it has to be above zero, as in visit='14 day'")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pkpd_mdr.errors import RegimenError, did_you_mean
+from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.regimen.checks import Compartment, Layout
@@ -111,7 +111,7 @@ class Subject:
         tuple of Entry
         """
         if marks not in ("observations", "all"):
-            raise RegimenError(f"marks={marks!r} is not known; write 'observations' or 'all'")
+            raise RegimenError(f"marks={shown(marks)} is not known; write 'observations' or 'all'")
         entries: list[Entry] = []
         held = 0
         for position, record in enumerate(self.records):
@@ -139,7 +139,8 @@ class Subject:
         for position, record in enumerate(self.records):
             if position and record.evid in (3, 4):
                 raise RegimenError(
-                    f"subject {self.id!r} has a reset in row {record.row}, which no regimen can express; use entries()"
+                    f"subject {shown(self.id)} has a reset in row "
+                    f"{record.row}, which no regimen can express; use entries()"
                 )
         return Regimen(self.acts)
 
@@ -180,4 +181,4 @@ class DoseRecords:
             if subject.id == id:
                 return subject
         near = did_you_mean(str(id), [str(subject.id) for subject in self.subjects])
-        raise RegimenError(f"the table has no subject {id!r}{near}")
+        raise RegimenError(f"the table has no subject {shown(id)}{near}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ _GRADED = 2.0 ** -np.arange(8.0, 0.0, -0.5)
 _NEAR = 1e-10  # of the run: times nearer than this are one time
 _FINEST = 5e-5  # of the run: rows closer together than this tell endpoints nothing
 _CLOSE = 1e-6
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +169,35 @@ def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, mea
     acts, member.memory, note = plan.decide(member.visit, member.memory)
     member.acts.extend(acts)
     ports = BoundPorts(compiled, member.parameters[None])
-    member.active = [act for act in member.active if _over(act, ports) >= now - _CLOSE * max(1.0, now)] + list(acts)
+    running = [act for act in member.active if _over(act, ports) >= now - _CLOSE * max(1.0, now)]
+    member.active = _going_on(running, acts, now, ports)
     if note and (not member.events or member.events[-1].what != note):
         member.events.append(Event(now, note))
+
+
+def _going_on(running: Sequence[Act], acts: Sequence[Act], now: float, ports: BoundPorts) -> list[Act]:
+    """What is active from a visit on; an exposure that was only cut there stays one, as nobody renews its medium."""
+    active = list(running)
+    for act in acts:
+        if act.resumed and act.rate is not None and ports.values(ports.find(act), 0).bioavailability != 1.0:
+            raise RegimenError(
+                f"{act}: an infusion at a fixed rate cannot go on across a visit where the model's bioavailability "
+                "changes its length; give its length with over=... instead"
+            )
+        close = _CLOSE * max(1.0, now)
+        same = [
+            k
+            for k, old in enumerate(running)
+            if act.resumed
+            and act.action == old.action == "expose"
+            and (act.port, act.route, act.amount) == (old.port, old.route, old.amount)
+            and max(abs(act.time - now), abs(old.time + old.duration - now)) <= close
+        ]
+        if same:
+            active[same[-1]] = replace(running[same[-1]], duration=act.time + act.duration - running[same[-1]].time)
+        else:
+            active.append(act)
+    return active
 
 
 def _window(
@@ -195,10 +222,15 @@ def _window(
         [timeline for _, (timeline, _) in plans],
         names,
         accuracy=accuracy,
-        window=window,
+        window=(_just_before(window[0]), _just_before(window[1])),
     )
     for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
         _append(member, trajectory, shown)
+
+
+def _just_before(visit: float) -> float:
+    """What ends at a visit up to rounding ends in the window behind it, where it may turn out to go on."""
+    return visit if visit in (0.0, math.inf) else visit - _ROUNDING * max(1.0, visit)
 
 
 def _timelines(
@@ -293,7 +325,8 @@ def _timeline(
     low, high = window
     stop = min(high, part.until)
     acts = [act for act in member.active if act.time <= stop]
-    edges = np.unique([t for act in acts for t in _edges(act) if low <= t < high and t <= stop])
+    first, last = _just_before(low), _just_before(high)
+    edges = np.unique([t for act in acts for t in _edges(act) if first <= t < last and t <= stop])
     ends = np.array([act.time + act.span for act in acts if act.action == "expose"])
     wanted, hidden = part.around(low, high, edges, ends)
     rows = [(t, 0, True) for t in wanted.tolist()] + [(t, 0, False) for t in hidden.tolist()]

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pkpd_mdr.arguments import NUMBER, TEXT, takes
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean
+from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.run.course import Course
 from pkpd_mdr.units import QuantityLike, read
 
@@ -63,6 +64,7 @@ class Endpoint:
     description: str = ""
 
 
+@takes(SimulationError, rule=TEXT, growth=NUMBER, of=TEXT, name=TEXT)
 def time_to_progression(
     rule: str = "baseline",
     *,
@@ -95,10 +97,10 @@ def time_to_progression(
     """
     if rule not in ("baseline", "nadir"):
         raise SimulationError(
-            f"progression rule {rule!r} is not known; choose 'baseline' or 'nadir', or time_to_threshold(...)"
+            f"progression rule {shown(rule)} is not known; choose 'baseline' or 'nadir', or time_to_threshold(...)"
         )
     if not growth > 1:
-        raise SimulationError(f"growth = {growth!r} is not progression; choose a factor above 1, such as 1.2")
+        raise SimulationError(f"growth = {shown(growth)} is not progression; choose a factor above 1, such as 1.2")
     interval = None if check is None else read(check, "h", "check interval")
 
     def evaluate(course: Course) -> float:
@@ -111,6 +113,7 @@ def time_to_progression(
     return Endpoint(name, (of, f"d/dt {of}"), evaluate, "high", "time", f"{of} above {growth:g} x {rule}")
 
 
+@takes(SimulationError, level=NUMBER, of=TEXT, name=TEXT)
 def time_to_threshold(level: float, *, of: str = "burden", name: str = "time_to_threshold") -> Endpoint:
     """Time until an output exceeds a level given in internal units (cells for a burden)."""
     return Endpoint(
@@ -245,6 +248,8 @@ def endpoint(given: str | Endpoint) -> Endpoint:
     """
     if isinstance(given, Endpoint):
         return given
+    if not isinstance(given, str):
+        raise SimulationError(f"endpoint {shown(given)} is neither a name nor an Endpoint; write for example 'nadir'")
     if given in _PLAIN:
         return _PLAIN[given]()
     for pattern, make in _PATTERNS:
@@ -252,8 +257,9 @@ def endpoint(given: str | Endpoint) -> Endpoint:
         if match:
             return make(match[1])
     raise SimulationError(
-        f"endpoint {given!r} is not known{did_you_mean(given, _PLAIN)}, or '<output>_nadir', "
-        "'<output>_peak', '<output>_end', 'exposure_<drug>'"
+        f"endpoint {shown(given)} is neither known nor of the form "
+        f"'<output>_nadir', '<output>_peak', '<output>_end' or "
+        f"'exposure_<drug>'{did_you_mean(given, _PLAIN)}"
     )
 
 
@@ -264,7 +270,7 @@ def check_endpoint(item: Endpoint, known: Callable[[str], object]) -> None:
             known(name)
         except PkpdMdrError as problem:
             hint = "; mark clones with resistant=True" if name == "resistant_share" else ""
-            raise SimulationError(f"endpoint {item.name!r}: {problem}{hint}") from problem
+            raise SimulationError(f"endpoint {shown(item.name)}: {problem}{hint}") from problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from pkpd_mdr.arguments import TABLE, TEXT, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import SimulationError, did_you_mean
+from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
@@ -18,11 +19,15 @@ from pkpd_mdr.run.course import courses
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
+__all__ = ["ACCURACY", "MODEL", "Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
 
 _FILL = 240
+_MOST_TIMES = 1_000_000
+MODEL = Kind.of(Model, words="a model; build one with Model(...)")
+ACCURACY = Kind.of(Accuracy, words="an Accuracy; write for example Accuracy(rtol=1e-8)")
 
 
+@takes(SimulationError, model=MODEL, start=TABLE, parameters=TABLE, measure=TEXT, accuracy=ACCURACY)
 def simulate(
     model: Model,
     regimen: Regimen | Strategy | None = None,
@@ -76,7 +81,7 @@ def simulate(
     length = quantity(until, "until")
     end = read(length, "h", "until")
     if end <= 0:
-        raise SimulationError(f"until = {until!r} is not after the start; write for example until='180 day'")
+        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='180 day'")
     full = with_exposure(model.with_parameters(parameters or {}))
     compiled = compile_model(full)
     values = np.array([item.internal for item in full.parameters.values()])
@@ -106,7 +111,7 @@ def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
         return nothing()
     if not isinstance(regimen, (Regimen, Strategy)):
         raise SimulationError(
-            f"{regimen!r} is not a regimen; build one with bolus(...), infusion(...), exposure(...) or a strategy"
+            f"{shown(regimen)} is not a regimen; build one with bolus(...), infusion(...), exposure(...) or a strategy"
         )
     return regimen
 
@@ -116,7 +121,7 @@ def _measurable(compiled: Compiled, measure: str) -> None:
         compiled.expression(measure)
     except Exception as problem:
         raise SimulationError(
-            f"a strategy is shown {measure!r} at visits: {problem}; name an output with measure=..."
+            f"measure: a strategy is shown {shown(measure)} at visits (name an output with measure=...), but {problem}"
         ) from problem
 
 
@@ -133,14 +138,21 @@ def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: flo
     if isinstance(given, (str, Quantity)) or _is_pair(given):
         step = read(given, "h", "times")  # type: ignore[arg-type]
         if step <= 0:
-            raise SimulationError(f"times = {given!r} is not a spacing; write for example times='1 day'")
+            raise SimulationError(f"times = {shown(given)} is not a spacing; write for example times='1 day'")
+        if until / step >= _MOST_TIMES:
+            raise SimulationError(f"times = {shown(given)} makes more than {_MOST_TIMES} rows; use a longer spacing")
         count = int(np.floor(until / step + 1e-9))
         return np.asarray(np.arange(count + 1) * step, dtype=float)
-    listed = np.array(sorted(read(item, "h", "times") for item in given))  # type: ignore[union-attr]
-    if len(listed) and (listed[0] < 0 or listed[-1] > until * (1 + 1e-12)):
-        bad = listed[0] if listed[0] < 0 else listed[-1]
+    items = listed(given)
+    if not items or len(items) > _MOST_TIMES:
+        raise SimulationError(
+            f"times is {shown(given)}, neither a spacing such as '1 day' nor a list of 1 to {_MOST_TIMES} times"
+        )
+    hours = np.array(sorted(read(item, "h", "times") for item in items))
+    if hours[0] < 0 or hours[-1] > until * (1 + 1e-12):
+        bad = hours[0] if hours[0] < 0 else hours[-1]
         raise SimulationError(f"the time {bad:g} h lies outside the run of 0 to {until:g} h")
-    return np.unique(listed)
+    return np.unique(hours)
 
 
 def _is_pair(given: object) -> bool:
@@ -171,14 +183,14 @@ def start_vector(
     vector = compiled.start(parameters)
     for name, given in (start or {}).items():
         if name not in model.states:
-            raise SimulationError(f"start: the model has no state {name!r}{did_you_mean(name, model.states)}")
+            raise SimulationError(f"start: the model has no state {shown(name)}{did_you_mean(name, model.states)}")
         state = model.states[name]
         masses = [port.molar_mass for port in model.ports if port.name == state.balance and port.molar_mass]
         bare = state.unit.dimensionless
-        value = read(given, state.unit, f"start of {name!r}", bare=bare, molar_mass=masses[0] if masses else None)
+        value = read(given, state.unit, f"start of {shown(name)}", bare=bare, molar_mass=masses[0] if masses else None)
         index = compiled.states.index(name)
         if value < 0 and compiled.guarded[index]:
-            raise SimulationError(f"start of {name!r}: {given!r} is negative, but {state.kind} cannot be")
+            raise SimulationError(f"start of {shown(name)}: {shown(given)} is negative, but {state.kind} cannot be")
         vector[index] = value
     return vector
 

@@ -1,0 +1,132 @@
+"""Arguments checked where they are handed in, so that none fails later in somebody else's words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from numbers import Integral, Real
+from typing import Any, ParamSpec, TypeVar
+
+from pkpd_mdr.errors import PkpdMdrError, is_flag, shown
+
+__all__ = ["COUNT", "FLAG", "NUMBER", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_LONGEST_TEXT = 2000
+
+
+def listed(given: object) -> list[Any] | None:
+    """The items of a list, an array or another collection; None for one value, a text or a mapping.
+
+    Examples
+    --------
+    >>> listed((1, 2)), listed("1 h"), listed(3)
+    ([1, 2], None, None)
+    """
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Collection):
+        return None
+    try:
+        return list(given)
+    except TypeError:  # an array without dimensions
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an argument has to be.
+
+    Parameters
+    ----------
+    words : str
+        Completes "... is this, not" in the message, with the repair.
+    fits : callable
+        Whether a value will do.
+    plain : callable, optional
+        Turns a value that will do into Python's own type, so that scalars of NumPy are as good as numbers.
+    """
+
+    words: str
+    fits: Callable[[Any], bool]
+    plain: Callable[[Any], Any] = lambda given: given
+
+    @staticmethod
+    def of(*types: type, words: str) -> Kind:
+        """An object of our own types."""
+        return Kind(words, lambda given: isinstance(given, types))
+
+
+def _are_texts(given: object) -> bool:
+    items = [given] if isinstance(given, str) else listed(given)
+    return items is not None and all(isinstance(part, str) for part in items)
+
+
+TEXT = Kind(
+    f"text of at most {_LONGEST_TEXT} characters; write a name in quotes",
+    lambda given: isinstance(given, str) and len(given) <= _LONGEST_TEXT,
+)
+TEXTS = Kind("a name or a list of names; write names in quotes", _are_texts)
+NUMBER = Kind("a number without a unit", lambda given: isinstance(given, Real) and not is_flag(given), float)
+COUNT = Kind(
+    "a whole number; write for example 3", lambda given: isinstance(given, Integral) and not is_flag(given), int
+)
+FLAG = Kind("True or False", is_flag, bool)
+TABLE = Kind("a dict from a name to a value; write for example {'name': ...}", lambda given: isinstance(given, Mapping))
+
+
+def takes(error: type[PkpdMdrError], **kinds: Kind) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Check arguments where they are handed in, so that none fails later in somebody else's words.
+
+    Parameters
+    ----------
+    error : type
+        Raised for an argument of another kind.
+    **kinds : Kind
+        By argument name. None passes where it is the default; numbers are handed on as Python's own.
+
+    Examples
+    --------
+    >>> from pkpd_mdr.errors import ModelError
+    >>> @takes(ModelError, on=TEXT)
+    ... def kill(drug, *, on):
+    ...     return f"{drug} kills {on}"
+    >>> kill("dox", on=3)
+    Traceback (most recent call last):
+        ...
+    pkpd_mdr.errors.ModelError: kill(): on is 3, not text of at most 2000 characters; write a name in quotes
+    """
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)  # Python itself says which argument is too many or missing
+            for name, kind in kinds.items():
+                if name in bound.arguments:
+                    bound.arguments[name] = _checked(
+                        error, function.__name__, signature, name, bound.arguments[name], kind
+                    )
+            return function(*bound.args, **bound.kwargs)
+
+        return checked
+
+    return decorate
+
+
+def _checked(
+    error: type[PkpdMdrError], function: str, signature: inspect.Signature, name: str, given: object, kind: Kind
+) -> object:
+    if given is None and signature.parameters[name].default is None:
+        return None
+    try:
+        if kind.fits(given):
+            return kind.plain(given)
+    except (OverflowError, TypeError, ValueError):  # a number beyond floats, or what only looks like a list
+        pass
+    raise error(f"{function}(): {name} is {shown(given)}, not {kind.words}")
