@@ -165,7 +165,7 @@ def arms() -> dict[str, Regimen | Strategy]:
         "dox, then pac": dox.then(pac),
         "pac on progression": on_progression(dox, pac, growth=1.2, visit="21 day"),
         "alternating": alternate(dox, pac, every="21 day"),
-        "adaptive": adaptive(dox & pac, stop_below=0.5, restart_above=1.0, visit="21 day"),
+        "adaptive": adaptive(dox & pac, stop_below=0.3, restart_above=0.6, visit="21 day"),
     }
 
 
