@@ -13,7 +13,9 @@ from pkpd_mdr.engine.status import Status
 from pkpd_mdr.engine.steady import steady_state
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 
-__all__ = ["Member"]
+__all__ = ["NOISE", "Member"]
+
+NOISE = 1e-6  # in units of a state: below zero by less is no stock that somebody could miss
 
 
 class Member:
@@ -288,8 +290,12 @@ class Member:
     def _slack(self) -> FloatArray:
         """How far below zero the tolerances can take a stock, given how large it has been."""
         accuracy = self.propagator.accuracy
-        slack = 1e3 * (accuracy.rtol * self.largest + accuracy.atol * self.compiled.scale)
+        slack = 1e3 * accuracy.rtol * self.largest + max(1e3 * accuracy.atol, NOISE) * self.compiled.scale
         return np.where(self.compiled.guarded, slack, np.inf)
+
+    def ended(self) -> FloatArray:
+        """The state now, without what the tolerance leaves below zero, shape (n,)."""
+        return self._without_noise(self.state)
 
     def _without_noise(self, states: FloatArray) -> FloatArray:
         """Values below zero within the tolerance are zero."""

@@ -166,4 +166,4 @@ def _solve_one(
     except BrokenRunError as problem:
         status = Status(False, member.explain(problem), problem.t)
     values, gradients = member.collect(outputs)
-    return Trajectory(np.array(member.times), values, gradients, member.state.copy(), status, member.propagator.steps)
+    return Trajectory(np.array(member.times), values, gradients, member.ended(), status, member.propagator.steps)

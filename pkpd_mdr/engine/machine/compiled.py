@@ -23,7 +23,7 @@ from pkpd_mdr.engine.machine.kernels import Kernels
 from pkpd_mdr.engine.machine.program import Line, lower, lower_line
 from pkpd_mdr.engine.machine.stepper import Sizes, observe_module, step_module
 from pkpd_mdr.engine.machine.tangent import Arrays, observe_by_module, tangent_module
-from pkpd_mdr.engine.member import Member
+from pkpd_mdr.engine.member import NOISE, Member
 from pkpd_mdr.engine.reference import Accuracy, BrokenRunError, Propagator
 from pkpd_mdr.engine.solve import Ensemble, Trajectory
 from pkpd_mdr.engine.solve import solve as solve_reference
@@ -407,7 +407,7 @@ class Work:
     def control(self) -> loop.Control:
         """The accuracy as the driver reads it."""
         scale, accuracy = self.compiled.scale, self.accuracy
-        loose = np.where(self.compiled.guarded, 1e3 * accuracy.atol * scale, -1.0)
+        loose = np.where(self.compiled.guarded, max(1e3 * accuracy.atol, NOISE) * scale, -1.0)
         slack = np.stack([np.full(len(scale), 1e3 * accuracy.rtol), loose], axis=1).ravel()
         tolerances = np.concatenate([[accuracy.rtol], accuracy.atol * scale])
         return loop.Control(tolerances, slack, max(accuracy.budget // 8, 1), _FIRST_STEP)
