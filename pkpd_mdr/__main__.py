@@ -1,4 +1,4 @@
-"""The command line: ``pkpd-mdr demo``, ``pkpd-mdr check table.csv``, ``pkpd-mdr gallery``."""
+"""The command line: ``pkpd-mdr demo``, ``pkpd-mdr check table.csv``, ``pkpd-mdr gallery``, ``pkpd-mdr warm-up``."""
 
 from __future__ import annotations
 
@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     gallery = commands.add_parser("gallery", help="list the published models, or show one")
     gallery.add_argument("model", nargs="?")
     gallery.set_defaults(run=_gallery)
+    warm = commands.add_parser("warm-up", help="compile the engine of Accuracy(method='rodas') once for this machine")
+    warm.set_defaults(run=_warm_up)
     return parser
 
 
@@ -109,6 +111,12 @@ def _gallery(options: argparse.Namespace) -> None:
         raise ModelError(f"the gallery has no model {options.model!r}{did_you_mean(options.model, models)}")
     make = getattr(gallery, options.model)
     print(make(1e9) if options.model == "bozic2013" else make())
+
+
+def _warm_up(options: argparse.Namespace) -> None:
+    from pkpd_mdr.engine.machine.compiled import warm_up
+
+    print(f"The compiled engine is ready; this took {warm_up():.0f} s")
 
 
 if __name__ == "__main__":

@@ -76,6 +76,13 @@ def test_the_gallery_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'strobl2021'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_the_engine_is_warmed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("numba")
+    assert main(["warm-up"]) == 0
+    assert "ready" in capsys.readouterr().out
+
+
 def test_the_module_runs_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "pkpd_mdr", "gallery"], capture_output=True, text=True, check=True)
     assert "greene2019" in done.stdout
