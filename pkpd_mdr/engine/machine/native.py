@@ -121,7 +121,8 @@ def load(text: str) -> Library:
         machine = _machine()
     except ImportError as problem:
         raise SimulationError(
-            "the compiled engine needs llvmlite, which is not installed; pip install 'pkpd-mdr[fast]', or use method='auto'"
+            "the compiled engine needs llvmlite, which is not installed; "
+            "pip install 'pkpd-mdr[fast]', or use method='auto'"
         ) from problem
     key = _key(text)
     with _lock:
