@@ -46,7 +46,7 @@ class Accuracy:
         resolved, and the error left in an extinct clone stays far below one cell while it grows again.
     method : str
         ``"auto"`` (matrix exponential for affine models, else LSODA), ``"LSODA"``, ``"BDF"``, ``"Radau"``,
-        ``"DOP853"``, ``"expm"`` or ``"rodas"`` (the compiled path; needs ``pip install pkpd-mdr[fast]``).
+        ``"DOP853"``, ``"expm"`` or ``"rodas"`` (the compiled path; needs llvmlite: the extra ``fast``).
     budget : int
         Most evaluations of the right-hand side between two discontinuities.
 

@@ -137,7 +137,6 @@ class Problem:
     accuracy: Accuracy
     relative_to: Mapping[str, str]
     notes: tuple[str, ...] = ()
-    solves: int = 0
     _compiled: Compiled | None = None
     _timelines: list[Timeline] | None = None
     _rows_of: list[IntArray] = field(init=False)
@@ -171,7 +170,6 @@ class Problem:
         Prediction
             Conditions that cannot be simulated are NaN and named.
         """
-        self.solves += 1
         values = np.full(len(self.rows), np.nan)
         by = np.zeros((len(self.rows), len(self.space)))
         solved, failures = self._solve(self._parameters(u), self._made_timelines(u), gradient=gradient)

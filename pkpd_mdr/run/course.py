@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,7 +95,6 @@ def courses(
     outputs: Sequence[str],
     accuracy: Accuracy | None = None,
     measure: str = "burden",
-    after_act: Callable[[int], None] | None = None,
 ) -> list[Course]:
     """Run many members under one regimen or strategy.
 
@@ -114,8 +113,6 @@ def courses(
     accuracy : Accuracy, optional
     measure : str
         The output that a strategy is shown at visits.
-    after_act : callable, optional
-        Called with the number of finished windows, for progress.
 
     Returns
     -------
@@ -135,7 +132,7 @@ def courses(
             member.active.extend(plan.acts)
         _window(compiled, members, (0.0, math.inf), rows, names, accuracy)
     else:
-        _visits(compiled, members, plan, rows, names, accuracy, measure, after_act)
+        _visits(compiled, members, plan, rows, names, accuracy, measure)
     return [_course(member, names, until) for member in members]
 
 
@@ -147,7 +144,6 @@ def _visits(
     names: tuple[str, ...],
     accuracy: Accuracy | None,
     measure: str,
-    progress: Callable[[int], None] | None,
 ) -> None:
     count = max(1, math.ceil(rows.until / plan.visit_interval - 1e-9))
     for k in range(count):
@@ -158,8 +154,6 @@ def _visits(
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
         alive = [member for member in members if member.status.ok]
         _window(compiled, alive, window, rows, names, accuracy)
-        if progress is not None:
-            progress(k + 1)
 
 
 def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from pkpd_mdr.arguments import TABLE, TEXT, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
@@ -119,7 +119,7 @@ def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
 def _measurable(compiled: Compiled, measure: str) -> None:
     try:
         compiled.expression(measure)
-    except Exception as problem:
+    except PkpdMdrError as problem:
         raise SimulationError(
             f"measure: a strategy is shown {shown(measure)} at visits (name an output with measure=...), but {problem}"
         ) from problem

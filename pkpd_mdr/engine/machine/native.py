@@ -122,7 +122,7 @@ def load(text: str) -> Library:
     except ImportError as problem:
         raise SimulationError(
             "the compiled engine needs llvmlite, which is not installed; "
-            "pip install 'pkpd-mdr[fast]', or use method='auto'"
+            "pip install llvmlite numba, or use method='auto'"
         ) from problem
     key = _key(text)
     with _lock:
