@@ -243,13 +243,6 @@ def test_one_broken_member_leaves_the_others_alone(model, adaptive):
     assert len(good.output("burden")[good.shown]) == 11
 
 
-def test_progress_is_reported(model):
-    done = []
-    plan = mdr.adaptive(mdr.exposure("D", "30 nM"), visit="1 day")
-    ensemble(model, [0.004], plan, until=120.0, after_act=done.append)
-    assert done == [1, 2, 3, 4, 5]
-
-
 def test_total_given_is_cut_at_the_end(oral):
     plan = mdr.infusion("dox", "60 mg", over="4 h").every("24 h", times=3)
     run = oral.simulate(plan, until="26 h")
