@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
+
 from pkpd_mdr.engine.lowering import Compiled
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node, Row
 from pkpd_mdr.engine.machine.lanes import Code, Place, function
-from pkpd_mdr.engine.machine.reading import Reader
+from pkpd_mdr.engine.machine.reading import Condition, Reader
 from pkpd_mdr.engine.machine.sparse import Plan, plan
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT
 
-__all__ = ["Kernels", "kernel", "place"]
+__all__ = ["Kernels", "flow_kernel", "kernel", "place"]
 
 _POINTERS = {
     "y": "%y",
@@ -50,7 +52,12 @@ class Kernels:
     jacobian : dict of (row, column) to node
         Entries in the order of memory.
     by_time : dict of int to node
-        Derivatives by time; empty for a model that does not name the time.
+        Derivatives by time; empty for a model whose rates do not depend on it between two changes of mode.
+    conditions : list of Condition
+        Conditions in the right-hand side, whose modes stand behind the inputs: the rates switch where one changes.
+    stocks : frozenset of int
+        States that rates see as empty when rounding left them below zero; otherwise the noise of an extinct clone would
+        grow into negative cells.
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -63,10 +70,14 @@ class Kernels:
         self.amount = graph.leaf("amount", 0)
         leaves = {symbol(name): node for name, node in zip(compiled.states, self.states, strict=True)}
         leaves |= {symbol(name): node for name, node in zip(compiled.parameters, self.parameters, strict=True)}
-        self.reader = Reader(graph, leaves | {TIME: self.time, AMOUNT: self.amount})
+        leaves |= {TIME: self.time, AMOUNT: self.amount}
+        self.reader = Reader(graph, leaves)
+        self.conditions: list[Condition] = []
+        self.stocks = frozenset(np.flatnonzero(compiled.guarded).tolist())
         doses = {compiled.states.index(port.target) for port in compiled.ports if port.action == "dose" and port.target}
         self.targets = tuple(sorted(doses))
-        self.right = [self.reader.read(expression) for expression in compiled.derivatives]
+        rates = Reader(graph, leaves, self.conditions)
+        self.right = [rates.read(expression) for expression in compiled.derivatives]
         for k, target in enumerate(self.targets):
             self.right[target] = graph.add(self.right[target], graph.leaf("u", k))
         one = graph.constant(1.0)
@@ -75,6 +86,7 @@ class Kernels:
         )
         self.jacobian = {(i, j): node for i, row in enumerate(rows) for j, node in row.items() if j >= 0}
         self.by_time = {i: row[-1] for i, row in enumerate(rows) if -1 in row}
+        self.modes = len(self.targets)
         self.starts = [self.reader.read(expression) for expression in compiled.starts]
 
     @cached_property
@@ -120,6 +132,28 @@ def place(leaf: Leaf) -> Place:
     return _POINTERS[leaf[0]], leaf[1]
 
 
+def flow_kernel(
+    kernels: Kernels,
+    name: str,
+    width: int,
+    outputs: Sequence[tuple[str, int, Node]],
+    slots: dict[Node, Place],
+    arguments: Sequence[str],
+    *,
+    internal: bool = False,
+) -> list[str]:
+    """As `kernel`, for what belongs to the right-hand side: with modes, and with stocks that are not below zero."""
+
+    def placed(leaf: Leaf) -> Place:
+        return ("%u", kernels.modes + leaf[1]) if leaf[0] == "m" else place(leaf)
+
+    code = Code(width, {("%y", i) for i in kernels.stocks})
+    values = code.graph(kernels.graph, [node for _, _, node in outputs], placed, slots)
+    for (pointer, number, _), value in zip(outputs, values, strict=True):
+        code.store(value, pointer, number)
+    return function(name, arguments, code, internal=internal)
+
+
 def kernel(
     graph: Dag,
     name: str,
@@ -127,8 +161,6 @@ def kernel(
     arguments: Sequence[str],
     outputs: Sequence[tuple[str, int, Node]],
     slots: dict[Node, Place],
-    *,
-    internal: bool = False,
 ) -> list[str]:
     """A function that computes nodes and writes each behind a pointer.
 
@@ -143,11 +175,9 @@ def kernel(
     outputs : sequence of (pointer, number, node)
     slots : dict of node to place
         What ``prepare`` computed; empty to compute everything from parameters.
-    internal : bool
-        Whether only this module calls it.
     """
     code = Code(width)
     values = code.graph(graph, [node for _, _, node in outputs], place, slots)
     for (pointer, number, _), value in zip(outputs, values, strict=True):
         code.store(value, pointer, number)
-    return function(name, arguments, code, internal=internal)
+    return function(name, arguments, code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
 
@@ -30,6 +30,8 @@ class Code:
     ----------
     width : int
         Lanes per vector.
+    stocks : collection of (pointer, number), optional
+        Vectors that a graph reads as zero where they are below zero.
 
     Examples
     --------
@@ -39,8 +41,8 @@ class Code:
     True
     """
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(self, width: int, stocks: Collection[Place] = ()) -> None:
+        self.width, self.stocks = width, stocks
         self.vector = f"<{width} x double>"
         self.lines: list[str] = []
         self._count = 0
@@ -173,7 +175,9 @@ class _Writer:
         if code[0] == "c":
             return emit.constant(code[1])
         if code[0] == "x":
-            return emit.load(*self.leaves((code[1], code[2])))
+            place = self.leaves((code[1], code[2]))
+            value, zero = emit.load(*place), emit.constant(0.0)
+            return emit.select(emit.compare("fcmp olt", value, zero), zero, value) if place in emit.stocks else value
         if code[0] in ("+", "-") and self.fused & {*code[1:]}:
             return self._fused(code)
         values = [self.names[i] for i in code[1:]]

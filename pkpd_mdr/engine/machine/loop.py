@@ -8,187 +8,38 @@ never depends on the other lanes.
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from pkpd_mdr.engine.machine import guards
+from pkpd_mdr.engine.machine.guards import across, crossing, see, turn
+from pkpd_mdr.engine.machine.records import (
+    ACT,
+    ADD,
+    BUDGET,
+    CHANGE,
+    END,
+    MARK,
+    OK,
+    RATE,
+    RESET,
+    SET,
+    STEADY,
+    STUCK,
+    Floats,
+    Integers,
+    Lanes,
+    Pointers,
+    Run,
+    invoke,
+)  # fmt: skip
 
-__all__ = [
-    "ACT", "ADD", "BUDGET", "CHANGE", "END", "HELPERS", "MARK", "OK", "RATE", "RESET", "SET", "STEADY", "STUCK",
-    "Control", "Lanes", "Machine", "Members", "Pointers", "Program", "Results", "Run", "drive", "invoke",
-]  # fmt: skip
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-
-MARK, ADD, RATE, SET, STEADY, RESET, CHANGE, END, ACT = range(9)
-OK, BUDGET, STUCK = range(3)
-
-_FUNCTIONS: dict[tuple[int, int], Any] = {}
-
-
-def invoke(address: int, pointers: tuple[int, ...]) -> None:
-    """Call machine code with addresses of arrays."""
-    key = address, len(pointers)
-    if key not in _FUNCTIONS:
-        _FUNCTIONS[key] = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(pointers))(int(address))
-    _FUNCTIONS[key](*pointers)
-
-
-class Machine(NamedTuple):
-    """Addresses of the model's functions; `acts` has one for each port, 0 where the port has no act."""
-
-    prepare: int
-    start: int
-    step: int
-    dense: int
-    observe: int
-    acts: Integers
-
-
-class Pointers(NamedTuple):
-    """Addresses of arrays of `Lanes`, and of the tolerances."""
-
-    y: int
-    w: int
-    k: int
-    p: int
-    q: int
-    u: int
-    t: int
-    used: int
-    tolerances: int
-    take: int
-    work: int
-    e: int
-    x: int
-    out: int
-    amount: int
-    seen: int
-
-
-class Program(NamedTuple):
-    """Instructions of all timelines one after another, and where each timeline begins.
-
-    `slot` is a state (ADD, SET), a port (RATE, ACT), a parameter row (CHANGE), the number of a steady state (STEADY) or
-    1 for a RESET to the start. `memory` says which remembered step serves after an instruction. `stop` is the next
-    instruction that is not a MARK. `rates` (timelines, ports) and `row` hold at the begin; `feeds` is the input of a
-    port.
-    """
-
-    time: Floats
-    kind: Integers
-    slot: Integers
-    value: Floats
-    memory: Integers
-    stop: Integers
-    first: Integers
-    begin: Floats
-    rates: Floats
-    row: Integers
-    feeds: Integers
-
-
-class Members(NamedTuple):
-    """What is to be solved, by member.
-
-    `line` is the timeline; parameter rows of member m begin at ``rows[row_first[m]]``, its steady states at
-    ``settled[settled_first[m]]`` (with `fixes` 0: not touched, 1: replaced, 2: added; the last column 1 ends all
-    inputs), its marks at ``values[mark_first[m]]`` of the results.
-    """
-
-    line: Integers
-    row_first: Integers
-    rows: Floats
-    starts: Floats
-    settled_first: Integers
-    settled: Floats
-    fixes: Integers
-    mark_first: Integers
-
-
-class Results(NamedTuple):
-    """Outputs at marks (marks, outputs) and, by member: marks reached, last state and time, status, last event, steps.
-
-    `below` has, for a stock that fell below zero by more than rounding explains: its state, value and time.
-    """
-
-    values: Floats
-    reached: Integers
-    end: Floats
-    time: Floats
-    status: Integers
-    event: Integers
-    steps: Integers
-    below: Floats
-
-
-class Lanes(NamedTuple):
-    """What the lanes hold now; the last axis is the lane.
-
-    State `y`, new state `w`, stages `k`, parameters `p` and what ``prepare`` made of them (`q`), inputs `u`, time `t`,
-    step that is controlled (`h`) and step that is tried (`used`), squared error and growth (`e`), whether the next step
-    begins at `w` (`take`), rates by port, time of the next event (`target`), remembered steps (`memo`), and scratch.
-    """
-
-    y: Floats
-    w: Floats
-    k: Floats
-    p: Floats
-    q: Floats
-    u: Floats
-    t: Floats
-    h: Floats
-    used: Floats
-    e: Floats
-    take: Floats
-    work: Floats
-    x: Floats
-    out: Floats
-    amount: Floats
-    rates: Floats
-    target: Floats
-    memo: Floats
-    high: Floats
-    seen: Floats
-    member: Integers
-    place: Integers
-    memory: Integers
-    fresh: Integers
-    stretch: Integers
-
-
-class Control(NamedTuple):
-    """How exactly to integrate.
-
-    `tolerances` has rtol, then the absolute tolerance of each state. `slack` tells per state how far it may fall below
-    zero: a share of its largest size so far, and an absolute part; the latter is negative for a state that may be
-    negative. `most` is the number of steps between two events, `first` the step in hours to try first.
-    """
-
-    tolerances: Floats
-    slack: Floats
-    most: int
-    first: float
-
-
-class Run(NamedTuple):
-    """All that one driver works with."""
-
-    machine: Machine
-    at: Pointers
-    program: Program
-    members: Members
-    results: Results
-    lanes: Lanes
-    control: Control
+__all__ = ["HELPERS", "drive"]
 
 
 def _inputs(run: Run, lane: int) -> None:
     """Sum the rates of the ports that feed each input."""
     u, rates = run.lanes.u, run.lanes.rates
-    for i in range(u.shape[0]):
+    for i in range(u.shape[0] - run.lanes.g.shape[0]):
         u[i, lane] = 0.0
     for port in range(rates.shape[0]):
         if rates[port, lane] != 0.0:
@@ -217,6 +68,7 @@ def _enter(run: Run, lane: int, member: int) -> None:
         lanes.rates[port, lane] = run.program.rates[line, port]
     _parameters(run, lane, run.program.row[line])
     _inputs(run, lane)
+    see(run, lane, True)
 
 
 class Marking(NamedTuple):
@@ -345,9 +197,9 @@ def _aim(run: Run, lane: int, item: int, changed: bool) -> None:
 
 
 def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
-    """Execute what is due up to the time `after`; True when the timeline has ended."""
+    """Execute what is due up to the time `after`; True when the member has ended."""
     lanes, program = run.lanes, run.program
-    committed, changed = entered, entered
+    committed, changed, events = entered, entered, False
     while True:
         item = lanes.place[lane]
         time = program.time[item]
@@ -365,10 +217,29 @@ def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
             run.results.reached[member] += 1
         else:
             _apply(run, lane, item)
-            changed = True
+            changed = events = True
         lanes.place[lane] = item + 1
     _aim(run, lane, item, changed)
-    return bool(time <= after)
+    if events:
+        see(run, lane, False)
+    return bool(time <= after) or run.results.crossed[lanes.member[lane]] >= 0
+
+
+def _land(run: Run, lane: int, share: float) -> float:
+    """End the last step at a share of it, with marks before written; returns the time there."""
+    lanes, program, member = run.lanes, run.program, run.lanes.member[lane]
+    after = float(lanes.t[lane] + share * lanes.used[lane])
+    while program.time[lanes.place[lane]] < after:
+        time = program.time[lanes.place[lane]]
+        row = run.members.mark_first[member] + run.results.reached[member]
+        _mark(_marking(run), lane, member, row, time, (time - lanes.t[lane]) / lanes.used[lane])
+        run.results.reached[member] += 1
+        lanes.place[lane] += 1
+    across(run, lane, share)
+    for i in range(lanes.w.shape[0]):
+        lanes.w[i, lane] = lanes.out[i, lane]
+    _commit(lanes, lane, after)
+    return after
 
 
 def _finish(run: Run, lane: int, status: int) -> None:
@@ -435,7 +306,7 @@ def drive(run: Run, begin: int, end: int) -> None:
     """
     lanes, at, times, steps, most = run.lanes, run.at, run.program.time, run.results.steps, run.control.most
     t, h, used, target, take, member = lanes.t, lanes.h, lanes.used, lanes.target, lanes.take, lanes.member
-    place, e, stretch, fresh = lanes.place, lanes.e, lanes.stretch, lanes.fresh
+    place, e, stretch, fresh, guarded = lanes.place, lanes.e, lanes.stretch, lanes.fresh, lanes.g.shape[0] > 0
     pointers = (at.y, at.q, at.u, at.t, at.used, at.tolerances, at.take, at.k, at.w, at.work, at.e)
     width, active = t.shape[0], 0
     for lane in range(width):
@@ -457,11 +328,17 @@ def drive(run: Run, begin: int, end: int) -> None:
             if verdict == -1:
                 if fresh[lane]:
                     _remember(lanes, lane)
-                after = _after(target[lane], t[lane], used[lane])
-                if times[place[lane]] > after:
+                after, entered = _after(target[lane], t[lane], used[lane]), False
+                share = crossing(run, lane) if guarded else 2.0
+                if share <= 1.0:
+                    after, entered = _land(run, lane, share), True
+                    turn(run, lane, False)
+                if times[place[lane]] > after and not entered:
                     t[lane], take[lane] = after, 1.0
                     continue
-                if not _due(run, lane, after, False):
+                worked = stretch[lane] if entered else 0
+                if run.results.crossed[member[lane]] < 0 and not _due(run, lane, after, entered):
+                    stretch[lane] += worked  # a condition that switches to and fro uses up the budget
                     continue
             _finish(run, lane, max(verdict, OK))
             begin = _refill(run, lane, begin, end)
@@ -469,6 +346,7 @@ def drive(run: Run, begin: int, end: int) -> None:
 
 
 HELPERS = (
+    *guards.HELPERS,
     _inputs,
     _parameters,
     _enter,
@@ -483,6 +361,7 @@ HELPERS = (
     _commit,
     _aim,
     _due,
+    _land,
     _choose,
     _judge,
     _remember,

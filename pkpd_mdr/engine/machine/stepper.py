@@ -24,11 +24,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pkpd_mdr.engine.machine import tableau
-from pkpd_mdr.engine.machine.kernels import Kernels, kernel
+from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop
 
-__all__ = ["Sizes", "dense_loop", "observe_module", "stage_loops", "step_module"]
+__all__ = ["Sizes", "dense_loop", "guard_module", "observe_module", "stage_loops", "step_module"]
 
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
 
@@ -69,8 +69,8 @@ def step_module(kernels: Kernels, width: int) -> tuple[str, Sizes]:
         graph, "prepare", width, ["%p", "%q"], [("%q", place[1], node) for node, place in slots.items()], {}
     )
     lines += kernel(graph, "start", width, ["%p", "%y"], [("%y", i, node) for i, node in enumerate(kernels.starts)], {})
-    lines += kernel(graph, "flow", width, [*common, "%f"], right, slots)
-    lines += kernel(graph, "full", width, [*common, "%f", "%jac", "%ft"], full, slots, internal=True)
+    lines += flow_kernel(kernels, "flow", width, right, slots, [*common, "%f"])
+    lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", "%jac", "%ft"], internal=True)
     for port, part in enumerate(kernels.compiled.ports):
         if part.action == "act":
             after = [("%out", i, node) for i, node in enumerate(kernels.act(port))]
@@ -80,6 +80,21 @@ def step_module(kernels: Kernels, width: int) -> tuple[str, Sizes]:
     work = 2 * n + len(kernels.jacobian) + len(kernels.plan.cells)
     sizes = Sizes(n, len(kernels.parameters), len(slots), len(kernels.targets), work)
     return "\n".join(lines), sizes
+
+
+def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:
+    """The module with ``guard(y, p, u, t, out)``: the conditions of the model, then watched outputs less their levels.
+
+    The levels stand behind the parameters.
+    """
+    graph, known = kernels.graph, len(kernels.parameters)
+    nodes = [condition.node for condition in kernels.conditions]
+    for k, name in enumerate(watched):
+        output = kernels.reader.read(kernels.compiled.expression(name))
+        nodes.append(graph.sub(output, graph.leaf("p", known + k)))
+    written = [("%out", i, node) for i, node in enumerate(nodes)]
+    arguments = ["%y", "%p", "%u", "%t", "%out"]
+    return "\n".join(functions(width) + flow_kernel(kernels, "guard", width, written, {}, arguments))
 
 
 def observe_module(kernels: Kernels, outputs: Sequence[str], width: int) -> str:

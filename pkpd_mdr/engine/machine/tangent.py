@@ -26,12 +26,12 @@ from dataclasses import dataclass
 
 from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
-from pkpd_mdr.engine.machine.kernels import Kernels, kernel
+from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop
 from pkpd_mdr.engine.machine.stepper import dense_loop, stage_loops
 
-__all__ = ["GROUP", "Arrays", "observe_by_module", "tangent_module"]
+__all__ = ["GROUP", "Arrays", "guard_by_module", "observe_by_module", "tangent_module"]
 
 GROUP = tableau.STAGES
 """Lanes: stages of a step, or parameters of a group."""
@@ -74,21 +74,15 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> tuple[str, Array
     first = [*kernels.jacobian.values(), *forcing.values()]
     second = _along_stage(kernels, first)
     slots = kernels.slots([*first, *second])
-    nj, nf, nu, groups = len(kernels.jacobian), len(forcing), len(kernels.targets), -(-len(columns) // GROUP)
+    nj, nf, groups = len(kernels.jacobian), len(forcing), -(-len(columns) // GROUP)
+    nu = kernels.modes + len(kernels.conditions)
     lines = functions(GROUP)
     lines += kernel(graph, "prepare", GROUP, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     given = ["%y", "%q", "%u", "%t"]
-    lines += kernel(
-        graph,
-        "at_stages",
-        GROUP,
-        [*given, "%o"],
-        [("%o", i, node) for i, node in enumerate(first)],
-        slots,
-        internal=True,
-    )
+    stages = [("%o", i, node) for i, node in enumerate(first)]
+    lines += flow_kernel(kernels, "at_stages", GROUP, stages, slots, [*given, "%o"], internal=True)
     along = [("%o", i, node) for i, node in enumerate(second)]
-    lines += kernel(graph, "along", GROUP, [*given, "%k", "%dt", "%o"], along, slots, internal=True)
+    lines += flow_kernel(kernels, "along", GROUP, along, slots, [*given, "%k", "%dt", "%o"], internal=True)
     area = _area(n, nu, nj, nf)
     lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area) + _group(kernels, n)
     lines += _columns(n, groups, area) + dense_loop(n, GROUP)
@@ -102,6 +96,21 @@ def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequenc
     return "\n".join(
         functions(GROUP) + _along_seeds(kernels, "observe_by", nodes, columns, ["%y", "%p", "%t", "%s", "%dp", "%out"])
     )
+
+
+def guard_by_module(kernels: Kernels, watched: Sequence[str], columns: Sequence[str]) -> str:
+    """The module with ``guard_by(y, p, u, t, s, dp, dt, out)``: conditions and watches differentiated along seeds."""
+    graph, names, known = kernels.graph, kernels.compiled.parameters, len(kernels.parameters)
+    nodes = [condition.node for condition in kernels.conditions]
+    for k, name in enumerate(watched):
+        output = kernels.reader.read(kernels.compiled.expression(name))
+        nodes.append(graph.sub(output, graph.leaf("p", known + k)))
+    seeds = {node: {0: graph.leaf("s", i)} for i, node in enumerate(kernels.states)}
+    seeds |= {kernels.parameters[names.index(c)]: {0: graph.leaf("dp", names.index(c))} for c in columns}
+    rows = graph.gradient(nodes, seeds | {kernels.time: {0: graph.leaf("dt", 0)}})
+    written = [("%out", i, row.get(0, graph.constant(0.0))) for i, row in enumerate(rows)]
+    arguments = ["%y", "%p", "%u", "%t", "%s", "%dp", "%dt", "%out"]
+    return "\n".join(functions(GROUP) + flow_kernel(kernels, "guard_by", GROUP, written, {}, arguments))
 
 
 def _along_stage(kernels: Kernels, nodes: list[Node]) -> list[Node]:
