@@ -12,14 +12,11 @@ from typing import NamedTuple
 from pkpd_mdr.engine.machine import loop
 from pkpd_mdr.engine.machine.guards import crossing, first_change, see, turn
 from pkpd_mdr.engine.machine.loop import (
-    _after,
     _aim,
     _apply,
-    _choose,
     _commit,
     _enter,
     _finish,
-    _judge,
     _land,
     _mark,
     _marking,
@@ -28,6 +25,7 @@ from pkpd_mdr.engine.machine.loop import (
 from pkpd_mdr.engine.machine.records import (
     ACT,
     ADD,
+    BUDGET,
     CHANGE,
     END,
     MARK,
@@ -36,6 +34,7 @@ from pkpd_mdr.engine.machine.records import (
     RESET,
     SET,
     STEADY,
+    STUCK,
     Floats,
     Integers,
     Run,
@@ -431,6 +430,31 @@ def _worst(columns: Columns, e: Floats) -> None:
         e[1, 0] = 0.2 if not worst < 1e30 else min(6.0, max(0.2, 0.9 * max(worst, 1e-20) ** -0.1))
 
 
+def _choose(left: float, h: float) -> float:
+    """The step to try: up to the event, half the way where one step would not suffice, or as controlled."""
+    return left if h * 1.0001 >= left else 0.5 * left if 2.0 * h > left else h
+
+
+def _judge(e: Floats, t: Floats, h: Floats, used: Floats, stretch: Floats, most: float, lane: int) -> int:
+    """After a step: set the next one. Returns -1 for a good step, -2 for one to repeat, else why the member stops."""
+    stretch[lane] += 1.0
+    tried, before = used[lane], h[lane]
+    if not e[0, lane] <= 1.0:
+        h[lane] = tried * min(e[1, lane], 0.9)
+        if h[lane] < 1e-15 * max(abs(t[lane]), 1e-3):
+            return STUCK
+        return BUDGET if stretch[lane] >= most else -2
+    following = tried * e[1, lane]
+    # a step that was cut short for an event says little about the next
+    h[lane] = max(following, before) if tried < before * 0.999 else following
+    return BUDGET if stretch[lane] >= most else -1
+
+
+def _after(target: float, t: float, used: float) -> float:
+    """The time after a good step; a whole step ends exactly at the event."""
+    return target if used == target - t else t + used
+
+
 def _step_columns(run: Run, wide: Wide) -> int:
     """One step of state and derivatives; the verdict of `loop._judge`."""
     lanes, base, at = run.lanes, run.at, wide.at
@@ -450,13 +474,13 @@ def _step_columns(run: Run, wide: Wide) -> int:
         base.e,
     )
     invoke(run.machine.step, pointers)
-    run.results.steps[lanes.member[0]] += 1
+    lanes.steps[0] += 1.0
     if e[0, 0] <= 1.0:
         given = (base.y, base.k, at.lu, base.u, base.t, base.used, base.tolerances, at.q, at.area)
         invoke(wide.machine.columns, (*given, at.S, at.W, at.V, at.B, at.U, at.Z, at.e))
         if wide.derivatives.controlled:
             _worst(wide.columns, e)
-    return _judge(e, t, h, used, lanes.stretch, run.control.most, 0)
+    return _judge(e, t, h, used, lanes.stretch, run.control.most[0], 0)
 
 
 def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
@@ -483,7 +507,7 @@ def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
                     _remember(run.lanes, 0)
                 after, entered = _after(run.lanes.target[0], run.lanes.t[0], run.lanes.used[0]), False
                 share = crossing(run, 0) if guarded else 2.0
-                worked = 0
+                worked = 0.0
                 if share <= 1.0:
                     worked, entered = run.lanes.stretch[0], True
                     after = _land_columns(run, wide, share)
@@ -522,6 +546,9 @@ HELPERS = (
     _leave,
     _due_columns,
     _worst,
+    _after,
+    _choose,
+    _judge,
     _step_columns,
 )
 """Functions that `drive_columns` calls."""

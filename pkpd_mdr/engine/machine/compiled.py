@@ -138,6 +138,7 @@ class Native:
             prepare=library.address("prepare"),
             start=library.address("start"),
             step=library.address("step"),
+            march=library.address("march"),
             dense=library.address("dense"),
             observe=self.observer(width, outputs).address("observe"),
             guard=self.guard(width, watched).address("guard") if guarded else 0,
@@ -253,9 +254,9 @@ def _check(
 
 def _addresses(lanes: records.Lanes, control: records.Control) -> records.Pointers:
     """Addresses of the arrays that machine code reads and writes."""
-    names = [name for name in records.Pointers._fields if name != "tolerances"]
+    names = [name for name in records.Pointers._fields if name not in ("tolerances", "most")]
     found: dict[str, int] = {name: getattr(lanes, name).ctypes.data for name in names}
-    return records.Pointers(tolerances=control.tolerances.ctypes.data, **found)
+    return records.Pointers(tolerances=control.tolerances.ctypes.data, most=control.most.ctypes.data, **found)
 
 
 @dataclass(slots=True)
@@ -453,7 +454,7 @@ class Work:
         conditions, watches = Native.of(self.compiled).kernels.conditions, self.watches
         inclusive = np.array([*(c.inclusive for c in conditions), *(False for _ in watches)], dtype=np.int64)
         direction = np.array([*(0 for _ in conditions), *(w.direction for w in watches)], dtype=np.int64)
-        most = max(accuracy.budget // 8, 1)
+        most = np.array([max(accuracy.budget // 8, 1)], dtype=float)
         return records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
 
     def lanes(self) -> records.Lanes:
@@ -467,10 +468,25 @@ class Work:
             "seen": len(self.outputs), "g": guards,
         }  # fmt: skip
         arrays: dict[str, Any] = driver.aligned_parts({name: (size, w) for name, size in shapes.items()})
-        single = dict.fromkeys(("t", "h", "used", "take", "x", "amount", "target"), (w,))
+        names = (
+            "t",
+            "h",
+            "used",
+            "take",
+            "x",
+            "amount",
+            "target",
+            "due",
+            "active",
+            "steps",
+            "stretch",
+            "after",
+            "verdict",
+        )
+        single = dict.fromkeys(names, (w,))
         arrays |= driver.aligned_parts(single)
         arrays["y"][:], arrays["p"][:], arrays["used"][:] = 1.0, 1.0, 1e-3
-        whole: dict[str, Any] = {name: np.zeros(w, dtype=np.int64) for name in ("place", "memory", "fresh", "stretch")}
+        whole: dict[str, Any] = {name: np.zeros(w, dtype=np.int64) for name in ("place", "memory", "fresh")}
         return records.Lanes(**arrays, **whole, member=np.full(w, -1, dtype=np.int64))
 
     # -- after -----------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ _done: set[Callable[..., None]] = set()
 def _warm(drive: Callable[..., None]) -> bool:
     """Whether a driver is compiled, in this process or on disk."""
     if drive not in _done:
-        folder = _folder(drive)
+        folder = _folder()
         if not folder or not any(Path(folder).rglob(f"*.{drive.__name__}-*.nbi")):
             return False
         _done.add(drive)
@@ -119,7 +119,7 @@ def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]
     for helper in helpers:
         extending.register_jitable(helper)
     config: Any = import_module("numba.core.config")
-    before, folder = config.CACHE_DIR, _folder(drive)
+    before, folder = config.CACHE_DIR, _folder()
     config.CACHE_DIR = folder or before
     try:
         compiled: Callable[..., None] = numba.njit(cache=bool(folder), **_OPTIONS)(drive)
@@ -131,8 +131,8 @@ def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]
     return compiled
 
 
-def _folder(drive: Callable[..., None]) -> str:
-    """Where compiled drivers are kept: by the content of the sources, which numba does not see as a whole."""
+def _folder() -> str:
+    """Where compiled drivers are kept: by the content of all sources, which numba does not see as a whole."""
     folder = native.cache_folder()
     if folder is None:
         return ""

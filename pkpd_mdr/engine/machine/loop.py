@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from pkpd_mdr.engine.machine import guards
 from pkpd_mdr.engine.machine.guards import across, crossing, see, turn
 from pkpd_mdr.engine.machine.records import (
     ACT,
     ADD,
-    BUDGET,
     CHANGE,
+    DUE,
     END,
     MARK,
     OK,
@@ -24,9 +26,7 @@ from pkpd_mdr.engine.machine.records import (
     RESET,
     SET,
     STEADY,
-    STUCK,
     Floats,
-    Integers,
     Lanes,
     Pointers,
     Run,
@@ -58,7 +58,8 @@ def _enter(run: Run, lane: int, member: int) -> None:
     """Put a member into a lane, at the begin of its timeline."""
     lanes, line = run.lanes, run.members.line[member]
     lanes.member[lane], lanes.place[lane], lanes.memory[lane] = member, run.program.first[line], 0
-    lanes.t[lane], lanes.h[lane], lanes.stretch[lane], lanes.take[lane] = run.program.begin[line], 0.0, 0, 0.0
+    lanes.t[lane], lanes.h[lane], lanes.stretch[lane], lanes.take[lane] = run.program.begin[line], 0.0, 0.0, 0.0
+    lanes.active[lane], lanes.steps[lane] = 1.0, 0.0
     for i in range(lanes.y.shape[0]):
         lanes.y[i, lane] = run.members.starts[member, i]
         lanes.high[i, lane] = 0.0
@@ -193,7 +194,7 @@ def _aim(run: Run, lane: int, item: int, changed: bool) -> None:
     if changed:
         remembered = lanes.memo[lanes.memory[lane], lane]
         lanes.h[lane] = remembered if remembered > 0.0 else run.control.first
-        lanes.fresh[lane], lanes.stretch[lane] = 1, 0
+        lanes.fresh[lane], lanes.stretch[lane] = 1, 0.0
 
 
 def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
@@ -249,27 +250,8 @@ def _finish(run: Run, lane: int, status: int) -> None:
     for i in range(lanes.y.shape[0]):
         results.end[member, i] = lanes.y[i, lane]
     results.time[member], results.status[member] = lanes.t[lane], status
-    lanes.member[lane], lanes.take[lane], lanes.used[lane] = -1, 0.0, 1e-3
-
-
-def _choose(left: float, h: float) -> float:
-    """The step to try: up to the event, half the way where one step would not suffice, or as controlled."""
-    return left if h * 1.0001 >= left else 0.5 * left if 2.0 * h > left else h
-
-
-def _judge(e: Floats, t: Floats, h: Floats, used: Floats, stretch: Integers, most: int, lane: int) -> int:
-    """After a step: set the next one. Returns -1 for a good step, -2 for one to repeat, else why the member stops."""
-    stretch[lane] += 1
-    tried, before = used[lane], h[lane]
-    if not e[0, lane] <= 1.0:
-        h[lane] = tried * min(e[1, lane], 0.9)
-        if h[lane] < 1e-15 * max(abs(t[lane]), 1e-3):
-            return STUCK
-        return BUDGET if stretch[lane] >= most else -2
-    following = tried * e[1, lane]
-    # a step that was cut short for an event says little about the next
-    h[lane] = max(following, before) if tried < before * 0.999 else following
-    return BUDGET if stretch[lane] >= most else -1
+    results.steps[member] = int(lanes.steps[lane])
+    lanes.member[lane], lanes.take[lane], lanes.active[lane] = -1, 0.0, 0.0
 
 
 def _remember(lanes: Lanes, lane: int) -> None:
@@ -278,20 +260,43 @@ def _remember(lanes: Lanes, lane: int) -> None:
     lanes.memo[lanes.memory[lane], lane] = lanes.h[lane]
 
 
-def _after(target: float, t: float, used: float) -> float:
-    """The time after a good step; a whole step ends exactly at the event."""
-    return target if used == target - t else t + used
-
-
 def _refill(run: Run, lane: int, begin: int, end: int) -> int:
     """Move members in until one has something to integrate; return the first not yet begun."""
     while begin < end:
         _enter(run, lane, begin)
         begin += 1
         if not _due(run, lane, run.lanes.t[lane], True):
+            _await(run, lane)
             break
         _finish(run, lane, OK)
     return begin
+
+
+def _await(run: Run, lane: int) -> None:
+    """Tell the marching lanes when this one needs attention next."""
+    lanes = run.lanes
+    soon = lanes.fresh[lane] > 0 or lanes.g.shape[0] > 0
+    lanes.due[lane] = -np.inf if soon else run.program.time[lanes.place[lane]]
+
+
+def _attend(run: Run, lane: int) -> bool:
+    """After a good step that was due: what happens on the way and at its end; True when the member has ended."""
+    lanes, results = run.lanes, run.results
+    after, entered, worked = lanes.after[lane], False, 0.0
+    if lanes.fresh[lane]:
+        _remember(lanes, lane)
+    share = crossing(run, lane) if lanes.g.shape[0] > 0 else 2.0
+    if share <= 1.0:
+        after, entered, worked = _land(run, lane, share), True, lanes.stretch[lane]
+        turn(run, lane, False)
+    ended = False
+    if run.program.time[lanes.place[lane]] > after and not entered:
+        lanes.t[lane], lanes.take[lane] = after, 1.0
+    else:
+        ended = results.crossed[lanes.member[lane]] >= 0 or _due(run, lane, after, entered)
+        lanes.stretch[lane] += worked  # a condition that switches to and fro uses up the budget
+    _await(run, lane)
+    return ended
 
 
 def drive(run: Run, begin: int, end: int) -> None:
@@ -304,45 +309,25 @@ def drive(run: Run, begin: int, end: int) -> None:
     begin, end : int
         Members to solve.
     """
-    lanes, at, times, steps, most = run.lanes, run.at, run.program.time, run.results.steps, run.control.most
-    t, h, used, target, take, member = lanes.t, lanes.h, lanes.used, lanes.target, lanes.take, lanes.member
-    place, e, stretch, fresh, guarded = lanes.place, lanes.e, lanes.stretch, lanes.fresh, lanes.g.shape[0] > 0
-    pointers = (at.y, at.q, at.u, at.t, at.used, at.tolerances, at.take, at.k, at.w, at.work, at.e)
-    width, active = t.shape[0], 0
+    lanes, at = run.lanes, run.at
+    member, verdict = lanes.member, lanes.verdict
+    pointers = (
+        at.y, at.q, at.u, at.t, at.h, at.used, at.target, at.due, at.active, at.tolerances, at.most, at.take, at.k,
+        at.w, at.work, at.e, at.steps, at.stretch, at.after, at.verdict,
+    )  # fmt: skip
+    width, occupied = lanes.t.shape[0], 0
     for lane in range(width):
         begin = _refill(run, lane, begin, end)
-        active += int(member[lane] >= 0)
-    while active > 0:
+        occupied += int(member[lane] >= 0)
+    while occupied > 0:
+        invoke(run.machine.march, pointers)
         for lane in range(width):
-            if member[lane] >= 0:
-                used[lane] = _choose(target[lane] - t[lane], h[lane])
-        invoke(run.machine.step, pointers)
-        for lane in range(width):
-            if member[lane] < 0:
+            outcome = int(verdict[lane])
+            if outcome == 0 or (outcome == DUE and not _attend(run, lane)):
                 continue
-            steps[member[lane]] += 1
-            verdict = _judge(e, t, h, used, stretch, most, lane)
-            take[lane] = 0.0
-            if verdict == -2:
-                continue
-            if verdict == -1:
-                if fresh[lane]:
-                    _remember(lanes, lane)
-                after, entered = _after(target[lane], t[lane], used[lane]), False
-                share = crossing(run, lane) if guarded else 2.0
-                if share <= 1.0:
-                    after, entered = _land(run, lane, share), True
-                    turn(run, lane, False)
-                if times[place[lane]] > after and not entered:
-                    t[lane], take[lane] = after, 1.0
-                    continue
-                worked = stretch[lane] if entered else 0
-                if run.results.crossed[member[lane]] < 0 and not _due(run, lane, after, entered):
-                    stretch[lane] += worked  # a condition that switches to and fro uses up the budget
-                    continue
-            _finish(run, lane, max(verdict, OK))
+            _finish(run, lane, OK if outcome == DUE else outcome)
             begin = _refill(run, lane, begin, end)
-            active -= int(member[lane] < 0)
+            occupied -= int(member[lane] < 0)
 
 
 HELPERS = (
@@ -362,10 +347,9 @@ HELPERS = (
     _aim,
     _due,
     _land,
-    _choose,
-    _judge,
     _remember,
-    _after,
+    _await,
     _refill,
+    _attend,
 )
 """Functions that `drive` calls."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "ACT", "ADD", "BUDGET", "CHANGE", "END", "MARK", "OK", "RATE", "RESET", "SET", "STEADY", "STUCK",
+    "ACT", "ADD", "BUDGET", "CHANGE", "DUE", "END", "MARK", "OK", "RATE", "RESET", "SET", "STEADY", "STUCK",
     "Control", "Floats", "Integers", "Lanes", "Machine", "Members", "Pointers", "Program", "Results", "Run", "invoke",
 ]  # fmt: skip
 
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 MARK, ADD, RATE, SET, STEADY, RESET, CHANGE, END, ACT = range(9)
-OK, BUDGET, STUCK = range(3)
+OK, DUE, BUDGET, STUCK = range(4)
 
 _FUNCTIONS: dict[tuple[int, int], Any] = {}
 
@@ -39,6 +39,7 @@ class Machine(NamedTuple):
     prepare: int
     start: int
     step: int
+    march: int
     dense: int
     observe: int
     guard: int
@@ -46,7 +47,7 @@ class Machine(NamedTuple):
 
 
 class Pointers(NamedTuple):
-    """Addresses of arrays of `Lanes`, and of the tolerances."""
+    """Addresses of arrays of `Lanes`, and of the tolerances and `most` of `Control`."""
 
     y: int
     w: int
@@ -65,6 +66,15 @@ class Pointers(NamedTuple):
     amount: int
     seen: int
     g: int
+    h: int
+    target: int
+    due: int
+    active: int
+    most: int
+    steps: int
+    stretch: int
+    after: int
+    verdict: int
 
 
 class Program(NamedTuple):
@@ -130,8 +140,9 @@ class Lanes(NamedTuple):
 
     State `y`, new state `w`, stages `k`, parameters `p` and what ``prepare`` made of them (`q`), inputs `u`, time `t`,
     step that is controlled (`h`) and step that is tried (`used`), squared error and growth (`e`), whether the next step
-    begins at `w` (`take`), rates by port, time of the next event (`target`), remembered steps (`memo`), conditions `g`
-    (their modes stand behind the inputs in `u`), and scratch.
+    begins at `w` (`take`), rates by port, time of the next event (`target`) and of the next mark or event (`due`),
+    whether a member is in the lane (`active`), remembered steps (`memo`), conditions `g` (their modes stand behind the
+    inputs in `u`), and scratch.
     """
 
     y: Floats
@@ -155,11 +166,16 @@ class Lanes(NamedTuple):
     high: Floats
     seen: Floats
     g: Floats
+    due: Floats
+    active: Floats
+    steps: Floats
+    stretch: Floats
+    after: Floats
+    verdict: Floats
     member: Integers
     place: Integers
     memory: Integers
     fresh: Integers
-    stretch: Integers
 
 
 class Control(NamedTuple):
@@ -167,14 +183,14 @@ class Control(NamedTuple):
 
     `tolerances` has rtol, then the absolute tolerance of each state. `slack` tells per state how far it may fall below
     zero: a share of its largest size so far, and an absolute part; the latter is negative for a state that may be
-    negative. `most` is the number of steps between two events, `first` the step in hours to try first. `inclusive`
-    tells per condition whether it holds at zero, `direction` which of its changes count (0 both, 1 only where it begins
-    to hold, -1 only where it ceases); the last `watches` of them end the member.
+    negative. `most` is (in one place) the number of steps between two events, `first` the step in hours to try first.
+    `inclusive` tells per condition whether it holds at zero, `direction` which of its changes count (0 both, 1 only
+    where it begins to hold, -1 only where it ceases); the last `watches` of them end the member.
     """
 
     tolerances: Floats
     slack: Floats
-    most: int
+    most: Floats
     first: float
     inclusive: Integers
     direction: Integers

@@ -7,6 +7,7 @@ prepare(p, q)                              slots of what depends on parameters a
 start(p, y)                                the model's own start
 flow(y, q, u, t, f)                        the right-hand side
 step(y, q, u, t, h, tol, take, k, w, ...)  one step: stages k, new state w; then scratch, and the verdict e
+march(...)                                 steps until a lane needs the driver; see `march.py`
 dense(y, w, k, x, out)                     the state at t + x*h inside the last step, from its y, w and k
 act_<port>(y, p, t, amount, out)           the state after an act
 =========================================  =======================================================================
@@ -27,6 +28,7 @@ from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop
+from pkpd_mdr.engine.machine.march import march
 
 __all__ = ["Sizes", "dense_loop", "guard_module", "observe_module", "stage_loops", "step_module"]
 
@@ -77,6 +79,7 @@ def step_module(kernels: Kernels, width: int) -> tuple[str, Sizes]:
             lines += kernel(graph, f"act_{port}", width, ["%y", "%p", "%t", "%amount", "%out"], after, {})
     if n:
         lines += _matrix(kernels, width) + stage_loops(n, width) + _step(kernels, width) + dense_loop(n, width)
+        lines += march(width)
     work = 2 * n + len(kernels.jacobian) + len(kernels.plan.cells)
     sizes = Sizes(n, len(kernels.parameters), len(slots), len(kernels.targets), work)
     return "\n".join(lines), sizes
