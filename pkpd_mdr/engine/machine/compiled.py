@@ -52,7 +52,7 @@ class Native:
 
     def __init__(self, compiled: Compiled) -> None:
         self.kernels = Kernels(compiled)
-        self._steps: dict[int, tuple[native.Library, Sizes]] = {}
+        self._steps: dict[tuple[int, bool], tuple[native.Library, Sizes]] = {}
         self._observers: dict[tuple[int, tuple[str, ...]], native.Library] = {}
         self._guards: dict[tuple[int, tuple[str, ...]], native.Library] = {}
         # the timelines are kept too, so that their identities stay theirs
@@ -71,13 +71,13 @@ class Native:
                 _natives.popitem(last=False)
             return found
 
-    def step(self, width: int) -> tuple[native.Library, Sizes]:
-        """The functions of a step over `width` lanes, and the sizes of its arrays."""
+    def step(self, width: int, driven: bool = False) -> tuple[native.Library, Sizes]:
+        """The functions of a step over `width` lanes, linear parts in closed form or not, and array sizes."""
         with _lock:
-            if width not in self._steps:
-                text, sizes = step_module(self.kernels, width)
-                self._steps[width] = native.load(text), sizes
-            return self._steps[width]
+            if (width, driven) not in self._steps:
+                text, sizes = step_module(self.kernels, width, driven=driven)
+                self._steps[width, driven] = native.load(text), sizes
+            return self._steps[width, driven]
 
     def observer(self, width: int, outputs: tuple[str, ...]) -> native.Library:
         """The function that computes outputs over `width` lanes."""
@@ -129,9 +129,11 @@ class Native:
                 self._programs.popitem(last=False)
             return kept[1]
 
-    def machine(self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...] = ()) -> records.Machine:
+    def machine(
+        self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...] = (), *, driven: bool = False
+    ) -> records.Machine:
         """Addresses for the driver."""
-        library, _ = self.step(width)
+        library, _ = self.step(width, driven)
         guarded = bool(watched or self.kernels.conditions)
         acts = np.array([library.address(f"act_{i}") for i in range(len(self.kernels.compiled.ports))], dtype=np.int64)
         return records.Machine(
@@ -280,6 +282,7 @@ class Work:
     refused: set[int] = field(default_factory=set)
     width: int = 1
     memories: int = 1
+    driven: int = 0
     program: records.Program = field(init=False)
     members: records.Members = field(init=False)
     results: records.Results = field(init=False)
@@ -304,13 +307,15 @@ class Work:
         self.members = records.Members(
             line=np.array(self.line_of, dtype=np.int64),
             row_first=first[:-1].astype(np.int64),
-            rows=np.ascontiguousarray(self._with_levels(stacked, lengths)),
+            rows=np.empty((0, 0)),
             starts=np.ascontiguousarray(given),
             settled_first=settled_first,
             settled=settled,
             fixes=fixes,
             mark_first=(np.cumsum(marks) - marks).astype(np.int64),
+            order=np.arange(len(self.parameters)),
         )
+        self._complete(stacked, first)
         count, n = len(self.parameters), len(self.compiled.states)
         self.results = records.Results(
             values=np.full((int(marks.sum()), len(self.outputs)), np.nan),
@@ -324,11 +329,21 @@ class Work:
             crossed=np.full(count, -1, dtype=np.int64),
         )
 
-    def _with_levels(self, stacked: FloatArray, lengths: list[int]) -> FloatArray:
-        """Parameter rows with the levels of watches behind them."""
-        if self.levels is None:
-            return stacked
-        return np.hstack([stacked, np.repeat(self.levels, lengths, axis=0)])
+    def _complete(self, stacked: FloatArray, first: records.Integers) -> None:
+        """Put decompositions of linear parts and levels of watches behind the parameters.
+
+        Members whose linear parts are in closed form are solved first, as these use another step than the rest.
+        """
+        numbers, usable = Native.of(self.compiled).kernels.linear.decompose(stacked)
+        driven = (
+            np.logical_and.reduceat(usable, first[:-1]) if numbers.shape[1] and not self.columns else usable & False
+        )
+        parts = [stacked, numbers]
+        if self.levels is not None:
+            parts.append(np.repeat(self.levels, np.diff(first), axis=0))
+        order = np.argsort(~driven, kind="stable")
+        self.driven = int(driven.sum())
+        self.members = self.members._replace(rows=np.ascontiguousarray(np.hstack(parts)), order=order)
 
     def _lower(self) -> None:
         known: dict[int, int] = {}
@@ -353,7 +368,7 @@ class Work:
         library, sizes = Native.of(self.compiled).step(self.width)
         call = library.call("start", 2)
         chosen = stacked[first[:-1] + np.array([self.lines[line].row for line in self.line_of])]
-        p, y = driver.aligned(sizes.parameters, self.width), driver.aligned(sizes.states, self.width)
+        p, y = driver.aligned(stacked.shape[1], self.width), driver.aligned(sizes.states, self.width)
         out = np.empty((len(chosen), sizes.states))
         for begin in range(0, len(chosen), self.width):
             block = chosen[begin : begin + self.width]
@@ -403,12 +418,13 @@ class Work:
     # -- run -------------------------------------------------------------------------------------------
 
     def driver(self) -> Callable[[int, int], None]:
-        """A function that solves the members ``begin .. end - 1`` in lanes of its own."""
-        machine = Native.of(self.compiled).machine(self.width, self.outputs, self.watched)
+        """A function that solves the members ``begin .. end - 1`` of the order in lanes of its own."""
         drive = driver.compiled_loop(loop.drive, loop.HELPERS, worth=len(self.parameters) >= _WORTH)
 
         def part(begin: int, end: int) -> None:
-            drive(self.whole(machine), begin, end)
+            for driven, first, last in ((True, begin, min(end, self.driven)), (False, max(begin, self.driven), end)):
+                if first < last:
+                    drive(self.whole(driven=driven), first, last)
 
         return part
 
@@ -417,9 +433,10 @@ class Work:
         """The outputs that are watched."""
         return tuple(watch.output for watch in self.watches)
 
-    def whole(self, machine: records.Machine) -> records.Run:
+    def whole(self, *, driven: bool = False) -> records.Run:
         """All that a driver works with, in lanes of its own."""
-        lanes, control = self.lanes(), self.control()
+        machine = Native.of(self.compiled).machine(self.width, self.outputs, self.watched, driven=driven)
+        lanes, control = self.lanes(driven=driven), self.control()
         at = _addresses(lanes, control)
         return records.Run(machine, at, self.program, self.members, self.results, lanes, control)
 
@@ -457,9 +474,9 @@ class Work:
         most = np.array([max(accuracy.budget // 8, 1)], dtype=float)
         return records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
 
-    def lanes(self) -> records.Lanes:
+    def lanes(self, *, driven: bool) -> records.Lanes:
         """Empty lanes."""
-        _, sizes = Native.of(self.compiled).step(self.width)
+        _, sizes = Native.of(self.compiled).step(self.width, driven)
         w, n = self.width, sizes.states
         ports, guards = len(self.compiled.ports), len(Native.of(self.compiled).kernels.conditions) + len(self.watches)
         shapes = {

@@ -54,7 +54,7 @@ def across(run: Run, lane: int, share: float) -> bool:
     """Whether a condition has changed at a share of the last step."""
     lanes, at = run.lanes, run.at
     lanes.x[lane] = share
-    invoke(run.machine.dense, (at.y, at.w, at.k, at.x, at.out))
+    invoke(run.machine.dense, (at.y, at.w, at.k, at.x, at.out, at.q, at.u, at.used))
     lanes.x[lane] = lanes.t[lane] + share * lanes.used[lane]
     invoke(run.machine.guard, (at.out, at.p, at.u, at.x, at.g))
     return first_change(run, lane) >= 0

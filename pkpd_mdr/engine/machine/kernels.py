@@ -7,6 +7,7 @@ its slots afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,12 +15,13 @@ import numpy as np
 from pkpd_mdr.engine.lowering import Compiled
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node, Row
 from pkpd_mdr.engine.machine.lanes import Code, Place, function
+from pkpd_mdr.engine.machine.linear import Linear
 from pkpd_mdr.engine.machine.reading import Condition, Reader
 from pkpd_mdr.engine.machine.sparse import Plan, plan
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT
 
-__all__ = ["Kernels", "flow_kernel", "kernel", "place"]
+__all__ = ["Kernels", "System", "flow_kernel", "kernel", "place"]
 
 _POINTERS = {
     "y": "%y",
@@ -31,7 +33,30 @@ _POINTERS = {
     "dt": "%dt",
     "s": "%s",
     "dp": "%dp",
+    "a": "%a",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What a step integrates.
+
+    Parameters
+    ----------
+    rows : tuple of int
+        The states.
+    jacobian : dict of (row, column) to node
+        Derivatives of their rates by themselves, in the order of memory.
+    by_time : dict of int to node
+        Derivatives of their rates by time, through what drives them too.
+    plan : Plan
+        How the step's matrix is decomposed.
+    """
+
+    rows: tuple[int, ...]
+    jacobian: dict[tuple[int, int], Node]
+    by_time: dict[int, Node]
+    plan: Plan
 
 
 class Kernels:
@@ -92,12 +117,25 @@ class Kernels:
     @cached_property
     def plan(self) -> Plan:
         """How the step's matrix is decomposed."""
-        return plan(self.size, self.jacobian)
+        return plan(range(self.size), self.jacobian)
 
-    @property
-    def timed(self) -> bool:
-        """Whether the right-hand side names the time."""
-        return bool(self.by_time)
+    @cached_property
+    def linear(self) -> Linear:
+        """The parts that have a closed form."""
+        return Linear(self)
+
+    def system(self, *, driven: bool) -> System:
+        """What a step integrates: everything, or what is left when linear parts are in closed form."""
+        if not driven:
+            return System(tuple(range(self.size)), self.jacobian, self.by_time, self.plan)
+        graph, zero = self.graph, self.graph.constant(0.0)
+        ahead = set(self.linear.states)
+        rows = tuple(i for i in range(self.size) if i not in ahead)
+        jacobian = {cell: node for cell, node in self.jacobian.items() if not ahead & {*cell}}
+        seeds = {self.states[i]: {0: self.right[i]} for i in ahead} | {self.time: {0: graph.constant(1.0)}}
+        slopes = [row.get(0, zero) for row in graph.gradient([self.right[i] for i in rows], seeds)]
+        by_time = {i: node for i, node in zip(rows, slopes, strict=True) if node != zero}
+        return System(rows, jacobian, by_time, plan(rows, jacobian))
 
     def seeds(self, columns: Sequence[str]) -> dict[Node, Row]:
         """Seeds for derivatives by some parameters; direction k is column k."""
@@ -141,13 +179,17 @@ def flow_kernel(
     arguments: Sequence[str],
     *,
     internal: bool = False,
+    common: Sequence[str] = (),
 ) -> list[str]:
-    """As `kernel`, for what belongs to the right-hand side: with modes, and with stocks that are not below zero."""
+    """As `kernel`, for what belongs to the right-hand side: with modes, and with stocks that are not below zero.
+
+    Behind the pointers in `common` stand single numbers that serve all lanes.
+    """
 
     def placed(leaf: Leaf) -> Place:
         return ("%u", kernels.modes + leaf[1]) if leaf[0] == "m" else place(leaf)
 
-    code = Code(width, {("%y", i) for i in kernels.stocks})
+    code = Code(width, {("%y", i) for i in kernels.stocks}, common)
     values = code.graph(kernels.graph, [node for _, _, node in outputs], placed, slots)
     for (pointer, number, _), value in zip(outputs, values, strict=True):
         code.store(value, pointer, number)

@@ -104,7 +104,7 @@ def _mark(marking: Marking, lane: int, member: int, row: int, time: float, share
     y, out, high, below, slack, at = marking.y, marking.out, marking.high, marking.below, marking.slack, marking.at
     if share < 1.0:
         marking.x[lane] = share
-        invoke(marking.dense, (at.y, at.w, at.k, at.x, at.out))
+        invoke(marking.dense, (at.y, at.w, at.k, at.x, at.out, at.q, at.u, at.used))
     for i in range(y.shape[0]):
         value = out[i, lane] if share < 1.0 else y[i, lane]
         if slack[2 * i + 1] >= 0.0:
@@ -263,7 +263,7 @@ def _remember(lanes: Lanes, lane: int) -> None:
 def _refill(run: Run, lane: int, begin: int, end: int) -> int:
     """Move members in until one has something to integrate; return the first not yet begun."""
     while begin < end:
-        _enter(run, lane, begin)
+        _enter(run, lane, run.members.order[begin])
         begin += 1
         if not _due(run, lane, run.lanes.t[lane], True):
             _await(run, lane)

@@ -104,7 +104,7 @@ class Members(NamedTuple):
 
     `line` is the timeline; parameter rows of member m begin at ``rows[row_first[m]]``, its steady states at
     ``settled[settled_first[m]]`` (with `fixes` 0: not touched, 1: replaced, 2: added; the last column 1 ends all
-    inputs), its marks at ``values[mark_first[m]]`` of the results.
+    inputs), its marks at ``values[mark_first[m]]`` of the results. `order` is the order in which members are solved.
     """
 
     line: Integers
@@ -115,6 +115,7 @@ class Members(NamedTuple):
     settled: Floats
     fixes: Integers
     mark_first: Integers
+    order: Integers
 
 
 class Results(NamedTuple):

@@ -36,14 +36,13 @@ def derivative_driver(
     controlled : bool
         Whether the error of sensitivities judges steps.
     """
-    native = Native.of(work.compiled)
-    machine, by = native.machine(1, work.outputs, work.watched), _machine(work)
+    by = _machine(work)
     derivatives = _derivatives(work, own, starts_by, controlled)
     work.gradients, work.ends_by, work.delays = derivatives.values, derivatives.ends, derivatives.delays
     drive = driver.compiled_loop(wide.drive_columns, wide.HELPERS, worth=len(work.parameters) >= _WORTH)
 
     def part(begin: int, end: int) -> None:
-        run = work.whole(machine)
+        run = work.whole()
         columns, area = _columns(work)
         at = _addresses(work, columns, area, run.lanes.work)
         drive(run, wide.Wide(by, at, columns, derivatives), begin, end)
@@ -91,11 +90,10 @@ def _columns(work: Work) -> tuple[wide.Columns, FloatArray]:
 
 
 def _addresses(work: Work, columns: wide.Columns, area: FloatArray, scratch: FloatArray) -> wide.ColumnPointers:
-    kernels = Native.of(work.compiled).kernels
-    decomposition = 2 * kernels.size + len(kernels.jacobian)
+    _, sizes = Native.of(work.compiled).step(1)
     names = [name for name in wide.ColumnPointers._fields if name not in ("area", "lu")]
     found: dict[str, int] = {name: getattr(columns, name).ctypes.data for name in names}
-    return wide.ColumnPointers(**found, area=area.ctypes.data, lu=scratch.ctypes.data + 8 * decomposition)
+    return wide.ColumnPointers(**found, area=area.ctypes.data, lu=scratch.ctypes.data + 8 * sizes.factors)
 
 
 def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled: bool) -> wide.Derivatives:

@@ -29,7 +29,7 @@ from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop
-from pkpd_mdr.engine.machine.stepper import dense_loop, stage_loops
+from pkpd_mdr.engine.machine.stepper import dense_rows, stage_rows
 
 __all__ = ["GROUP", "Arrays", "guard_by_module", "observe_by_module", "tangent_module"]
 
@@ -85,7 +85,7 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> tuple[str, Array
     lines += flow_kernel(kernels, "along", GROUP, along, slots, [*given, "%k", "%dt", "%o"], internal=True)
     area = _area(n, nu, nj, nf)
     lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area) + _group(kernels, n)
-    lines += _columns(n, groups, area) + dense_loop(n, GROUP)
+    lines += _columns(n, groups, area) + dense_rows(range(n), n, GROUP)
     lines += _event_kernels(kernels, columns)
     return "\n".join(lines), Arrays(n, groups, len(slots), area["end"])
 
@@ -100,7 +100,7 @@ def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequenc
 
 def guard_by_module(kernels: Kernels, watched: Sequence[str], columns: Sequence[str]) -> str:
     """The module with ``guard_by(y, p, u, t, s, dp, dt, out)``: conditions and watches differentiated along seeds."""
-    graph, names, known = kernels.graph, kernels.compiled.parameters, len(kernels.parameters)
+    graph, names, known = kernels.graph, kernels.compiled.parameters, len(kernels.parameters) + kernels.linear.columns
     nodes = [condition.node for condition in kernels.conditions]
     for k, name in enumerate(watched):
         output = kernels.reader.read(kernels.compiled.expression(name))
@@ -225,7 +225,7 @@ def _group(kernels: Kernels, n: int) -> list[str]:
     mean = code.binary("fmul", code.binary("fmul", ratio, ratio), code.constant(1.0 / n))
     code.store(code.binary("fadd", mean, code.load("%e", 0)), "%e", 0)
     lines += loop("measure_group", ["%s", "%w", "%v", "%rtol", "%z", "%e"], code, n)
-    return lines + stage_loops(n, GROUP)
+    return lines + stage_rows(range(n), n, GROUP)
 
 
 def _columns(n: int, groups: int, area: dict[str, int]) -> list[str]:
