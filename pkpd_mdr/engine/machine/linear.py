@@ -54,7 +54,8 @@ class Linear:
     states : tuple of int
         All of them, block after block.
     columns : int
-        Numbers of a decomposition, which stand behind the parameters: eigenvalues, their inverses (0 for 0), V, V^-1.
+        Numbers of a decomposition, which stand behind the parameters: eigenvalues, their inverses (0 for 0), V, V^-1. A
+        block of one state needs none.
     """
 
     def __init__(self, kernels: Kernels) -> None:
@@ -65,19 +66,23 @@ class Linear:
             self.whole, components = False, [(i,) for group in components for i in group if _alone(kernels, i)]
         self.blocks = tuple(components)
         self.states = tuple(state for block in self.blocks for state in block)
-        self.columns = sum(2 * len(block) * (1 + len(block)) for block in self.blocks)
+        self.columns = sum(2 * len(block) * (1 + len(block)) for block in self.blocks if len(block) > 1)
 
     @cached_property
     def ahead(self) -> list[Node]:
         """The states of the blocks a time ``("a", 0)`` later, as nodes."""
         graph, first, nodes = self.kernels.graph, len(self.kernels.parameters), []
-        later = graph.leaf("a", 0)
+        later, one = graph.leaf("a", 0), graph.constant(1.0)
         for block in self.blocks:
-            size = len(block)
-            leaf = [graph.leaf("p", first + i) for i in range(2 * size * (1 + size))]
+            size, modes = len(block), []
+            if size == 1:
+                value = self.kernels.jacobian.get((block[0], block[0]), graph.constant(0.0))
+                leaf = [value, graph.inverse(value), one, one]
+            else:
+                leaf = [graph.leaf("p", first + i) for i in range(2 * size * (1 + size))]
+                first += len(leaf)
             values, inverses, vectors = leaf[:size], leaf[size : 2 * size], leaf[2 * size : 2 * size + size * size]
             back = leaf[2 * size + size * size :]
-            modes = []
             for j in range(size):
                 weight = graph.constant(0.0)
                 for i, state in enumerate(block):
@@ -90,7 +95,6 @@ class Linear:
                 for j in range(size):
                     moved = graph.add(moved, graph.mul(vectors[i * size + j], modes[j]))
                 nodes.append(moved)
-            first += len(leaf)
         return nodes
 
     def decompose(self, rows: FloatArray) -> tuple[FloatArray, Flags]:
@@ -109,7 +113,7 @@ class Linear:
         usable: Flags = np.asarray(np.isfinite(rows).all(axis=1))
         parts = []
         leaves: Mapping[tuple[str, int], FloatArray] = {("p", j): rows[:, j] for j in range(rows.shape[1])}
-        for block in self.blocks:
+        for block in (block for block in self.blocks if len(block) > 1):
             numbers, good = _decompose(self._matrices(block, leaves, len(rows)))
             usable &= good
             parts.append(numbers)
@@ -128,10 +132,6 @@ class Linear:
 def _decompose(matrices: FloatArray) -> tuple[FloatArray, Flags]:
     """Eigenvalues, inverses of them, eigenvectors and their inverse by row, and whether they serve."""
     count, size = len(matrices), matrices.shape[1]
-    if size == 1:
-        values = matrices[:, 0]
-        inverses = np.divide(1.0, values, out=np.zeros_like(values), where=values != 0.0)
-        return np.concatenate([values, inverses, np.ones((count, 2))], axis=1), np.asarray(np.isfinite(values[:, 0]))
     finite: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
     safe = np.where(finite[:, None, None], matrices, np.eye(size))
     complex_values, vectors = np.linalg.eig(safe)

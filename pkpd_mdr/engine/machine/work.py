@@ -99,16 +99,18 @@ class Work:
 
         Members whose linear parts are in closed form are solved first, as these use another step than the rest.
         """
-        numbers, usable = MachineCode.of(self.compiled).kernels.linear.decompose(stacked)
-        driven = (
-            np.logical_and.reduceat(usable, first[:-1]) if numbers.shape[1] and not self.columns else usable & False
-        )
-        parts = [stacked, numbers]
+        linear, parts = MachineCode.of(self.compiled).kernels.linear, [stacked]
+        driven = np.full(len(self.parameters), bool(linear.blocks) and not self.columns)
+        if linear.columns:
+            numbers, usable = linear.decompose(stacked)
+            driven &= np.logical_and.reduceat(usable, first[:-1])
+            parts.append(numbers)
         if self.levels is not None:
             parts.append(np.repeat(self.levels, np.diff(first), axis=0))
-        order = np.argsort(~driven, kind="stable")
         self.driven = int(driven.sum())
-        self.members = self.members._replace(rows=np.ascontiguousarray(np.hstack(parts)), order=order)
+        rows = np.hstack(parts) if len(parts) > 1 else stacked
+        order = np.argsort(~driven, kind="stable")
+        self.members = self.members._replace(rows=np.ascontiguousarray(rows), order=order)
 
     def _lower(self) -> None:
         known: dict[int, int] = {}
