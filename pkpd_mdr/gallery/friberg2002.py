@@ -5,10 +5,15 @@ Friberg et al. 2002, J Clin Oncol 20:4713, with linear two-compartment pharmacok
 
 from __future__ import annotations
 
+from functools import cache
+
+from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.reading import course
 from pkpd_mdr.mechanisms import pk, toxicity
 from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen, infusion
 
-__all__ = ["friberg2002"]
+__all__ = ["ENTRY", "friberg2002"]
 
 
 def friberg2002() -> Model:
@@ -32,3 +37,46 @@ def friberg2002() -> Model:
             "wbc", slope={"pac": "28.9 L/umol"}, baseline="7.21e9 1/L", transit_time="124 h", feedback=0.239
         ),
     )
+
+
+def cycle() -> Regimen:
+    """A typical cycle of paclitaxel."""
+    return infusion("pac", "369 umol", over="3 h")
+
+
+@cache
+def _extremes() -> tuple[float, float, float, float]:
+    """Nadir in 1e9/L, its hour, the overshoot and its hour."""
+    hours, counts = course(friberg2002(), "wbc", cycle(), until="1440 h", times="0.1 h")
+    low, high = min(counts), max(counts)
+    return low / 1e9, hours[counts.index(low)], high / 1e9, hours[counts.index(high)]
+
+
+def _constant(level: float) -> float:
+    """Leukocytes under a steady concentration (uM), relative to the baseline: an infusion at CL times the level."""
+    model = friberg2002()
+    plan = infusion("pac", f"{285 * 24000 * level} umol", over="24000 h")
+    return course(model, "wbc", plan, until="24000 h", times="2400 h")[1][-1] / 7.21e9
+
+
+ENTRY = Published(
+    friberg2002,
+    "Friberg et al. 2002, J Clin Oncol 20:4713",
+    ("S1", "S5"),
+    'mdr.gallery.friberg2002().simulate(mdr.infusion("pac", "369 umol", over="3 h"), until="40 day")',
+    (
+        Result("nadir of leukocytes", 2.918, lambda: _extremes()[0], unit="1e9/L", atol=5e-4, source="another solver"),
+        Result("its time", 221.8, lambda: _extremes()[1], unit="h", atol=0.05, source="another solver"),
+        Result("overshoot", 9.685, lambda: _extremes()[2], unit="1e9/L", atol=5e-4, source="another solver"),
+        Result(
+            "its time after the dose", 22.5, lambda: _extremes()[3] / 24, unit="day", atol=0.05, source="another solver"
+        ),
+        Result(
+            "leukocytes at 0.005 uM kept up, share of baseline",
+            (1 - 28.9 * 0.005) ** (1 / 0.239),
+            lambda: _constant(0.005),
+            rtol=1e-5,
+            source="(1 - slope C)^(1/g)",
+        ),
+    ),
+)

@@ -6,10 +6,15 @@ burden is the carrying capacity, the unit of time the inverse growth rate of sen
 
 from __future__ import annotations
 
+from functools import cache, partial
+
+from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.reading import course, crossing
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter, switching
 from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen, exposure
 
-__all__ = ["greene2019"]
+__all__ = ["ENTRY", "greene2019"]
 
 
 def greene2019(induction: float = 0.0) -> Model:
@@ -40,3 +45,65 @@ def greene2019(induction: float = 0.0) -> Model:
         kill("u", on="S", slope="1 1/day"),
         switching("S", "R", rate="1e-6 1/day", induced_by="u", slope=(induction, "1/day")),
     )
+
+
+@cache
+def _start() -> float:
+    """When treatment starts: the burden reaches 0.1."""
+    return crossing(*course(greene2019(), "burden", until="3 day", times="0.001 day"), 0.1)
+
+
+def constant() -> Regimen:
+    """The drug from the time at which the burden reaches 0.1."""
+    return exposure("u", 1.5).shift((_start(), "day"))
+
+
+def pulsed() -> Regimen:
+    """One day on and three days off, from the same time."""
+    return exposure("u", 1.5, over="1 day").every("4 day", times=40).shift((_start(), "day"))
+
+
+@cache
+def _failure(induction: float, pulses: bool) -> float:
+    """When the burden passes 0.9."""
+    plan = pulsed() if pulses else constant()
+    return crossing(*course(greene2019(induction), "burden", plan, until="100 day", times="0.002 day"), 0.9)
+
+
+_TIMES = {0.0: (89.671, 14.392), 0.01: (44.694, 61.364)}
+
+ENTRY = Published(
+    greene2019,
+    "Greene, Gevertz and Sontag 2019, JCO Clin Cancer Inform 3:1; BIOMD0000000825",
+    ("S1", "S2"),
+    'mdr.gallery.greene2019(0.01).simulate(mdr.exposure("u", 1.5).shift("2.398 day"), until="120 day")',
+    (
+        Result("treatment starts", 2.398, _start, unit="1/rS", atol=5e-4, source="another solver"),
+        *(
+            Result(
+                f"failure, {('constant', 'pulsed')[pulses]} treatment, alpha = {alpha:g}",
+                times[pulses],
+                partial(_failure, alpha, bool(pulses)),
+                unit="1/rS",
+                rtol=1e-3,
+                source="another solver",
+            )
+            for alpha, times in _TIMES.items()
+            for pulses in (0, 1)
+        ),
+        Result(
+            "constant treatment wins without induction",
+            True,
+            lambda: _failure(0.0, False) > _failure(0.0, True),
+            flag="R",
+            source="the paper's message",
+        ),
+        Result(
+            "pulses win with induction",
+            True,
+            lambda: _failure(0.01, False) < _failure(0.01, True),
+            flag="R",
+            source="the paper's message",
+        ),
+    ),
+)

@@ -6,10 +6,12 @@ Hahnfeldt et al. 1999, Cancer Res 59:4770 (mouse, Lewis lung carcinoma). Declare
 from __future__ import annotations
 
 from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import dosing, observable, parameter, process, state
 from pkpd_mdr.model import Model
 
-__all__ = ["hahnfeldt1999"]
+__all__ = ["ENTRY", "hahnfeldt1999"]
 
 _INHIBITORS = {"endostatin": (0.66, 1.7), "angiostatin": (0.15, 0.38), "tnp470": (1.3, 10.1)}
 _VALUES = {
@@ -56,10 +58,7 @@ def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
         state("K", "625 mm**3", unit="mm**3", description="volume that the vasculature can carry"),
         state("g", unit="mg", kind="amount", description=inhibitor),
         parameter("weight", "20 g", description="weight of the mouse"),
-        *(
-            parameter(name, value, source="Hahnfeldt et al. 1999", description=text)
-            for name, (value, text) in values.items()
-        ),
+        *declared(values, source="Hahnfeldt et al. 1999"),
         dosing(inhibitor, into="g", unit="mg"),
         process("growth", "lam*V*log(K/V)", {"V": 1}),
         process("stimulation", "b*V", {"K": 1}),
@@ -68,3 +67,34 @@ def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
         process("clearance", "clr*g", {"g": -1}),
         observable("burden", "V", "mm**3"),
     )
+
+
+def _plateau(name: str) -> float:
+    return level(hahnfeldt1999(), name, "500 day")
+
+
+ENTRY = Published(
+    hahnfeldt1999,
+    "Hahnfeldt et al. 1999, Cancer Res 59:4770",
+    ("S1",),
+    'mdr.gallery.hahnfeldt1999().simulate(mdr.bolus("endostatin", "20 mg/kg", weight="20 g").every("1 day", times=10), until="15 day")',
+    (
+        Result("plateau of the volume", 17346.5, lambda: _plateau("V"), unit="mm**3", atol=0.05, source="(b/d)^1.5"),
+        Result(
+            "plateau of its carrying capacity",
+            17346.5,
+            lambda: _plateau("K"),
+            unit="mm**3",
+            atol=0.05,
+            source="(b/d)^1.5",
+        ),
+        Result(
+            "plateau with a tenth of the growth rate",
+            (5.85 / 0.00873) ** 1.5,
+            lambda: level(hahnfeldt1999().with_parameters(lam=0.0192), "V", "3000 day"),
+            unit="mm**3",
+            atol=0.05,
+            source="(b/d)^1.5 whatever lam",
+        ),
+    ),
+)

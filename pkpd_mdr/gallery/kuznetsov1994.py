@@ -6,10 +6,14 @@ text, as a user would write down a paper's equations.
 
 from __future__ import annotations
 
-from pkpd_mdr.mechanisms import observable, parameter, process, state
+from functools import cache, partial
+
+from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.reading import course, eigenvalues, equilibrium, level
+from pkpd_mdr.mechanisms import observable, process, state
 from pkpd_mdr.model import Model
 
-__all__ = ["kuznetsov1994"]
+__all__ = ["ENTRY", "kuznetsov1994"]
 
 _VALUES = {
     "s": ("13000 cell/day", "effector cells arrive"),
@@ -40,10 +44,7 @@ def kuznetsov1994() -> Model:
     return Model(
         state("E", "3.2e5 cell", unit="cell", kind="cells", description="effector cells"),
         state("T", "5e6 cell", unit="cell", kind="cells", description="tumour cells"),
-        *(
-            parameter(name, value, source="BIOMD0000000762", description=text)
-            for name, (value, text) in _VALUES.items()
-        ),
+        *declared(_VALUES, source="BIOMD0000000762"),
         process("arrival", "s", {"E": 1}),
         process("recruitment", "p*E*T/(g + T)", {"E": 1}),
         process("exhaustion", "m*E*T", {"E": -1}),
@@ -52,3 +53,111 @@ def kuznetsov1994() -> Model:
         process("killing", "n*E*T", {"T": -1}),
         observable("burden", "T", "cell"),
     )
+
+
+_POINTS = {  # near, E, T, eigenvalues per day (real parts, and the imaginary part of the first)
+    "A, no tumour": ((3.1e5, 0.0), (3.155e5, 0.0)),
+    "B, dormant": ((1.6e6, 8e6), (1.6081e6, 8.1864e6)),
+    "C, saddle": ((7.5e5, 2.7e8), (7.585e5, 2.6802e8)),
+    "D, escape": ((1.7e5, 4.5e8), (1.732e5, 4.4703e8)),
+}
+
+
+@cache
+def _point(name: str) -> dict[str, float]:
+    E, T = _POINTS[name][0]
+    return equilibrium(kuznetsov1994(), {"E": E, "T": T})
+
+
+def _rate(name: str, which: int) -> complex:
+    return eigenvalues(kuznetsov1994(), _point(name))[which]
+
+
+def _stable(name: str) -> bool:
+    return _rate(name, 0).real < 0
+
+
+def _damped() -> bool:
+    """The tumour swings about the dormant state, less and less, over 600 days."""
+    _, tumour = course(kuznetsov1994(), "T", until="600 day", times="1 day")
+    swings = [abs(value - 8.1864e6) for value in tumour]
+    return max(swings[500:]) < max(swings[250:350]) < max(swings[50:150])
+
+
+def _mu() -> float:
+    values = kuznetsov1994().parameters
+    return values["m"].value / values["n"].value
+
+
+ENTRY = Published(
+    kuznetsov1994,
+    "Kuznetsov, Makalkin, Taylor and Perelson 1994, Bull Math Biol 56:295; BIOMD0000000762",
+    ("S5",),
+    'mdr.gallery.kuznetsov1994().simulate(until="600 day")',
+    (
+        *(
+            Result(
+                f"equilibrium {name}, {state}",
+                value,
+                lambda name=name, state=state: _point(name)[state],  # type: ignore[misc]
+                unit="cell",
+                rtol=2e-4,
+                atol=1e-3,
+                source="Newton's method",
+            )
+            for name, (_, values) in _POINTS.items()
+            for state, value in zip("ET", values, strict=True)
+        ),
+        Result(
+            "eigenvalue of A, first",
+            0.1453,
+            lambda: _rate("A, no tumour", 0).real,
+            unit="1/day",
+            atol=5e-5,
+            source="Jacobian",
+        ),
+        Result(
+            "eigenvalue of A, second",
+            -0.0412,
+            lambda: _rate("A, no tumour", 1).real,
+            unit="1/day",
+            atol=5e-5,
+            source="Jacobian",
+        ),
+        Result(
+            "eigenvalue of B, real part",
+            -0.00552,
+            lambda: _rate("B, dormant", 0).real,
+            unit="1/day",
+            atol=5e-6,
+            source="Jacobian",
+        ),
+        Result(
+            "eigenvalue of B, imaginary part",
+            0.0634,
+            lambda: _rate("B, dormant", 0).imag,
+            unit="1/day",
+            atol=5e-5,
+            source="Jacobian",
+        ),
+        *(
+            Result(
+                f"{name}: stable" if stable else f"{name}: unstable",
+                True,
+                partial(lambda n, s: _stable(n) is s, name, stable),
+                source="Jacobian",
+            )
+            for name, stable in zip(_POINTS, (False, True, False, True), strict=True)
+        ),
+        Result(
+            "dormant state after long",
+            8.1864e6,
+            lambda: level(kuznetsov1994(), "T", "3000 day"),
+            unit="cell",
+            rtol=2e-4,
+            source="Newton's method",
+        ),
+        Result("damped oscillation to dormancy over 600 days", True, _damped, flag="C", source="Fig 7"),
+        Result("scaled mu = m/n", 0.00311, _mu, atol=5e-6, flag="C", source="the paper's scaling"),
+    ),
+)

@@ -6,10 +6,15 @@ proliferating tissue fades as exp(-res t) from the first dose on. Declared from 
 
 from __future__ import annotations
 
-from pkpd_mdr.mechanisms import dosing, observable, parameter, process, state
-from pkpd_mdr.model import Model
+from functools import cache
 
-__all__ = ["mazzocco2015"]
+from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.reading import course, crossing
+from pkpd_mdr.mechanisms import dosing, observable, process, state
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen, bolus
+
+__all__ = ["ENTRY", "mazzocco2015"]
 
 _VALUES = {
     "lP": ("0.143 1/month", "growth of proliferating tissue"),
@@ -52,10 +57,7 @@ def mazzocco2015(*, p53_mutant: bool = False, codeleted: bool = False) -> Model:
         state("P", "1.72 mm", unit="mm", description="proliferating tissue"),
         state("Q", "32.1 mm", unit="mm", description="quiescent tissue"),
         state("Qp", unit="mm", description="damaged quiescent tissue"),
-        *(
-            parameter(name, value, source="Mazzocco et al. 2015", description=text)
-            for name, (value, text) in values.items()
-        ),
+        *declared(values, source="Mazzocco et al. 2015"),
         dosing("tmz", into="C", unit=""),
         process("elimination", "KDE*C", {"C": -1}),
         process("growth", "lP*P*(1 - (P + Q + Qp)/K)", {"P": 1}),
@@ -66,3 +68,65 @@ def mazzocco2015(*, p53_mutant: bool = False, codeleted: bool = False) -> Model:
         process("loss", "dQp*Qp", {"Qp": -1}),
         observable("burden", "P + Q + Qp", "mm"),
     )
+
+
+def cycles(count: int = 18) -> Regimen:
+    """Cycles of temozolomide, 200 mg/m2 on days 1-5, every 28 days."""
+    return bolus("tmz", 1).every("28 day", times=count)
+
+
+@cache
+def _response(mutant: bool) -> tuple[float, float, float, float]:
+    """Nadir, its month, the change in per cent, and the month at which the start is reached again."""
+    months, sizes = course(mazzocco2015(p53_mutant=mutant), "burden", cycles(), until="40 month", times="0.01 month")
+    low = sizes.index(min(sizes))
+    back = crossing(months[low:], sizes[low:], sizes[0])
+    return sizes[low], months[low], 100 * (sizes[low] / sizes[0] - 1), back
+
+
+@cache
+def _end(codeleted: bool) -> float:
+    return course(mazzocco2015(codeleted=codeleted), "burden", cycles(), until="40 month", times="1 month")[1][-1]
+
+
+_NUMBERS = {
+    False: ("wild type", (26.46, 18.06, -21.8, 33.1)),
+    True: ("p53 mutant", (29.45, 16.55, -12.9, 28.5)),
+}
+_WHAT = (
+    ("nadir", "mm", 5e-3),
+    ("its time", "month", 0.02),
+    ("change at nadir", "%", 0.05),
+    ("start regained", "month", 0.05),
+)
+
+ENTRY = Published(
+    mazzocco2015,
+    "Mazzocco et al. 2015, CPT Pharmacometrics Syst Pharmacol 4:728",
+    ("S4",),
+    'mdr.gallery.mazzocco2015().simulate(mdr.bolus("tmz", 1).every("28 day", times=18), until="40 month")',
+    (
+        *(
+            Result(
+                f"{words}, {name}",
+                value,
+                lambda mutant=mutant, k=k: _response(mutant)[k],  # type: ignore[misc]
+                unit=unit,
+                atol=atol,
+                source="another solver",
+            )
+            for mutant, (name, values) in _NUMBERS.items()
+            for k, (value, (words, unit, atol)) in enumerate(zip(values, _WHAT, strict=True))
+        ),
+        Result(
+            "the wild type shrinks more and later, and comes back later",
+            True,
+            lambda: (
+                _response(False)[0] < _response(True)[0]
+                and _response(False)[1] > _response(True)[1]
+                and _response(False)[3] > _response(True)[3]
+            ),
+        ),
+        Result("codeletion slows the return", True, lambda: _end(True) < _end(False), source="slower repair"),
+    ),
+)

@@ -6,10 +6,15 @@ capacity, the drug kills sensitive cells in proportion to their growth, and divi
 
 from __future__ import annotations
 
+from functools import partial
+
+from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.reading import course, crossing
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, mutation, parameter
 from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import exposure
 
-__all__ = ["monro2009"]
+__all__ = ["ENTRY", "monro2009"]
 
 _SOURCE = "BIOMD0000000776"
 
@@ -38,3 +43,37 @@ def monro2009() -> Model:
         mutation("S", "R", probability=1e-6),
         mutation("R", "S", probability=1e-6),
     )
+
+
+def _days(dose: float) -> float:
+    """Days until 5e11 cells."""
+    plan = exposure("C0", dose) if dose else None
+    return crossing(*course(monro2009(), "burden", plan, until="700 day", times="0.1 day"), 5e11)
+
+
+ENTRY = Published(
+    monro2009,
+    "Monro and Gaffney 2009, J Theor Biol 257:292; BIOMD0000000776",
+    ("S1",),
+    'mdr.gallery.monro2009().simulate(mdr.exposure("C0", 1), until="600 day")',
+    (
+        *(
+            Result(
+                f"time to 5e11 cells at dose {dose}",
+                days,
+                partial(_days, dose),
+                unit="day",
+                atol=0.05,
+                source="another solver",
+            )
+            for dose, days in ((0, 226.17), (1, 581.58), (2, 464.58))
+        ),
+        Result(
+            "a dose in the middle is best",
+            True,
+            lambda: _days(1) > max(_days(0), _days(2)),
+            flag="R",
+            source="the paper's message",
+        ),
+    ),
+)

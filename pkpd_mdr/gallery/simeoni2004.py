@@ -5,10 +5,15 @@ Simeoni et al. 2004, Cancer Res 64:1094, paclitaxel experiment 1. Declared from 
 
 from __future__ import annotations
 
-from pkpd_mdr.mechanisms import medium, observable, parameter, process, state
-from pkpd_mdr.model import Model
+from functools import partial
 
-__all__ = ["simeoni2004"]
+from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.reading import level
+from pkpd_mdr.mechanisms import medium, observable, process, state
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import exposure
+
+__all__ = ["ENTRY", "simeoni2004"]
 
 _VALUES = {
     "l0": ("0.273 1/day", "exponential growth"),
@@ -35,10 +40,7 @@ def simeoni2004() -> Model:
         medium("pac", unit="ng/mL"),
         state("x1", "0.1 g", unit="g", description="proliferating cells"),
         *(state(f"x{i}", unit="g", description=f"damaged cells, stage {i - 1}") for i in (2, 3, 4)),
-        *(
-            parameter(name, value, source="Simeoni et al. 2004", description=text)
-            for name, (value, text) in _VALUES.items()
-        ),
+        *declared(_VALUES, source="Simeoni et al. 2004"),
         observable("burden", "x1 + x2 + x3 + x4", "g"),
         process("growth", "l0*x1/(1 + (l0*burden/l1)**20)**0.05", {"x1": 1}),
         process("damage", "k2*C_pac*x1", {"x1": -1, "x2": 1}),
@@ -46,3 +48,75 @@ def simeoni2004() -> Model:
         process("stage2", "k1*x3", {"x3": -1, "x4": 1}),
         process("death", "k1*x4", {"x4": -1}),
     )
+
+
+_THRESHOLD = 0.273 / 6.29e-4
+
+
+def _held(concentration: float, at: str, name: str = "burden") -> float:
+    return level(simeoni2004(), name, at, exposure("pac", (concentration, "ng/mL")))
+
+
+def _untreated(day: int) -> float:
+    return level(simeoni2004(), "burden", f"{day} day")
+
+
+ENTRY = Published(
+    simeoni2004,
+    "Simeoni et al. 2004, Cancer Res 64:1094",
+    ("S1",),
+    'mdr.gallery.simeoni2004().simulate(mdr.exposure("pac", "500 ng/mL"), until="60 day")',
+    (
+        Result("threshold concentration", 434.0, lambda: _THRESHOLD, unit="ng/mL", atol=0.05, flag="C", source="l0/k2"),
+        *(
+            Result(
+                f"untreated mass at {day} days",
+                mass,
+                partial(_untreated, day),
+                unit="g",
+                atol=5e-5,
+                source="another solver",
+            )
+            for day, mass in ((10, 1.5333), (20, 9.1259), (30, 17.2659))
+        ),
+        Result(
+            "untreated growth once linear",
+            0.814,
+            lambda: (_untreated(30) - _untreated(20)) / 10,
+            unit="g/day",
+            rtol=1e-4,
+            flag="C",
+            source="l1",
+        ),
+        Result(
+            "proliferating mass at the threshold, 300 days",
+            0.1,
+            lambda: _held(_THRESHOLD, "300 day", "x1"),
+            unit="g",
+            rtol=1e-5,
+            source="x1' = 0",
+        ),
+        Result(
+            "mass at the threshold, 300 days",
+            0.1846,
+            lambda: _held(_THRESHOLD, "300 day"),
+            unit="g",
+            atol=5e-5,
+            source="x1 (1 + 3 l0/k1)",
+        ),
+        Result(
+            "mass at 500 ng/mL, 60 days",
+            0.0171,
+            lambda: _held(500, "60 day"),
+            unit="g",
+            atol=5e-5,
+            source="another solver",
+        ),
+        Result(
+            "1 % below the threshold it regrows",
+            True,
+            lambda: _held(0.99 * _THRESHOLD, "600 day") > _held(0.99 * _THRESHOLD, "300 day") > 0.1846,
+        ),
+        Result("1 % above it vanishes", True, lambda: _held(1.01 * _THRESHOLD, "3000 day") < 1e-3 * 0.1846),
+    ),
+)

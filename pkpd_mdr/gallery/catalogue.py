@@ -1,0 +1,114 @@
+"""The models of the gallery by name, their listing, and the check of every published number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
+
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
+from pkpd_mdr.gallery.published import Outcome, Published
+from pkpd_mdr.model.show import Listing
+
+__all__ = ["MODELS", "check", "find", "numbers", "table"]
+
+_NAMES = (
+    "bozic2013",
+    "evans2004",
+    "friberg2002",
+    "greene2019",
+    "hahnfeldt1999",
+    "kuznetsov1994",
+    "mazzocco2015",
+    "monro2009",
+    "ostermann2004",
+    "ribba2012",
+    "simeoni2004",
+    "strobl2021",
+)
+
+
+def _entry(name: str) -> Published:
+    entry: Published = import_module(f"pkpd_mdr.gallery.{name}").ENTRY
+    return entry
+
+
+MODELS: Mapping[str, Published] = MappingProxyType({name: _entry(name) for name in _NAMES})
+"""Every published model by name."""
+
+
+def find(name: str) -> Published:
+    """An entry of the gallery by name.
+
+    Raises
+    ------
+    ModelError
+        There is no such model; the nearest name is suggested.
+
+    Examples
+    --------
+    >>> find("ribba2012").topics
+    ('S4',)
+    """
+    if name not in MODELS:
+        raise ModelError(f"the gallery has no model {shown(name)}{did_you_mean(name, MODELS)}")
+    return MODELS[name]
+
+
+def table() -> Listing:
+    """The models: name, topics, states, citation, what is reproduced, and what is not the paper's own.
+
+    Returns
+    -------
+    Listing
+        Prints aligned; iterates as rows.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> [row[0] for row in mdr.gallery.table().rows][:2]
+    ['bozic2013', 'evans2004']
+    """
+    rows = []
+    for entry in MODELS.values():
+        numbers_of = f"{len(entry.results)}: {entry.results[0].quantity}" + (", ..." if len(entry.results) > 1 else "")
+        rows.append((entry.name, " ".join(entry.topics), _states(entry), entry.citation, numbers_of, entry.ours))
+    return Listing(("model", "topics", "states", "citation", "reproduces", "not the paper's own"), tuple(rows))
+
+
+def _states(entry: Published) -> str:
+    names = list(getattr(entry.make(), "states", ()))
+    return ", ".join(names) if len(names) < 9 else f"{', '.join(names[:4])}, ... ({len(names)})"
+
+
+def check(*names: str) -> tuple[Outcome, ...]:
+    """Compute the numbers of models, or of all.
+
+    Parameters
+    ----------
+    *names : str
+        Models; every one of the gallery if none is given.
+
+    Returns
+    -------
+    tuple of Outcome
+
+    Raises
+    ------
+    ModelError
+        A name is not a model of the gallery; the nearest is suggested.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> all(outcome.ok for outcome in mdr.gallery.check("ostermann2004"))
+    True
+    """
+    entries = [find(name) for name in names] or list(MODELS.values())
+    return tuple(outcome for entry in entries for outcome in entry.check())
+
+
+def numbers(outcomes: Sequence[Outcome]) -> Listing:
+    """Outcomes as a table: model, quantity, expected, obtained, error, tolerance, flag, source."""
+    columns = ("model", "quantity", "expected", "obtained", "error", "tolerance", "flag", "source")
+    return Listing(columns, tuple(outcome.row() for outcome in outcomes))
