@@ -13,18 +13,38 @@ from pkpd_mdr.model.show import Listing
 __all__ = ["MODELS", "check", "find", "numbers", "table"]
 
 _NAMES = (
+    "anthracycline_efflux",
     "bozic2013",
+    "claret2009",
+    "depillis2005",
+    "depillis2008",
+    "desmee2015",
+    "elkareh2003",
     "evans2004",
     "friberg2002",
     "greene2019",
+    "gunnarsson2020",
     "hahnfeldt1999",
+    "johnson2020",
+    "kronik2008",
     "kuznetsov1994",
+    "leontriana2021",
+    "mahasa2016",
     "mazzocco2015",
+    "mckenna2017",
     "monro2009",
     "ostermann2004",
+    "perezgarcia2019",
     "ribba2012",
+    "sigal2019",
     "simeoni2004",
+    "stein2008",
     "strobl2021",
+    "tham2008",
+    "tomasetti2010",
+    "vnkt_coculture",
+    "yoon2018",
+    "zhu2015",
 )
 
 

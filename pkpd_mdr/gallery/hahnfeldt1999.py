@@ -77,7 +77,7 @@ ENTRY = Published(
     hahnfeldt1999,
     "Hahnfeldt et al. 1999, Cancer Res 59:4770",
     ("S1",),
-    'mdr.gallery.hahnfeldt1999().simulate(mdr.bolus("endostatin", "20 mg/kg", weight="20 g").every("1 day", times=10), until="15 day")',
+    'mdr.gallery.hahnfeldt1999().simulate(mdr.bolus("endostatin", "0.4 mg").every("1 day", times=10), until="15 day")',
     (
         Result("plateau of the volume", 17346.5, lambda: _plateau("V"), unit="mm**3", atol=0.05, source="(b/d)^1.5"),
         Result(

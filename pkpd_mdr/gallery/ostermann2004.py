@@ -64,7 +64,7 @@ def _exposure() -> tuple[float, float, float, float]:
 def _clearance(clearance: str, volume: str) -> float:
     """Half-life for another clearance and volume."""
     model = ostermann2004().with_parameters(CL_tmz=clearance, V_tmz=volume, kin="0 1/h")
-    hours, levels = course(model, "C_tmz", dose(), until="14 h", times="1 h")
+    _, levels = course(model, "C_tmz", dose(), until="14 h", times="1 h")
     return 2 * math.log(2) / math.log(levels[10] / levels[12])
 
 

@@ -1,0 +1,114 @@
+"""Oligodendroglioma under temozolomide: damaged cells die only when they try to divide, so the response comes late.
+
+Perez-Garcia et al. 2019, values as in BIOMD0000000814. Declared from text.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.reading import level
+from pkpd_mdr.mechanisms import dosing, observable, process, state
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen, bolus
+
+__all__ = ["ENTRY", "cycles", "perezgarcia2019"]
+
+_VALUES = {
+    "a1": ("0.1028 1/day", "damage per concentration"),
+    "a2": ("0.1397 1/day", "immediate death per concentration"),
+    "rho": ("0.00293193 1/day", "proliferation"),
+    "K": ("261.799 cm**3", "carrying capacity"),
+    "kap": ("1", "divisions that a damaged cell survives"),
+    "lam": ("8.3184 1/day", "drug is eliminated"),
+}
+_DOSE = 0.0021 * 1.9 * 150
+
+
+def perezgarcia2019() -> Model:
+    """P' = rho P (1-(P+D)/K) - (a1+a2) P C; D' = a1 P C - (rho/kap) D (1-(P+D)/K); C' = -lam C.
+
+    Returns
+    -------
+    Model
+        Volumes, from P = 144.95 cm3; a dose of 150 mg/m2 adds 0.5985 to C: ``bolus("tmz", 0.5985)``.
+
+    Examples
+    --------
+    >>> run = perezgarcia2019().simulate(cycles(6), until="400 day")
+    >>> round(float(run.frame["burden"].iloc[-1]), 1)
+    107.8
+    """
+    return Model(
+        state("P", "144.95 cm**3", unit="cm**3", description="proliferating cells"),
+        state("D", unit="cm**3", description="damaged cells"),
+        state("C", kind="concentration", description="drug"),
+        *declared(_VALUES, source="BIOMD0000000814"),
+        dosing("tmz", into="C", unit=""),
+        observable("burden", "P + D", "cm**3"),
+        process("growth", "rho*P*(1 - burden/K)", {"P": 1}),
+        process("damage", "a1*P*C", {"P": -1, "D": 1}),
+        process("killing", "a2*P*C", {"P": -1}),
+        process("late_death", "rho/kap*D*(1 - burden/K)", {"D": -1}),
+        process("elimination", "lam*C", {"C": -1}),
+    )
+
+
+def cycles(count: int = 20) -> Regimen:
+    """Five daily doses of 150 mg/m2 (1.9 m2) every 28 days from day 55 on."""
+    return bolus("tmz", _DOSE).on_days([1, 2, 3, 4, 5]).every("28 day", times=count).shift("55 day")
+
+
+def _survivors() -> float:
+    """Proliferating cells left by one dose, without growth."""
+    return level(perezgarcia2019(), "P", "20 day", bolus("tmz", _DOSE), parameters={"rho": 0}) / 144.95
+
+
+def _at(day: int, count: int) -> float:
+    return level(perezgarcia2019(), "burden", f"{day} day", cycles(count))
+
+
+def _damaged(days: int) -> float:
+    """Damaged cells so many days after the last dose of twenty cycles."""
+    return level(perezgarcia2019(), "D", f"{55 + 19 * 28 + 4 + days} day", cycles())
+
+
+ENTRY = Published(
+    perezgarcia2019,
+    "Perez-Garcia et al. 2019; BIOMD0000000814",
+    ("S4",),
+    'mdr.gallery.perezgarcia2019().simulate(mdr.bolus("tmz", 0.5985).every("28 day", times=20), until="600 day")',
+    (
+        Result("a dose of 150 mg/m2, in the unit of C", 0.5985, lambda: _DOSE, atol=1e-9, flag="C", source="beta b d"),
+        Result(
+            "cells that one dose leaves",
+            math.exp(-0.2425 * _DOSE / 8.3184),
+            _survivors,
+            rtol=1e-6,
+            source="exp(-(a1 + a2) dose/lam)",
+        ),
+        Result(
+            "volume on day 400, six cycles",
+            163.221,
+            lambda: _at(400, 6),
+            unit="cm**3",
+            rtol=1e-5,
+            source="another solver",
+        ),
+        Result(
+            "volume on day 620, twenty cycles",
+            106.877,
+            lambda: _at(620, 20),
+            unit="cm**3",
+            rtol=1e-5,
+            source="another solver",
+        ),
+        Result(
+            "a year after the last dose more than a third of the damaged cells are left",
+            True,
+            lambda: _damaged(365) > _damaged(1) / 3,
+            source="they die only when they try to divide",
+        ),
+    ),
+)

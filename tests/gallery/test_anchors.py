@@ -1,0 +1,132 @@
+"""Numbers of the gallery that are no closed form, computed again by SciPy from equations typed here from the papers.
+
+Nothing of the library is used for an expected value: each function returns quantities of a gallery entry with values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from pkpd_mdr import gallery
+
+Anchors = dict[str, float]
+
+
+def ode(slope: Callable[..., Any], y: Sequence[float], times: Sequence[float]) -> np.ndarray:
+    """States at `times`, the first of which is the start; shape (k, n)."""
+    solved = solve_ivp(slope, (times[0], times[-1]), y, t_eval=times, method="LSODA", rtol=1e-11, atol=1e-12)
+    assert solved.success
+    return np.asarray(solved.y.T)
+
+
+def depillis2005() -> Anchors:
+    v = {
+        "a": 0.514, "b": 1.02e-9, "c": 3.23e-7, "d": 1.43, "s": 2.73, "sig": 13000, "f": 0.0412, "g": 0.025,
+        "h": 2.02e7, "p": 1e-7, "m": 0.02, "j": 0.0375, "k": 2.02e7, "q": 3.42e-10, "r": 1.1e-7,
+    }  # fmt: skip
+
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        T, N, L = np.maximum(y, 1e-300)
+        D = v["d"] * (L / T) ** 0.58 / (v["s"] + (L / T) ** 0.58)
+        kill, seen = D * T, (D * T) ** 2
+        return [
+            v["a"] * T * (1 - v["b"] * T) - v["c"] * N * T - kill,
+            v["sig"] - v["f"] * N + v["g"] * T**2 * N / (v["h"] + T**2) - v["p"] * N * T,
+            -v["m"] * L + v["j"] * seen * L / (v["k"] + seen) - v["q"] * L * T + v["r"] * N * T,
+        ]
+
+    T, _, L = ode(slope, [1e6, 3e5, 100.0], [0, 10])[-1]
+    return {"T after 10 days, from T 1e6, N 3e5, L 100": T, "L after 10 days, from T 1e6, N 3e5, L 100": L}
+
+
+def leontriana2021() -> Anchors:
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        C, T = y
+        return [0.9 * C * T / (1e10 + T) - 0.04 * C * T / (2e9 + C) - C / 7, 0.02 * T - 2.5e-10 * C * T]
+
+    found = ode(slope, [4e8, 6.7e9], [0, 20, 200])
+    return {
+        "tumour cells after 20 days": found[1, 1],
+        "CAR T cells after 20 days": found[1, 0],
+        "tumour cells after 200 days": found[2, 1],
+    }
+
+
+def mahasa2016() -> Anchors:
+    a, b, aN, bL = 0.5822, 2.33e-8, 1.3e-7, 1.3e-7
+    p, q, pi, zeta = 0.05, 0.05, 0.18, 0.13
+
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        T0, TN, TL, TB, N, L = y
+        grow = a * (1 - b * (T0 + TN + TL + TB))
+        return [
+            grow * T0 - (1 + p) * aN * N * T0 - (1 + q) * bL * L * T0,
+            grow * TN + p * aN * N * T0 - (1 + zeta) * bL * L * TN,
+            grow * TL + q * bL * L * T0 - (1 + pi) * aN * N * TL,
+            grow * TB + pi * aN * N * TL + zeta * bL * L * TN,
+            13000 - 0.0412 * N,
+            1.1e-7 * N * T0 - 0.02 * L,
+        ]
+
+    return {"burden after 30 days": ode(slope, [1e4, 0, 0, 0, 1e5, 100], [0, 30])[-1, :4].sum()}
+
+
+def perezgarcia2019() -> Anchors:
+    a1, a2, rho, K, lam, dose = 0.1028, 0.1397, 0.00293193, 261.799, 8.3184, 0.5985
+
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        P, D, C = y
+        room = 1 - (P + D) / K
+        return [rho * P * room - (a1 + a2) * P * C, a1 * P * C - rho * D * room, -lam * C]
+
+    def volume(cycles: int, end: float) -> float:
+        y, now = np.array([144.95, 0.0, 0.0]), 0.0
+        for day in [*(55.0 + 28 * cycle + day for cycle in range(cycles) for day in range(5)), end]:
+            y, now = ode(slope, y, [now, day])[-1] + [0, 0, dose], day
+        return float(y[0] + y[1])
+
+    return {"volume on day 400, six cycles": volume(6, 400), "volume on day 620, twenty cycles": volume(20, 620)}
+
+
+def zhu2015() -> Anchors:
+    inhibit = ((0.991, 20.8, 3.57), (0.375, 145.0, 1.06))
+    stimulate = ((4.09, 14.0, 5.0, 0.086), (17.5, 168.0, 0.984, 0.611))
+
+    def cells(doses: tuple[int, int]) -> float:
+        psi_i, psi_s = (0.583, 0.582) if all(doses) else (1.0, 1.0)
+
+        def effect(level: float, most: float, half: float, power: float) -> float:
+            return most * level**power / (half**power + level**power)
+
+        growth = 0.0209
+        for level, (most, half, power) in zip(doses, inhibit, strict=True):
+            growth *= 1 - effect(level, most, half * psi_i, power)
+
+        def slope(t: float, y: np.ndarray) -> list[float]:
+            Ra, gem, bir = y[0], y[1:5], y[5:9]
+            death = 3.85e-4 * (1 + gem[3]) * (1 + bir[3])
+            out = [growth * Ra * (1 - Ra / 5.49e6) - death * Ra]
+            for chain, level, (most, half, power, rate) in zip((gem, bir), doses, stimulate, strict=True):
+                before = [effect(level, most, half * psi_s, power), *chain[:3]]
+                out += [rate * (x - stage) for x, stage in zip(before, chain, strict=True)]
+            return out
+
+        return float(ode(slope, [307000.0, *[0.0] * 8], [0, 96])[-1, 0])
+
+    arms = [(0, 0), (20, 0), (0, 500), (10, 100)]
+    return {f"cells after 96 h, gemcitabine {g} nM, birinapant {b} nM": cells((g, b)) for g, b in arms}
+
+
+ANCHORS = [depillis2005, leontriana2021, mahasa2016, perezgarcia2019, zhu2015]
+
+
+@pytest.mark.parametrize("compute", ANCHORS, ids=lambda item: item.__name__)
+def test_the_gallery_holds_what_scipy_finds(compute: Callable[[], Anchors]) -> None:
+    results = {result.quantity: result for result in gallery.find(compute.__name__).results}
+    for quantity, value in compute().items():
+        assert results[quantity].holds(float(value)), (quantity, results[quantity].expected, value)
