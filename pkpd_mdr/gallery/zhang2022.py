@@ -1,0 +1,158 @@
+"""Abiraterone and two types of prostate cancer cells: whether cycles can drive resistance out.
+
+Zhang et al. 2022, eLife 11:e76284 (Eqs 2-3). Strong competition of sensitive on resistant cells decides.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.reading import level, levels
+from pkpd_mdr.mechanisms import clone, formula, growth, medium
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Strategy, adaptive, exposure
+
+__all__ = ["ENTRY", "cycling", "zhang2022"]
+
+_B = 8.0
+
+
+def zhang2022(competition: float = 6.0) -> Model:
+    """xS' = b rS xS (1 - (xS + aSR xR)/(10000 - 9000 L)); xR' = b rR xR (1 - (xR + aRS xS)/10000).
+
+    Parameters
+    ----------
+    competition : float
+        aRS, how much a sensitive cell weighs on a resistant one.
+
+    Returns
+    -------
+    Model
+        Clones ``xS`` and ``xR``; abiraterone is on (1) or off (0): ``exposure("abi", 1)``.
+
+    Examples
+    --------
+    >>> zhang2022().parameters["competition_xR_xS"].value
+    6.0
+    """
+    return Model(
+        medium("abi", unit=""),
+        clone(
+            "xS",
+            growth=growth.logistic(
+                rate=(_B * 0.0156, "1/day"), capacity=formula("10000 - 9000*C_abi"), competition={"xR": 1.0}
+            ),
+            start=5000,
+            unit="",
+        ),
+        clone(
+            "xR",
+            growth=growth.logistic(rate=(_B * 0.0091, "1/day"), capacity=10000.0, competition={"xS": competition}),
+            start=100,
+            unit="",
+            resistant=True,
+        ),
+    )
+
+
+def cycling() -> Strategy:
+    """Ideal 50 % cycling: off when the burden has halved, on when it is back, seen every day."""
+    return adaptive(exposure("abi", 1), stop_below=0.5, restart_above=1.0, visit="1 day")
+
+
+@cache
+def _cycles(competition: float) -> tuple[float, float]:
+    """Resistant cells at the end of the fourth cycle, relative to the start; and the day of progression."""
+    run = zhang2022(competition).simulate(cycling(), until="180 day", times="1 day")
+    burden, resistant = run.frame["burden"], run.frame["xR"]
+    restarts = [
+        float(time) for time, what in zip(run.events.iloc[:, 0], run.events["what"], strict=True) if "restarts" in what
+    ]
+    late = burden.index[burden > 1.2 * burden.iloc[0]]
+    fourth = float(resistant.loc[restarts[3]]) / 100 if len(restarts) > 3 else math.inf
+    return fourth, float(late[0]) if len(late) else math.inf
+
+
+def _slope(resistant: float, sensitive: float) -> float:
+    """Growth per day of xR."""
+    before, after = levels(zhang2022(), "xR", ["0 h", "0.01 h"], start={"xS": sensitive, "xR": resistant})
+    return 2400 * math.log(after / before)
+
+
+def _edge() -> bool:
+    """XR grows just below xR + 6 xS = 10000 and shrinks just above, wherever on that line."""
+    below = all(_slope(r, (9990 - r) / 6) > 0 for r in (10, 1000, 9000))
+    return below and all(_slope(r, (10010 - r) / 6) < 0 for r in (10, 1000, 9000))
+
+
+def _rate(name: str) -> float:
+    """Growth per day of a few cells, less the factor b."""
+    other = {"xS": "xR", "xR": "xS"}[name]
+    before, after = levels(zhang2022(), name, ["0 day", "1 day"], start={name: 1e-3, other: 0})
+    return math.log(after / before) / _B
+
+
+ENTRY = Published(
+    zhang2022,
+    "Zhang et al. 2022, eLife 11:e76284",
+    ("S1",),
+    'mdr.gallery.zhang2022(6).simulate(mdr.adaptive(mdr.exposure("abi", 1), visit="1 day"), until="365 day")',
+    (
+        Result(
+            "growth rate of sensitive cells",
+            0.0156,
+            lambda: _rate("xS"),
+            unit="1/day",
+            rtol=1e-4,
+            flag="C",
+            source="the paper",
+        ),
+        Result(
+            "growth rate of resistant cells",
+            0.0091,
+            lambda: _rate("xR"),
+            unit="1/day",
+            rtol=1e-4,
+            flag="C",
+            source="the paper",
+        ),
+        Result(
+            "aRS = 6: four cycles drive resistant cells below 1 % of the start",
+            True,
+            lambda: _cycles(6.0)[0] < 0.01,
+            flag="C",
+            source="Fig 4; about 0 in 3-4 cycles",
+        ),
+        Result(
+            "aRS = 6: no progression within 180 days",
+            True,
+            lambda: math.isinf(_cycles(6.0)[1]),
+            flag="C",
+            source="Fig 4",
+        ),
+        Result(
+            "aRS = 2 only delays progression",
+            True,
+            lambda: _cycles(0.8)[1] < _cycles(2.0)[1] < math.inf,
+            flag="C",
+            source="Fig 4",
+        ),
+        Result(
+            "aRS = 0.8 fails: resistant cells grow from cycle to cycle",
+            True,
+            lambda: _cycles(0.8)[0] > 1 and _cycles(0.8)[1] < 100,
+            flag="C",
+            source="Fig 4",
+        ),
+        Result("xR grows only if xR + aRS xS < 10000", True, _edge, source="sign of the bracket"),
+        Result(
+            "sensitive cells alone at 10000 exclude resistant ones",
+            True,
+            lambda: level(zhang2022(), "xR", "30 day", start={"xS": 10000, "xR": 100}) < 0.01,
+            source="aRS KS/KR > 1",
+        ),
+    ),
+    ours="the start of Fig 4 was not obtained: 5000 sensitive and 100 resistant cells",
+)
