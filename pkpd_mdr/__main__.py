@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     gallery = commands.add_parser("gallery", help="list the published models, or show one")
     gallery.add_argument("model", nargs="?")
+    gallery.add_argument("--check", action="store_true", help="compute the published numbers; fails if one is missed")
     gallery.set_defaults(run=_gallery)
     warm = commands.add_parser("warm-up", help="compile the engine of Accuracy(method='rodas') once for this machine")
     warm.set_defaults(run=_warm_up)
@@ -99,18 +100,27 @@ def _check(options: argparse.Namespace) -> None:
 
 def _gallery(options: argparse.Namespace) -> None:
     from pkpd_mdr import gallery
-    from pkpd_mdr.errors import ModelError, did_you_mean
 
-    models = [name for name in gallery.__all__ if name.islower()]
-    if options.model is None:
-        for name in models:
-            summary = sys.modules[f"pkpd_mdr.gallery.{name}"].__doc__ or ""
-            print(f"{name:<16}{summary.splitlines()[0]}")
-        return
-    if options.model not in models:
-        raise ModelError(f"the gallery has no model {options.model!r}{did_you_mean(options.model, models)}")
-    make = getattr(gallery, options.model)
-    print(make(1e9) if options.model == "bozic2013" else make())
+    names = [] if options.model is None else [options.model]
+    if options.check:
+        _check_gallery(names)
+    elif not names:
+        print(gallery.table())
+    else:
+        entry = gallery.find(options.model)
+        print(entry.make())
+        print(f"\n{entry}")
+
+
+def _check_gallery(names: Sequence[str]) -> None:
+    from pkpd_mdr import gallery
+    from pkpd_mdr.errors import ModelError
+
+    outcomes = gallery.check(*names)
+    print(gallery.numbers(outcomes))
+    missed = [outcome for outcome in outcomes if not outcome.declared]
+    if missed:
+        raise ModelError(f"{len(missed)} of {len(outcomes)} numbers are not as declared, first: {missed[0]}")
 
 
 def _warm_up(options: argparse.Namespace) -> None:

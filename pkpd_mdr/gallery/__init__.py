@@ -52,8 +52,8 @@ from pkpd_mdr.gallery.zhang2022 import zhang2022
 from pkpd_mdr.gallery.zhu2015 import zhu2015
 
 __all__ = [
-    "Lesion",
     "MODELS",
+    "Lesion",
     "Outcome",
     "Published",
     "Result",

@@ -21,7 +21,7 @@ _FOLD = {"S": 1.0, "A": 5.0, "R": 20.0}
 
 
 def alvarezarenas2019() -> Model:
-    """S, A (carries received P-gp) and R grow in one space; A arises from S at ind(C) + kappa X and goes back or is fixed.
+    """S, A (carries received P-gp) and R share one space; A arises from S at ind(C) + kappa X and reverts or is fixed.
 
     ``X' = sigma R - delta X - uptake N X`` for vesicles X; S becomes A at ``(ind(C) + kappa X) S``, A becomes S at
     ``rev A`` and R at ``fix(C) A``. Kill is linear in the drug; A stands 5 times and R 20 times the dose of S.
@@ -84,9 +84,11 @@ def _ic50(vesicles: float) -> float:
     loaded = model.simulate(until="24 h", start=given).frame.iloc[-1]
     start = {"S": float(loaded["S"]), "A": float(loaded["A"]), "R": 0}
 
+    kept = {"switching_A_S": 0, "switching_slope_dox_A_R": 0}
+
     def cells(dose: float) -> float:
         plan = exposure("dox", dose) if dose else None
-        return level(model, "burden", "72 h", plan, start=start, parameters={"switching_A_S": 0})
+        return level(model, "burden", "72 h", plan, start=start, parameters=kept)
 
     half, low, high = cells(0) / 2, 0.01, 100.0
     for _ in range(30):

@@ -25,7 +25,7 @@ _VALUES = {
 
 
 def claret2009() -> Model:
-    """y' = KL y - KD0 exp(-lam t) E y.
+    """Tumour size: y' = KL y - KD0 exp(-lam t) E y.
 
     Returns
     -------

@@ -6,6 +6,7 @@ de Pillis, Radunskaya and Wiseman 2005, Cancer Res 65:7950; values as in MODEL19
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from pkpd_mdr.gallery.published import Published, Result, declared
 from pkpd_mdr.gallery.reading import level, levels
@@ -70,7 +71,7 @@ def depillis2005() -> Model:
 
 
 _NK = 13000 / 0.0412
-_ALONE = {"parameters": {"r": 0}, "start": {"T": 1, "N": _NK, "L": 0}}
+_ALONE: dict[str, Any] = {"parameters": {"r": 0}, "start": {"T": 1, "N": _NK, "L": 0}}
 
 
 def _invasion() -> float:

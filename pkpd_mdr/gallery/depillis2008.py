@@ -78,7 +78,7 @@ def _killed(dose: float) -> float:
 
 def _entire(x: float) -> float:
     """Ein(x), the integral of (1 - exp(-u))/u from 0 to x."""
-    return sum((-1) ** (k + 1) * x**k / (k * math.factorial(k)) for k in range(1, 60))
+    return sum((-1.0) ** (k + 1) * x**k / (k * math.factorial(k)) for k in range(1, 60))
 
 
 @cache

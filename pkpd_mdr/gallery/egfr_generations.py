@@ -1,8 +1,8 @@
 """Generations of EGFR inhibitors: which mutation ends which drug, and what still works afterwards.
 
-Genotypes and drugs as in Chmielecki et al. 2011 (Sci Transl Med), Foo et al. 2012 (J Thorac Oncol 7:1583) and the map of
-cross-resistance in Nat Commun 2021, s41467-021-23912-4. Rates and concentrations were not obtained and are wide priors;
-what is published is which genotype resists which drug, and that T790M cells grow more slowly.
+Genotypes and drugs as in Chmielecki et al. 2011 (Sci Transl Med), Foo et al. 2012 (J Thorac Oncol 7:1583) and the map
+of cross-resistance in Nat Commun 2021, s41467-021-23912-4. Rates and concentrations were not obtained and are wide
+priors; what is published is which genotype resists which drug, and that T790M cells grow more slowly.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LEVEL = "200 nM"
 
 
 def egfr_generations() -> Model:
-    """Genotypes S, T790M, C797S and both, which grow, mutate and are killed by emax C/(ec50 + C), ec50 by genotype and drug.
+    """Genotypes S, T790M, C797S and both grow, mutate and are killed at emax C/(ec50 + C), ec50 by genotype and drug.
 
     Returns
     -------
@@ -95,7 +95,7 @@ ENTRY = Published(
     egfr_generations,
     "Chmielecki et al. 2011; Foo et al. 2012, J Thorac Oncol 7:1583; Nat Commun 2021, s41467-021-23912-4",
     ("S5",),
-    'mdr.gallery.egfr_generations().simulate(mdr.on_progression(mdr.exposure("gef", "200 nM"), mdr.exposure("osi", "200 nM"), visit="28 day"), until="4 year")',
+    'mdr.gallery.egfr_generations().simulate(mdr.exposure("gef", "200 nM").until("1 year"), until="2 year")',
     (
         Result(
             "gefitinib fails by T790M",

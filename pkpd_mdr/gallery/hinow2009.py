@@ -21,7 +21,7 @@ __all__ = ["ENTRY", "hinow2009"]
 
 
 def hinow2009(*, groups: int = 11, share: float = 0.2) -> Model:
-    """u' = k (T[u] - u) + growth: a pair p1 > p2 leaves as p1 - f (p1 - p2) and p2 + f (p1 - p2).
+    """Cells by content: u' = k (T[u] - u) + growth: a pair p1 > p2 leaves as p1 - f (p1 - p2) and p2 + f (p1 - p2).
 
     Parameters
     ----------

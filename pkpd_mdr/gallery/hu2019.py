@@ -1,13 +1,14 @@
 """A stroma that keeps effector cells from their work through a tumour-promoting cytokine.
 
-Hu et al. 2019, BIOMD0000000792, as far as its form was obtained: the kill is divided by (m1 + w). The rest and all values
-are ours.
+Hu et al. 2019, BIOMD0000000792, as far as its form was obtained: the kill is divided by (m1 + w). The rest and all
+values are ours.
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 from pkpd_mdr.gallery.published import Published, Result, declared
 from pkpd_mdr.gallery.reading import level, levels
@@ -58,7 +59,7 @@ def hu2019() -> Model:
 
 def _kill(cytokine: float) -> float:
     """Kill per effector and tumour cell and day behind a barrier that is held."""
-    held = {"parameters": {"r": 0, "sw": 0, "dw": 0}, "start": {"w": cytokine}}
+    held: dict[str, Any] = {"parameters": {"r": 0, "sw": 0, "dw": 0}, "start": {"w": cytokine}}
     early, late = levels(hu2019(), "T", ["0 day", "1 day"], **held)
     return math.log(early / late) / 2.5e6
 

@@ -74,7 +74,7 @@ def leontriana2021(*, dual: bool = False) -> Model:
 def _balance() -> float:
     """CAR T cells at the moment when the tumour turns."""
     frame = leontriana2021().simulate(until="200 day", times="0.01 day").frame
-    return float(frame["C"].loc[frame["T"].idxmin()])
+    return float(frame["C"].iloc[int(frame["T"].to_numpy().argmin())])
 
 
 @cache

@@ -1,7 +1,7 @@
 """Doxorubicin and cardiomyocytes, and what dexrazoxane protects.
 
-Mody et al. 2023, Sci Rep 13:3100; values as in the nlmixr2lib file. How the values enter is our reading: growth that the
-drugs slow, and a saturable kill of doxorubicin that reaches cells through three stages and that dexrazoxane lowers.
+Mody et al. 2023, Sci Rep 13:3100; values as in the nlmixr2lib file. How the values enter is our reading: growth that
+the drugs slow, and a saturable kill of doxorubicin that reaches cells through three stages and that dexrazoxane lowers.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ ENTRY = Published(
     mody2023,
     "Mody et al. 2023, Sci Rep 13:3100; nlmixr2lib",
     ("S5",),
-    'mdr.gallery.mody2023().simulate(mdr.infusion("dox", "90 mg", over="1 h").every("21 day", times=6), until="126 day")',
+    'mdr.gallery.mody2023().simulate(mdr.infusion("dox", "90 mg", over="1 h").every("21 day"), until="126 day")',
     (
         *(
             Result(

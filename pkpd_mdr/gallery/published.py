@@ -6,6 +6,7 @@ test can hold the library to them.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -149,6 +150,16 @@ class Published:
         """Name of the model and of the function that makes it."""
         return self.make.__name__
 
+    @property
+    def summary(self) -> str:
+        """First line of the module's own description."""
+        return (inspect.getdoc(inspect.getmodule(self.make)) or "").partition("\n")[0]
+
+    def __str__(self) -> str:
+        own = f"Not the paper's own: {self.ours}\n" if self.ours else ""
+        what = "\n".join(f"  [{result.flag}] {result.quantity}" for result in self.results)
+        return f"{self.name}: {self.summary}\n{self.citation}\n{own}Run it: {self.run}\nReproduces:\n{what}"
+
     def check(self) -> tuple[Outcome, ...]:
         """Compute every result."""
         return tuple(Outcome(self.name, result, result.compute()) for result in self.results)
@@ -176,6 +187,10 @@ class Outcome:
     def declared(self) -> bool:
         """Whether the outcome is what the model declares: reproduced, or not reproduced where it says so."""
         return self.ok is not bool(self.result.unreached)
+
+    def __str__(self) -> str:
+        expected, obtained = self.row()[2:4]
+        return f"{self.model}, {self.result.quantity}: {expected} expected, {obtained} obtained"
 
     def row(self) -> tuple[str, ...]:
         """As a line of the table of numbers."""

@@ -27,7 +27,7 @@ def stein2008() -> Model:
     Returns
     -------
     Model
-        Sensitive part from 1, growing part from 1; the observable ``burden`` is their sum less 1, relative to the start.
+        Both parts from 1; the observable ``burden`` is their sum less 1, relative to the start.
 
     Examples
     --------

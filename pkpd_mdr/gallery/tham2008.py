@@ -1,7 +1,8 @@
 """Lung cancer under gemcitabine: tumour turnover with a delayed effect of the dose.
 
-Tham et al. 2008, BIOMD0000000234. That the dose itself fades with the equilibration half-time, and that turnover sets the
-size without treatment, is how the card was read; the size at the start is recalled. Declared from text.
+Tham et al. 2008, BIOMD0000000234. That the dose itself fades with the equilibration half-time, and that turnover
+and the size without treatment set growth and loss, is our reading; the size at the start is recalled. Declared from
+text.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _SIZE = 6.66
 
 
 def tham2008() -> Model:
-    """size' = (Rin Eff - Kover size) size with Eff = 1 - Ce/(A50 + Ce), Rin = 1/turnover and Kover = Rin/Kend.
+    """Diameter: size' = (Rin Eff - Kover size) size with Eff = 1 - Ce/(A50 + Ce).
+
+    Rin = 1/turnover and Kover = Rin/Kend.
 
     Returns
     -------

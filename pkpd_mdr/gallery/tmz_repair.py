@@ -1,7 +1,7 @@
 """Temozolomide, the adducts that it makes and MGMT, which repairs each at the price of itself.
 
-Adducts and suicidal repair as usually written (recalled; Ballesta et al. 2014 give a full system, not obtained), under the
-half-life of temozolomide of Ostermann 2004. Rates are wide priors.
+Adducts and suicidal repair as usually written (recalled; Ballesta et al. 2014 give a full system, not obtained), under
+the half-life of temozolomide of Ostermann 2004. Rates are wide priors.
 """
 
 from __future__ import annotations

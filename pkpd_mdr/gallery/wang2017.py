@@ -47,7 +47,7 @@ _STATES = {
 
 
 def wang2017() -> Model:
-    """Amounts: entry Vin C/(Kin + C) Vc, exit kout, tubulin kon (Bmax - B) and koff, sorting ksort, release krel, uptake kup.
+    """Amounts: entry Vin C/(Kin + C) Vc, exit kout, tubulin kon (Bmax - B), koff, then ksort, krel and uptake kup.
 
     Returns
     -------

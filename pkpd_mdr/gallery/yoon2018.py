@@ -1,7 +1,7 @@
 """Two clones and two drugs that are collaterally sensitive: which cycles shrink both.
 
-A family of models as in Yoon et al. 2018 (Bull Math Biol), recalled; the window of cycles and the myopic rule are derived.
-The rates are ours.
+A family of models as in Yoon et al. 2018 (Bull Math Biol), recalled; the window of cycles and the myopic rule are
+derived. The rates are ours.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def yoon2018() -> Model:
     Returns
     -------
     Model
-        Drugs A and B on (1) or off (0). The observable ``advantage`` is what A would gain over B now, in cells per hour.
+        Drugs A and B on (1) or off (0). The observable ``advantage`` is what A would gain over B now, cells per hour.
 
     Examples
     --------
@@ -79,7 +79,7 @@ ENTRY = Published(
     yoon2018,
     "model family of Yoon et al. 2018, Bull Math Biol",
     ("S5", "S1"),
-    'mdr.gallery.yoon2018().simulate(mdr.alternate(mdr.exposure("A", 1, over="5 day"), mdr.exposure("B", 1, over="5 day"), every="5 day"), until="100 day")',
+    'mdr.gallery.yoon2018().simulate(mdr.exposure("A", 1, over="5 day").every("10 day", times=10), until="100 day")',
     (
         Result(
             "growth of n1 at the lower end of the window",

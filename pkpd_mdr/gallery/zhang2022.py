@@ -20,7 +20,7 @@ _B = 8.0
 
 
 def zhang2022(competition: float = 6.0) -> Model:
-    """xS' = b rS xS (1 - (xS + aSR xR)/(10000 - 9000 L)); xR' = b rR xR (1 - (xR + aRS xS)/10000).
+    """Two clones: xS' = b rS xS (1 - (xS + aSR xR)/(10000 - 9000 L)); xR' = b rR xR (1 - (xR + aRS xS)/10000).
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ Zhu et al. 2015; values as in BIOMD0000000668. Declared from text.
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from pkpd_mdr.gallery.published import Published, Result, declared
 from pkpd_mdr.gallery.reading import level
@@ -57,7 +58,7 @@ def zhu2015() -> Model:
     signals = []
     for d in ("gem", "bir"):
         stages = [f"Smax_{d}*hill(C_{d}, SC50_{d}*{both.format('s')}, g_{d})", *(f"S{k}_{d}" for k in (1, 2, 3, 4))]
-        for k, (before, stage) in enumerate(zip(stages, stages[1:], strict=False), start=1):
+        for k, (before, stage) in enumerate(pairwise(stages), start=1):
             signals += [
                 state(stage, description=f"death signal of {d}, stage {k}"),
                 process(f"pass_{stage}", f"ktau_{d}*({before} - {stage})", {stage: 1}),

@@ -1,0 +1,112 @@
+"""Every number and claim that the gallery declares, and what a declaration must be."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+import pkpd_mdr as mdr
+from pkpd_mdr import gallery
+from pkpd_mdr.__main__ import main
+from pkpd_mdr.gallery.published import FLAGS, Outcome, Published, Result
+
+RESULTS = [(name, result) for name, entry in gallery.MODELS.items() for result in entry.results]
+
+
+@pytest.mark.parametrize(("name", "result"), RESULTS, ids=[f"{name}: {result.quantity}" for name, result in RESULTS])
+def test_a_declared_number_is_obtained(name: str, result: Result) -> None:
+    outcome = Outcome(name, result, result.compute())
+    assert outcome.declared, str(outcome)
+
+
+def test_every_module_is_in_the_gallery() -> None:
+    folder = Path(gallery.__file__).parent
+    helpers = {"__init__", "catalogue", "published", "reading"}
+    assert {path.stem for path in folder.glob("*.py")} - helpers == set(gallery.MODELS)
+    assert set(gallery.MODELS) <= set(gallery.__all__)
+
+
+@pytest.mark.parametrize("name", gallery.MODELS)
+def test_an_entry_is_whole(name: str) -> None:
+    entry = gallery.find(name)
+    assert entry.make is getattr(gallery, name)
+    assert entry.run.startswith(f"mdr.gallery.{name}(")
+    assert eval(entry.run, {"mdr": mdr}) is not None  # the line that users are told to run
+    assert len({result.quantity for result in entry.results}) == len(entry.results)
+    assert all(result.flag in FLAGS for result in entry.results)
+    assert entry.topics
+    assert entry.summary.endswith(".")
+    assert len(entry.citation) > 10
+    model = entry.make()
+    for parameter in getattr(model, "parameters", {}).values():
+        assert math.isfinite(parameter.value)
+
+
+def test_the_same_number_has_one_tolerance_rule_for_all() -> None:
+    """No number is special-cased: what is not reproduced says why, and it is really not reproduced."""
+    for name, result in RESULTS:
+        if result.unreached:
+            assert not Outcome(name, result, result.compute()).ok
+            assert len(result.unreached) > 40
+
+
+def test_the_listing_names_every_model_with_its_states() -> None:
+    rows = {row[0]: row for row in gallery.table().rows}
+    assert set(rows) == set(gallery.MODELS)
+    assert rows["kuznetsov1994"][2] == "E, T"
+    assert "u0" in rows["hinow2009"][2]
+    assert "(11)" in rows["hinow2009"][2]
+
+
+def test_an_unknown_model_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(mdr.ModelError, match="ribba2012"):
+        gallery.check("riba2012")
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"expected": 1.0}, "tolerance"),
+        ({"expected": 1.0, "atol": math.nan}, "tolerance"),
+        ({"expected": 1.0, "rtol": -1.0}, "tolerance"),
+        ({"expected": True, "flag": "X"}, "flag"),
+    ],
+)
+def test_a_declaration_that_cannot_be_held_to_is_refused(result: dict[str, object], words: str) -> None:
+    with pytest.raises(mdr.ModelError, match=words):
+        Result("a number", compute=lambda: 1.0, **result)  # type: ignore[arg-type]
+
+
+def test_an_entry_needs_results_and_known_topics() -> None:
+    result = Result("a claim", True, lambda: True)
+    with pytest.raises(mdr.ModelError, match="nothing"):
+        Published(gallery.ribba2012, "someone", ("S1",), "run", ())
+    with pytest.raises(mdr.ModelError, match="topic"):
+        Published(gallery.ribba2012, "someone", ("S9",), "run", (result,))
+
+
+def test_a_wrong_number_and_a_missing_one_do_not_hold() -> None:
+    result = Result("a number", 2.0, lambda: 2.1, atol=0.05, rtol=0.01)
+    assert result.tolerance == pytest.approx(0.07)
+    assert not result.holds(2.1)
+    assert not result.holds(math.nan)
+    assert not result.holds(math.inf)
+    assert result.holds(2.07)
+    claim = Result("a claim", True, lambda: False)
+    assert claim.holds(True)
+    assert not claim.holds(False)
+    outcome = Outcome("model", claim, False)
+    assert not outcome.declared
+    assert "does not hold obtained" in str(outcome)
+
+
+def test_the_command_line_lists_shows_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gallery"]) == 0
+    assert "Kuznetsov" in capsys.readouterr().out
+    assert main(["gallery", "stein2008"]) == 0
+    assert "Run it: mdr.gallery.stein2008()" in capsys.readouterr().out
+    assert main(["gallery", "stein2008", "--check"]) == 0
+    assert "ln(d/g)/(g + d)" in capsys.readouterr().out
+    assert main(["gallery", "steinn2008", "--check"]) == 2
