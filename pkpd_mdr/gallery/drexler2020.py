@@ -94,7 +94,8 @@ ENTRY = Published(
     drexler2020,
     "Drexler et al. 2020, IFAC-PapersOnLine 53:16245; documentation of LattiCS",
     ("S1",),
-    'mdr.gallery.drexler2020().simulate(mdr.bolus("pld", "8 mg/kg", weight="20 g").every("10 day"), until="80 day")',
+    "mdr.gallery.drexler2020().simulate("
+    'mdr.bolus("pld", "8 mg/kg", weight="20 g").every("10 day", times=4), until="80 day")',
     (
         Result(
             "living tumour after 10 days without drug",

@@ -8,10 +8,10 @@ priors; what is published is which genotype resists which drug, and that T790M c
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 
 from pkpd_mdr.gallery.published import Published, Result
-from pkpd_mdr.gallery.reading import level
+from pkpd_mdr.gallery.reading import course, crossing, level
 from pkpd_mdr.mechanisms import clone, cost, growth, kill, medium, mutation
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy, exposure, on_progression
@@ -84,6 +84,13 @@ def _main(*drugs: str) -> str:
     return max(_RESISTS, key=lambda name: found[name])
 
 
+def _control(concentration: str) -> float:
+    """Days until the burden passes 1.2 of the start under gefitinib."""
+    plan = exposure("gef", concentration)
+    days, cells = course(egfr_generations(), "burden", plan, until="1400 day", times="7 day")
+    return crossing(days, cells, 1.2 * cells[0])
+
+
 def _later(after: str, then: str) -> float:
     """Growth per day under another drug of what relapsed."""
     cells = {name: value for name, value in _at_progression(after).items() if name in _RESISTS}
@@ -95,7 +102,9 @@ ENTRY = Published(
     egfr_generations,
     "Chmielecki et al. 2011; Foo et al. 2012, J Thorac Oncol 7:1583; Nat Commun 2021, s41467-021-23912-4",
     ("S5",),
-    'mdr.gallery.egfr_generations().simulate(mdr.exposure("gef", "200 nM").until("1 year"), until="2 year")',
+    "mdr.gallery.egfr_generations().simulate("
+    'mdr.on_progression(mdr.exposure("gef", "200 nM"), mdr.exposure("osi", "200 nM"), visit="28 day"), '
+    'until="4 year")',
     (
         Result(
             "gefitinib fails by T790M",
@@ -146,6 +155,27 @@ ENTRY = Published(
             ),
             flag="C",
             source="abstract of Chmielecki 2011",
+        ),
+        Result(
+            "lower exposure, as in fast metabolisers, ends control earlier",
+            True,
+            lambda: _control("5 nM") < _control("50 nM"),
+            flag="C",
+            source="abstract of Foo 2012",
+        ),
+        *(
+            Result(
+                f"progression-free survival under {name} in ARCHER-1050",
+                months,
+                partial(lambda drug: _at_progression(drug)["day"] / 30.4, drug),
+                unit="month",
+                rtol=0.1,
+                flag="C",
+                source="trial",
+                unreached="a median over patients; rates and concentrations per drug were not obtained, and with equal "
+                "priors both drugs of this class look alike",
+            )
+            for name, drug, months in (("dacomitinib", "dac", 14.7), ("gefitinib", "gef", 9.2))
         ),
     ),
     ours="all rates, levels and ec50 are wide priors",

@@ -60,7 +60,7 @@ def kronik2008() -> Model:
     Examples
     --------
     >>> round(float(kronik2008().simulate(until="2000 h").frame["M1"].iloc[-1]))
-    104
+    100
     """
     return Model(
         state("T", "1e10 cell", unit="cell", kind="cells", balance="tumour", description="tumour cells"),

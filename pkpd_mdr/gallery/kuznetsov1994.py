@@ -7,6 +7,7 @@ text, as a user would write down a paper's equations.
 from __future__ import annotations
 
 from functools import cache, partial
+from itertools import pairwise
 
 from pkpd_mdr.gallery.published import Published, Result, declared
 from pkpd_mdr.gallery.reading import course, eigenvalues, equilibrium, level
@@ -84,6 +85,14 @@ def _damped() -> bool:
     return max(swings[500:]) < max(swings[250:350]) < max(swings[50:150])
 
 
+def _sneaks() -> bool:
+    """Whether the final tumour falls anywhere as the initial one rises, from effector cells at rest."""
+    model = kuznetsov1994().with_parameters(m=0.0021 * 1.101e-7)
+    starts = (1, 1e2, 1e4, 1e6, 1e7, 5e7, 2e8, 4e8)
+    ends = [level(model, "T", "1500 day", start={"E": 3.155e5, "T": cells}) for cells in starts]
+    return any(later < 0.5 * earlier for earlier, later in pairwise(ends))
+
+
 def _mu() -> float:
     values = kuznetsov1994().parameters
     return values["m"].value / values["n"].value
@@ -159,5 +168,14 @@ ENTRY = Published(
         ),
         Result("damped oscillation to dormancy over 600 days", True, _damped, flag="C", source="Fig 7"),
         Result("scaled mu = m/n", 0.00311, _mu, atol=5e-6, flag="C", source="the paper's scaling"),
+        Result(
+            "sneaking through at mu = 0.0021: a smaller tumour escapes where a larger one does not",
+            True,
+            _sneaks,
+            flag="C",
+            source="Figs 8-9",
+            unreached="the starts and the other values of these figures were not obtained; from effector cells at rest "
+            "tumours of 1 to 4e8 cells all become dormant at this mu",
+        ),
     ),
 )

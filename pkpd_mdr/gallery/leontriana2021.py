@@ -46,7 +46,7 @@ def leontriana2021(*, dual: bool = False) -> Model:
     Examples
     --------
     >>> round(float(leontriana2021().simulate(until="60 day").frame["T"].min() / 1e6))
-    4
+    513
     """
     parts = [
         state("C", "4e8 cell", unit="cell", kind="cells", description="CAR T cells"),

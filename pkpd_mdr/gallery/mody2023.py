@@ -113,7 +113,8 @@ ENTRY = Published(
     mody2023,
     "Mody et al. 2023, Sci Rep 13:3100; nlmixr2lib",
     ("S5",),
-    'mdr.gallery.mody2023().simulate(mdr.infusion("dox", "90 mg", over="1 h").every("21 day"), until="126 day")',
+    'mdr.gallery.mody2023().simulate(mdr.infusion("dox", "90 mg", over="1 h").every("21 day", times=6), '
+    'until="126 day")',
     (
         *(
             Result(

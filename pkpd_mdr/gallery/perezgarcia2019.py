@@ -38,7 +38,7 @@ def perezgarcia2019() -> Model:
     --------
     >>> run = perezgarcia2019().simulate(cycles(6), until="400 day")
     >>> round(float(run.frame["burden"].iloc[-1]), 1)
-    107.8
+    163.2
     """
     return Model(
         state("P", "144.95 cm**3", unit="cm**3", description="proliferating cells"),

@@ -69,7 +69,7 @@ def equilibrium(model: Model, near: Mapping[str, float]) -> dict[str, float]:
     --------
     >>> from pkpd_mdr.gallery import kuznetsov1994
     >>> round(equilibrium(kuznetsov1994(), {"E": 1.6e6, "T": 8e6})["T"])
-    8186429
+    8186382
     """
     y = np.array([near[name] for name in model.states], dtype=float)
     for _ in range(_MOST_STEPS):

@@ -39,7 +39,7 @@ def tham2008() -> Model:
     --------
     >>> run = tham2008().simulate(cycles(), until="52 week")
     >>> round(run.endpoint("nadir"), 2)
-    4.63
+    5.37
     """
     return Model(
         state("size", f"{_SIZE} cm", unit="cm", description="largest diameter"),

@@ -79,7 +79,9 @@ ENTRY = Published(
     yoon2018,
     "model family of Yoon et al. 2018, Bull Math Biol",
     ("S5", "S1"),
-    'mdr.gallery.yoon2018().simulate(mdr.exposure("A", 1, over="5 day").every("10 day", times=10), until="100 day")',
+    "mdr.gallery.yoon2018().simulate("
+    'mdr.exposure("A", 1, over="5 day").then(mdr.exposure("B", 1, over="5 day")).every("10 day", times=10), '
+    'until="100 day")',
     (
         Result(
             "growth of n1 at the lower end of the window",

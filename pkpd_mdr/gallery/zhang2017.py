@@ -99,7 +99,8 @@ ENTRY = Published(
     zhang2017,
     "Zhang et al. 2017, Nat Commun; Cunningham et al. 2018",
     ("S1",),
-    'mdr.gallery.zhang2017().simulate(mdr.exposure("abi", 1), until="2000 day")',
+    "mdr.gallery.zhang2017().simulate("
+    'mdr.adaptive(mdr.exposure("abi", 1), visit="28 day"), until="2000 day", measure="PSA")',
     (
         Result(
             "doubling time of T-",

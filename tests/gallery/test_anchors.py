@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from scipy.integrate import quad, solve_ivp
+from scipy.optimize import brentq
 
+import pkpd_mdr as mdr
 from pkpd_mdr import gallery
 
 Anchors = dict[str, float]
@@ -122,7 +124,102 @@ def zhu2015() -> Anchors:
     return {f"cells after 96 h, gemcitabine {g} nM, birinapant {b} nM": cells((g, b)) for g, b in arms}
 
 
-ANCHORS = [depillis2005, leontriana2021, mahasa2016, perezgarcia2019, zhu2015]
+def greene2019() -> Anchors:
+    def passes(alpha: float, pulsed: bool) -> float:
+        """When S + R rises through 0.9; the drug is on from 2.398 on, or for one of four units of time."""
+
+        def slope(t: float, y: np.ndarray, u: float) -> list[float]:
+            S, R = y
+            room, turned = 1 - S - R, (1e-6 + alpha * u) * S
+            return [room * S - turned - u * S, 0.2 * room * R + turned]
+
+        def full(t: float, y: np.ndarray, u: float) -> float:
+            return float(y[0] + y[1] - 0.9)
+
+        full.terminal, full.direction = True, 1  # type: ignore[attr-defined]
+        y, now, on = np.array([0.01, 0.0]), 0.0, False
+        begin = 2.3978957
+        edges = [begin, 1e3] if not pulsed else [begin + 4 * k + d for k in range(50) for d in (0, 1)]
+        for edge in edges:
+            found = solve_ivp(
+                slope, (now, edge), y, args=(1.5 * on,), events=full, method="LSODA", rtol=1e-11, atol=1e-14
+            )
+            if found.t_events[0].size:
+                return float(found.t_events[0][0])
+            y, now, on = found.y[:, -1], edge, not on
+        raise AssertionError("0.9 is not reached")
+
+    plans = {"constant": False, "pulsed": True}
+    return {
+        f"failure, {name} treatment, alpha = {alpha:g}": passes(alpha, pulsed)
+        for alpha in (0.0, 0.01)
+        for name, pulsed in plans.items()
+    }
+
+
+def bozic2013() -> Anchors:
+    """Cure with costs: backward equations of clones and an integral over when they arise, both by SciPy."""
+    M, b, d, hit, u, n = 1e11, 1.0, 0.99, 1.03, 1e-9, 50
+
+    def cure(cost: float) -> float:
+        grows, both = d + (b - d) * (1 - cost), d + (b - d) * (1 - cost) ** 2
+        survival = 1 - d / both
+        gain = grows * u * n * survival
+        start = brentq(lambda w: gain * (1 - w) + (grows - hit) * w - grows * w**2, 0, 1e-3, xtol=1e-18)
+        age = np.log(M * (1 - d / b)) / (b - d)
+        later = solve_ivp(
+            lambda a, w: gain * (1 - w) + (grows - d) * w - grows * w**2,
+            (0, age), [start], method="LSODA", rtol=1e-11, atol=1e-18, dense_output=True,
+        ).sol  # fmt: skip
+        before = quad(lambda a: u * n * b * M * np.exp(-(b - d) * a) * later(a)[0], 0, age, limit=300)[0]
+        return float(np.exp(-2 * (before + M * b * u * n * start / (hit - b))))
+
+    return {f"cure, 1e11 cells, b = 1, n12 = 0, cost {cost:.0%}": cure(cost) for cost in (0.0, 0.1)}
+
+
+def test_both_ways_to_the_cure_with_costs_agree_closely() -> None:
+    for text, cost in (("0%", 0.0), ("10%", 0.1)):
+        lesion = gallery.Lesion(1e11, birth=1.0, death=0.99, death_treated=1.03, cost=cost)
+        expected = bozic2013()[f"cure, 1e11 cells, b = 1, n12 = 0, cost {text}"]
+        assert lesion.integrated_eradication() == pytest.approx(expected, rel=1e-7)
+
+
+def test_hahnfeldt_1999_under_treatment() -> None:
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        V, K, g = y
+        return [-0.192 * V * np.log(V / K), 5.85 * V - 0.00873 * K * V ** (2 / 3) - 0.15 * K * g, -0.38 * g]
+
+    y, course = np.array([200.0, 625.0, 0.0]), []
+    for _ in range(10):
+        y = ode(slope, y + [0, 0, 20.0], [0, 1])[-1]
+        course.append(y)
+    daily = mdr.bolus("angiostatin", "20 mg/kg", weight="20 g").every("1 day", times=10)
+    found = gallery.hahnfeldt1999("angiostatin").simulate(daily, until="10 day", times="1 day").frame
+    np.testing.assert_allclose(found[["V", "K"]].to_numpy()[1:], np.array(course)[:, :2], rtol=1e-5)
+    np.testing.assert_allclose(found["g"][1:], np.array(course)[:, 2] * 0.02, rtol=1e-5)
+    with pytest.raises(mdr.ModelError, match="endostatin"):
+        gallery.hahnfeldt1999("endostatine")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: gallery.gunnarsson2020("linea"), "'linear'"),
+        (lambda: gallery.tomasetti2010(1.0), "turnover"),
+        (lambda: gallery.hinow2009(groups=2), "3 to 40"),
+        (lambda: gallery.hinow2009(share=0.6), "0.5"),
+        (lambda: gallery.cholevy2018(traits=12), "6, 11, 16"),
+        (lambda: gallery.cholevy2018(alteration=-1.0), "zero or more"),
+        (lambda: gallery.bozic2013(1e9, cost=1.0), "cost"),
+        (lambda: gallery.bozic2013(1e9, cost=0.1).eradication(), "integrated_eradication"),
+    ],
+)
+def test_an_impossible_model_is_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(mdr.ModelError, match=words):
+        make()
+
+
+ANCHORS = [bozic2013, greene2019, depillis2005, leontriana2021, mahasa2016, perezgarcia2019, zhu2015]
 
 
 @pytest.mark.parametrize("compute", ANCHORS, ids=lambda item: item.__name__)
