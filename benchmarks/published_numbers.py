@@ -18,6 +18,9 @@ Written by `python benchmarks/published_numbers.py`; do not edit. Each line is c
 the same table.
 """
 
+CALIBRATED = """Where the source column says that a prior was calibrated or set to a number, agreement is no test of the model.
+"""
+
 
 def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*")
@@ -32,7 +35,7 @@ def page(outcomes: list[Outcome]) -> str:
     reached = [outcome for outcome in outcomes if outcome.ok]
     flags = {flag: sum(outcome.result.flag == flag for outcome in reached) for flag in FLAGS}
     counts = ", ".join(f"{count} {flag}" for flag, count in flags.items())
-    parts = [HEAD, f"{len(reached)} of {len(outcomes)} numbers and claims are reproduced ({counts}).\n"]
+    parts = [HEAD, f"{len(reached)} of {len(outcomes)} numbers and claims are reproduced ({counts}).\n", CALIBRATED]
     parts += [f"- **{flag}**: {words}" for flag, words in FLAGS.items()]
     listed = list(gallery.numbers(outcomes).columns)
     for entry in gallery.MODELS.values():

@@ -85,8 +85,7 @@ ENTRY = Published(
             10.0,
             lambda: _accumulation(1.0, 4.1e9) / _accumulation(1.0) - 1,
             rtol=1e-5,
-            flag="C",
-            source="Vmax/(k0 Km)",
+            source="Vmax/(k0 Km), the paper's reading of the experiment",
         ),
         *(
             Result(

@@ -89,7 +89,7 @@ def find(name: str) -> Published:
 
 
 def table() -> Listing:
-    """The models: name, topics, states, citation, what is reproduced, and what is not the paper's own.
+    """The models: name, topics, citation, states, what is reproduced, and what is not the paper's own.
 
     Returns
     -------
@@ -105,8 +105,8 @@ def table() -> Listing:
     rows = []
     for entry in MODELS.values():
         numbers_of = f"{len(entry.results)}: {entry.results[0].quantity}" + (", ..." if len(entry.results) > 1 else "")
-        rows.append((entry.name, " ".join(entry.topics), _states(entry), entry.citation, numbers_of, entry.ours))
-    return Listing(("model", "topics", "states", "citation", "reproduces", "not the paper's own"), tuple(rows))
+        rows.append((entry.name, " ".join(entry.topics), entry.citation, _states(entry), numbers_of, entry.ours))
+    return Listing(("model", "topics", "citation", "states", "reproduces", "not the paper's own"), tuple(rows))
 
 
 def _states(entry: Published) -> str:

@@ -77,8 +77,7 @@ ENTRY = Published(
                 partial(_kill, w),
                 unit="1/(cell*day)",
                 rtol=1e-5,
-                flag="C",
-                source="k/(m1 + w); the divisor is published",
+                source="k/(m1 + w), of which the divisor is published",
             )
             for w in (0.0, 1.0, 9.0)
         ),

@@ -55,9 +55,9 @@ def test_the_same_number_has_one_tolerance_rule_for_all() -> None:
 def test_the_listing_names_every_model_with_its_states() -> None:
     rows = {row[0]: row for row in gallery.table().rows}
     assert set(rows) == set(gallery.MODELS)
-    assert rows["kuznetsov1994"][2] == "E, T"
-    assert "u0" in rows["hinow2009"][2]
-    assert "(11)" in rows["hinow2009"][2]
+    assert rows["kuznetsov1994"][3] == "E, T"
+    assert "u0" in rows["hinow2009"][3]
+    assert "(11)" in rows["hinow2009"][3]
 
 
 def test_an_unknown_model_is_refused_with_the_nearest_name() -> None:
@@ -110,3 +110,11 @@ def test_the_command_line_lists_shows_and_checks(capsys: pytest.CaptureFixture[s
     assert main(["gallery", "stein2008", "--check"]) == 0
     assert "ln(d/g)/(g + d)" in capsys.readouterr().out
     assert main(["gallery", "steinn2008", "--check"]) == 2
+
+
+def test_the_page_of_published_numbers_is_of_this_gallery() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "published_numbers.md").read_text(encoding="utf-8")
+    for name, result in RESULTS:
+        assert f"\n## {name}\n" in page, "run python benchmarks/published_numbers.py"
+        quantity = result.quantity.replace("|", "\\|").replace("*", "\\*")
+        assert f"| {quantity} |" in page, f"{quantity}: run python benchmarks/published_numbers.py"
