@@ -18,7 +18,8 @@ Written by `python benchmarks/published_numbers.py`; do not edit. Each line is c
 the same table.
 """
 
-CALIBRATED = """Where the source column says that a prior was calibrated or set to a number, agreement is no test of the model.
+CALIBRATED = """Where the source column says that priors were calibrated or set to a number, agreement is no test of the
+model.
 """
 
 

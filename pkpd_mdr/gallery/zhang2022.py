@@ -174,8 +174,8 @@ ENTRY = Published(
                 rtol=0.1,
                 flag="C",
                 source="trial",
-                unreached="a median over patients, whose starts were not obtained; our start progresses after 3.9 months of "
-                "standard dosing and never under ideal cycling with aRS = 6",
+                unreached="a median over patients, whose starts were not obtained; our start progresses after 3.9 "
+                "months of standard dosing and never under ideal cycling with aRS = 6",
             )
             for words, months in (("adaptive", 33.5), ("standard", 14.3))
         ),
