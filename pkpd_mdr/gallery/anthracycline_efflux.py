@@ -106,6 +106,13 @@ ENTRY = Published(
             source="cyclosporin A, 4.1 uM",
         ),
         Result(
+            "much inhibitor abolishes the difference between resistant and parental cells",
+            True,
+            lambda: abs(_accumulation(1.0, 4.1e5) / _accumulation(0.0, 4.1e5) - 1) < 1e-3,
+            flag="C",
+            source="verapamil on BE(2)-C recipients, PMC545583",
+        ),
+        Result(
             "a high dose saturates the pump",
             True,
             lambda: _accumulation(1.0, dose=1000.0) > 0.99,

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+import pkpd_mdr as mdr
 from pkpd_mdr import ModelError
-from pkpd_mdr.gallery import bozic2013
+from pkpd_mdr.gallery import Lesion, bozic2013
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,32 @@ def test_larger_lesions_and_more_sites_are_harder_to_eradicate():
 def test_an_impossible_lesion_is_refused(bad):
     with pytest.raises(ModelError, match="lesion"):
         bozic2013(1e9, **bad)
+
+
+@pytest.mark.parametrize(("cells", "sites_both"), [(8.5e8, 0), (8.5e8, 1), (1e9, 0), (1e9, 1)])
+def test_the_approximation_is_close_to_the_integral(cells, sites_both):
+    lesion = bozic2013(cells, sites_both=sites_both)
+    assert lesion.eradication() == pytest.approx(lesion.integrated_eradication(), abs=2e-3)
+
+
+def test_a_cost_of_resistance_helps_and_none_changes_nothing():
+    cures = [Lesion(1e11, cost=cost).integrated_eradication() for cost in (0.0, 1e-9, 0.1, 0.5)]
+    assert cures[0] == pytest.approx(cures[1], rel=1e-6)
+    assert cures[0] < cures[2] < cures[3]
+
+
+def test_the_means_are_those_of_the_formula_without_treatment():
+    lesion = bozic2013(1e8, sites_both=1)
+    days = math.log(lesion.cells * lesion.survival) / 0.01
+    run = lesion.model().simulate(until=f"{days} day", times=f"{days} day").frame.iloc[-1]
+    assert run["S"] == pytest.approx(1e8, rel=1e-4)
+    assert run["R1"] == pytest.approx(1e8 * 50 * lesion.mutations_per_cell, rel=1e-4)
+    assert run["R12"] == pytest.approx(lesion.resistant_cells(), rel=1e-4)
+
+
+def test_two_drugs_together_hit_a_cell_no_harder_than_one():
+    model = bozic2013().model()
+    one, two = mdr.exposure("drug1", 1), mdr.exposure("drug1", 1) & mdr.exposure("drug2", 1)
+    ends = [model.simulate(plan, until="100 day", start={"S": 1e9}).frame["S"].iloc[-1] for plan in (one, two)]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-6)
+    assert ends[0] == pytest.approx(1e9 * math.exp(-0.03 * 100), rel=1e-4)
