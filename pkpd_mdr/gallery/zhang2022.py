@@ -8,15 +8,22 @@ from __future__ import annotations
 import math
 from functools import cache, partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, declared
 from pkpd_mdr.gallery.reading import course, crossing, level, levels
-from pkpd_mdr.mechanisms import clone, formula, growth, medium
+from pkpd_mdr.mechanisms import clone, formula, growth, medium, parameter
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Strategy, adaptive, exposure
 
 __all__ = ["ENTRY", "cycling", "zhang2022"]
 
 _B = 8.0
+_VALUES = {
+    "b": (f"{_B}", "factor of both growth rates"),
+    "rS": ("0.0156 1/day", "growth of sensitive cells, less the factor"),
+    "rR": ("0.0091 1/day", "growth of resistant cells, less the factor"),
+    "K": ("10000", "carrying capacity"),
+    "Kdrug": ("9000", "capacity of sensitive cells that the drug takes away"),
+}
 
 
 def zhang2022(competition: float = 6.0) -> Model:
@@ -34,22 +41,30 @@ def zhang2022(competition: float = 6.0) -> Model:
 
     Examples
     --------
-    >>> zhang2022().parameters["competition_xR_xS"].value
+    >>> zhang2022().parameters["aRS"].value
     6.0
     """
+    source = "Zhang et al. 2022, Eqs 2-3"
+    mutual = {
+        "aSR": parameter("aSR", 1.0, source=source, description="how much a resistant cell weighs on a sensitive one"),
+        "aRS": parameter(
+            "aRS", competition, source=source, description="how much a sensitive cell weighs on a resistant one"
+        ),
+    }
     return Model(
         medium("abi", unit=""),
+        *declared(_VALUES, source=source),
         clone(
             "xS",
             growth=growth.logistic(
-                rate=(_B * 0.0156, "1/day"), capacity=formula("10000 - 9000*C_abi"), competition={"xR": 1.0}
+                rate=formula("b*rS"), capacity=formula("K - Kdrug*C_abi"), competition={"xR": mutual["aSR"]}
             ),
             start=5000,
             unit="",
         ),
         clone(
             "xR",
-            growth=growth.logistic(rate=(_B * 0.0091, "1/day"), capacity=10000.0, competition={"xS": competition}),
+            growth=growth.logistic(rate=formula("b*rR"), capacity=formula("K"), competition={"xS": mutual["aRS"]}),
             start=100,
             unit="",
             resistant=True,
