@@ -16,7 +16,7 @@ and asked which regimen is better::
 from pkpd_mdr import data, gallery
 from pkpd_mdr.compare import Comparison, compare
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
-from pkpd_mdr.engine import Accuracy
+from pkpd_mdr.engine import Accuracy, export_c
 from pkpd_mdr.errors import (
     DataError,
     ExpressionError,
@@ -107,6 +107,7 @@ __all__ = [
     "endpoint",
     "endpoints",
     "exosomes",
+    "export_c",
     "exposure",
     "fit",
     "formula",

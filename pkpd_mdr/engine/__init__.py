@@ -1,5 +1,6 @@
 """From a model and timelines to numbers: compile, solve, and the accuracy of both."""
 
+from pkpd_mdr.engine.export import export_c
 from pkpd_mdr.engine.lowering import Compiled, compile_model
 from pkpd_mdr.engine.ports import BoundPorts
 from pkpd_mdr.engine.reference import Accuracy
@@ -17,5 +18,6 @@ __all__ = [
     "Watch",
     "build",
     "compile_model",
+    "export_c",
     "solve",
 ]
