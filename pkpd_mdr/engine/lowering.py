@@ -144,6 +144,19 @@ class Compiled:
         function = self._cached(("start",), lambda: self._scalar(self.starts))
         return np.array(function(0.0, [0.0] * len(self.states), parameters), dtype=float)
 
+    def starts_of(self, parameters: FloatArray) -> FloatArray:
+        """State vectors at time zero of many members, shape (members, states); not finite where one has none.
+
+        Parameters
+        ----------
+        parameters : ndarray, shape (members, p)
+        """
+        function = self._cached(("starts",), lambda: self._array(self.starts))
+        with np.errstate(all="ignore"):
+            columns = function(0.0, [0.0] * len(self.states), np.asarray(parameters, dtype=float).T)
+        found = [np.broadcast_to(np.asarray(column, float), len(parameters)) for column in columns]
+        return np.stack(found, axis=-1) if found else np.zeros((len(parameters), 0))
+
     def start_by_parameters(self, parameters: FloatArray, columns: Sequence[str]) -> FloatArray:
         """Derivatives of the start by parameters, shape (states, columns)."""
         function = self._cached(("start", *columns), lambda: self._scalar(self._gradient(self.starts, columns)))
@@ -222,6 +235,13 @@ class Compiled:
         )
 
     # -- ports -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def dosing(self) -> list[int]:
+        """Places of the parameters that decide how doses arrive: those in bioavailability, lag, rate and duration."""
+        items = [item for port in self.ports for item in (port.bioavailability, port.lag, port.rate, port.duration)]
+        used = {found for item in items if item is not None for found in item.free_symbols}
+        return [place for place, parameter in enumerate(self._parameter_symbols) if parameter in used]
 
     def port_values(self, index: int, p: FloatArray) -> tuple[float, float, float, float]:
         """Bioavailability, lag (h), modelled rate and duration of a port (NaN where the port has none)."""

@@ -93,6 +93,7 @@ def solve(
     window: tuple[float, float] | None = None,
     watches: Sequence[Watch] = (),
     levels: FloatArray | None = None,
+    threads: int | None = None,
 ) -> Ensemble:
     """Solve many members of one model.
 
@@ -120,6 +121,8 @@ def solve(
         Outputs that end a member where they cross a level; what is crossed already at the begin does not count.
     levels : ndarray, shape (members, watches)
         The levels, in internal units.
+    threads : int, optional
+        Of the compiled path, which chooses by the number of members when not given. Results do not depend on it.
 
     Returns
     -------
@@ -137,7 +140,7 @@ def solve(
         from pkpd_mdr.engine.machine.reading import NoMachineCodeError
 
         options: dict[str, Any] = {"accuracy": accuracy, "sensitivities": sensitivities, "starts_by": starts_by}
-        options |= {"rows": rows, "window": window, "watches": watches, "levels": levels}
+        options |= {"rows": rows, "window": window, "watches": watches, "levels": levels, "threads": threads}
         try:
             return solve_compiled(compiled, parameters, starts, timelines, outputs, **options)
         except NoMachineCodeError as problem:

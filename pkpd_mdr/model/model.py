@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -199,6 +200,10 @@ class Model:
                 new.__dict__[name] = self.__dict__[name]
         return new
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as declarations; the model is joined again there, once for all that arrive."""
+        return _joined_again, (self.content_hash, self.mechanisms, tuple(self.parameters.values()))
+
     # -- show ----------------------------------------------------------------------------------------
 
     def equations(self) -> str:
@@ -231,3 +236,24 @@ class Model:
         from pkpd_mdr.run import simulate
 
         return simulate(self, regimen, **options)
+
+
+_KEPT = 16
+_arrived: OrderedDict[str, Model] = OrderedDict()
+
+
+def _joined_again(content_hash: str, mechanisms: tuple[Mechanism, ...], parameters: tuple[Parameter, ...]) -> Model:
+    """The model of these declarations and parameter values; the last 16 that arrived are kept."""
+    found = _arrived.pop(content_hash, None)
+    if found is None:
+        joined = Model(*mechanisms)
+        found = joined._copy(parameters=MappingProxyType({item.name: item for item in parameters}))
+        if found.content_hash != content_hash:
+            raise ModelError(
+                "the same declarations make another model in this process than in the one that sent them; "
+                "use the same versions of pkpd_mdr and SymPy in both"
+            )
+    _arrived[content_hash] = found
+    while len(_arrived) > _KEPT:
+        _arrived.popitem(last=False)
+    return found

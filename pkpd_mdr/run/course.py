@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Status, Timeline, Trajectory, build, solve
 from pkpd_mdr.engine.lowering import FloatArray
@@ -17,6 +19,7 @@ from pkpd_mdr.units import Quantity
 
 __all__ = ["Course", "Event", "courses", "total_given"]
 
+Flags = npt.NDArray[np.bool_]
 _FILL = 240
 _GRADED = 2.0 ** -np.arange(8.0, 0.0, -0.5)
 _NEAR = 1e-10  # of the run: times nearer than this are one time
@@ -54,7 +57,7 @@ class Course:
     """
 
     times: FloatArray
-    shown: np.ndarray[Any, np.dtype[np.bool_]]
+    shown: Flags
     outputs: tuple[str, ...]
     values: FloatArray
     acts: tuple[Act, ...]
@@ -73,13 +76,13 @@ class _Member:
 
     parameters: FloatArray
     state: FloatArray | None
-    memory: Any
+    memory: Any = None
     visit: Visit | None = None
-    acts: list[Act] = field(default_factory=list)
-    active: list[Act] = field(default_factory=list)
+    acts: tuple[Act, ...] = ()
+    active: tuple[Act, ...] = ()
     events: list[Event] = field(default_factory=list)
     times: list[FloatArray] = field(default_factory=list)
-    shown: list[FloatArray] = field(default_factory=list)
+    shown: list[Flags] = field(default_factory=list)
     values: list[FloatArray] = field(default_factory=list)
     status: Status = field(default_factory=Status)
 
@@ -88,15 +91,17 @@ def courses(
     compiled: Compiled,
     parameters: FloatArray,
     starts: FloatArray | None,
-    plan: Regimen | Strategy,
+    plan: Regimen | Strategy | Sequence[Regimen],
     *,
     until: float,
     times: FloatArray,
     outputs: Sequence[str],
     accuracy: Accuracy | None = None,
     measure: str = "burden",
+    fill: bool = True,
+    threads: int | None = None,
 ) -> list[Course]:
-    """Run many members under one regimen or strategy.
+    """Run many members under one regimen or strategy, or each under a regimen of its own.
 
     Parameters
     ----------
@@ -104,7 +109,8 @@ def courses(
     parameters : ndarray, shape (members, p)
     starts : ndarray, shape (members, n), or None
         States at time zero; None takes the model's own.
-    plan : Regimen or Strategy
+    plan : Regimen, Strategy, or sequence of Regimen
+        A sequence has one for each member.
     until : float
         Hours.
     times : ndarray, shape (k,)
@@ -113,6 +119,10 @@ def courses(
     accuracy : Accuracy, optional
     measure : str
         The output that a strategy is shown at visits.
+    fill : bool
+        Whether rows for endpoints are added; without them only the wanted rows are computed.
+    threads : int, optional
+        Of the engine; it chooses when not given.
 
     Returns
     -------
@@ -120,40 +130,41 @@ def courses(
         In the order of members; a failed member keeps what was computed.
     """
     names = tuple(dict.fromkeys(outputs))
-    members = [
-        _Member(row, None if starts is None else starts[i], plan.begin() if isinstance(plan, Strategy) else None)
-        for i, row in enumerate(np.atleast_2d(parameters))
-    ]
+    members = [_Member(row, None if starts is None else starts[i]) for i, row in enumerate(np.atleast_2d(parameters))]
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
-    rows = _Rows.of(times, until, visits)
-    if isinstance(plan, Regimen):
-        for member in members:
-            member.acts.extend(plan.acts)
-            member.active.extend(plan.acts)
-        _window(compiled, members, (0.0, math.inf), rows, names, accuracy)
+    rows = _Rows.of(times, until, visits, fill)
+    engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads)
+    if isinstance(plan, Strategy):
+        _visits(compiled, members, plan, until, engine, measure)
     else:
-        _visits(compiled, members, plan, rows, names, accuracy, measure)
-    return [_course(member, names, until) for member in members]
+        plans = [plan] * len(members) if isinstance(plan, Regimen) else plan
+        for member, own in zip(members, plans, strict=True):
+            member.acts = member.active = own.acts
+        engine(members, (0.0, math.inf))
+    return _courses(members, names, until)
 
 
 def _visits(
     compiled: Compiled,
     members: list[_Member],
     plan: Strategy,
-    rows: _Rows,
-    names: tuple[str, ...],
-    accuracy: Accuracy | None,
+    until: float,
+    engine: Callable[[list[_Member], tuple[float, float]], None],
     measure: str,
 ) -> None:
-    count = max(1, math.ceil(rows.until / plan.visit_interval - 1e-9))
+    """Decide at each visit and solve up to the next; members under the same acts share one tuple of them."""
+    for member in members:
+        member.memory = plan.begin()
+    same: dict[tuple[Act, ...], tuple[Act, ...]] = {}
+    count = max(1, math.ceil(until / plan.visit_interval - 1e-9))
     for k in range(count):
         now = k * plan.visit_interval
         for member in members:
             if member.status.ok:
                 _decide(compiled, member, plan, now, measure)
+                member.active = same.setdefault(member.active, member.active)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
-        alive = [member for member in members if member.status.ok]
-        _window(compiled, alive, window, rows, names, accuracy)
+        engine([member for member in members if member.status.ok], window)
 
 
 def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:
@@ -161,7 +172,7 @@ def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, mea
     burden = float(compiled.outputs([measure], np.array([now]), state[None], member.parameters)[0, 0])
     member.visit = Visit.first(burden) if member.visit is None else member.visit.following(now, burden)
     acts, member.memory, note = plan.decide(member.visit, member.memory)
-    member.acts.extend(acts)
+    member.acts += acts
     ports = BoundPorts(compiled, member.parameters[None])
     running = [act for act in member.active if _over(act, ports) >= now - _CLOSE * max(1.0, now)]
     member.active = _going_on(running, acts, now, ports)
@@ -169,7 +180,7 @@ def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, mea
         member.events.append(Event(now, note))
 
 
-def _going_on(running: Sequence[Act], acts: Sequence[Act], now: float, ports: BoundPorts) -> list[Act]:
+def _going_on(running: Sequence[Act], acts: Sequence[Act], now: float, ports: BoundPorts) -> tuple[Act, ...]:
     """What is active from a visit on; an exposure that was only cut there stays one, as nobody renews its medium."""
     active = list(running)
     for act in acts:
@@ -191,16 +202,18 @@ def _going_on(running: Sequence[Act], acts: Sequence[Act], now: float, ports: Bo
             active[same[-1]] = replace(running[same[-1]], duration=act.time + act.duration - running[same[-1]].time)
         else:
             active.append(act)
-    return active
+    return tuple(active)
 
 
 def _window(
     compiled: Compiled,
     members: list[_Member],
     window: tuple[float, float],
+    *,
     rows: _Rows,
     names: tuple[str, ...],
     accuracy: Accuracy | None,
+    threads: int | None,
 ) -> None:
     """Solve one window for all members and append what came out."""
     plans = _timelines(compiled, members, window, rows)
@@ -208,15 +221,16 @@ def _window(
         return
     todo = [member for member, _ in plans]
     known = any(member.state is not None for member in todo)
-    starts = np.array([m.state if m.state is not None else compiled.start(m.parameters) for m in todo])
+    starts = [m.state if m.state is not None else compiled.start(m.parameters) for m in todo] if known else None
     solved = solve(
         compiled,
         np.array([member.parameters for member in todo]),
-        starts if known or window[0] > 0 else None,
+        None if starts is None else np.array(starts),
         [timeline for _, (timeline, _) in plans],
         names,
         accuracy=accuracy,
         window=(_just_before(window[0]), _just_before(window[1])),
+        threads=threads,
     )
     for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
         _append(member, trajectory, shown)
@@ -229,26 +243,43 @@ def _just_before(visit: float) -> float:
 
 def _timelines(
     compiled: Compiled, members: list[_Member], window: tuple[float, float], rows: _Rows
-) -> list[tuple[_Member, tuple[Timeline, list[bool]]]]:
-    """A timeline for each member; a member whose parameters do not allow one (a negative lag) fails by itself."""
-    part = rows.between(*window)
+) -> list[tuple[_Member, tuple[Timeline, Flags]]]:
+    """A timeline for each member; a member whose parameters do not allow one (a negative lag) fails by itself.
+
+    Members that are given the same under the same dosing parameters share one, which costs far more than a lookup.
+    """
+    part, dosing = rows.between(*window), compiled.dosing
+    found: dict[tuple[int, bytes], tuple[Timeline, Flags] | RegimenError] = {}
     plans, problem = [], None
     for member in members:
-        try:
-            plans.append((member, _timeline(compiled, member, window, part)))
-        except RegimenError as found:
-            problem = found
-            member.status = Status(False, str(found), window[0])
+        key = id(member.active), member.parameters[dosing].tobytes()
+        if key not in found:
+            found[key] = _tried(compiled, member, window, part)
+        plan = found[key]
+        if isinstance(plan, RegimenError):
+            problem = plan
+            member.status = Status(False, str(plan), window[0])
+        else:
+            plans.append((member, plan))
     if problem is not None and not plans:
         raise problem
     return plans
 
 
-def _append(member: _Member, trajectory: Trajectory, shown: list[bool]) -> None:
+def _tried(
+    compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows
+) -> tuple[Timeline, Flags] | RegimenError:
+    try:
+        return _timeline(compiled, member, window, part)
+    except RegimenError as problem:
+        return problem
+
+
+def _append(member: _Member, trajectory: Trajectory, shown: Flags) -> None:
     member.state, member.status = trajectory.end, trajectory.status
     member.times.append(trajectory.times)
     member.values.append(trajectory.values)
-    member.shown.append(np.array(shown[: len(trajectory.times)], dtype=bool))
+    member.shown.append(shown[: len(trajectory.times)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,20 +292,21 @@ class _Rows:
     wanted: FloatArray
     hidden: FloatArray
     until: float
+    filled: bool = True
 
     @staticmethod
-    def of(times: FloatArray, until: float, visits: FloatArray) -> _Rows:
+    def of(times: FloatArray, until: float, visits: FloatArray, filled: bool) -> _Rows:
         """Wanted times and an even fill; a fill next to a wanted time or to a visit is left out."""
         close = _NEAR * until
         wanted = np.unique(_snapped(times[(times >= 0) & (times <= until)], visits, close))
-        fill = np.linspace(0.0, until, _FILL + 1)
-        return _Rows(wanted, fill[~_near(fill, np.union1d(wanted, visits), close)], until)
+        fill = np.linspace(0.0, until, _FILL + 1) if filled else np.empty(0)
+        return _Rows(wanted, fill[~_near(fill, np.union1d(wanted, visits), close)], until, filled)
 
     def between(self, low: float, high: float) -> _Rows:
         """Those in ``[low, high)``."""
         wanted = self.wanted[slice(*np.searchsorted(self.wanted, [low, high]))]
         hidden = self.hidden[slice(*np.searchsorted(self.hidden, [low, high]))]
-        return _Rows(wanted, hidden, self.until)
+        return _Rows(wanted, hidden, self.until, self.filled)
 
     def around(self, low: float, high: float, edges: FloatArray, ends: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Wanted and hidden rows of a window; behind each edge they stand ever further apart, as slopes change there.
@@ -283,6 +315,8 @@ class _Rows:
         """
         close = _NEAR * self.until
         wanted = np.unique(_snapped(self.wanted, edges, close))
+        if not self.filled:
+            return wanted, np.empty(0)
         stops = np.append(edges[1:], min(high, self.until))[: len(edges)]
         steps = np.outer(stops - edges, _GRADED)
         graded = (edges[:, None] + steps)[steps >= _FINEST * self.until]
@@ -301,7 +335,7 @@ def _nearest(times: FloatArray, anchors: FloatArray) -> FloatArray:
     return np.asarray(np.where(times - anchors[left] <= anchors[right] - times, anchors[left], anchors[right]))
 
 
-def _near(times: FloatArray, anchors: FloatArray, close: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _near(times: FloatArray, anchors: FloatArray, close: float) -> Flags:
     if not len(anchors):
         return np.zeros(len(times), dtype=bool)
     return np.asarray(np.abs(times - _nearest(times, anchors)) <= close)
@@ -312,9 +346,7 @@ def _snapped(times: FloatArray, anchors: FloatArray, close: float) -> FloatArray
     return np.where(_near(times, anchors, close), _nearest(times, anchors), times) if len(anchors) else times
 
 
-def _timeline(
-    compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows
-) -> tuple[Timeline, list[bool]]:
+def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows) -> tuple[Timeline, Flags]:
     """The timeline up to the end of a window, with marks inside the window only."""
     low, high = window
     stop = min(high, part.until)
@@ -324,11 +356,11 @@ def _timeline(
     ends = np.array([act.time + act.span for act in acts if act.action == "expose"])
     wanted, hidden = part.around(low, high, edges, ends)
     rows = [(t, 0, True) for t in wanted.tolist()] + [(t, 0, False) for t in hidden.tolist()]
-    rows = sorted(rows + [(t, 2, False) for t in edges.tolist()])
+    rows = sorted(rows + [(t, 2, False) for t in (edges.tolist() if part.filled else [])])
     entries = [(t, order, Mark(t, 0)) for t, order, _ in rows] + [(act.time, 1, Give(act)) for act in acts]
     ordered = [entry for _, _, entry in sorted(entries, key=lambda item: item[:2])]
     timeline = build(ordered, BoundPorts(compiled, member.parameters[None]), stop=stop)
-    return timeline, [visible for _, _, visible in rows]
+    return timeline, np.array([visible for _, _, visible in rows], dtype=bool)
 
 
 def _edges(act: Act) -> Iterable[float]:
@@ -353,20 +385,32 @@ def _over(act: Act, ports: BoundPorts) -> float:
     return act.time + given.lag + act.additional * act.interval + span
 
 
-def _course(member: _Member, names: tuple[str, ...], until: float) -> Course:
-    given = [Event(act.time, f"{act.amount} of {act.port}") for act in member.acts if act.time <= until]
-    events = tuple(sorted([*member.events, *given], key=lambda event: event.time))
-    empty = np.empty((0, len(names)))
-    return Course(
-        times=np.concatenate([*member.times, np.empty(0)]),
-        shown=np.concatenate([*member.shown, np.empty(0, dtype=bool)]),
-        outputs=names,
-        values=np.concatenate([*member.values, empty]),
-        acts=tuple(act for act in member.acts if act.time <= until),
-        events=events,
-        until=until,
-        status=member.status,
-    )
+def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -> list[Course]:
+    """Members as courses; what was given is described once for all who were given the same."""
+    given: dict[int, tuple[tuple[Act, ...], list[Event]]] = {}
+    found = []
+    for member in members:
+        if id(member.acts) not in given:
+            acts = tuple(act for act in member.acts if act.time <= until)
+            given[id(member.acts)] = acts, [Event(act.time, f"{act.amount} of {act.port}") for act in acts]
+        acts, events = given[id(member.acts)]
+        found.append(
+            Course(
+                times=_joined(member.times, (0,)),
+                shown=np.asarray(_joined(member.shown, (0,)), dtype=bool),
+                outputs=names,
+                values=_joined(member.values, (0, len(names))),
+                acts=acts,
+                events=tuple(sorted([*member.events, *events], key=lambda event: event.time)),
+                until=until,
+                status=member.status,
+            )
+        )
+    return found
+
+
+def _joined(parts: Sequence[Any], empty: tuple[int, ...]) -> Any:
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.empty(empty)])
 
 
 def total_given(course: Course, port: str) -> Quantity | None:

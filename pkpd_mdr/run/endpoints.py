@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -103,13 +104,7 @@ def time_to_progression(
         raise SimulationError(f"growth = {shown(growth)} is not progression; choose a factor above 1, such as 1.2")
     interval = None if check is None else read(check, "h", "check interval")
 
-    def evaluate(course: Course) -> float:
-        path = _Path.of(course, of)
-        start = path.values[0]
-        if rule == "baseline":
-            return path.first_above(lambda lowest: np.full_like(lowest, growth * start), interval)
-        return path.first_above(lambda lowest: growth * lowest, interval)
-
+    evaluate = partial(_progression, of=of, rule=rule, growth=growth, interval=interval)
     return Endpoint(name, (of, f"d/dt {of}"), evaluate, "high", "time", f"{of} above {growth:g} x {rule}")
 
 
@@ -119,7 +114,7 @@ def time_to_threshold(level: float, *, of: str = "burden", name: str = "time_to_
     return Endpoint(
         name,
         (of, f"d/dt {of}"),
-        lambda course: _Path.of(course, of).first_above(lambda lowest: np.full_like(lowest, level), None),
+        partial(_threshold, of=of, level=level),
         "high",
         "time",
         f"{of} above {level:g}",
@@ -129,23 +124,17 @@ def time_to_threshold(level: float, *, of: str = "burden", name: str = "time_to_
 def nadir_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
     """Lowest value of an output."""
     label = name or ("nadir" if of == "burden" else f"{of}_nadir")
-    return Endpoint(
-        label, (of, f"d/dt {of}"), lambda course: _Path.of(course, of).lowest()[1], better, "same", f"lowest {of}"
-    )
+    return Endpoint(label, (of, f"d/dt {of}"), partial(_lowest, of=of, which=1), better, "same", f"lowest {of}")
 
 
 def peak_of(of: str, *, better: str = "low", name: str | None = None) -> Endpoint:
     """Highest value of an output at the rows of a run."""
-    return Endpoint(
-        name or f"{of}_peak", (of,), lambda course: float(course.output(of).max()), better, "same", f"highest {of}"
-    )
+    return Endpoint(name or f"{of}_peak", (of,), partial(_highest, of=of), better, "same", f"highest {of}")
 
 
 def end_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
     """Value of an output at the end of the run."""
-    return Endpoint(
-        name or f"{of}_end", (of,), lambda course: float(course.output(of)[-1]), better, "same", f"{of} at the end"
-    )
+    return Endpoint(name or f"{of}_end", (of,), partial(_last, of=of), better, "same", f"{of} at the end")
 
 
 def area_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
@@ -153,7 +142,7 @@ def area_of(of: str = "burden", *, better: str = "low", name: str | None = None)
     return Endpoint(
         name or f"auc_{of}",
         (of, f"d/dt {of}"),
-        lambda course: _Path.of(course, of).area(),
+        partial(_area, of=of),
         better,
         "area",
         f"area under {of}",
@@ -165,7 +154,7 @@ def time_of_nadir(of: str = "burden") -> Endpoint:
     return Endpoint(
         "nadir_time",
         (of, f"d/dt {of}"),
-        lambda course: _Path.of(course, of).lowest()[0],
+        partial(_lowest, of=of, which=0),
         "high",
         "time",
         f"time of lowest {of}",
@@ -174,19 +163,14 @@ def time_of_nadir(of: str = "burden") -> Endpoint:
 
 def best_response(of: str = "burden") -> Endpoint:
     """Largest relative shrinkage from the start (1 = gone, negative = only growth)."""
-
-    def evaluate(course: Course) -> float:
-        path = _Path.of(course, of)
-        return 1.0 - path.lowest()[1] / path.values[0] if path.values[0] else math.nan
-
-    return Endpoint("best_response", (of, f"d/dt {of}"), evaluate, "high", "", f"1 - lowest/first {of}")
+    return Endpoint(
+        "best_response", (of, f"d/dt {of}"), partial(_shrinkage, of=of), "high", "", f"1 - lowest/first {of}"
+    )
 
 
 def share_of_start(of: str = "burden") -> Endpoint:
     """Burden at the end relative to the start."""
-    return Endpoint(
-        "final_share", (of,), lambda c: float(c.output(of)[-1] / c.output(of)[0]), "low", "", f"last/first {of}"
-    )
+    return Endpoint("final_share", (of,), partial(_final_share, of=of), "low", "", f"last/first {of}")
 
 
 def resistant_share() -> Endpoint:
@@ -194,7 +178,7 @@ def resistant_share() -> Endpoint:
     return Endpoint(
         "resistant_share",
         ("resistant_share",),
-        lambda c: float(c.output("resistant_share")[-1]),
+        partial(_last, of="resistant_share"),
         "low",
         "",
         "resistant/all cells at the end",
@@ -204,7 +188,48 @@ def resistant_share() -> Endpoint:
 def exposure(drug: str) -> Endpoint:
     """Area under the concentration of a drug over the run (from the state ``AUC_<drug>``)."""
     state = f"AUC_{drug}"
-    return Endpoint(f"exposure_{drug}", (state,), lambda c: float(c.output(state)[-1]), "low", "same", f"AUC of {drug}")
+    return Endpoint(f"exposure_{drug}", (state,), partial(_last, of=state), "low", "same", f"AUC of {drug}")
+
+
+# -- what endpoints read: functions of a module, so that an endpoint can travel to another process -------------------
+
+
+def _progression(course: Course, *, of: str, rule: str, growth: float, interval: float | None) -> float:
+    path = _Path.of(course, of)
+    start = path.values[0]
+    if rule == "baseline":
+        return path.first_above(lambda lowest: np.full_like(lowest, growth * start), interval)
+    return path.first_above(lambda lowest: growth * lowest, interval)
+
+
+def _threshold(course: Course, *, of: str, level: float) -> float:
+    return _Path.of(course, of).first_above(lambda lowest: np.full_like(lowest, level), None)
+
+
+def _lowest(course: Course, *, of: str, which: int) -> float:
+    """Time (0) or value (1) of the minimum."""
+    return _Path.of(course, of).lowest()[which]
+
+
+def _highest(course: Course, *, of: str) -> float:
+    return float(course.output(of).max())
+
+
+def _last(course: Course, *, of: str) -> float:
+    return float(course.output(of)[-1])
+
+
+def _area(course: Course, *, of: str) -> float:
+    return _Path.of(course, of).area()
+
+
+def _shrinkage(course: Course, *, of: str) -> float:
+    path = _Path.of(course, of)
+    return 1.0 - path.lowest()[1] / path.values[0] if path.values[0] else math.nan
+
+
+def _final_share(course: Course, *, of: str) -> float:
+    return float(course.output(of)[-1] / course.output(of)[0])
 
 
 _PLAIN: dict[str, Callable[[], Endpoint]] = {
