@@ -69,7 +69,7 @@ from pkpd_mdr.regimen import (
     surgery,
     write_doses,
 )
-from pkpd_mdr.run import Endpoint, Run, endpoint, endpoints, simulate
+from pkpd_mdr.run import Endpoint, Many, Run, endpoint, endpoints, simulate, simulate_many
 
 __version__ = "0.1.0"
 
@@ -83,6 +83,7 @@ __all__ = [
     "ExpressionError",
     "Fit",
     "FitError",
+    "Many",
     "Model",
     "ModelError",
     "PkpdMdrError",
@@ -133,6 +134,7 @@ __all__ = [
     "rule",
     "seeding",
     "simulate",
+    "simulate_many",
     "state",
     "surgery",
     "switching",

@@ -19,7 +19,7 @@ from typing import Any
 
 from pkpd_mdr.errors import UnitError, did_you_mean, shown
 
-__all__ = ["DIMENSIONLESS", "Quantity", "QuantityLike", "Unit", "quantity", "read"]
+__all__ = ["DIMENSIONLESS", "Quantity", "QuantityLike", "Unit", "quantity", "read", "split_header"]
 
 _INTERNAL_PER_SI = {
     "[time]": Fraction(1, 3600),
@@ -27,6 +27,8 @@ _INTERNAL_PER_SI = {
     "[mass]": Fraction(10**6),
     "[substance]": Fraction(10**6),
 }
+_IN_BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]*)\]")
+_IN_PARENTHESES = re.compile(r"(.*?)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 _NUMBER_THEN_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _UNIT_TEXT = re.compile(r"[A-Za-zµμ%0-9*/^(). -]*")
 _EXPONENT = re.compile(r"\*\*\s*(?:-?[1-9]|\(\s*-?[1-9]\s*\))(?!\s*\*\*)(?![\d.])")
@@ -299,3 +301,21 @@ def read(
 def _mass_for_amount(found: Unit, slot: Unit) -> bool:
     molar = Unit.of("g/mol")
     return found.times(molar).like(slot) or found.times(molar, -1).like(slot)
+
+
+def split_header(header: str) -> tuple[str, Unit | None]:
+    """The name and the unit in the header of a column; the unit stands in brackets, or in parentheses if it is one.
+
+    Examples
+    --------
+    >>> split_header("ec50_dox_S [nM]")[0], split_header("CL (L/h)")[1].text, split_header("group (A)")
+    ('ec50_dox_S', 'L/h', ('group (A)', None))
+    """
+    for pattern in (_IN_BRACKETS, _IN_PARENTHESES):
+        match = pattern.fullmatch(header)
+        if match and match[1]:
+            try:
+                return match[1].strip(), Unit.of(match[2])
+            except UnitError:
+                continue
+    return header, None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
-from pkpd_mdr.model import Model, find_port
+from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy
+from pkpd_mdr.run.many import Plan, check_ports, parts_of
 
-__all__ = ["Plan", "named", "planned", "read_arms", "regimens_of", "scaled"]
-
-Plan = Regimen | Strategy
+__all__ = ["Plan", "named", "planned", "read_arms", "scaled"]
 
 
 def read_arms(model: Model, arms: Mapping[str, Plan]) -> dict[str, Plan]:
@@ -48,43 +47,16 @@ def read_arms(model: Model, arms: Mapping[str, Plan]) -> dict[str, Plan]:
             raise RegimenError(
                 f"arm {shown(name)} is {shown(plan)}; give a regimen or a strategy (nothing() for an untreated arm)"
             )
-        _check_ports(model, name, plan)
+        try:
+            check_ports(model, plan)
+        except PkpdMdrError as problem:
+            raise named(name, problem) from problem
     return dict(arms)
-
-
-def _check_ports(model: Model, name: str, plan: Plan) -> None:
-    seen = set()
-    for regimen in regimens_of(plan):
-        for act in regimen:
-            kind = (act.port, act.route, act.action, act.amount.unit)
-            if kind not in seen:
-                seen.add(kind)
-                try:
-                    index = find_port(model.ports, act.port, act.route, act.action)
-                    model.ports[index].amount(act.amount, f"an amount of {shown(act.port)}")
-                except PkpdMdrError as problem:
-                    raise named(name, problem) from problem
 
 
 def named(arm: str, problem: PkpdMdrError) -> PkpdMdrError:
     """The same error with the arm in front."""
     return type(problem)(f"arm {shown(arm)}: {problem}")
-
-
-def regimens_of(plan: Plan) -> Iterator[Regimen]:
-    """The regimens that a plan holds (none for a rule, whose answers are known at visits only)."""
-    if isinstance(plan, Regimen):
-        yield plan
-        return
-    for value in _parts(plan).values():
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Regimen):
-                yield part
-
-
-def _parts(plan: Strategy) -> dict[str, Any]:
-    """The fields of a strategy that is a dataclass, as ours are."""
-    return {item.name: getattr(plan, item.name) for item in fields(plan)} if is_dataclass(plan) else {}
 
 
 def planned(arm: str, plan: Plan) -> Regimen:
@@ -115,7 +87,7 @@ def scaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
     if isinstance(plan, Regimen):
         return plan.scaled(factor, drug)
     changes: dict[str, Any] = {}
-    for name, value in _parts(plan).items():
+    for name, value in parts_of(plan).items():
         if isinstance(value, Regimen):
             changes[name] = _scaled(value, factor, drug)
         elif isinstance(value, tuple):

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.run.many import quantile
 
 __all__ = ["best_shares", "differences", "quantile", "same", "spread"]
-
-
-def quantile(values: FloatArray, share: float) -> float:
-    """A quantile by linear interpolation; infinite when it falls on or behind a value that is.
-
-    Examples
-    --------
-    >>> quantile(np.array([1.0, 2.0, np.inf]), 0.5), quantile(np.array([1.0, np.inf]), 0.5)
-    (2.0, inf)
-    """
-    ordered = np.sort(values)
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
-    weight = place - low
-    left = float(ordered[low])
-    if weight < 1e-12 or ordered[low + 1] == left:
-        return left
-    right = float(ordered[low + 1])
-    return right if math.isinf(right) else left + weight * (right - left)
 
 
 def spread(values: FloatArray, level: float) -> tuple[float, float, float]:

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from pkpd_mdr.data.text import decode, parse_text, read_bytes
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
-from pkpd_mdr.units import Unit
+from pkpd_mdr.units import Unit, split_header
 
 __all__ = ["Column", "FileOptions", "RawTable", "find_column", "open_table", "split_reference"]
 
 _BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]*)\]")
-_PARENTHESES = re.compile(r"(.*?)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
 
 
@@ -172,18 +171,6 @@ def split_reference(text: str) -> tuple[str, str | None]:
     return (match[1].strip(), match[2].strip()) if match else (text.strip(), None)
 
 
-def _split_header(header: str) -> tuple[str, Unit | None]:
-    """A header may carry its unit in brackets, or in parentheses when that is a unit at all."""
-    for pattern in (_BRACKETS, _PARENTHESES):
-        match = pattern.fullmatch(header)
-        if match and match[1]:
-            try:
-                return match[1].strip(), Unit.of(match[2])
-            except UnitError:
-                continue
-    return header, None
-
-
 def find_column(table: RawTable, reference: str, what: str, *, needs_unit: str = "") -> Column:
     """Find the column that a reference means.
 
@@ -215,7 +202,7 @@ def find_column(table: RawTable, reference: str, what: str, *, needs_unit: str =
     name, unit_text = split_reference(reference)
     position = _position(table, reference.strip(), name, what)
     header = table.headers[position]
-    header_name, unit = _split_header(header)
+    header_name, unit = split_header(header)
     if unit_text is not None and not (header == reference.strip() and unit is None):
         unit = _agreed(unit_text, unit, header, what)
     if unit is None and needs_unit:
@@ -229,7 +216,7 @@ def _position(table: RawTable, reference: str, name: str, what: str) -> int:
     for wanted, known in (
         (reference, table.headers),
         (name, table.headers),
-        (name, tuple(_split_header(header)[0] for header in table.headers)),
+        (name, tuple(split_header(header)[0] for header in table.headers)),
     ):
         found = Counter(known)[wanted] if wanted else 0
         if found == 1:

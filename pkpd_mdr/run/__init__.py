@@ -16,12 +16,14 @@ from pkpd_mdr.run.endpoints import (
     time_to_progression,
     time_to_threshold,
 )
+from pkpd_mdr.run.many import Many, simulate_many
 from pkpd_mdr.run.result import Run, provenance
 from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
 
 __all__ = [
     "Course",
     "Endpoint",
+    "Many",
     "Run",
     "area_of",
     "best_response",
@@ -35,6 +37,7 @@ __all__ = [
     "resistant_share",
     "share_of_start",
     "simulate",
+    "simulate_many",
     "start_vector",
     "time_of_nadir",
     "time_to_progression",

@@ -1,0 +1,20 @@
+"""Ensembles: regimens x parameters x starts, on one machine or many."""
+
+from pkpd_mdr.run.many.ensemble import simulate_many
+from pkpd_mdr.run.many.plans import Plan, check_ports, parts_of
+from pkpd_mdr.run.many.quantiles import quantile, quantiles
+from pkpd_mdr.run.many.result import Many
+from pkpd_mdr.run.many.rows import Framed, parameter_slots, read_rows
+
+__all__ = [
+    "Framed",
+    "Many",
+    "Plan",
+    "check_ports",
+    "parameter_slots",
+    "parts_of",
+    "quantile",
+    "quantiles",
+    "read_rows",
+    "simulate_many",
+]

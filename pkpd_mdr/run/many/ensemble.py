@@ -1,0 +1,278 @@
+"""`simulate_many`: an ensemble of regimens, parameters and starts in, a `Many` out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pkpd_mdr.arguments import COUNT, FLAG, TEXT, Kind, listed, takes
+from pkpd_mdr.engine import Accuracy, compile_model
+from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Strategy
+from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
+from pkpd_mdr.run.many.checkpoint import Checkpoint
+from pkpd_mdr.run.many.gather import Gathering, Progress
+from pkpd_mdr.run.many.members import Columns, Members, join
+from pkpd_mdr.run.many.plans import Plans, read_plans
+from pkpd_mdr.run.many.result import Many
+from pkpd_mdr.run.many.rows import RowsLike, parameter_slots, read_rows, state_slots
+from pkpd_mdr.run.many.study import Study
+from pkpd_mdr.run.many.workers import EXECUTOR, workers_of
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, output_times, with_exposure
+from pkpd_mdr.units import QuantityLike, quantity, read
+
+__all__ = ["simulate_many"]
+
+_LARGEST_CHUNK, _SMALLEST_CHUNK = 1000, 50
+_APART = 1e-9  # of the run: times closer than this are one
+_COUNT = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
+_TRIES = Kind("a whole number, zero or more", lambda given: COUNT.fits(given) and given >= 0, int)
+_PROGRESS = Kind("True, False, or a function of (done, total)", lambda given: FLAG.fits(given) or callable(given))
+_FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(given, (str, os.PathLike)))
+
+
+@takes(
+    SimulationError,
+    model=MODEL,
+    combine=TEXT,
+    measure=TEXT,
+    reduce=TEXT,
+    seed=COUNT,
+    executor=EXECUTOR,
+    threads=_COUNT,
+    chunk=_COUNT,
+    retries=_TRIES,
+    progress=_PROGRESS,
+    checkpoint=_FOLDER,
+    accuracy=ACCURACY,
+)
+def simulate_many(
+    model: Model,
+    regimens: Plans = None,
+    *,
+    until: QuantityLike,
+    parameters: RowsLike | None = None,
+    starts: RowsLike | None = None,
+    combine: str = "product",
+    id: str | None = None,
+    labels: str | Sequence[str] = (),
+    times: QuantityLike | Sequence[QuantityLike] | None = None,
+    outputs: str | Sequence[str] | None = None,
+    endpoints: str | Endpoint | Sequence[str | Endpoint] = (),
+    reduce: str | None = None,
+    measure: str = "burden",
+    seed: int | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    chunk: int | None = None,
+    retries: int = 2,
+    progress: Progress = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    accuracy: Accuracy | None = None,
+) -> Many:
+    """Simulate an ensemble: regimens x parameter rows x starts.
+
+    A member that cannot be finished is recorded with a sentence in `Many.failed`; the others are the same to the last
+    bit as without it, in any order, in chunks of any size, and on any number of threads, processes or machines of the
+    same kind.
+
+    Parameters
+    ----------
+    model : Model
+    regimens : Regimen, Strategy, dict of str to plan, or list of plans, optional
+        What is done; nothing if left out.
+    until : str
+        How long each run lasts, such as ``"180 day"``; its unit is the time unit of the result.
+    parameters : DataFrame, ``fit.draws(500)``, ndarray, dict of columns or list of dicts, optional
+        One row per parameter set. Headers are parameter names, with a unit if the numbers are not in the model's
+        (``"ec50_dox_S [nM]"``); an array of shape (rows, p) has all parameters in the order of the model.
+    starts : as `parameters`, optional
+        One row per start, columns are states; other states start as the model says.
+    combine : {"product", "rows"}
+        Every regimen with every parameter row and every start, regimens outermost; or row by row: tables of equal
+        length (or one row), matched by `id` where both have it. A column ``regimen`` of the parameters then names each
+        row's regimen; a list of regimens has one for each row.
+    id : str, optional
+        A column that names rows, such as ``"patient"``; each value stands once.
+    labels : str or sequence of str
+        Other columns to keep as labels.
+    times : str or sequence of str, optional
+        Distance between rows (``"1 day"``) or the times themselves; 241 even times when left out.
+    outputs : str or sequence of str, optional
+        States or observables to keep at `times`: the burden if left out, or everything of a model without one.
+    endpoints : str, Endpoint or sequence of them
+        See `pkpd_mdr.endpoint`. Reading endpoints takes rows between `times`, which are not kept.
+    reduce : {"quantiles", "endpoints"}, optional
+        What is kept instead of each member's outputs: counts in bins, from which `Many.summary` gives any quantile to
+        within 0.1 %, or endpoints only. Memory is then flat in the number of members (an array of 8 bytes x members x
+        times x outputs otherwise: 68 MB for one output of 1e5 members at 85 times).
+    measure : str
+        The output that strategies are shown at visits.
+    seed : int, optional
+        Kept in `Many.provenance`; nothing here is random yet, as visits measure without error.
+    executor : concurrent.futures.Executor, optional
+        Where chunks run: ``ProcessPoolExecutor``, ``ThreadPoolExecutor``, ``client.get_executor()`` of Dask. Here, with
+        the engine's threads, if left out.
+    threads : int, optional
+        Of the engine in each worker: one on an executor, as many as processors without.
+    chunk : int, optional
+        Members of one work unit; results do not depend on it.
+    retries : int
+        How often a chunk is tried again after its worker died, before its members are recorded as failed.
+    progress : bool or callable
+        True shows a bar (needs tqdm); a function is called with the members done and their number, and stops the run
+        by returning False.
+    checkpoint : path, optional
+        Folder in which finished chunks are kept; the same call goes on where it stopped, another one is refused. An own
+        function (of a rule or an endpoint) is known by its code and what it encloses, not by what it calls.
+    accuracy : Accuracy, optional
+
+    Returns
+    -------
+    Many
+
+    Raises
+    ------
+    SimulationError
+        No member could be finished, the run was stopped or cannot go on; `error.partial` is the `Many` up to there. A
+        `KeyboardInterrupt` has it, too.
+    DataError
+        A table with no row, an unknown column, a cell that is no number, ids that are there twice, members without a
+        regimen.
+    RegimenError, ModelError, UnitError
+        A drug, a name or a unit that does not fit.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> model = mdr.Model(
+    ...     mdr.medium("dox", unit="nM"),
+    ...     mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+    ...     mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+    ... )
+    >>> many = mdr.simulate_many(
+    ...     model,
+    ...     {"none": mdr.nothing(), "dox": mdr.exposure("dox", "20 nM", over="5 day")},
+    ...     parameters={"growth_S [1/day]": [0.05, 0.1, 0.2]},
+    ...     until="10 day",
+    ...     times="5 day",
+    ... )
+    >>> len(many), many.frame().shape
+    (6, (18, 5))
+    """
+    length = quantity(until, "until")
+    end = read(length, "h", "until")
+    if end <= 0:
+        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='180 day'")
+    plans = read_plans(model, regimens)
+    study = _study(model, end, times, outputs, endpoints, reduce, measure, accuracy)
+    if any(isinstance(plan, Strategy) for plan in plans.values()):
+        _check_measure(study.model, measure)
+    members, study = _members(study, model, plans, parameters, starts, combine, Columns.of(id, labels, study.outputs))
+    study = _with(study, threads=threads or (1 if executor is not None else None))
+    folder = None if checkpoint is None else Path(checkpoint)
+    size = chunk or (Checkpoint.chunk_of(folder) if folder else None) or _chunk_size(len(members), executor)
+    work = Gathering(study, members, length.unit, reduce, size, seed)
+    kept = None if folder is None else Checkpoint.open(folder, work.content())
+    return work.run(kept, executor, retries, progress)
+
+
+def _study(
+    model: Model,
+    until: float,
+    times: QuantityLike | Sequence[QuantityLike] | None,
+    outputs: str | Sequence[str] | None,
+    endpoints: str | Endpoint | Sequence[str | Endpoint],
+    reduce: str | None,
+    measure: str,
+    accuracy: Accuracy | None,
+) -> Study:
+    if reduce not in (None, "quantiles", "endpoints"):
+        raise SimulationError(
+            f"reduce = {shown(reduce)} is not known; choose 'quantiles' or 'endpoints', or leave it out to keep all"
+        )
+    items = _endpoints(endpoints)
+    names = () if reduce == "endpoints" and outputs is None else _outputs(model, outputs)
+    if reduce == "endpoints" and (names or not items):
+        raise SimulationError(
+            "reduce='endpoints' keeps endpoints and no outputs; " + ("leave outputs out" if items else "name endpoints")
+        )
+    needs = [*names, *(need for item in items for need in item.needs)]
+    full = with_exposure(model) if any(name.startswith("AUC_") for name in needs) else model
+    compiled = compile_model(full)
+    for name in names:
+        try:
+            compiled.expression(name)
+        except PkpdMdrError as problem:
+            raise SimulationError(f"outputs: {problem}") from problem
+    for item in items:
+        check_endpoint(item, compiled.expression)
+    hours = np.minimum(output_times(times, until), until)
+    hours = hours[np.diff(hours, prepend=-math.inf) > _APART * until]
+    return Study(full, until, hours, names, items, (), measure, accuracy or Accuracy(), None)
+
+
+def _outputs(model: Model, given: object) -> tuple[str, ...]:
+    if given is None:
+        return ("burden",) if "burden" in model.observables else (*model.states, *model.observables)
+    names = [given] if isinstance(given, str) else listed(given)
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise SimulationError(f"outputs is {shown(given)}; give names of states or observables, such as ['burden']")
+    if not names:
+        raise SimulationError("outputs is empty; name an output, or write reduce='endpoints' to keep endpoints only")
+    return tuple(dict.fromkeys(names))
+
+
+def _endpoints(given: object) -> tuple[Endpoint, ...]:
+    names = [given] if isinstance(given, (str, Endpoint)) else listed(given)
+    if names is None:
+        raise SimulationError(f"endpoints is {shown(given)}, not a list of endpoints; write for example ['nadir']")
+    items = tuple(endpoint(item) for item in names)
+    known = [item.name for item in items]
+    for name in known:
+        if known.count(name) > 1:
+            raise SimulationError(f"the endpoint {shown(name)} is given twice; name one of them with name=")
+    return items
+
+
+def _check_measure(model: Model, measure: str) -> None:
+    known = [*model.observables, *model.states]
+    if measure not in known:
+        raise SimulationError(
+            f"strategies are shown {shown(measure)} at visits, which the model does not have"
+            f"{did_you_mean(measure, known)}"
+        )
+
+
+def _members(
+    study: Study,
+    model: Model,
+    plans: dict[str, Any],
+    parameters: RowsLike | None,
+    starts: RowsLike | None,
+    combine: str,
+    columns: Columns,
+) -> tuple[Members, Study]:
+    """The members, and the study that knows which starts are given."""
+    kept = [*columns.all, *(["regimen"] if combine == "rows" else [])]
+    guarded = compile_model(study.model).guarded.tolist()
+    rows = read_rows(parameters, parameter_slots(model), what="parameters", item="parameter", labels=kept)
+    begin = read_rows(starts, state_slots(study.model, guarded), what="starts", item="state", labels=columns.all)
+    return join(plans, rows, begin, combine, columns), _with(study, given=begin.names)
+
+
+def _with(study: Study, **changes: Any) -> Study:
+    return Study(**({name: getattr(study, name) for name in Study.__dataclass_fields__} | changes))
+
+
+def _chunk_size(members: int, executor: Executor | None) -> int:
+    """Large chunks cost little, but each worker should get some."""
+    workers = 1 if executor is None else workers_of(executor) or 16
+    return int(np.clip(math.ceil(members / (4 * workers)), _SMALLEST_CHUNK, _LARGEST_CHUNK))

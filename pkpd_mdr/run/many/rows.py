@@ -1,0 +1,291 @@
+"""Tables with one row per parameter set or start: read once, checked cell by cell.
+
+A table that is wrong as a table (an unknown column, text for a number) is refused. A single value that no run can use
+(missing, infinite, out of bounds) is that row's fault: its members are reported as failed, the others go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pkpd_mdr.arguments import NUMBER, listed
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import DataError, UnitError, did_you_mean, is_flag, shown
+from pkpd_mdr.model import Model
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, read, split_header
+
+__all__ = ["Framed", "Rows", "RowsLike", "Slot", "parameter_slots", "read_rows", "state_slots"]
+
+
+@runtime_checkable
+class Framed(Protocol):
+    """Anything with a table of rows, such as ``fit.draws(500)``."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per draw, one column per parameter, in the units of the model."""
+
+
+RowsLike = (
+    pd.DataFrame
+    | Framed
+    | Mapping[str, QuantityLike | Sequence[QuantityLike] | FloatArray]
+    | Sequence[Mapping[str, QuantityLike]]
+    | FloatArray
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What a column may hold.
+
+    Parameters
+    ----------
+    unit : Unit
+        Of bare numbers.
+    lower, upper : float
+        Bounds in `unit`.
+    own : float, optional
+        What a dict in a list of dicts need not say, in `unit`.
+    """
+
+    unit: Unit
+    lower: float = -math.inf
+    upper: float = math.inf
+    own: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table as internal values.
+
+    Attributes
+    ----------
+    values : ndarray, shape (rows, columns)
+        Internal units; NaN where a row is at fault.
+    names : tuple of str
+        Of the columns.
+    labels : DataFrame
+        Columns that name rows, as they came.
+    faults : dict of int to str
+        Row (from 0) to the sentence that says why it cannot be used.
+    """
+
+    values: FloatArray
+    names: tuple[str, ...]
+    labels: pd.DataFrame
+    faults: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    header: str
+    name: str
+    unit: Unit | None
+    cells: npt.NDArray[Any]
+
+
+def parameter_slots(model: Model) -> dict[str, Slot]:
+    """What a table of parameters may hold."""
+    return {name: Slot(part.unit, part.lower, part.upper, part.value) for name, part in model.parameters.items()}
+
+
+def state_slots(model: Model, guarded: Sequence[bool]) -> dict[str, Slot]:
+    """What a table of starts may hold; states that cannot be negative are `guarded`."""
+    return {
+        name: Slot(part.unit, 0.0 if low else -math.inf)
+        for (name, part), low in zip(model.states.items(), guarded, strict=True)
+    }
+
+
+def read_rows(
+    given: RowsLike | None, slots: Mapping[str, Slot], *, what: str, item: str, labels: Sequence[str] = ()
+) -> Rows:
+    """Read a table of parameters or starts.
+
+    Parameters
+    ----------
+    given : DataFrame, object with ``.frame``, mapping, sequence of mappings, ndarray of shape (rows, slots), or None
+        Headers may carry a unit (``"ec50_dox_S [nM]"``), which is converted; bare numbers are in the unit of their
+        slot. In a mapping, one value stands for all rows. None is one row without columns.
+    slots : mapping of str to Slot
+    what : str
+        The argument, which opens messages: ``"parameters"``.
+    item : str
+        What a column is: ``"parameter"``.
+    labels : sequence of str
+        Columns that are kept as they are.
+
+    Returns
+    -------
+    Rows
+
+    Raises
+    ------
+    DataError
+        No row, an unknown column (the nearest is suggested), one that is there twice, or a cell that is no number.
+    UnitError
+        A unit of another dimension.
+
+    Examples
+    --------
+    >>> rows = read_rows({"ec50": [20.0, np.nan], "h": 2}, {"ec50": Slot(Unit.of("nM")), "h": Slot(Unit.of(""))},
+    ...                  what="parameters", item="parameter")
+    >>> rows.values[0].tolist(), rows.faults
+    ([0.02, 2.0], {1: "row 1 of parameters: 'ec50' is nan, which is not a finite number"})
+    """
+    if given is None:
+        return Rows(np.empty((1, 0)), (), pd.DataFrame(index=range(1)))
+    frame = _framed(given, slots, what)
+    if not len(frame):
+        raise DataError(f"the table of {what} has no row; give one row per {item} set")
+    columns = [_column(frame, position) for position in range(frame.shape[1])]
+    names = [column.name for column in columns]
+    for column in columns:
+        if names.count(column.name) > 1:
+            raise DataError(f"the table of {what} has the column {shown(column.name)} twice; leave one of them out")
+    for label in labels:
+        if label in slots:
+            raise DataError(f"{shown(label)} is a {item} of the model and cannot be a label; rename the column")
+    chosen = [column for column in columns if column.name not in labels]
+    for column in chosen:
+        if column.name not in slots:
+            raise DataError(
+                f"the table of {what} has the column {shown(column.header)}, which is no {item} of the model"
+                f"{did_you_mean(column.name, slots)}"
+            )
+    faults: dict[int, str] = {}
+    values = [_values(column, slots[column.name], what, item, faults) for column in chosen]
+    return Rows(
+        np.stack(values, axis=-1) if values else np.empty((len(frame), 0)),
+        tuple(column.name for column in chosen),
+        pd.DataFrame({column.name: column.cells for column in columns if column.name in labels}, index=frame.index),
+        dict(sorted(faults.items())),
+    )
+
+
+def _framed(given: object, slots: Mapping[str, Slot], what: str) -> pd.DataFrame:
+    """Whatever was given as one frame with rows counted from 0."""
+    if not isinstance(given, pd.DataFrame) and isinstance(given, Framed):
+        given = given.frame
+    if isinstance(given, pd.DataFrame):
+        if given.columns.nlevels > 1:
+            raise DataError(f"the table of {what} has several header rows; join them into one name for each column")
+        return given.reset_index(drop=True)
+    if isinstance(given, Mapping):
+        return _from_mapping(given, what)
+    if isinstance(given, np.ndarray):
+        if given.ndim != 2 or given.shape[1] != len(slots) or given.dtype.kind not in "iuf":
+            raise DataError(
+                f"{what} is an array of shape {given.shape} and type {given.dtype}; an array holds numbers, one row "
+                f"per set and {len(slots)} columns in the order of the model; a DataFrame may have fewer columns"
+            )
+        return pd.DataFrame(given, columns=list(slots))
+    rows = listed(given)
+    if rows is None:
+        raise DataError(
+            f"{what} is {shown(given)}; give a DataFrame, fit.draws(500), an array, a dict of columns or a list "
+            "of dicts"
+        )
+    return _from_list(rows, slots, what)
+
+
+def _from_list(rows: list[Any], slots: Mapping[str, Slot], what: str) -> pd.DataFrame:
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise DataError(f"row {number} of {what} is {shown(row)}; give a dict from name to value")
+    names = dict.fromkeys(name for row in rows for name in row)
+    cells: dict[Any, Any] = {name: np.empty(len(rows), dtype=object) for name in names}
+    for name, column in cells.items():
+        own = slots[name].own if name in slots else None
+        for number, row in enumerate(rows):
+            if name not in row and own is None:
+                raise DataError(
+                    f"row {number} of {what} has no {shown(name)}, which other rows have; give it in every row"
+                )
+            column[number] = row.get(name, own)
+    return pd.DataFrame(cells, index=range(len(rows)))
+
+
+def _from_mapping(given: Mapping[Any, Any], what: str) -> pd.DataFrame:
+    columns = {name: _sequence(value) for name, value in given.items()}
+    lengths = {name: len(value) for name, value in columns.items() if value is not None}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{shown(name)} {length}" for name, length in list(lengths.items())[:4])
+        raise DataError(f"the columns of {what} have different numbers of rows ({told}); make them equally long")
+    count = next(iter(lengths.values()), 1)
+    cells: dict[Any, Any] = {}
+    for name, value in columns.items():
+        cells[name] = np.empty(count, dtype=object)
+        cells[name][:] = [given[name]] * count if value is None else value
+    return pd.DataFrame(cells, index=range(count))
+
+
+def _sequence(value: object) -> list[Any] | None:
+    """The items of a column; None for one value, a (number, unit) pair included."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str) and not isinstance(value[0], str):
+        return None
+    return listed(value)
+
+
+def _column(frame: pd.DataFrame, position: int) -> _Column:
+    header = str(frame.columns[position])
+    name, unit = split_header(header.strip())
+    if unit is None and (bracket := header.find("[")) > 0 and header.rstrip().endswith("]"):
+        Unit.of(header.rstrip()[bracket + 1 : -1])  # says why this is no unit
+    series = frame.iloc[:, position]
+    plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf"
+    return _Column(header, name, unit, series.to_numpy() if plain else series.to_numpy(dtype=object))
+
+
+def _values(column: _Column, slot: Slot, what: str, item: str, faults: dict[int, str]) -> FloatArray:
+    unit = column.unit or slot.unit
+    if not unit.like(slot.unit):
+        raise UnitError(
+            f"the column {shown(column.header)} of {what} is in {shown(unit.text)}, but the {item} "
+            f"{shown(column.name)} is in {shown(slot.unit.text)}; give a unit of the same kind"
+        )
+    if column.cells.dtype.kind in "iuf":
+        given = column.cells.astype(float)
+    else:
+        given = np.array(
+            [_number(cell, unit, f"row {k} of {what}: {column.name}") for k, cell in enumerate(column.cells)]
+        )
+    own = given * (unit.factor / slot.unit.factor) if unit.factor != slot.unit.factor else given
+    slack = 1e-9 * np.maximum(np.abs(own), 1e-300)
+    bounds = f"which is outside its bounds [{slot.lower:g}, {slot.upper:g}] {slot.unit.text}".rstrip()
+    for wrong, why in (
+        (~np.isfinite(own), "which is not a finite number"),
+        ((own < slot.lower - slack) | (own > slot.upper + slack), bounds),
+    ):
+        for row in np.flatnonzero(wrong).tolist():
+            faults.setdefault(row, f"row {row} of {what}: {shown(column.name)} is {shown(column.cells[row])}, {why}")
+    inside = np.clip(own, slot.lower, slot.upper)
+    return np.where(np.isfinite(own) & (np.abs(inside - own) <= slack), own * slot.unit.factor, math.nan)
+
+
+def _number(cell: object, unit: Unit, where: str) -> float:
+    """A cell in `unit`: a number, or text or a pair with a unit of its own; missing is NaN."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return math.nan
+    if NUMBER.fits(cell):
+        try:
+            return float(cell)  # type: ignore[arg-type]
+        except OverflowError:
+            return math.inf
+    if is_flag(cell) or not isinstance(cell, (str, tuple, Quantity)):
+        raise DataError(f"{where} is {shown(cell)}, which is not a number")
+    try:
+        return read(cell, unit, where, bare=True) / unit.factor
+    except UnitError as problem:
+        raise DataError(str(problem)) from problem

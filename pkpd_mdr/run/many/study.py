@@ -1,0 +1,222 @@
+"""What one worker does: a chunk of members from arrays to arrays.
+
+A `Study` and a `Chunk` travel to threads, processes or machines; what comes back depends on nothing but them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from pkpd_mdr.engine import Accuracy, Compiled, compile_model
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import PkpdMdrError, shown
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen, Strategy
+from pkpd_mdr.run.course import Course, courses
+from pkpd_mdr.run.endpoints import Endpoint
+from pkpd_mdr.run.many.plans import Plan
+
+__all__ = ["Chunk", "Failure", "Part", "Study", "run_chunk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a member was not finished.
+
+    Attributes
+    ----------
+    time : float
+        Hours; NaN for a member that did not begin.
+    sentence : str
+    """
+
+    time: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all chunks share.
+
+    Attributes
+    ----------
+    model : Model
+        With the areas that endpoints read.
+    until : float
+        Hours.
+    times : ndarray, shape (k,)
+        Hours of the rows that are kept.
+    outputs : tuple of str
+        Kept at `times`.
+    endpoints : tuple of Endpoint
+    given : tuple of str
+        States whose starts chunks bring; the others start as the model says.
+    measure : str
+        Shown to strategies at visits.
+    accuracy : Accuracy
+    threads : int or None
+        Of the engine, in each worker.
+    """
+
+    model: Model
+    until: float
+    times: FloatArray
+    outputs: tuple[str, ...]
+    endpoints: tuple[Endpoint, ...]
+    given: tuple[str, ...]
+    measure: str
+    accuracy: Accuracy
+    threads: int | None
+
+    @cached_property
+    def needs(self) -> tuple[str, ...]:
+        """Everything that has to be computed at rows."""
+        return tuple(dict.fromkeys([*self.outputs, *(name for item in self.endpoints for name in item.needs)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Members of one work unit.
+
+    Attributes
+    ----------
+    number : int
+    parameters : ndarray, shape (members, p)
+    starts : ndarray, shape (members, states given)
+    plans : tuple of Regimen or Strategy
+    plan_of : ndarray of int, shape (members,)
+    """
+
+    number: int
+    parameters: FloatArray
+    starts: FloatArray
+    plans: tuple[Plan, ...]
+    plan_of: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.plan_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What came of a chunk, in internal units.
+
+    Attributes
+    ----------
+    number : int
+    values : ndarray, shape (members, times, outputs)
+        NaN behind `reached`.
+    reached : ndarray of int, shape (members,)
+        Rows that were computed.
+    endpoints : ndarray, shape (members, endpoints)
+        NaN for members that failed.
+    failures : dict of int to Failure
+        By place in the chunk.
+    gone : bool
+        Whether the worker died; such a part is no result that a later run could go on from.
+    """
+
+    number: int
+    values: FloatArray
+    reached: npt.NDArray[np.int64]
+    endpoints: FloatArray
+    failures: dict[int, Failure]
+    gone: bool = False
+
+    @staticmethod
+    def empty(study: Study, count: int, number: int, *, gone: bool = False) -> Part:
+        """Nothing computed yet."""
+        return Part(
+            number,
+            np.full((count, len(study.times) if study.outputs else 0, len(study.outputs)), math.nan),
+            np.zeros(count, dtype=np.int64),
+            np.full((count, len(study.endpoints)), math.nan),
+            {},
+            gone,
+        )
+
+    @staticmethod
+    def lost(study: Study, chunk: Chunk, sentence: str) -> Part:
+        """None of the members was computed."""
+        part = Part.empty(study, len(chunk), chunk.number, gone=True)
+        part.failures.update(dict.fromkeys(range(len(chunk)), Failure(math.nan, sentence)))
+        return part
+
+
+def run_chunk(study: Study, chunk: Chunk) -> Part:
+    """Simulate the members of a chunk.
+
+    Members under regimens are solved in one call of the engine; each strategy takes one for every visit.
+
+    Parameters
+    ----------
+    study : Study
+    chunk : Chunk
+
+    Returns
+    -------
+    Part
+    """
+    compiled = compile_model(study.model)
+    starts = compiled.starts_of(chunk.parameters)
+    starts[:, [compiled.states.index(name) for name in study.given]] = chunk.starts
+    part = Part.empty(study, len(chunk), chunk.number)
+    kinds = np.array([-1 if isinstance(plan, Regimen) else k for k, plan in enumerate(chunk.plans)])[chunk.plan_of]
+    for kind in np.unique(kinds).tolist():
+        _run(study, compiled, chunk, starts, np.flatnonzero(kinds == kind), part)
+    return part
+
+
+def _run(
+    study: Study, compiled: Compiled, chunk: Chunk, starts: FloatArray, chosen: npt.NDArray[np.intp], part: Part
+) -> None:
+    """Run some members together; when that is refused, each by itself, so that only the bad ones fail."""
+    own = [chunk.plans[place] for place in chunk.plan_of[chosen]]
+    plan: Strategy | Sequence[Regimen] = own[0] if isinstance(own[0], Strategy) else own
+    try:
+        ran = courses(
+            compiled,
+            chunk.parameters[chosen],
+            starts[chosen],
+            plan,
+            until=study.until,
+            times=study.times,
+            outputs=study.needs,
+            accuracy=study.accuracy,
+            measure=study.measure,
+            fill=bool(study.endpoints),
+            threads=study.threads,
+        )
+    except PkpdMdrError as problem:
+        if len(chosen) == 1:
+            part.failures[int(chosen[0])] = Failure(math.nan, str(problem))
+            return
+        for place in chosen:
+            _run(study, compiled, chunk, starts, np.array([place]), part)
+        return
+    for place, course in zip(chosen.tolist(), ran, strict=True):
+        _read(study, part, place, course)
+
+
+def _read(study: Study, part: Part, place: int, course: Course) -> None:
+    if study.outputs:
+        rows = course.values[course.shown, : len(study.outputs)]
+        part.reached[place] = len(rows)
+        part.values[place, : len(rows)] = rows
+    if not course.status.ok:
+        part.failures[place] = Failure(course.status.time, course.status.sentence)
+        return
+    for k, item in enumerate(study.endpoints):
+        value = item.evaluate(course)
+        if math.isnan(value):
+            sentence = f"the endpoint {shown(item.name)} is not defined for this run"
+            part.failures[place] = Failure(study.until, sentence)
+            part.endpoints[place] = math.nan
+            return
+        part.endpoints[place, k] = value
