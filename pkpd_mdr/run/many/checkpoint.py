@@ -84,7 +84,7 @@ class Checkpoint:
     def load(self, number: int) -> Part | None:
         """A finished chunk; None when there is none or its file is damaged."""
         try:
-            with np.load(self._path(number), allow_pickle=False) as file:
+            with self._path(number).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 failures = zip(file["failed"], file["failed_time"], file["sentences"], strict=True)
                 return Part(
                     number,
