@@ -387,12 +387,12 @@ def _over(act: Act, ports: BoundPorts) -> float:
 
 def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -> list[Course]:
     """Members as courses; what was given is described once for all who were given the same."""
-    given: dict[int, tuple[tuple[Act, ...], list[Event]]] = {}
+    given: dict[int, tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
     found = []
     for member in members:
         if id(member.acts) not in given:
             acts = tuple(act for act in member.acts if act.time <= until)
-            given[id(member.acts)] = acts, [Event(act.time, f"{act.amount} of {act.port}") for act in acts]
+            given[id(member.acts)] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in acts)
         acts, events = given[id(member.acts)]
         found.append(
             Course(
@@ -401,12 +401,16 @@ def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -
                 outputs=names,
                 values=_joined(member.values, (0, len(names))),
                 acts=acts,
-                events=tuple(sorted([*member.events, *events], key=lambda event: event.time)),
+                events=_in_time([*member.events, *events]) if member.events else events,
                 until=until,
                 status=member.status,
             )
         )
     return found
+
+
+def _in_time(events: Iterable[Event]) -> tuple[Event, ...]:
+    return tuple(sorted(events, key=lambda event: event.time))
 
 
 def _joined(parts: Sequence[Any], empty: tuple[int, ...]) -> Any:

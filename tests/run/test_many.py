@@ -132,6 +132,15 @@ def test_row_by_row_with_ids_and_named_regimens(model):
     assert ran.values[1, 1, 0] == pytest.approx(single.frame["S"].iloc[-1], rel=1e-6)
 
 
+def test_every_regimen_with_rows_that_belong_together(model):
+    ran = mdr.simulate_many(
+        model, arms(), parameters=population(3), starts={"S": [1e6, 2e6, 3e6]}, combine="rows", until="5 day",
+        times="5 day", outputs=["S"], accuracy=FAST,
+    )  # fmt: skip
+    assert ran.members["regimen"].tolist() == ["daily"] * 3 + ["adaptive"] * 3
+    assert ran.values[:, 0, 0].tolist() == [1e6, 2e6, 3e6] * 2
+
+
 def test_each_member_has_a_regimen_of_its_own(model):
     doses = [20.0, 40.0, 80.0]
     plans = [mdr.oral("dox", (dose, "mg")) for dose in doses]

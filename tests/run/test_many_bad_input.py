@@ -82,8 +82,8 @@ CASES = [
         "row by row, 2 parameters, 3 starts do not match",
     ),
     (
-        {"combine": "rows", "regimens": {"a": DAILY, "b": DAILY, "c": DAILY}, "parameters": {"CL_dox": [1.0, 2.0]}},
-        "name each row's regimen in a column 'regimen'",
+        {"combine": "rows", "regimens": [DAILY, DAILY, DAILY], "parameters": {"CL_dox": [1.0, 2.0]}},
+        "row by row, 2 parameters, 3 regimens do not match",
     ),
     (
         {"combine": "rows", "regimens": {"a": DAILY}, "parameters": FRAME({"regimen": ["a", None], "CL_dox": [1, 2]})},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,14 @@ from pkpd_mdr.arguments import COUNT, FLAG, TEXT, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Strategy
+from pkpd_mdr.regimen import Regimen, Strategy
 from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
 from pkpd_mdr.run.many.checkpoint import Checkpoint
 from pkpd_mdr.run.many.gather import Gathering, Progress
-from pkpd_mdr.run.many.members import Columns, Members, join
+from pkpd_mdr.run.many.members import Columns, join
 from pkpd_mdr.run.many.plans import Plans, read_plans
 from pkpd_mdr.run.many.result import Many
-from pkpd_mdr.run.many.rows import RowsLike, parameter_slots, read_rows, state_slots
+from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, state_slots
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, workers_of
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, output_times, with_exposure
@@ -96,9 +97,9 @@ def simulate_many(
     starts : as `parameters`, optional
         One row per start, columns are states; other states start as the model says.
     combine : {"product", "rows"}
-        Every regimen with every parameter row and every start, regimens outermost; or row by row: tables of equal
-        length (or one row), matched by `id` where both have it. A column ``regimen`` of the parameters then names each
-        row's regimen; a list of regimens has one for each row.
+        Every regimen with every parameter row and every start, regimens outermost; or parameters and starts row by row:
+        tables of equal length (or one row), matched by `id` where both have it. A dict of regimens then still goes
+        with every row, unless a column ``regimen`` of the parameters names each row's; a list has one for each row.
     id : str, optional
         A column that names rows, such as ``"patient"``; each value stands once.
     labels : str or sequence of str
@@ -175,7 +176,11 @@ def simulate_many(
     study = _study(model, end, times, outputs, endpoints, reduce, measure, accuracy)
     if any(isinstance(plan, Strategy) for plan in plans.values()):
         _check_measure(study.model, measure)
-    members, study = _members(study, model, plans, parameters, starts, combine, Columns.of(id, labels, study.outputs))
+    columns = Columns.of(id, labels, study.outputs)
+    parameter_rows, start_rows = _rows(study, model, parameters, starts, combine, columns)
+    each = not isinstance(regimens, (Regimen, Strategy, Mapping, NoneType))
+    members = join(plans, parameter_rows, start_rows, combine, columns, each=each)
+    study = _with(study, given=start_rows.names)
     study = _with(study, threads=threads or (1 if executor is not None else None))
     folder = None if checkpoint is None else Path(checkpoint)
     size = chunk or (Checkpoint.chunk_of(folder) if folder else None) or _chunk_size(len(members), executor)
@@ -251,21 +256,21 @@ def _check_measure(model: Model, measure: str) -> None:
         )
 
 
-def _members(
+def _rows(
     study: Study,
     model: Model,
-    plans: dict[str, Any],
     parameters: RowsLike | None,
     starts: RowsLike | None,
     combine: str,
     columns: Columns,
-) -> tuple[Members, Study]:
-    """The members, and the study that knows which starts are given."""
+) -> tuple[Rows, Rows]:
+    """Parameters and starts as internal values."""
     kept = [*columns.all, *(["regimen"] if combine == "rows" else [])]
     guarded = compile_model(study.model).guarded.tolist()
-    rows = read_rows(parameters, parameter_slots(model), what="parameters", item="parameter", labels=kept)
-    begin = read_rows(starts, state_slots(study.model, guarded), what="starts", item="state", labels=columns.all)
-    return join(plans, rows, begin, combine, columns), _with(study, given=begin.names)
+    return (
+        read_rows(parameters, parameter_slots(model), what="parameters", item="parameter", labels=kept),
+        read_rows(starts, state_slots(study.model, guarded), what="starts", item="state", labels=columns.all),
+    )
 
 
 def _with(study: Study, **changes: Any) -> Study:

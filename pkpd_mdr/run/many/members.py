@@ -94,7 +94,9 @@ class Members:
         return found
 
 
-def join(plans: dict[str, Plan], parameters: Rows, starts: Rows, combine: str, columns: Columns) -> Members:
+def join(
+    plans: dict[str, Plan], parameters: Rows, starts: Rows, combine: str, columns: Columns, *, each: bool = False
+) -> Members:
     """Join by product or row by row.
 
     Parameters
@@ -103,6 +105,8 @@ def join(plans: dict[str, Plan], parameters: Rows, starts: Rows, combine: str, c
     parameters, starts : Rows
     combine : {"product", "rows"}
     columns : Columns
+    each : bool
+        Whether plans are given row by row, too; else each goes with every row, unless a column names them.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def join(plans: dict[str, Plan], parameters: Rows, starts: Rows, combine: str, c
     if combine not in ("product", "rows"):
         raise SimulationError(
             f"combine = {shown(combine)} is not known; choose 'product' (every regimen with every parameter row and "
-            "every start) or 'rows' (row by row)"
+            "every start) or 'rows' (parameters and starts row by row)"
         )
     for name in columns.all:
         if name not in parameters.labels and name not in starts.labels:
@@ -135,7 +139,7 @@ def join(plans: dict[str, Plan], parameters: Rows, starts: Rows, combine: str, c
             raise SimulationError(f"{sizes[0]} x {sizes[1]} x {sizes[2]} members are more than {_MOST}; use fewer")
         places = np.unravel_index(np.arange(count), sizes)
     else:
-        places = _aligned(plans, parameters, starts, columns)
+        places = _aligned(plans, parameters, starts, columns, each)
     plan_of, row_of, start_of = (np.asarray(place, dtype=np.int64) for place in places)
     faults = _faults(parameters.faults, row_of, {}) if parameters.faults else {}
     faults = _faults(starts.faults, start_of, faults) if starts.faults else faults
@@ -159,22 +163,24 @@ def _check_ids(ids: pd.Series[Any], name: str | None, what: str) -> None:
         )
 
 
-def _aligned(plans: dict[str, Plan], parameters: Rows, starts: Rows, columns: Columns) -> tuple[Places, Places, Places]:
-    both = columns.id in parameters.labels and columns.id in starts.labels
-    named = "regimen" in parameters.labels
-    lengths = {"parameters": len(parameters), "starts": len(starts), "regimens": 1 if named else len(plans)}
+def _aligned(
+    plans: dict[str, Plan], parameters: Rows, starts: Rows, columns: Columns, each: bool
+) -> tuple[Places, Places, Places]:
+    lengths = {"parameters": len(parameters), "starts": len(starts), "regimens": len(plans) if each else 1}
     several = {what: length for what, length in lengths.items() if length > 1}
     if len(set(several.values())) > 1:
         told = ", ".join(f"{length} {what}" for what, length in several.items())
-        hint = "" if named or "regimens" not in several else "; name each row's regimen in a column 'regimen'"
-        raise DataError(f"row by row, {told} do not match{hint}; give equally many of each, or one")
+        raise DataError(f"row by row, {told} do not match; give equally many of each, or one")
     count = max(lengths.values())
-    each = {what: np.arange(count) if length > 1 else np.zeros(count, int) for what, length in lengths.items()}
-    if both:
-        each["starts"] = _by_id(parameters.labels[columns.id], starts.labels[columns.id], columns.id)
-    if named:
-        each["regimens"] = _by_name(parameters.labels["regimen"], plans)[each["parameters"]]
-    return each["regimens"], each["parameters"], each["starts"]
+    place = {what: np.arange(count) if length > 1 else np.zeros(count, int) for what, length in lengths.items()}
+    if columns.id in parameters.labels and columns.id in starts.labels:
+        place["starts"] = _by_id(parameters.labels[columns.id], starts.labels[columns.id], columns.id)
+    if "regimen" in parameters.labels:
+        place["regimens"] = _by_name(parameters.labels["regimen"], plans)[place["parameters"]]
+    elif not each:
+        rows = np.tile(np.arange(count), len(plans))
+        return np.repeat(np.arange(len(plans)), count), place["parameters"][rows], place["starts"][rows]
+    return place["regimens"], place["parameters"], place["starts"]
 
 
 def _by_id(ids: pd.Series[Any], others: pd.Series[Any], name: str | None) -> Places:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -187,7 +187,7 @@ class Many:
         index = [*names, "output", f"time [{self.time_unit.text}]"]
         found = pd.concat([pd.DataFrame(table) for table in tables], ignore_index=True)
         found.columns = pd.Index([*index, *shares, "members"])
-        found = found.set_index(index)
+        found = self._ordered(found, "output", self.outputs).set_index(index)
         found.attrs["units"] = {name: unit.text for name, unit in self.outputs.items()}
         return found
 
@@ -227,8 +227,16 @@ class Many:
             found = _quantiles(values, shares)
             for k, (item, unit) in enumerate(zip(self.endpoint_items, self.endpoint_units, strict=True)):
                 rows.append([*key, item.name, unit.text, *found[:, k], len(values)])
-        columns = [*names, "endpoint", "unit", *shares, "members"]
-        return pd.DataFrame(rows, columns=columns).set_index([*names, "endpoint"])
+        table = pd.DataFrame(rows, columns=[*names, "endpoint", "unit", *shares, "members"])
+        items = [item.name for item in self.endpoint_items]
+        return self._ordered(table, "endpoint", items).set_index([*names, "endpoint"])
+
+    def _ordered(self, table: pd.DataFrame, column: str, names: Iterable[str]) -> pd.DataFrame:
+        """Regimens and names in the order in which they were given, which pandas then knows to be sorted."""
+        table[column] = pd.Categorical(table[column], categories=list(names))
+        if "regimen" in table:
+            table["regimen"] = pd.Categorical(table["regimen"], categories=list(self.regimens))
+        return table
 
     def _groups_of_endpoints(self, names: list[str]) -> list[tuple[tuple[Any, ...], npt.NDArray[np.intp]]]:
         if not names:

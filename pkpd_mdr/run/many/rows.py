@@ -224,15 +224,23 @@ def _from_mapping(given: Mapping[Any, Any], what: str) -> pd.DataFrame:
         told = ", ".join(f"{shown(name)} {length}" for name, length in list(lengths.items())[:4])
         raise DataError(f"the columns of {what} have different numbers of rows ({told}); make them equally long")
     count = next(iter(lengths.values()), 1)
-    cells: dict[Any, Any] = {}
-    for name, value in columns.items():
-        cells[name] = np.empty(count, dtype=object)
-        cells[name][:] = [given[name]] * count if value is None else value
+    cells = {name: _cells(given[name], value, count) for name, value in columns.items()}
     return pd.DataFrame(cells, index=range(count))
 
 
-def _sequence(value: object) -> list[Any] | None:
+def _cells(given: object, items: Sequence[Any] | FloatArray | None, count: int) -> npt.NDArray[Any]:
+    """A column of numbers as it is, anything else cell by cell."""
+    if items is given and isinstance(given, np.ndarray) and given.dtype.kind in "iuf":
+        return given
+    cells = np.empty(count, dtype=object)
+    cells[:] = [given] * count if items is None else list(items)
+    return cells
+
+
+def _sequence(value: object) -> Sequence[Any] | FloatArray | None:
     """The items of a column; None for one value, a (number, unit) pair included."""
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return value
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str) and not isinstance(value[0], str):
         return None
     return listed(value)
@@ -276,6 +284,8 @@ def _values(column: _Column, slot: Slot, what: str, item: str, faults: dict[int,
 
 def _number(cell: object, unit: Unit, where: str) -> float:
     """A cell in `unit`: a number, or text or a pair with a unit of its own; missing is NaN."""
+    if type(cell) is float:
+        return cell
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return math.nan
     if NUMBER.fits(cell):
