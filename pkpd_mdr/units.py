@@ -308,8 +308,8 @@ def split_header(header: str) -> tuple[str, Unit | None]:
 
     Examples
     --------
-    >>> split_header("ec50_dox_S [nM]")[0], split_header("CL (L/h)")[1].text, split_header("group (A)")
-    ('ec50_dox_S', 'L/h', ('group (A)', None))
+    >>> split_header("ec50_dox_S [nM]")[0], split_header("CL (L/h)")[1].text, split_header("dose (first)")
+    ('ec50_dox_S', 'L/h', ('dose (first)', None))
     """
     for pattern in (_IN_BRACKETS, _IN_PARENTHESES):
         match = pattern.fullmatch(header)
