@@ -324,10 +324,16 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "tolerance": (lambda: mdr.Accuracy(rtol=0), "rtol = 0 is not possible; choose between"),
     # comparisons
     "draws with an unknown column": (lambda: drawn(growth_s=[0.1]), "'growth_s', .*did you mean 'growth_S'"),
-    "draws NaN": (lambda: drawn(growth_S=[0.1, np.nan]), "parameter draw 1: 'growth_S' is nan, which is not a finite"),
-    "draws text": (lambda: drawn(growth_S=["fast"]), "parameter draw 0: 'growth_S' is 'fast', which is not a finite"),
-    "draws negative": (lambda: drawn(growth_S=[-1.0]), "parameter draw 0: 'growth_S' is -1.0, .* outside its bounds"),
-    "draws empty": (lambda: drawn(growth_S=[]), "has no row; give one row per draw"),
+    "draws NaN": (
+        lambda: drawn(growth_S=[0.1, np.nan]),
+        "row 1 of parameter draws: 'growth_S' is nan, which is not a finite",
+    ),
+    "draws text": (lambda: drawn(growth_S=["fast"]), "row 0 of parameter draws: growth_S: 'fast' has no number"),
+    "draws negative": (
+        lambda: drawn(growth_S=[-1.0]),
+        "row 0 of parameter draws: 'growth_S' is -1.0, .* outside its bounds",
+    ),
+    "draws empty": (lambda: drawn(growth_S=[]), "the table of parameter draws has no row; give it at least one"),
     "arm that never doses": (lambda: compared(fair="total_dose"), "arm 'b' gives nothing, so it cannot be matched"),
     "no arm": (lambda: compared({}), "there is no arm to compare; give a dict"),
     "arm None": (lambda: compared({"a": None}), r"arm 'a' is None; give a regimen or a strategy \(nothing\(\)"),

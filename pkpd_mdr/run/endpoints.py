@@ -391,7 +391,7 @@ class _Path:
             limit = float(level(np.array(lowest)))
             if value > limit:
                 shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, limit])
-                return min((r for r in _roots(shifted) if before <= r <= x), default=x)
+                return _first_within(_roots(shifted), before, x)
             before = x
         return None
 
@@ -409,6 +409,15 @@ class _Path:
         ends = self.starts + self.lengths
         k = np.minimum(np.searchsorted(ends, times - 1e-9 * self.lengths.max()), len(ends) - 1)
         return self.evaluate(k, np.clip((times - self.starts[k]) / self.lengths[k], 0.0, 1.0))
+
+
+def _first_within(roots: list[float], low: float, high: float) -> float:
+    """The first root in a stretch that has one: of those outside, up to rounding, the nearest counts as on its edge."""
+    inside = [root for root in roots if low <= root <= high]
+    if inside or not roots:
+        return min(inside, default=high)
+    nearest = min(roots, key=lambda root: max(low - root, root - high))
+    return min(max(nearest, low), high)
 
 
 def _roots(polynomial: FloatArray) -> list[float]:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pkpd_mdr as mdr
@@ -112,6 +112,7 @@ def test_area_of_an_exponential():
     st.lists(st.floats(0.1, 3.0), min_size=1, max_size=6),
     st.floats(-20, 20),
 )
+@example(coefficients=[0.0, 1.2102985296948816, -1e-300, 1.0], steps=[0.109375], level=1.0)
 def test_cubics_are_followed_exactly(coefficients, steps, level):
     """Minimum, area and crossing of a cubic polynomial, whatever its rows."""
     times = np.concatenate([[0.0], np.cumsum(steps)])

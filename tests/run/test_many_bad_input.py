@@ -31,7 +31,7 @@ CASES = [
     # tables of parameters
     ({"parameters": FRAME({"ec50_dox_s": [1.0]})}, "no parameter of the model; did you mean 'ec50_dox_S'?"),
     ({"parameters": FRAME({"S": [1.0]})}, "the table of parameters has the column 'S', which is no parameter"),
-    ({"parameters": FRAME({"CL_dox": []})}, "the table of parameters has no row; give one row per parameter set"),
+    ({"parameters": FRAME({"CL_dox": []})}, "the table of parameters has no row; give it at least one"),
     ({"parameters": []}, "the table of parameters has no row"),
     ({"parameters": {}}, None),
     ({"parameters": FRAME({"CL_dox [mg]": [1.0]})}, "is in 'mg', but the parameter 'CL_dox' is in 'L/h'"),

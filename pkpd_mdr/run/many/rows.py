@@ -148,7 +148,7 @@ def read_rows(
         return Rows(np.empty((1, 0)), (), pd.DataFrame(index=range(1)))
     frame = _framed(given, slots, what)
     if not len(frame):
-        raise DataError(f"the table of {what} has no row; give one row per {item} set")
+        raise DataError(f"the table of {what} has no row; give it at least one")
     columns = [_column(frame, position) for position in range(frame.shape[1])]
     names = [column.name for column in columns]
     for column in columns:
