@@ -53,7 +53,7 @@ many = mdr.simulate_many(
     times="1 week",
     outputs=["burden", "resistant_share"],
     endpoints=["time_to_progression", "nadir", "exposure_dox"],
-    accuracy=mdr.Accuracy(rtol=1e-5, method="rodas"),
+    accuracy=mdr.Accuracy(rtol=1e-5),
 )
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,12 +19,15 @@ from pkpd_mdr.compare.result import Comparison, Failure, Settings
 from pkpd_mdr.compare.statistics import quantile, same
 from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Strategy
-from pkpd_mdr.run import Course, Endpoint, courses, endpoint, start_vector, with_exposure
-from pkpd_mdr.run.course import total_given
+from pkpd_mdr.regimen import Act, Strategy
+from pkpd_mdr.run import Endpoint, endpoint, start_vector, with_exposure
+from pkpd_mdr.run.course import total_of
 from pkpd_mdr.run.endpoints import check_endpoint
+from pkpd_mdr.run.many.members import Places
+from pkpd_mdr.run.many.study import Chunk, Part, Study
+from pkpd_mdr.run.many.workers import EXECUTOR, chunk_size, in_turn, through
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -46,6 +50,7 @@ _GRID = 240
     level=NUMBER,
     seed=COUNT,
     accuracy=ACCURACY,
+    executor=EXECUTOR,
 )
 def compare(
     model: Model,
@@ -62,6 +67,7 @@ def compare(
     level: float = 0.95,
     seed: int = 0,
     accuracy: Accuracy | None = None,
+    executor: Executor | None = None,
 ) -> Comparison:
     """Compare regimens and strategies on the same parameter draws.
 
@@ -94,6 +100,8 @@ def compare(
     seed : int
         Kept in `Comparison.provenance`; nothing here is random yet, as visits measure without error.
     accuracy : Accuracy, optional
+    executor : concurrent.futures.Executor, optional
+        Where members run, as in `pkpd_mdr.simulate_many`; the comparison is the same to the last bit.
 
     Returns
     -------
@@ -141,7 +149,7 @@ def compare(
     study = _Study.of(model, members, start, wanted, length, measure, accuracy or Accuracy())
     if any(isinstance(plan, Strategy) for plan in plans.values()):
         study.check_measure()
-    found = {name: study.arm(name, plan) for name, plan in plans.items()}
+    found = study.arms(plans, executor)
     settings = Settings(
         primary=_primary(primary, wanted),
         reference=reference,
@@ -242,55 +250,65 @@ class _Study:
                 f" have{did_you_mean(self.measure, known)}"
             )
 
-    def arm(self, name: str, plan: Plan) -> _Arm:
-        """Run one arm for all draws and read its endpoints."""
-        needs = [need for item in self.endpoints for need in item.needs]
-        outputs = list(dict.fromkeys([*needs, *([self.measure] if self.shows_burden else [])]))
-        try:
-            ran = courses(
-                self.compiled,
-                self.values,
-                self.starts,
-                plan,
-                until=self.length.internal,
-                times=self.times,
-                outputs=outputs,
-                accuracy=self.accuracy,
-                measure=self.measure,
-            )
-        except PkpdMdrError as problem:
-            raise named(name, problem) from problem
-        shape = (len(ran), len(self.endpoints))
-        arm = _Arm(np.full(shape, math.nan), np.full((len(ran), _GRID + 1), math.nan), {})
-        for draw, course in enumerate(ran):
-            self._read(arm, name, draw, course)
-        fixed = not isinstance(plan, Strategy)
-        self._totals(arm, name, ran[:1] if fixed else [c for c in ran if c.status.ok])
-        arm.treated = sum(bool(course.acts) for course in ran)
-        return arm
+    def arms(self, plans: Mapping[str, Plan], executor: Executor | None) -> dict[str, _Arm]:
+        """Run all arms for all draws and read their endpoints."""
+        outputs = (self.measure,) if self.shows_burden else ()
+        work = Study(
+            self.model,
+            self.length.internal,
+            self.times,
+            outputs,
+            self.endpoints,
+            self.compiled.states,
+            self.measure,
+            self.accuracy,
+            threads=None if executor is None else 1,
+            acts=True,
+        )
+        draws = np.arange(len(self.values))
+        size = chunk_size(len(plans) * len(draws), executor)
+        blocks = [(name, draws[begin : begin + size]) for name in plans for begin in range(0, len(draws), size)]
+        chunks = (
+            Chunk(number, self.values[block], self.starts[block], (plans[name],), np.zeros(len(block), dtype=np.int64))
+            for number, (name, block) in enumerate(blocks)
+        )
+        parts = in_turn(work, chunks) if executor is None else through(executor, work, chunks)
+        found = {name: self._empty(len(draws)) for name in plans}
+        acts: dict[str, dict[int, tuple[Act, ...]]] = {name: {} for name in plans}
+        for part in sorted(parts, key=lambda part: part.number):
+            name, block = blocks[part.number]
+            self._read(found[name], name, block, part)
+            acts[name] |= {int(block[place]): given for place, given in part.acts.items()}
+        for name, arm in found.items():
+            self._totals(arm, name, plans[name], acts[name])
+        return found
 
-    def _read(self, arm: _Arm, name: str, draw: int, course: Course) -> None:
-        if not course.status.ok:
-            arm.failures.append(Failure(name, draw, course.status.sentence))
-            return
-        row = np.array([item.evaluate(course) for item in self.endpoints]) / [unit.factor for unit in self.units]
-        if np.isnan(row).any():
-            bad = self.endpoints[int(np.argmax(np.isnan(row)))].name
-            arm.failures.append(Failure(name, draw, f"the endpoint {shown(bad)} is not defined for this run"))
-            return
-        arm.values[draw] = row
+    def _empty(self, draws: int) -> _Arm:
+        return _Arm(np.full((draws, len(self.endpoints)), math.nan), np.full((draws, _GRID + 1), math.nan), {})
+
+    def _read(self, arm: _Arm, name: str, block: Places, part: Part) -> None:
+        """Put a part in its place; what failed has no value."""
+        for place, failure in sorted(part.failures.items()):
+            arm.failures.append(Failure(name, int(block[place]), failure.sentence))
+        fine = np.setdiff1d(np.arange(len(block)), list(part.failures))
+        arm.values[block[fine]] = part.endpoints[fine] / [unit.factor for unit in self.units]
         if self.shows_burden:
-            arm.burden[draw] = course.output(self.measure)[course.shown] / shown_unit(self.model, self.measure).factor
+            arm.burden[block[fine]] = part.values[fine, :, 0] / shown_unit(self.model, self.measure).factor
 
-    def _totals(self, arm: _Arm, name: str, ran: Sequence[Course]) -> None:
-        for port in dict.fromkeys(act.port for course in ran for act in course.acts):
+    def _totals(self, arm: _Arm, name: str, plan: Plan, acts: Mapping[int, tuple[Act, ...]]) -> None:
+        """What was given: the same to all by a regimen, to each draw that was finished by a strategy."""
+        failed = {failure.draw for failure in arm.failures}
+        arm.treated = sum(bool(given) for given in acts.values())
+        counted = [acts[draw] for draw in sorted(acts) if draw not in failed]
+        counted = counted if isinstance(plan, Strategy) else list(acts.values())[:1]
+        for port in dict.fromkeys(act.port for given in counted for act in given):
             try:
-                totals = [total_given(course, port) for course in ran]
+                totals = [total_of(given, port, self.length.internal) for given in counted]
             except RegimenError as problem:
                 raise named(name, problem) from problem
-            given = [total for total in totals if total is not None]
-            if given:
-                zero = Quantity(0.0, given[0].unit)
+            known = [total for total in totals if total is not None]
+            if known:
+                zero = Quantity(0.0, known[0].unit)
                 arm.given[port] = [total or zero for total in totals]
 
     def comparison(

@@ -17,7 +17,7 @@ from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
 from pkpd_mdr.units import Quantity
 
-__all__ = ["Course", "Event", "courses", "total_given"]
+__all__ = ["Course", "Event", "courses", "total_given", "total_of"]
 
 Flags = npt.NDArray[np.bool_]
 _FILL = 240
@@ -418,16 +418,21 @@ def _joined(parts: Sequence[Any], empty: tuple[int, ...]) -> Any:
 
 
 def total_given(course: Course, port: str) -> Quantity | None:
-    """What was given of a drug up to the end of a run; None when nothing was.
+    """What was given of a drug up to the end of a run; see `total_of`."""
+    return total_of(course.acts, port, course.until)
 
-    Doses that run beyond the end count pro rata; exposures count as level times hours.
+
+def total_of(acts: Iterable[Act], port: str, until: float) -> Quantity | None:
+    """What acts give of a drug up to a time in hours; None when nothing.
+
+    Doses that run beyond it count pro rata; exposures count as level times hours.
 
     Raises
     ------
     RegimenError
         Doses are in units that cannot be added up.
     """
-    given = Regimen(tuple(act for act in course.acts if act.port == port and act.time < course.until))
+    given = Regimen(tuple(act for act in acts if act.port == port and act.time < until))
     if not any(act.modelled for act in given):
-        given = given.until((course.until, "h")) if given.acts else given
+        given = given.until((until, "h")) if given.acts else given
     return given.planned_total(port) if given.acts else None

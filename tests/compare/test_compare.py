@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,7 @@ from pkpd_mdr.compare import compare
 from pkpd_mdr.compare import fairness as fairness_room
 from pkpd_mdr.run import end_of, time_to_progression
 
+SPAWN = get_context("spawn")
 GROWTH, SLOPE = 0.1, 0.01  # per day, per day and nM
 
 
@@ -209,6 +213,33 @@ def test_own_endpoints_and_visits(model):
     assert comparison.endpoint().name == "R_end"
 
 
+# -- elsewhere -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pool", [ThreadPoolExecutor, pytest.param(partial(ProcessPoolExecutor, mp_context=SPAWN), marks=pytest.mark.slow)]
+)
+def test_a_comparison_is_the_same_on_any_executor(model, draws, pool):
+    plans = {"A": A, "adaptive": mdr.adaptive(A.every("10 day", times=4), visit="5 day"), "none": mdr.nothing()}
+    here = compare(model, plans, parameters=draws, until="60 day")
+    with pool(2) as executor:
+        there = compare(model, plans, parameters=draws, until="60 day", executor=executor)
+    assert there.values.tobytes() == here.values.tobytes()
+    assert there.burden.tobytes() == here.burden.tobytes()
+    assert str(there) == str(here)
+
+
+def test_one_draw_that_a_rule_cannot_treat_fails_alone(model):
+    def picky(visit):
+        if visit.number > 0 and visit.burden > 1.5e6:
+            raise ValueError("no idea")
+
+    draws = pd.DataFrame({"growth_S": [0.01, 0.1, 0.02]})
+    comparison = compare(model, {"rule": mdr.rule(picky, visit="10 day")}, parameters=draws, until="20 day")
+    assert [failure.draw for failure in comparison.failures] == [1]
+    assert "no idea" in comparison.failures[0].sentence
+
+
 # -- failures --------------------------------------------------------------------------------------------
 
 
@@ -285,8 +316,8 @@ def test_nothing_left_is_an_error(fragile):
         ),
         (
             {"arms": {"wrong": mdr.rule(lambda visit: mdr.exposure("C", "1 nM"), visit="1 day")}},
-            mdr.RegimenError,
-            "arm 'wrong': the model has no drug",
+            mdr.SimulationError,
+            "arm 'wrong', draw 0: the model has no drug",
         ),
         ({"endpoints": ["time_to_progresion"]}, mdr.SimulationError, "did you mean 'time_to_progression'"),
         (

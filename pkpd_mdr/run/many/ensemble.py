@@ -25,13 +25,12 @@ from pkpd_mdr.run.many.plans import Plans, read_plans
 from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, state_slots
 from pkpd_mdr.run.many.study import Study
-from pkpd_mdr.run.many.workers import EXECUTOR, workers_of
+from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, output_times, with_exposure
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["simulate_many"]
 
-_LARGEST_CHUNK, _SMALLEST_CHUNK = 1000, 50
 _APART = 1e-9  # of the run: times closer than this are one
 _COUNT = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
 _TRIES = Kind("a whole number, zero or more", lambda given: COUNT.fits(given) and given >= 0, int)
@@ -73,7 +72,7 @@ def simulate_many(
     executor: Executor | None = None,
     threads: int | None = None,
     chunk: int | None = None,
-    retries: int = 2,
+    retries: int = RETRIES,
     progress: Progress = False,
     checkpoint: str | os.PathLike[str] | None = None,
     accuracy: Accuracy | None = None,
@@ -183,7 +182,7 @@ def simulate_many(
     study = _with(study, given=start_rows.names)
     study = _with(study, threads=threads or (1 if executor is not None else None))
     folder = None if checkpoint is None else Path(checkpoint)
-    size = chunk or (Checkpoint.chunk_of(folder) if folder else None) or _chunk_size(len(members), executor)
+    size = chunk or (Checkpoint.chunk_of(folder) if folder else None) or chunk_size(len(members), executor)
     work = Gathering(study, members, length.unit, reduce, size, seed)
     kept = None if folder is None else Checkpoint.open(folder, work.content())
     return work.run(kept, executor, retries, progress)
@@ -275,9 +274,3 @@ def _rows(
 
 def _with(study: Study, **changes: Any) -> Study:
     return Study(**({name: getattr(study, name) for name in Study.__dataclass_fields__} | changes))
-
-
-def _chunk_size(members: int, executor: Executor | None) -> int:
-    """Large chunks cost little, but each worker should get some."""
-    workers = 1 if executor is None else workers_of(executor) or 16
-    return int(np.clip(math.ceil(members / (4 * workers)), _SMALLEST_CHUNK, _LARGEST_CHUNK))

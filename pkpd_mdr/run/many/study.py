@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -17,7 +17,7 @@ from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Regimen, Strategy
+from pkpd_mdr.regimen import Act, Regimen, Strategy
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.endpoints import Endpoint
 from pkpd_mdr.run.many.plans import Plan
@@ -62,6 +62,8 @@ class Study:
     accuracy : Accuracy
     threads : int or None
         Of the engine, in each worker.
+    acts : bool
+        Whether parts tell what each member was given.
     """
 
     model: Model
@@ -73,6 +75,7 @@ class Study:
     measure: str
     accuracy: Accuracy
     threads: int | None
+    acts: bool = False
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -118,6 +121,8 @@ class Part:
         NaN for members that failed.
     failures : dict of int to Failure
         By place in the chunk.
+    acts : dict of int to tuple of Act
+        What members were given, by place in the chunk, where the study asks for it.
     gone : bool
         Whether the worker died; such a part is no result that a later run could go on from.
     """
@@ -127,6 +132,7 @@ class Part:
     reached: npt.NDArray[np.int64]
     endpoints: FloatArray
     failures: dict[int, Failure]
+    acts: dict[int, tuple[Act, ...]] = field(default_factory=dict)
     gone: bool = False
 
     @staticmethod
@@ -138,7 +144,7 @@ class Part:
             np.zeros(count, dtype=np.int64),
             np.full((count, len(study.endpoints)), math.nan),
             {},
-            gone,
+            gone=gone,
         )
 
     @staticmethod
@@ -205,6 +211,8 @@ def _run(
 
 
 def _read(study: Study, part: Part, place: int, course: Course) -> None:
+    if study.acts:
+        part.acts[place] = course.acts
     if study.outputs:
         rows = course.values[course.shown, : len(study.outputs)]
         part.reached[place] = len(rows)

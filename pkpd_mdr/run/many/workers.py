@@ -7,6 +7,7 @@ are tried again one at a time in a new pool, and the one that breaks it again is
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -16,9 +17,13 @@ from pkpd_mdr.arguments import Kind
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 from pkpd_mdr.run.many.study import Chunk, Part, Study, run_chunk
 
-__all__ = ["EXECUTOR", "in_turn", "through", "workers_of"]
+__all__ = ["EXECUTOR", "RETRIES", "chunk_size", "in_turn", "through"]
+
+RETRIES = 2
+"""How often a chunk is tried again after its worker died."""
 
 _AHEAD = 256
+_LARGEST_CHUNK, _SMALLEST_CHUNK = 1000, 50
 _DEAD = ("KilledWorker", "CommClosedError")  # how Dask says that a worker is gone
 
 EXECUTOR = Kind(
@@ -27,7 +32,13 @@ EXECUTOR = Kind(
 )
 
 
-def workers_of(executor: Executor) -> int | None:
+def chunk_size(members: int, executor: Executor | None) -> int:
+    """Members of a work unit: large ones cost less, but each worker should get some."""
+    workers = 1 if executor is None else _workers_of(executor) or 16
+    return min(max(math.ceil(members / (4 * workers)), _SMALLEST_CHUNK), _LARGEST_CHUNK)
+
+
+def _workers_of(executor: Executor) -> int | None:
     """How many workers a pool has, where it says so."""
     count = getattr(executor, "_max_workers", None)
     return count if isinstance(count, int) and count > 0 else None
@@ -49,7 +60,7 @@ def in_turn(study: Study, chunks: Iterable[Chunk]) -> Iterator[Part]:
         yield part
 
 
-def through(executor: Executor, study: Study, chunks: Iterable[Chunk], *, retries: int) -> Iterator[Part]:
+def through(executor: Executor, study: Study, chunks: Iterable[Chunk], *, retries: int = RETRIES) -> Iterator[Part]:
     """Run chunks on an executor.
 
     Parameters
@@ -95,7 +106,7 @@ class _Work:
         """How many chunks may be under way."""
         if self.suspects:
             return 1
-        count = workers_of(self.executor)
+        count = _workers_of(self.executor)
         return _AHEAD if count is None else 2 * count + 1
 
     def parts(self) -> Iterator[Part]:
@@ -158,7 +169,7 @@ class _Work:
         context = getattr(self.executor, "_mp_context", None)
         if self.own is not None:
             self.own.shutdown(wait=False)
-        self.executor = self.own = ProcessPoolExecutor(workers_of(self.executor), mp_context=context)
+        self.executor = self.own = ProcessPoolExecutor(_workers_of(self.executor), mp_context=context)
 
     def close(self) -> None:
         """Give back what is under way."""
