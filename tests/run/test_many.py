@@ -60,12 +60,25 @@ def test_members_are_those_of_single_runs(model, method):
         assert ran.endpoint_values[member] == pytest.approx([run.endpoint(item) for item in names], rel=1e-6)
 
 
+def test_affine_models_take_the_compiled_engine_if_it_takes_them(monkeypatch):
+    model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6))
+    assert mdr.simulate_many(model, until="1 day").provenance["method"] == "rodas"
+    asked = mdr.Accuracy(method="expm")
+    assert mdr.simulate_many(model, until="1 day", accuracy=asked).provenance["method"] == "expm"
+
+    def refuse(*arguments, **options):
+        raise mdr.SimulationError("no machine code")
+
+    monkeypatch.setattr("pkpd_mdr.run.many.ensemble.solve", refuse)
+    assert mdr.simulate_many(model, until="1 day").provenance["method"] == "auto"
+
+
 def test_growth_alone_is_the_closed_form():
     model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6))
     rates, begins = np.array([0.05, 0.1, 0.2]), np.array([1e3, 1e6])
     ran = mdr.simulate_many(model, parameters={"growth_S": rates}, starts={"S": begins}, until="10 day", times="5 day")
     expected = begins[None, :, None] * np.exp(np.outer(rates, [0, 5, 10]))[:, None]
-    assert ran.values[:, :, 0] == pytest.approx(expected.reshape(6, 3), rel=1e-9)
+    assert ran.values[:, :, 0] == pytest.approx(expected.reshape(6, 3), rel=1e-6)
     assert ran.members["parameters"].tolist() == [0, 0, 1, 1, 2, 2]
     assert ran.members["start"].tolist() == [0, 1] * 3
 

@@ -30,12 +30,15 @@ def run(model, regimens=DAILY, **options):
 CASES = [
     # tables of parameters
     ({"parameters": FRAME({"ec50_dox_s": [1.0]})}, "no parameter of the model; did you mean 'ec50_dox_S'?"),
-    ({"parameters": FRAME({"S": [1.0]})}, "the table of parameters has the column 'S', which is no parameter"),
+    (
+        {"parameters": FRAME({"S": [1.0]})},
+        "the column 'S', which is no parameter of the model but a state; give it in starts=",
+    ),
     ({"parameters": FRAME({"CL_dox": []})}, "the table of parameters has no row; give it at least one"),
     ({"parameters": []}, "the table of parameters has no row"),
     ({"parameters": {}}, None),
     ({"parameters": FRAME({"CL_dox [mg]": [1.0]})}, "is in 'mg', but the parameter 'CL_dox' is in 'L/h'"),
-    ({"parameters": FRAME({"CL_dox [foo/h]": [1.0]})}, "'foo/h'"),
+    ({"parameters": FRAME({"CL_dox [foo/h]": [1.0]})}, "the column 'CL_dox [foo/h]' of parameters: unit 'foo/h'"),
     ({"parameters": FRAME([[1.0, 2.0]], columns=["CL_dox", "CL_dox"])}, "the column 'CL_dox' twice"),
     ({"parameters": FRAME({"CL_dox": [1.0], "CL_dox [L/day]": [2.0]})}, "the column 'CL_dox' twice"),
     ({"parameters": FRAME({"CL_dox": [1.0, "high"]})}, "row 1 of parameters: CL_dox: 'high' has no number"),
@@ -59,6 +62,8 @@ CASES = [
     ({"parameters": np.ones((2, 3))}, "an array of shape (2, 3)"),
     ({"parameters": np.ones(10)}, "an array of shape (10,)"),
     # starts
+    ({"parameters": FRAME({"site": ["a"]})}, "columns that name rows are kept by id= or labels="),
+    ({"starts": {"CL_dox": [1.0]}}, "no state of the model but a parameter; give it in parameters="),
     ({"starts": {"Q": [1.0]}}, "the column 'Q', which is no state of the model"),
     ({"starts": {"S": [-1.0]}}, "row 0 of starts: 'S' is -1.0, which is outside its bounds [0, inf] cell"),
     ({"starts": [{"S": 1.0}, {"R": 1.0}]}, "row 1 of starts has no 'S', which other rows have"),
@@ -68,7 +73,7 @@ CASES = [
         "rows 0 and 1 of parameters have the same 'id', 1",
     ),
     ({"parameters": FRAME({"id": [1, None], "CL_dox": [1, 2]}), "id": "id"}, "row 1 of parameters has no 'id'"),
-    ({"id": "patient"}, "no table has the column 'patient'"),
+    ({"id": "patient"}, "no table has the column 'patient', which is named by id= or labels=; no table was given"),
     ({"id": 3}, "id is 3; give the name of a column"),
     ({"labels": 3}, "labels is 3; give the names of columns"),
     ({"labels": ["time"], "parameters": FRAME({"time": [1]})}, "a label cannot be called 'time'"),

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pkpd_mdr.arguments import COUNT, FLAG, TEXT, Kind, listed, takes
-from pkpd_mdr.engine import Accuracy, compile_model
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy
@@ -133,6 +134,7 @@ def simulate_many(
         Folder in which finished chunks are kept; the same call goes on where it stopped, another one is refused. An own
         function (of a rule or an endpoint) is known by its code and what it encloses, not by what it calls.
     accuracy : Accuracy, optional
+        Its method ``"auto"`` takes the compiled engine for affine models, too, as it solves members side by side.
 
     Returns
     -------
@@ -220,7 +222,20 @@ def _study(
         check_endpoint(item, compiled.expression)
     hours = np.minimum(output_times(times, until), until)
     hours = hours[np.diff(hours, prepend=-math.inf) > _APART * until]
-    return Study(full, until, hours, names, items, (), measure, accuracy or Accuracy(), None)
+    return Study(full, until, hours, names, items, (), measure, _side_by_side(compiled, accuracy or Accuracy()), None)
+
+
+def _side_by_side(compiled: Compiled, accuracy: Accuracy) -> Accuracy:
+    """Affine models, too, by the compiled engine if it takes them: exact exponentials go one member at a time."""
+    if accuracy.method != "auto" or not compiled.linear:
+        return accuracy
+    engine = replace(accuracy, method="rodas")
+    row = np.ones((1, len(compiled.parameters)))
+    try:
+        solve(compiled, row, None, [build((), BoundPorts(compiled, row), stop=1.0)], (), accuracy=engine)
+    except PkpdMdrError:
+        return accuracy
+    return engine
 
 
 def _outputs(model: Model, given: object) -> tuple[str, ...]:
@@ -266,9 +281,12 @@ def _rows(
     """Parameters and starts as internal values."""
     kept = [*columns.all, *(["regimen"] if combine == "rows" else [])]
     guarded = compile_model(study.model).guarded.tolist()
+    own, begin = parameter_slots(model), state_slots(study.model, guarded)
+    states = dict.fromkeys(begin, " but a state; give it in starts=")
+    names = dict.fromkeys(own, " but a parameter; give it in parameters=")
     return (
-        read_rows(parameters, parameter_slots(model), what="parameters", item="parameter", labels=kept),
-        read_rows(starts, state_slots(study.model, guarded), what="starts", item="state", labels=columns.all),
+        read_rows(parameters, own, what="parameters", item="parameter", labels=kept, elsewhere=states),
+        read_rows(starts, begin, what="starts", item="state", labels=columns.all, elsewhere=names),
     )
 
 

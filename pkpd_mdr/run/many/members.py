@@ -127,8 +127,9 @@ def join(
         )
     for name in columns.all:
         if name not in parameters.labels and name not in starts.labels:
-            known = [*parameters.names, *starts.names]
-            raise DataError(f"no table has the column {shown(name)} that is to be kept{did_you_mean(name, known)}")
+            known = [*parameters.names, *starts.names, *map(str, parameters.labels), *map(str, starts.labels)]
+            hint = did_you_mean(name, known) if known else "; no table was given"
+            raise DataError(f"no table has the column {shown(name)}, which is named by id= or labels={hint}")
     for rows, what in ((parameters, "parameters"), (starts, "starts")):
         if columns.id in rows.labels:
             _check_ids(rows.labels[columns.id], columns.id, what)

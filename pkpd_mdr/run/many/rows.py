@@ -109,7 +109,13 @@ def state_slots(model: Model, guarded: Sequence[bool]) -> dict[str, Slot]:
 
 
 def read_rows(
-    given: RowsLike | None, slots: Mapping[str, Slot], *, what: str, item: str, labels: Sequence[str] = ()
+    given: RowsLike | None,
+    slots: Mapping[str, Slot],
+    *,
+    what: str,
+    item: str,
+    labels: Sequence[str] | None = None,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> Rows:
     """Read a table of parameters or starts.
 
@@ -123,8 +129,10 @@ def read_rows(
         The argument, which opens messages: ``"parameters"``.
     item : str
         What a column is: ``"parameter"``.
-    labels : sequence of str
+    labels : sequence of str, optional
         Columns that are kept as they are.
+    elsewhere : mapping of str to str, optional
+        Names that belong into another table, and what to do with them; for messages.
 
     Returns
     -------
@@ -149,27 +157,29 @@ def read_rows(
     frame = _framed(given, slots, what)
     if not len(frame):
         raise DataError(f"the table of {what} has no row; give it at least one")
-    columns = [_column(frame, position) for position in range(frame.shape[1])]
+    columns = [_column(frame, position, what) for position in range(frame.shape[1])]
     names = [column.name for column in columns]
     for column in columns:
         if names.count(column.name) > 1:
             raise DataError(f"the table of {what} has the column {shown(column.name)} twice; leave one of them out")
-    for label in labels:
+    kept = () if labels is None else tuple(labels)
+    for label in kept:
         if label in slots:
             raise DataError(f"{shown(label)} is a {item} of the model and cannot be a label; rename the column")
-    chosen = [column for column in columns if column.name not in labels]
+    chosen = [column for column in columns if column.name not in kept]
     for column in chosen:
         if column.name not in slots:
+            hint = (elsewhere or {}).get(column.name) or did_you_mean(column.name, slots, most=6)
+            hint += "; columns that name rows are kept by id= or labels=" if labels is not None else ""
             raise DataError(
-                f"the table of {what} has the column {shown(column.header)}, which is no {item} of the model"
-                f"{did_you_mean(column.name, slots)}"
+                f"the table of {what} has the column {shown(column.header)}, which is no {item} of the model{hint}"
             )
     faults: dict[int, str] = {}
     values = [_values(column, slots[column.name], what, item, faults) for column in chosen]
     return Rows(
         np.stack(values, axis=-1) if values else np.empty((len(frame), 0)),
         tuple(column.name for column in chosen),
-        pd.DataFrame({column.name: column.cells for column in columns if column.name in labels}, index=frame.index),
+        pd.DataFrame({column.name: column.cells for column in columns if column.name in kept}, index=frame.index),
         dict(sorted(faults.items())),
     )
 
@@ -246,11 +256,14 @@ def _sequence(value: object) -> Sequence[Any] | FloatArray | None:
     return listed(value)
 
 
-def _column(frame: pd.DataFrame, position: int) -> _Column:
+def _column(frame: pd.DataFrame, position: int, what: str) -> _Column:
     header = str(frame.columns[position])
     name, unit = split_header(header.strip())
     if unit is None and (bracket := header.find("[")) > 0 and header.rstrip().endswith("]"):
-        Unit.of(header.rstrip()[bracket + 1 : -1])  # says why this is no unit
+        try:
+            Unit.of(header.rstrip()[bracket + 1 : -1])
+        except UnitError as problem:
+            raise UnitError(f"the column {shown(header)} of {what}: {problem}") from problem
     series = frame.iloc[:, position]
     plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf"
     return _Column(header, name, unit, series.to_numpy() if plain else series.to_numpy(dtype=object))
