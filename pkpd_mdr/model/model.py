@@ -21,7 +21,7 @@ from pkpd_mdr.model.scope import Mechanism, Scope
 from pkpd_mdr.units import QuantityLike
 
 if TYPE_CHECKING:
-    from pkpd_mdr.run import Run
+    from pkpd_mdr.run import Many, Run
 
 __all__ = ["Model"]
 
@@ -236,6 +236,12 @@ class Model:
         from pkpd_mdr.run import simulate
 
         return simulate(self, regimen, **options)
+
+    def simulate_many(self, regimens: Any = None, **options: Any) -> Many:
+        """Simulate an ensemble of regimens, parameters and starts; see `pkpd_mdr.simulate_many`."""
+        from pkpd_mdr.run import simulate_many
+
+        return simulate_many(self, regimens, **options)
 
 
 _KEPT = 16

@@ -257,6 +257,12 @@ def test_summaries(many):
     assert everyone.loc[("R", 20.0), 0.5] == pytest.approx(np.median(many.values[:, -1, 1]))
 
 
+def test_a_missing_label_is_a_group_of_its_own(model):
+    table = population(4).assign(site=["lung", None, "lung", None])
+    ran = mdr.simulate_many(model, parameters=table, labels="site", until="1 day", times="1 day", accuracy=FAST)
+    assert ran.summary([0.5], by="site")["members"].tolist() == [2] * 4
+
+
 def test_it_prints_well(many):
     text = str(many)
     assert text.startswith("Ensemble of 24 members, 2 regimens, 11 times to 20 day\n  outputs: burden [cell], R [cell]")

@@ -102,6 +102,7 @@ def test_every_gallery_model_travels(make):
     travelled(make())
 
 
+@pytest.mark.slow
 def test_a_model_has_the_same_hash_in_another_process(model):
     code = "from strategies.ensembles import treated; print(treated().content_hash)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "7"}
@@ -161,7 +162,7 @@ def test_a_worker_that_dies_once_is_replaced(model, tmp_path):
     plans = {"deadly": deadly(tmp_path, times=1, above=1.5e6), "none": mdr.nothing()}
     starts = {"S": [1e6, 2e6]}
     options = {"until": "10 day", "times": "5 day", "outputs": ["S"], "starts": starts, "accuracy": FAST}
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         ran = mdr.simulate_many(model, plans, **options, executor=pool, chunk=1)
     assert len(list(tmp_path.glob("death *"))) == 1
     assert ran.ok.all()

@@ -114,6 +114,8 @@ class Many:
     def xarray(self) -> Any:
         """Outputs and endpoints as an ``xarray.Dataset`` over member and time, with units as attributes.
 
+        NaN stands behind the failure of a member, and `failed` says why.
+
         Raises
         ------
         SimulationError
@@ -200,7 +202,7 @@ class Many:
             raise SimulationError("summary(): the outputs were reduced by regimen; by= can be 'regimen' only")
         if not names:
             return [((), np.arange(len(self)))]
-        groups = self.members.groupby(list(names), observed=True, sort=False).indices
+        groups = self.members.groupby(list(names), observed=True, sort=False, dropna=False).indices
         return [(key if isinstance(key, tuple) else (key,), np.asarray(places)) for key, places in groups.items()]
 
     def _summary(self, key: tuple[Any, ...], chosen: npt.NDArray[np.intp], shares: Sequence[float]) -> dict[int, Any]:

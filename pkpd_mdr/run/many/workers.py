@@ -146,10 +146,11 @@ class _Work:
         if any(isinstance(problem, BrokenExecutor) for _, problem in dead):
             # a broken pool fails all that is under way; what is not settled yet will fail the same way
             wait(self.flying)
-            late = [(future, chunk) for future, chunk in self.flying.items() if future.exception() is not None]
-            for future, chunk in late:
-                del self.flying[future]
-                dead.append((chunk, BrokenExecutor()))
+            for future, chunk in list(self.flying.items()):
+                problem = future.exception()
+                if problem is not None and _died(problem):
+                    del self.flying[future]
+                    dead.append((chunk, problem))
             self.suspects.update(chunk.number for chunk, _ in dead)
             self._renew()
         for chunk, problem in sorted(dead, key=lambda item: -item[0].number):
