@@ -145,6 +145,12 @@ def test_row_by_row_with_ids_and_named_regimens(model):
     assert ran.values[1, 1, 0] == pytest.approx(single.frame["S"].iloc[-1], rel=1e-6)
 
 
+def test_an_index_may_hold_the_id(model):
+    table = population(2).assign(patient=["a", "b"]).set_index("patient")
+    ran = mdr.simulate_many(model, parameters=table, id="patient", until="1 day", times="1 day", accuracy=FAST)
+    assert ran.frame()["patient"].tolist() == ["a", "a", "b", "b"]
+
+
 def test_every_regimen_with_rows_that_belong_together(model):
     ran = mdr.simulate_many(
         model, arms(), parameters=population(3), starts={"S": [1e6, 2e6, 3e6]}, combine="rows", until="5 day",

@@ -175,10 +175,18 @@ def test_a_chunk_that_always_kills_is_given_up(model, tmp_path):
     options = {"until": "10 day", "times": "5 day", "outputs": ["S"], "accuracy": FAST}
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         ran = mdr.simulate_many(
-            model, plan, starts={"S": [1e6, 2e6, 1.1e6, 1.2e6]}, **options, executor=pool, chunk=1, retries=1
+            model,
+            plan,
+            starts={"S": [1e6, 2e6, 1.1e6, 1.2e6]},
+            **options,
+            executor=pool,
+            chunk=1,
+            retries=1,
+            checkpoint=tmp_path / "study",
         )
     assert list(ran.failures) == [1]
     assert "the worker died 2 times while this chunk of 1 members ran (BrokenProcessPool" in ran.failures[1].sentence
+    assert len(list((tmp_path / "study").glob("chunk-*.npz"))) == 3  # a later run tries the lost chunk again
     good = mdr.simulate_many(model, mdr.nothing(), starts={"S": [1e6, 1.1e6, 1.2e6]}, **options)
     assert ran.values[[0, 2, 3], 0].tobytes() == good.values[:, 0].tobytes()
 

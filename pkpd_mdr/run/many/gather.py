@@ -80,8 +80,8 @@ class Gathering:
         finished: set[int] = set()
         try:
             for part in self._parts(kept, executor, retries):
-                finished.add(part.number)
                 self._take(part)
+                finished.add(part.number)
                 if report(self.done, len(self.members)) is False:
                     raise SimulationError(f"stopped by progress= after {self.done} of {len(self.members)} members")
         except BaseException as problem:

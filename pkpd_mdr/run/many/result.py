@@ -45,6 +45,8 @@ class Many:
         Kept at `times`, with the unit in which they are shown.
     values : ndarray, shape (members, k, outputs), or None
         In these units; NaN behind the failure of a member. None where outputs were reduced.
+    reached : ndarray of int, shape (members,)
+        Rows of `values` that were computed.
     counts : tuple of Counts
         One per regimen where outputs were reduced to quantiles, else empty.
     endpoint_items : tuple of Endpoint

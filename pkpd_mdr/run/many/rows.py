@@ -154,7 +154,8 @@ def read_rows(
     """
     if given is None:
         return Rows(np.empty((1, 0)), (), pd.DataFrame(index=range(1)))
-    frame = _framed(given, slots, what)
+    kept = () if labels is None else tuple(labels)
+    frame = _framed(given, slots, what, kept)
     if not len(frame):
         raise DataError(f"the table of {what} has no row; give it at least one")
     columns = [_column(frame, position, what) for position in range(frame.shape[1])]
@@ -162,7 +163,6 @@ def read_rows(
     for column in columns:
         if names.count(column.name) > 1:
             raise DataError(f"the table of {what} has the column {shown(column.name)} twice; leave one of them out")
-    kept = () if labels is None else tuple(labels)
     for label in kept:
         if label in slots:
             raise DataError(f"{shown(label)} is a {item} of the model and cannot be a label; rename the column")
@@ -184,14 +184,14 @@ def read_rows(
     )
 
 
-def _framed(given: object, slots: Mapping[str, Slot], what: str) -> pd.DataFrame:
-    """Whatever was given as one frame with rows counted from 0."""
+def _framed(given: object, slots: Mapping[str, Slot], what: str, kept: tuple[str, ...]) -> pd.DataFrame:
+    """Whatever was given as one frame with rows counted from 0; an index that names rows becomes a column."""
     if not isinstance(given, pd.DataFrame) and isinstance(given, Framed):
         given = given.frame
     if isinstance(given, pd.DataFrame):
         if given.columns.nlevels > 1:
             raise DataError(f"the table of {what} has several header rows; join them into one name for each column")
-        return given.reset_index(drop=True)
+        return given.reset_index(drop=given.index.name not in kept)
     if isinstance(given, Mapping):
         return _from_mapping(given, what)
     if isinstance(given, np.ndarray):
