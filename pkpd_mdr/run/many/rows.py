@@ -191,7 +191,8 @@ def _framed(given: object, slots: Mapping[str, Slot], what: str, kept: tuple[str
     if isinstance(given, pd.DataFrame):
         if given.columns.nlevels > 1:
             raise DataError(f"the table of {what} has several header rows; join them into one name for each column")
-        return given.reset_index(drop=given.index.name not in kept)
+        name = given.index.name
+        return given.reset_index(drop=name not in kept or name in given.columns)
     if isinstance(given, Mapping):
         return _from_mapping(given, what)
     if isinstance(given, np.ndarray):
