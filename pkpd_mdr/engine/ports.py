@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
 from pkpd_mdr.engine.timeline import PortValues
-from pkpd_mdr.errors import shown
 from pkpd_mdr.model import find_port
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.units import Quantity
@@ -40,7 +39,7 @@ class BoundPorts:
     def amount(self, index: int, quantity: Quantity) -> float:
         """An amount or concentration in internal units; `UnitError` where it does not fit."""
         port = self.compiled.ports[index]
-        return port.amount(quantity, f"an amount of {shown(port.name)}")
+        return port.amount(quantity, f"an amount of {port.name!r}")
 
     def values(self, index: int, row: int) -> PortValues:
         """Bioavailability, lag, modelled rate and duration under a parameter row."""

@@ -109,6 +109,9 @@ def build(entries: Sequence[Entry], ports: Ports, *, start: float = 0.0, stop: f
 
 
 def _check_time(entry: Entry, now: float, start: float, stop: float) -> None:
+    late = isinstance(entry, Mark) and entry.time > stop
+    if max(start, now) <= entry.time < math.inf and not late:
+        return
     what = str(entry.act) if isinstance(entry, Give) else f"{type(entry).__name__.lower()} at {entry.time:g} h"
     if not math.isfinite(entry.time):
         raise RegimenError(f"{what}: its time is not finite")
@@ -116,7 +119,7 @@ def _check_time(entry: Entry, now: float, start: float, stop: float) -> None:
         raise RegimenError(f"{what} comes before the start of the run at {start:g} h; start earlier or shift it")
     if entry.time < now:
         raise RegimenError(f"{what} comes after an entry at {now:g} h; sort the entries by time")
-    if isinstance(entry, Mark) and entry.time > stop:
+    if late and isinstance(entry, Mark):
         raise RegimenError(f"output {entry.index} at {entry.time:g} h lies after the stop at {stop:g} h; stop later")
 
 
