@@ -23,7 +23,8 @@ import numpy as np
 from engine_models import Benchmark, m2
 
 import pkpd_mdr as mdr
-from pkpd_mdr.engine.machine.compiled import Work, warm_up
+from pkpd_mdr.engine.machine.compiled import warm_up
+from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.expression import symbol
 
 
