@@ -1,14 +1,16 @@
 """Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
 
-from pkpd_mdr.mechanisms import growth, pk, toxicity
+from pkpd_mdr.mechanisms import growth, immune, pk, stroma, toxicity
 from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
+from pkpd_mdr.mechanisms.cytokine import cytokine
 from pkpd_mdr.mechanisms.dosing import dosing
 from pkpd_mdr.mechanisms.exosome import exosomes
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
+from pkpd_mdr.mechanisms.stimulation import stimulation
 from pkpd_mdr.mechanisms.surgery import resection
 from pkpd_mdr.mechanisms.user import formula, observable, parameter, process, state
 
@@ -17,10 +19,12 @@ __all__ = [
     "combined_kill",
     "contact_transfer",
     "cost",
+    "cytokine",
     "dosing",
     "exosomes",
     "formula",
     "growth",
+    "immune",
     "kill",
     "medium",
     "mutation",
@@ -32,6 +36,8 @@ __all__ = [
     "resection",
     "seeding",
     "state",
+    "stimulation",
+    "stroma",
     "switching",
     "toxicity",
 ]

@@ -10,7 +10,8 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import Power
-from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, clone_of, growth_of, joined, names_of
+from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, growth_of, joined, names_of
+from pkpd_mdr.mechanisms.host import population_of
 from pkpd_mdr.model.parts import Expression, Parameter
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 from pkpd_mdr.units import quantity
@@ -44,7 +45,7 @@ class _Action:
 
     def connect(self, scope: Scope) -> None:
         asked_by = f"the kill by {shown(self.title)}"
-        cells = clone_of(scope, self.clone, asked_by)
+        cells = population_of(scope, self.clone, asked_by)
         rate = scope.find("effect", self.owner) * cells
         if self.form != "hazard":
             rate *= growth_of(scope, self.clone, asked_by)
@@ -129,7 +130,8 @@ def kill(
     drug : str
         A drug with pharmacokinetics or in a medium.
     on : str or sequence of str
-        The clone or clones; each gets parameters of its own, unless a shared `parameter` is given.
+        The clone or clones, or host cells that the drug harms (`immune.effector`, `immune.suppressor`,
+        `stroma.cells`; by hazard only); each gets parameters of its own, unless a shared `parameter` is given.
     emax : quantity, Parameter or Formula, optional
         Largest effect, not negative; parameter ``emax_<drug>_<clone>``.
     ec50 : quantity, Parameter or Formula, optional

@@ -12,7 +12,7 @@ from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["bolus", "exposure", "infusion", "nothing", "oral", "radiation", "surgery"]
 
-_READABLE = ("mg", "umol", "mg/h", "umol/h")
+_READABLE = ("mg", "umol", "mg/h", "umol/h", "cell", "cell/h")
 _GRAY = Unit.of("Gy")
 
 
@@ -31,9 +31,10 @@ def bolus(
     Parameters
     ----------
     port : str
-        The drug as the model names it.
+        The drug, or the cells, as the model names it.
     amount : str
-        ``"75 mg"``, or per body size: ``"25 mg/kg"`` with `weight`, ``"75 mg/m**2"`` with `body_surface`.
+        ``"75 mg"``, ``"3e8 cell"``, or per body size: ``"25 mg/kg"`` or ``"1e6 cell/kg"`` with `weight`,
+        ``"75 mg/m**2"`` with `body_surface`.
     at : str
         Time from the regimen's zero.
     route : str
