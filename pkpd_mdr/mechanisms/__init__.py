@@ -6,12 +6,16 @@ from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.cytokine import cytokine
 from pkpd_mdr.mechanisms.dosing import dosing
 from pkpd_mdr.mechanisms.exosome import exosomes
+from pkpd_mdr.mechanisms.genotype import genotypes
+from pkpd_mdr.mechanisms.hierarchy import stem_hierarchy
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
+from pkpd_mdr.mechanisms.persistence import epigenetic_memory, persisters
 from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
 from pkpd_mdr.mechanisms.stimulation import stimulation
 from pkpd_mdr.mechanisms.surgery import resection
+from pkpd_mdr.mechanisms.trait import trait_axis
 from pkpd_mdr.mechanisms.user import formula, observable, parameter, process, state
 
 __all__ = [
@@ -21,8 +25,10 @@ __all__ = [
     "cost",
     "cytokine",
     "dosing",
+    "epigenetic_memory",
     "exosomes",
     "formula",
+    "genotypes",
     "growth",
     "immune",
     "kill",
@@ -30,14 +36,17 @@ __all__ = [
     "mutation",
     "observable",
     "parameter",
+    "persisters",
     "pk",
     "process",
     "radiotherapy",
     "resection",
     "seeding",
     "state",
+    "stem_hierarchy",
     "stimulation",
     "stroma",
     "switching",
     "toxicity",
+    "trait_axis",
 ]

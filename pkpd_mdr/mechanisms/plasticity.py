@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sympy as sp
+
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
+from pkpd_mdr.expression import symbol
 from pkpd_mdr.mechanisms.common import DrugEffect, clone_of, growth_of
+from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 
-__all__ = ["Cost", "Mutation", "Switching", "cost", "mutation", "switching"]
+__all__ = [
+    "Cost",
+    "Mutation",
+    "Switching",
+    "arrow",
+    "connect_switching",
+    "cost",
+    "mutation",
+    "offer_switching",
+    "switching",
+]
 
 
 def _different(source: str, into: str, what: str) -> None:
@@ -130,33 +144,61 @@ class Switching:
         return f"switching_{self.source}_{self.into}"
 
     def declare(self, scope: Scope) -> None:
-        """Nothing yet: concentrations must be known."""
+        """Offer the rates per cell, there and back, and add to them."""
+        if self.rate is not None or self.induced is not None:
+            offer_switching(scope, self.source, self.into)
+        if self.rate is not None:
+            scope.add("switching", arrow(self.source, self.into), lambda: self._own(scope))
+        if self.induced is not None:
+            scope.add("switching", arrow(self.source, self.into), lambda: self._induced(scope))
+        if self.back is not None:
+            offer_switching(scope, self.into, self.source)
+            scope.add("switching", arrow(self.into, self.source), lambda: self._back(scope))
 
     def connect(self, scope: Scope) -> None:
-        """Write the processes."""
+        """Write one process for each direction."""
         words = f"{self.source} switches to {self.into}"
-        source, into = clone_of(scope, self.source, words), clone_of(scope, self.into, words)
-        there, again = {self.source: -1, self.into: 1}, {self.source: 1, self.into: -1}
-        if self.rate is not None:
-            rate = scope.parameter(self.label, self.rate, unit="1/h", lower=0.0, description=f"rate at which {words}")
-            scope.process(self.label, rate * source, there, transfer=True, description=f"{words} by itself")
-        if self.induced is not None:
-            owner = f"{self.source}_{self.into}"
-            effect = self.induced.expression(
-                scope, owner, unit="1/h", asked_by=f"switching of {shown(self.source)}", prefix="switching"
-            )
-            name = f"switching_{self.induced.title}_{owner}"
-            scope.process(
-                name, effect * source, there, transfer=True, description=f"{words} under {self.induced.title}"
-            )
-        if self.back is not None:
-            name = f"switching_{self.into}_{self.source}"
-            back = scope.parameter(
-                name, self.back, unit="1/h", lower=0.0, description=f"rate at which {self.into} switches back"
-            )
-            scope.process(
-                name, back * into, again, transfer=True, description=f"{self.into} switches back to {self.source}"
-            )
+        clone_of(scope, self.source, words)
+        clone_of(scope, self.into, words)
+        connect_switching(scope, self.source, self.into)
+        connect_switching(scope, self.into, self.source)
+
+    def _own(self, scope: Scope) -> Expression:
+        assert self.rate is not None
+        words = f"rate at which {self.source} switches to {self.into}"
+        return scope.parameter(self.label, self.rate, unit="1/h", lower=0.0, description=words)
+
+    def _induced(self, scope: Scope) -> Expression:
+        assert self.induced is not None
+        asked_by = f"switching of {shown(self.source)}"
+        return self.induced.expression(
+            scope, f"{self.source}_{self.into}", unit="1/h", asked_by=asked_by, prefix="switching"
+        )
+
+    def _back(self, scope: Scope) -> Expression:
+        assert self.back is not None
+        name, words = f"switching_{self.into}_{self.source}", f"rate at which {self.into} switches back"
+        return scope.parameter(name, self.back, unit="1/h", lower=0.0, description=words)
+
+
+def arrow(source: str, into: str) -> str:
+    """The owner under which a switching rate is offered."""
+    return f"{source}>{into}"
+
+
+def offer_switching(scope: Scope, source: str, into: str) -> None:
+    """Offer the rate per cell of a switch, to which declarations add and which others scale."""
+    if ("switching", arrow(source, into)) not in scope.owners("switching"):
+        scope.offer("switching", arrow(source, into), lambda: sp.Integer(0))
+
+
+def connect_switching(scope: Scope, source: str, into: str) -> None:
+    """Write the process of an offered switch, once however many declarations add to it."""
+    name = f"switching_{source}_{into}"
+    if ("switching", arrow(source, into)) not in scope.owners("switching") or name in scope.processes:
+        return
+    rate = sp.expand_mul(scope.find("switching", arrow(source, into)) * symbol(source), deep=False)
+    scope.process(name, rate, {source: -1, into: 1}, transfer=True, description=f"{source} switches to {into}")
 
 
 @takes(ModelError, source=TEXT, into=TEXT, induced_by=TEXT, site=TEXT)
@@ -175,9 +217,12 @@ def switching(
 ) -> Mechanism:
     """Cells switch between two phenotypes: by themselves, under a drug, and back.
 
-    ``switching_S_R = rate*S``; ``switching_<drug>_S_R = slope*C*S`` or ``emax*hill(C, ec50, hill)*S``;
-    ``switching_R_S = back*R``. All are transfers: the number of cells does not change (Greene, Gevertz and Sontag
-    2019; Gunnarsson et al. 2020, J Theor Biol 490:110162). An ec50 far below all doses makes induction uniform.
+    The process ``switching_S_R`` moves ``(rate + slope*C)*S`` or ``(rate + emax*hill(C, ec50, hill))*S`` and
+    ``switching_R_S`` moves ``back*R``; several declarations for the same clones add up. Both are transfers: the
+    number of cells does not change (Greene, Gevertz and Sontag 2019; Gunnarsson et al. 2020, J Theor Biol 490:110162).
+    `slope` is the linear induction of Gunnarsson et al.; an ec50 far below all doses makes it uniform, the same at
+    every dose. Without crowding and kill the long-run rate of two types with growth g0 and g1, a there and b back, is
+    ``(A + B + sqrt((A - B)**2 + 4*a*b))/2`` with ``A = g0 - a`` and ``B = g1 - b``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Radiation as an event: linear-quadratic survival of each clone."""
+"""Radiation as an event: linear-quadratic survival of each clone, with incomplete repair between fractions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TABLE, takes
 from pkpd_mdr.errors import ModelError, shown
-from pkpd_mdr.mechanisms.common import clone_of
+from pkpd_mdr.expression import symbol
+from pkpd_mdr.mechanisms.common import POSITIVE
+from pkpd_mdr.mechanisms.host import population_of
 from pkpd_mdr.model.parts import AMOUNT, Expression, Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 
 __all__ = ["Radiotherapy", "radiotherapy"]
+
+_UNREPAIRED = "unrepaired_radiation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,14 @@ class Radiotherapy:
     """Declaration behind `radiotherapy`."""
 
     on: tuple[tuple[str, Given, Given | None], ...]
+    half_life: Given | None = None
+
+    def __post_init__(self) -> None:
+        if self.half_life is not None and all(beta is None for _, _, beta in self.on):
+            raise ModelError(
+                "radiotherapy: a repair half-life acts on the quadratic part of survival; give a beta to at least one "
+                "clone"
+            )
 
     @property
     def label(self) -> str:
@@ -29,43 +41,64 @@ class Radiotherapy:
         return "radiotherapy"
 
     def declare(self, scope: Scope) -> None:
-        """Nothing yet: the clones must be known."""
+        """Add the dose whose damage is not repaired yet."""
+        if self.half_life is None:
+            return
+        scope.state(_UNREPAIRED, unit="Gy", description="dose whose sublethal damage is not repaired yet")
 
     def connect(self, scope: Scope) -> None:
-        """Add the port with its effect on each clone."""
+        """Add the port with its effect on each clone, and repair."""
         effects: dict[str, Expression] = {}
+        before: Expression = sp.Integer(0) if self.half_life is None else symbol(_UNREPAIRED)
         for name, alpha, beta in self.on:
-            cells = clone_of(scope, name, self.label)
-            damage = AMOUNT * scope.parameter(
-                f"alpha_radiation_{name}",
-                alpha,
-                unit="1/Gy",
-                lower=0.0,
-                description=f"linear radiosensitivity of {name}",
-            )
+            cells = population_of(scope, name, self.label)
+            damage = AMOUNT * self._sensitivity(scope, "alpha", name, alpha, "1/Gy")
             if beta is not None:
-                damage += AMOUNT**2 * scope.parameter(
-                    f"beta_radiation_{name}",
-                    beta,
-                    unit="1/Gy**2",
-                    lower=0.0,
-                    description=f"quadratic radiosensitivity of {name}",
-                )
+                quadratic = self._sensitivity(scope, "beta", name, beta, "1/Gy**2")
+                damage += quadratic * (AMOUNT**2 + 2 * AMOUNT * before)
             effects[name] = cells * sp.exp(-damage)
+        if self.half_life is not None:
+            effects[_UNREPAIRED] = before + AMOUNT
+            half_life = scope.parameter(
+                "half_life_radiation",
+                self.half_life,
+                unit="h",
+                lower=POSITIVE,
+                description="half-life of sublethal radiation damage",
+            )
+            scope.process(
+                "repair_radiation",
+                sp.log(2) / half_life * before,
+                {_UNREPAIRED: -1},
+                description="sublethal radiation damage is repaired",
+            )
         scope.port(Port("radiation", "external", "act", Unit.of("Gy"), effects=effects))
+
+    def _sensitivity(self, scope: Scope, what: str, name: str, given: Given, unit: str) -> Expression:
+        words = "linear" if what == "alpha" else "quadratic"
+        return scope.parameter(
+            f"{what}_radiation_{name}", given, unit=unit, lower=0.0, description=f"{words} radiosensitivity of {name}"
+        )
 
 
 @takes(ModelError, on=TABLE)
-def radiotherapy(on: Mapping[str, Given | tuple[Given, Given]]) -> Mechanism:
+def radiotherapy(on: Mapping[str, Given | tuple[Given, Given]], *, repair_half_life: Given | None = None) -> Mechanism:
     """Radiation fractions: a dose D leaves ``S*exp(-alpha*D - beta*D**2)`` (Fowler 1989, Br J Radiol 62:679).
 
-    Adds the port ``"radiation"``; each fraction acts at once and counts on its own.
+    Adds the port ``"radiation"``; each fraction acts at once. Without a repair half-life it counts on its own, as if
+    all sublethal damage were repaired before the next. With it the damage of earlier fractions adds up
+    (Thames 1985, Int J Radiat Biol 47:319): the exponent has ``2*beta*D*G`` more, where the state
+    ``unrepaired_radiation`` G grows by D at each fraction and decays with the half-life; over n fractions that is the
+    Lea-Catcheside factor of the quadratic part. Repopulation is the growth of the clones between fractions. Named
+    host cells (`immune.effector`) are harmed alike.
 
     Parameters
     ----------
     on : mapping of str to (alpha, beta) or alpha
-        Clone name to its radiosensitivity, per Gy and per Gy squared; parameters ``alpha_radiation_<clone>`` and
-        ``beta_radiation_<clone>``.
+        Clone or host population to its radiosensitivity, per Gy and per Gy squared; parameters
+        ``alpha_radiation_<clone>`` and ``beta_radiation_<clone>``.
+    repair_half_life : quantity, Parameter or Formula, optional
+        Of sublethal damage, one for all; parameter ``half_life_radiation``.
 
     Returns
     -------
@@ -74,7 +107,7 @@ def radiotherapy(on: Mapping[str, Given | tuple[Given, Given]]) -> Mechanism:
     Raises
     ------
     ModelError
-        No clone is named, or one is unknown.
+        No clone is named, one is unknown, or repair is given where nothing is quadratic.
     UnitError
         A quantity has no unit or the wrong one.
 
@@ -89,7 +122,7 @@ def radiotherapy(on: Mapping[str, Given | tuple[Given, Given]]) -> Mechanism:
         raise ModelError(
             "radiotherapy: name at least one clone with its alpha and beta, as in {'S': ('0.3 1/Gy', '0.03 1/Gy**2')}"
         )
-    return Radiotherapy(tuple((name, *_pair(given)) for name, given in on.items()))
+    return Radiotherapy(tuple((name, *_pair(given)) for name, given in on.items()), repair_half_life)
 
 
 def _pair(given: Given | tuple[Given, Given]) -> tuple[Given, Given | None]:

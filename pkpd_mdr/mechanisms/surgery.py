@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pkpd_mdr.arguments import TEXTS, takes
-from pkpd_mdr.errors import ModelError
-from pkpd_mdr.mechanisms.common import clone_of, names_of
-from pkpd_mdr.model.parts import AMOUNT, Port
-from pkpd_mdr.model.scope import Mechanism, Scope
+from pkpd_mdr.arguments import TEXTS
+from pkpd_mdr.errors import ModelError, shown
+from pkpd_mdr.mechanisms.common import names_of
+from pkpd_mdr.mechanisms.host import population_of
+from pkpd_mdr.model.parts import AMOUNT, Expression, Port
+from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 
 __all__ = ["Resection", "resection"]
@@ -20,6 +21,7 @@ class Resection:
     """Declaration behind `resection`."""
 
     on: tuple[str, ...] = ()
+    reach: tuple[tuple[str, Given], ...] = ()
 
     @property
     def label(self) -> str:
@@ -31,21 +33,34 @@ class Resection:
 
     def connect(self, scope: Scope) -> None:
         """Add the port."""
-        cells = {name: clone_of(scope, name, self.label) for name in self.on or scope.clones}
-        effects = {name: number * (1 - AMOUNT) for name, number in cells.items()}
+        reached = {name: self._reach(scope, name, given) for name, given in self.reach}
+        names = self.on or tuple(reached) or tuple(scope.clones)
+        cells = {name: population_of(scope, name, self.label) for name in names}
+        effects = {name: number * (1 - AMOUNT * reached.get(name, 1)) for name, number in cells.items()}
         scope.port(Port("surgery", "operation", "act", Unit.of(""), effects=effects))
 
+    def _reach(self, scope: Scope, name: str, given: Given) -> Expression:
+        return scope.parameter(
+            f"reach_{name}",
+            given,
+            unit="",
+            lower=0.0,
+            upper=1.0,
+            description=f"share of {name} in reach of surgery",
+        )
 
-@takes(ModelError, on=TEXTS)
-def resection(on: str | Sequence[str] | None = None) -> Mechanism:
+
+def resection(on: str | Sequence[str] | Mapping[str, Given] | None = None) -> Mechanism:
     """Let a regimen remove a share of the tumour: each clone becomes ``S*(1 - removed)``.
 
-    Adds the port ``"surgery"`` and no parameter; the regimen says how much is removed.
+    Adds the port ``"surgery"``; the regimen says how much is removed. Where clones lie apart (an invasive rim, cells
+    beyond the blood-brain barrier), each has a reach: ``S*(1 - reach_S*removed)`` stays as residual.
 
     Parameters
     ----------
-    on : str or sequence of str, optional
-        Clones within reach; all of them unless given.
+    on : str or sequence of str, or mapping of str to share, Parameter or Formula, optional
+        Clones (or host cells) within reach; all clones unless given. A mapping gives each the share in [0, 1] that
+        surgery can reach; parameters ``reach_<clone>``.
 
     Returns
     -------
@@ -63,4 +78,9 @@ def resection(on: str | Sequence[str] | None = None) -> Mechanism:
     >>> print(model.ports[0].effects["R"])
     R*(1 - amount)
     """
+    if isinstance(on, Mapping):
+        names_of(tuple(on), "resection")
+        return Resection((), tuple(on.items()))
+    if on is not None and not TEXTS.fits(on):
+        raise ModelError(f"resection(): on is {shown(on)}, not {TEXTS.words}, or a dict from a name to its reach")
     return Resection(() if on is None else names_of(on, "resection"))
