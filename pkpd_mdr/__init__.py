@@ -57,6 +57,7 @@ from pkpd_mdr.mechanisms import (
     stimulation,
     stroma,
     switching,
+    switching_modulation,
     toxicity,
     trait_axis,
 )
@@ -155,6 +156,7 @@ __all__ = [
     "stroma",
     "surgery",
     "switching",
+    "switching_modulation",
     "toxicity",
     "trait_axis",
     "write_doses",

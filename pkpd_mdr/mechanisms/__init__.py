@@ -10,6 +10,7 @@ from pkpd_mdr.mechanisms.genotype import genotypes
 from pkpd_mdr.mechanisms.hierarchy import stem_hierarchy
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
+from pkpd_mdr.mechanisms.modulation import switching_modulation
 from pkpd_mdr.mechanisms.persistence import epigenetic_memory, persisters
 from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
@@ -47,6 +48,7 @@ __all__ = [
     "stimulation",
     "stroma",
     "switching",
+    "switching_modulation",
     "toxicity",
     "trait_axis",
 ]

@@ -20,7 +20,7 @@ from pkpd_mdr.arguments import COUNT, FLAG, NUMBER, TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.clone import clone
-from pkpd_mdr.mechanisms.common import growth_of, ratio
+from pkpd_mdr.mechanisms.common import POSITIVE, growth_of
 from pkpd_mdr.mechanisms.composite import Composite, common
 from pkpd_mdr.mechanisms.growth import Growth
 from pkpd_mdr.mechanisms.kill import kill
@@ -94,12 +94,14 @@ class Axis:
                 scope.start(name, total * sp.Float(weight))
         self._exchange(scope)
         cells = [symbol(name) for name in self.clones]
-        everything = sp.Add(*cells)
-        mean = sp.Add(*(sp.Float(x) * n for x, n in zip(self.levels, cells, strict=True)))
-        square = sp.Add(*(sp.Float(x * x) * n for x, n in zip(self.levels, cells, strict=True)))
-        scope.observable(f"mean_{self.name}", ratio(mean, everything), "", f"mean level of {self.name}")
-        spread = ratio(square, everything) - ratio(mean, everything) ** 2
-        scope.observable(f"variance_{self.name}", spread, "", f"variance of the level of {self.name}")
+        # an added guard instead of the Max of `ratio`: SymPy takes its derivative in no time, however long the axis
+        everything = sp.Add(*cells, sp.Float(POSITIVE))
+        mean, square = (
+            sp.Add(*(sp.Float(x**power) * n for x, n in zip(self.levels, cells, strict=True))) / everything
+            for power in (1, 2)
+        )
+        scope.observable(f"mean_{self.name}", mean, "", f"mean level of {self.name}")
+        scope.observable(f"variance_{self.name}", square - mean**2, "", f"variance of the level of {self.name}")
 
     def _exchange(self, scope: Scope) -> None:
         unit = "" if self.per_division else "1/h"

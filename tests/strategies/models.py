@@ -233,7 +233,15 @@ def _contact(draw: Draw, context: Context) -> list[Mechanism]:
 def _radiotherapy(draw: Draw, context: Context) -> list[Mechanism]:
     alpha = texts(0.05, 0.5, "1/Gy")
     pairs = st.tuples(alpha, texts(0.005, 0.05, "1/Gy**2")) | alpha
-    return [mdr.radiotherapy(draw(st.dictionaries(st.sampled_from(context.clones), pairs, min_size=1)))]
+    half_life = draw(maybe(texts(0.5, 4.0, "h")))
+    on = draw(st.dictionaries(st.sampled_from(context.clones), pairs, min_size=1))
+    on = on if half_life is None else on | {"S": ("0.3 1/Gy", "0.03 1/Gy**2")}
+    return [mdr.radiotherapy(on, repair_half_life=half_life)]
+
+
+@st.composite
+def _resection(draw: Draw, context: Context) -> list[Mechanism]:
+    return [mdr.resection(draw(st.none() | st.dictionaries(st.sampled_from(context.clones), shares, min_size=1)))]
 
 
 @st.composite
@@ -378,6 +386,92 @@ def _barrier(draw: Draw, context: Context) -> list[Mechanism]:
     return [*parts, mdr.stroma.barrier(against=against, of=_targets(draw, context), most=draw(shares), **by)]
 
 
+# -- helpers that make several parts; their clones are new, and none but R counts as resistant -------------------------
+
+
+@st.composite
+def _genotypes(draw: Draw, context: Context) -> list[Mechanism]:
+    potency = st.one_of(concentrations, st.none())
+    table = {name: {context.drugs[0]: draw(potency)} for name in ("G0", "G1")}
+    reference = None
+    if draw(st.booleans()):
+        reference = {context.drugs[0]: draw(concentrations)}
+        table = {name: {context.drugs[0]: draw(between(0.1, 50.0))} for name in ("G0", "G1")}
+    if all(row[context.drugs[0]] is None for row in table.values()):
+        table["G0"][context.drugs[0]] = "1 uM"
+    given: dict[str, object] = {"emax": draw(shares), "form": "norton_simon"}
+    if draw(st.booleans()):
+        given = {"emax": draw(rates)}
+    tree = mdr.genotypes(
+        table,
+        hill=draw(hills),
+        reference=reference,
+        growth=mdr.growth.exponential(rate=draw(rates)),
+        start={"G0": 1e6},
+        mutations={("G0", "G1"): draw(st.one_of(shares, rates)), ("G1", "G0"): 1e-6},
+        costs=draw(maybe(st.just({"G1": 0.1}))),
+        resistant=(),
+        **given,
+    )
+    return [tree]
+
+
+@st.composite
+def _persisters(draw: Draw, context: Context) -> list[Mechanism]:
+    given: dict[str, object] = {"entry": draw(rates)}
+    if draw(st.booleans()):
+        given |= {"induced_by": context.drugs[0], "emax": draw(rates), "ec50": draw(concentrations)}
+    if draw(st.booleans()):
+        given |= {"growth": mdr.growth.exponential(rate=draw(rates)), "cycling": draw(shares)}
+    return [mdr.persisters("P", of="S", exit=draw(maybe(rates)), start=draw(maybe(st.just(1e3))), **given)]
+
+
+@st.composite
+def _memory(draw: Draw, context: Context) -> list[Mechanism]:
+    given: dict[str, object] = {"rate": draw(rates)}
+    if draw(st.booleans()):
+        given = {"induced_by": context.drugs[0], "slope": draw(texts(0.01, 1.0, "L/umol/day"))}
+    if len(context.clones) > 2:
+        given["slowing"] = draw(maybe(shares))
+    return [mdr.epigenetic_memory(list(context.clones), back=draw(rates), **given)]
+
+
+@st.composite
+def _hierarchy(draw: Draw, context: Context) -> list[Mechanism]:
+    kinds = {"asymmetric": draw(between(0.0, 0.5)), "differentiation": draw(between(0.0, 0.5))}
+    return [mdr.stem_hierarchy("R", "S", dedifferentiation=draw(maybe(rates)), **kinds)]
+
+
+@st.composite
+def _modulation(draw: Draw, context: Context) -> list[Mechanism]:
+    change = {"emax": draw(between(-1.0, 2.0)), "ec50": draw(concentrations), "hill": draw(hills)}
+    switch = mdr.switching("S", "R", rate=draw(rates))
+    return [switch, mdr.switching_modulation(context.drugs[0], "S", "R", **change)]
+
+
+@st.composite
+def _trait(draw: Draw, context: Context) -> list[Mechanism]:
+    per_division = draw(st.booleans())
+    given: dict[str, object] = {"diffusion": draw(between(0.0, 0.01)) if per_division else draw(rates)}
+    if draw(st.booleans()):
+        pair = (draw(concentrations), draw(concentrations))
+        given |= {"drug": context.drugs[0], "emax": draw(rates), "ec50": pair, "hill": draw(hills)}
+    return [
+        mdr.trait_axis(
+            "x",
+            growth=mdr.growth.logistic(rate=draw(rates), capacity=1e9),
+            start=1e5,
+            points=4,
+            mean=draw(shares),
+            width=draw(st.sampled_from([0.0, 0.2])),
+            cost=draw(maybe(shares)),
+            per_division=per_division,
+            threshold=2.0,
+            **given,
+        )
+    ]
+
+
 def _quiescent(context: Context) -> list[Mechanism]:
     """A user's own pool that S fills and that empties again, as text and as SymPy."""
     S, sleep = sp.symbols("S sleep", positive=True)
@@ -414,7 +508,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "exosomes": _exosomes,
     "contact_transfer": _contact,
     "radiotherapy": _radiotherapy,
-    "resection": _both(lambda context: [mdr.resection()]),
+    "resection": _resection,
     "toxicity.myelosuppression": _blood,
     "immune.effector": _effector,
     "immune.suppressor": _suppressor,
@@ -426,6 +520,12 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "immune.antigen": _antigen,
     "immune.antigen_loss": _antigen_loss,
     "immune.mhc": _mhc,
+    "genotypes": _genotypes,
+    "persisters": _persisters,
+    "epigenetic_memory": _memory,
+    "stem_hierarchy": _hierarchy,
+    "switching_modulation": _modulation,
+    "trait_axis": _trait,
     "stimulation": _stimulation,
     "cytokine": _cytokine,
     "stroma.cells": _stroma,
