@@ -558,6 +558,183 @@ def first_of_two(**options: Any) -> mdr.Model:
     return around(mdr.medium("pac"), mdr.combined_kill(*drugs, **options))
 
 
+def hosted(*parts: Any) -> mdr.Model:
+    cells = [mdr.immune.effector("E"), mdr.immune.suppressor("T"), mdr.stroma.cells("F")]
+    return around(mdr.immune.attack("E", on="S", rate="1e-9 1/cell/h"), *cells, *parts)
+
+
+HOSTED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "effector": (
+        lambda **k: around(mdr.immune.effector(**k)),
+        {
+            "name": "N",
+            "start": 1,
+            "source": "1 cell/h",
+            "death": "1 1/h",
+            "F": 1,
+            "lag": "1 h",
+            "unit": "cell",
+            "description": "",
+        },
+    ),
+    "suppressor": (lambda **k: around(mdr.immune.suppressor(**k)), {"name": "N", "start": 1, "source": "1 cell/h"}),
+    "attack": (
+        lambda **k: hosted(mdr.immune.attack(**k)),
+        {"effector": "E", "on": "R", "rate": "1 1/h", "form": "ratio", "half": 1, "exponent": 1, "by_antigen": True},
+    ),
+    "exhaustion": (
+        lambda **k: hosted(mdr.immune.exhaustion(**k)),
+        {"effector": "E", "rate": "1 1/h", "by": "S", "half": 1, "saturation": "tumour", "into": "T"},
+    ),
+    "priming": (lambda **k: hosted(mdr.immune.priming(**k)), {"effector": "E", "by": "E", "rate": "1 1/cell/h"}),
+    "suppression": (
+        lambda **k: hosted(mdr.immune.suppression(**k)),
+        {"by": "T", "on": "E", "of": "kill", "half": 1, "hill": 1, "floor": 0.1},
+    ),
+    "checkpoint": (
+        lambda **k: hosted(mdr.immune.checkpoint(**k)),
+        {"pdl1": {"S": 0.1}, "antibody": "dox", "kd": "1 nM", "site": "", "effectors": "E"},
+    ),
+    "checkpoint level": (lambda value: hosted(mdr.immune.checkpoint({"S": value})), {"value": 0.1}),
+    "checkpoint kd": (
+        lambda value: hosted(mdr.immune.checkpoint({"S": 0.1}, antibody="dox", kd={"S": value})),
+        {"value": "1 nM"},
+    ),
+    "antigen": (lambda **k: hosted(mdr.immune.antigen(**k)), {"levels": {"S": 0.1}}),
+    "antigen level": (lambda value: hosted(mdr.immune.antigen({"S": value})), {"value": 0.1}),
+    "antigen_loss": (
+        lambda **k: hosted(mdr.immune.antigen_loss(**k)),
+        {"source": "S", "into": "R", "effector": "E", "share": 0.1},
+    ),
+    "mhc": (
+        lambda **k: hosted(mdr.immune.mhc(**k)),
+        {
+            "clone": "S",
+            "source": "1 1/h",
+            "loss": "1 1/h",
+            "half": 1,
+            "induced_by": "dox",
+            "emax": "1 1/h",
+            "ec50": "1 nM",
+            "start": 1,
+        },
+    ),
+    "stimulation": (
+        lambda **k: hosted(mdr.stimulation(**k)),
+        {"cells": "E", "rate": "1 1/h", "half": 1, "hill": 1, "by": "S", "form": "influx", "signal": "level"},
+    ),
+    "cytokine": (
+        lambda **k: hosted(mdr.cytokine(**k)),
+        {
+            "name": "IL2",
+            "unit": "nM",
+            "secretion": {"S": "1 nM/cell/h"},
+            "source": "1 nM/h",
+            "loss": "1 1/h",
+            "start": "1 nM",
+            "molar_mass": "15 kg/mol",
+        },
+    ),
+    "cytokine secretion": (lambda value: hosted(mdr.cytokine("C", secretion={"S": value})), {"value": "1 pg/mL/h"}),
+    "stroma.cells": (lambda **k: around(mdr.stroma.cells(**k)), {"name": "N", "start": 1, "death": "1 1/h"}),
+    "stroma.support": (
+        lambda **k: hosted(mdr.stroma.support(**k)),
+        {"by": "F", "on": "S", "emax": 1, "half": 1, "hill": 1, "basal": 1},
+    ),
+    "stroma.barrier": (
+        lambda **k: hosted(mdr.stroma.barrier(**k)),
+        {"by": "F", "against": "growth", "of": "S", "most": 0.1, "half": 1, "hill": 1, "site": "tumour"},
+    ),
+    "genotypes": (
+        lambda **k: mdr.Model(mdr.medium("dox"), mdr.genotypes(**k)),
+        {
+            "table": {"A": {"dox": 5.0}, "B": {"dox": 50.0}},
+            "emax": "1 1/h",
+            "hill": 1,
+            "unit": "nM",
+            "reference": None,
+            "growth": exponential(rate="1 1/day"),
+            "death": "1 1/day",
+            "start": {"A": 1},
+            "mutations": {("A", "B"): 1e-6},
+            "costs": {"B": 0.1},
+            "resistant": "B",
+            "form": "hazard",
+            "site": "",
+        },
+    ),
+    "genotypes cell": (
+        lambda value: mdr.Model(mdr.medium("dox"), mdr.genotypes({"A": {"dox": value}}, emax="1 1/h")),
+        {"value": "1 nM"},
+    ),
+    "genotypes fold": (
+        lambda value: mdr.Model(
+            mdr.medium("dox"), mdr.genotypes({"A": {"dox": value}}, emax="1 1/h", reference={"dox": "1 nM"})
+        ),
+        {"value": 2},
+    ),
+    "genotypes row": (lambda value: mdr.genotypes({"A": value}, emax="1 1/h"), {"value": {"dox": "1 nM"}}),
+    "genotypes mutation": (
+        lambda value: mdr.genotypes(
+            {"A": {"x": "1 nM"}, "B": {"x": "1 nM"}}, emax="1 1/h", mutations={("A", "B"): value}
+        ),
+        {"value": 1e-6},
+    ),
+    "persisters": (
+        lambda **k: around(mdr.persisters(**k)),
+        {
+            "name": "P",
+            "of": "S",
+            "entry": "1 1/h",
+            "exit": "1 1/h",
+            "induced_by": "dox",
+            "slope": "1 1/h/nM",
+            "growth": exponential(rate="1 1/day"),
+            "cycling": 0.1,
+            "start": 1,
+            "unit": "cell",
+        },
+    ),
+    "epigenetic_memory": (
+        lambda **k: around(mdr.epigenetic_memory(**k)),
+        {"chain": ["S", "R"], "back": "1 1/h", "rate": "1 1/h", "induced_by": None, "slowing": 0.5},
+    ),
+    "stem_hierarchy": (
+        lambda **k: around(mdr.stem_hierarchy(**k)),
+        {
+            "stem": "S",
+            "progeny": "R",
+            "asymmetric": 0.2,
+            "differentiation": 0.1,
+            "dedifferentiation": "1 1/h",
+            "induced_by": None,
+        },
+    ),
+    "switching_modulation": (
+        lambda **k: around(mdr.switching("S", "R", rate="1 1/h"), mdr.switching_modulation(**k)),
+        {"drug": "dox", "source": "S", "into": "R", "emax": -1, "ec50": "1 nM", "hill": 1, "site": ""},
+    ),
+    "trait_axis": (
+        lambda **k: mdr.Model(mdr.medium("dox"), mdr.trait_axis(**{"points": 3, **k})),
+        {
+            "name": "x",
+            "growth": exponential(rate="1 1/day"),
+            "start": 1,
+            "diffusion": "1 1/h",
+            "points": 3,
+            "per_division": False,
+            "mean": 0.5,
+            "width": 0.2,
+            "cost": 0.1,
+            "drug": "dox",
+            "emax": "1 1/h",
+            "ec50": ("1 nM", "2 nM"),
+            "hill": 1,
+            "threshold": 0.5,
+            "unit": "cell",
+        },
+    ),
+}
 VESICLES = {"secretion": "200 1/day", "uptake": "1e-9 mL/h", "clearance": "0.2 1/h", "conversion": 0.1}
 ASSAY = {
     "table": FRAME,
@@ -686,7 +863,12 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         lambda **k: mdr.Model(mdr.state("A", unit="mg"), mdr.dosing(**k)),
         {"drug": "x", "into": "A", "unit": "mg", "route": "iv", "steady": ()},
     ),
-    "radiotherapy": (lambda **k: around(mdr.radiotherapy(**k)), {"on": {"S": "0.3 1/Gy"}}),
+    **HOSTED,
+    "radiotherapy": (
+        lambda **k: around(mdr.radiotherapy(**k)),
+        {"on": {"S": ("0.3 1/Gy", "0.03 1/Gy**2")}, "repair_half_life": "1 h"},
+    ),
+    "resection reach": (lambda value: around(mdr.resection({"S": value})), {"value": 0.5}),
     "resection": (lambda **k: around(mdr.resection(**k)), {"on": "S"}),
     "exosomes": (lambda **k: around(mdr.exosomes(**k)), {"source": "R", "target": "S", "into": "R", **VESICLES}),
     "contact": (

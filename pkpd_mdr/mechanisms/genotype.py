@@ -12,7 +12,7 @@ from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name
 from pkpd_mdr.mechanisms.clone import clone
 from pkpd_mdr.mechanisms.common import POSITIVE
-from pkpd_mdr.mechanisms.composite import Composite, common
+from pkpd_mdr.mechanisms.composite import Composite, Potencies, common, text_of
 from pkpd_mdr.mechanisms.growth import Growth
 from pkpd_mdr.mechanisms.kill import kill
 from pkpd_mdr.mechanisms.plasticity import cost, mutation
@@ -57,6 +57,8 @@ def _value(given: Any, unit: str, where: str) -> Given | None:
         return None
     if not NUMBER.fits(given):
         return given  # type: ignore[no-any-return]
+    if isinstance(given, int):
+        return (given, unit) if unit else given
     number = float(given)
     if math.isnan(number):
         raise ModelError(f"{where} is missing (NaN); write inf where the drug does not act")
@@ -174,7 +176,7 @@ def genotypes(
     ]
     parts += _kills(rows, emax, hill, unit, reference, form, site)
     parts += [cost(name, share) for name, share in (costs or {}).items()]
-    parts += _mutations(rows, mutations or {})
+    parts += _mutations(rows, {} if mutations is None else mutations)
     return Composite("genotypes", tuple(parts))
 
 
@@ -192,9 +194,9 @@ def _kills(
         steepness = common(f"hill_{drug}", _for(hill, drug, "hill"), f"Hill exponent of {drug}")
         if reference is not None:
             given = _for(reference, drug, "reference")
-            potency = common(f"ec50_{drug}", given, f"concentration of {drug} with half the effect at fold 1")
-            if isinstance(potency, SharedParameter):
-                yield potency
+            potency = f"ec50_{drug}"
+            yield Potencies(drug, site, ((potency, given, f"concentration of {drug} with half the effect at fold 1"),))
+            potency = text_of(potency, given)
         for name, row in rows.items():
             where = f"genotypes: the value of {shown(drug)} for {shown(name)}"
             value = _value(row[drug], unit if reference is None else "", where)
@@ -202,15 +204,10 @@ def _kills(
                 continue
             if reference is not None:
                 fold = common(f"fold_{drug}_{name}", value, f"ec50 of {drug} for {name} over the reference")
-                value, shared = _folded(potency, fold)
-                yield from shared
+                if isinstance(fold, SharedParameter):
+                    yield replace(fold, lower=max(POSITIVE, fold.lower))
+                value = Formula(f"{potency}*{text_of('', fold)}")
             yield kill(drug, on=name, emax=largest, hill=steepness, ec50=value, form=form, site=site)
-
-
-def _folded(potency: Parameter | Formula, fold: Parameter | Formula) -> tuple[Formula, list[Mechanism]]:
-    texts = [item.name if isinstance(item, Parameter) else f"({item.text})" for item in (potency, fold)]
-    shared = [replace(fold, lower=max(POSITIVE, fold.lower))] if isinstance(fold, SharedParameter) else []
-    return Formula("*".join(texts)), list[Mechanism](shared)
 
 
 def _mutations(rows: Mapping[str, Any], given: Mapping[tuple[str, str], Given]) -> Iterator[Mechanism]:

@@ -21,10 +21,9 @@ from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.clone import clone
 from pkpd_mdr.mechanisms.common import POSITIVE, growth_of
-from pkpd_mdr.mechanisms.composite import Composite, common
+from pkpd_mdr.mechanisms.composite import Composite, Potencies, common, text_of
 from pkpd_mdr.mechanisms.growth import Growth
 from pkpd_mdr.mechanisms.kill import kill
-from pkpd_mdr.mechanisms.user import SharedParameter
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 
@@ -219,10 +218,14 @@ def trait_axis(
     ]
     parts.append(axis)
     if drug is not None and emax is not None and ec50 is not None:
-        ends = [common(f"ec50_{drug}_{name}_{end}", given) for end, given in zip(("low", "high"), ec50, strict=True)]
         largest, steepness = common(f"emax_{drug}_{name}", emax), common(f"hill_{drug}_{name}", hill)
-        parts += [end for end in ends if isinstance(end, SharedParameter)]
-        low, high = (f"({end.text})" if isinstance(end, Formula) else end.name for end in ends)
+        words = f"concentration of {drug} with half the effect at level"
+        ends = [
+            (f"ec50_{drug}_{name}_{end}", ec50[level], f"{words} {level} of {name}")
+            for level, end in enumerate(("low", "high"))
+        ]
+        parts.append(Potencies(drug, site, tuple(ends)))
+        low, high = (text_of(end, given) for end, given, _ in ends)
         for each, level in zip(axis.clones, levels, strict=True):
             potency = Formula(f"{low}*({high}/{low})**{level!r}")
             parts.append(kill(drug, on=each, emax=largest, hill=steepness, ec50=potency, form=form, site=site))
@@ -243,7 +246,7 @@ def _check(
     if not isinstance(growth, Growth):
         raise ModelError(f"{words}: growth = {shown(growth)} is not a growth law; write growth.logistic(...)")
     if not 2 <= points <= _MOST:
-        raise ModelError(f"{words}: {points} points are not possible; write a number from 2 to {_MOST}")
+        raise ModelError(f"{words}: {shown(points)} points are not possible; write a number from 2 to {_MOST}")
     if not 0 <= mean <= 1 or not 0 <= width < math.inf:
         raise ModelError(f"{words}: mean {mean:g} and width {width:g} are not a level in [0, 1] and a width from 0 on")
     given = [drug is not None, emax is not None, ec50 is not None]

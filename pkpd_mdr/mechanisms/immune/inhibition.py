@@ -298,5 +298,7 @@ def checkpoint(
     if not pdl1:
         raise ModelError("checkpoint: name at least one clone with its level, as in {'S': 0.8}")
     names = () if effectors is None else names_of(effectors, "checkpoint")
+    if isinstance(kd, Mapping) and not kd:
+        raise ModelError("checkpoint: kd names no clone; write for example kd='1 nM' or kd={'S': '1 nM'}")
     given = tuple(kd.items()) if isinstance(kd, Mapping) else kd
     return Checkpoint(tuple(pdl1.items()), antibody, site, given, names)
