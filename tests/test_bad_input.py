@@ -639,7 +639,11 @@ HOSTED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "stroma.cells": (lambda **k: around(mdr.stroma.cells(**k)), {"name": "N", "start": 1, "death": "1 1/h"}),
     "stroma.support": (
         lambda **k: hosted(mdr.stroma.support(**k)),
-        {"by": "F", "on": "S", "emax": 1, "half": 1, "hill": 1, "basal": 1},
+        {"by": "F", "on": "S", "emax": 1, "half": 1, "hill": 1},
+    ),
+    "stroma.support by slope": (
+        lambda **k: hosted(mdr.stroma.support(**k)),
+        {"by": "F", "on": "S", "slope": 1, "basal": 1},
     ),
     "stroma.barrier": (
         lambda **k: hosted(mdr.stroma.barrier(**k)),

@@ -16,11 +16,24 @@ import sympy as sp
 
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
+from pkpd_mdr.expression import hill as hill_function
+from pkpd_mdr.mechanisms.common import POSITIVE
 from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Given, Scope
 from pkpd_mdr.units import Unit
 
-__all__ = ["HOSTS", "HostCells", "antigen_of", "host_of", "hosts", "level_of", "offer_once", "population_of", "weighed"]
+__all__ = [
+    "HOSTS",
+    "HostCells",
+    "antigen_of",
+    "host_of",
+    "hosts",
+    "level_of",
+    "offer_once",
+    "population_of",
+    "saturation",
+    "weighed",
+]
 
 _CELL = Unit("cell", 1.0)
 
@@ -148,3 +161,13 @@ def weighed(scope: Scope, clones: Sequence[str]) -> tuple[Expression, Unit]:
     names = list(clones) or list(scope.clones)
     unit = scope.states[names[0]].unit if names else _CELL
     return sp.Add(*(antigen_of(scope, name) * symbol(name) for name in names)), unit
+
+
+def saturation(
+    scope: Scope, level: Expression, half: Expression, hill: Given | None, name: str, words: str
+) -> Expression:
+    """``level/(half + level)``, or with an exponent ``(level/half)**hill/(1 + (level/half)**hill)``, in [0, 1)."""
+    if hill is None:
+        return level / (half + level)
+    steepness = scope.parameter(name, hill, unit="", lower=POSITIVE, description=f"Hill exponent of {words}")
+    return hill_function(level, half, steepness)

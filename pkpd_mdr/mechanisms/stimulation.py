@@ -9,9 +9,8 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.expression import hill
 from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, joined, names_of
-from pkpd_mdr.mechanisms.host import host_of, hosts, level_of, offer_once, weighed
+from pkpd_mdr.mechanisms.host import host_of, hosts, level_of, offer_once, saturation, weighed
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
@@ -31,7 +30,7 @@ class Stimulation:
     by: tuple[str, ...]
     rate: Given
     half: Given | None
-    hill: Given
+    hill: Given | None
     form: str
     signal: str
 
@@ -39,6 +38,8 @@ class Stimulation:
         for what, given, known in (("form", self.form, _FORMS), ("signal", self.signal, _SIGNALS)):
             if given not in known:
                 raise ModelError(f"{self.words}: {what} {shown(given)} is not known{did_you_mean(given, known)}")
+        if self.hill is not None and self.half is None:
+            raise ModelError(f"{self.words}: hill belongs to half, the signal of half the largest rate; give both")
 
     @property
     def words(self) -> str:
@@ -75,14 +76,8 @@ class Stimulation:
                 lower=POSITIVE,
                 description=f"signal of half the {self.words}",
             )
-            steepness = scope.parameter(
-                f"stimulation_hill_{self.title}",
-                self.hill,
-                unit="",
-                lower=POSITIVE,
-                description=f"Hill exponent of the {self.words}",
-            )
-            rate = self._rate(scope, unit) * hill(signal, half, steepness)
+            name, words = f"stimulation_hill_{self.title}", f"the {self.words}"
+            rate = self._rate(scope, unit) * saturation(scope, signal, half, self.hill, name, words)
         rate *= scope.find("stimulation", self.cells)
         scope.process(
             self.label,
@@ -134,7 +129,7 @@ def stimulation(
     *,
     rate: Given,
     half: Given | None = None,
-    hill: Given = 1.0,
+    hill: Given | None = None,
     by: str | Sequence[str] | None = None,
     form: str = "proliferation",
     signal: str = "level",
@@ -162,8 +157,8 @@ def stimulation(
         ``stimulation_<cells>``, or ``stimulation_<cells>_<by>`` where `by` is given, and so for the others.
     half : quantity, Parameter or Formula, optional
         Signal of half the largest rate; parameter ``stimulation_half_...``.
-    hill : float, Parameter or Formula
-        Parameter ``stimulation_hill_...``; used with `half`.
+    hill : float, Parameter or Formula, optional
+        Exponent, 1 if absent; parameter ``stimulation_hill_...``. It belongs to `half`.
     by : str or sequence of str, optional
         What gives the signal; all clones unless given.
     form : str
@@ -188,7 +183,7 @@ def stimulation(
     >>> ctl = mdr.immune.effector("E", death="0.0412 1/day")
     >>> more = mdr.stimulation("E", rate="0.1245 1/day", half="2.019e7 cell")
     >>> print(mdr.Model(mdr.clone("T"), ctl, more).processes["stimulation_E"].rate)
-    E*stimulation_E*(T/stimulation_half_E)**stimulation_hill_E/((T/stimulation_half_E)**stimulation_hill_E + 1)
+    E*T*stimulation_E/(T + stimulation_half_E)
     """
     names = () if by is None else names_of(by, f"stimulation of {shown(cells)}")
     return Stimulation(cells, names, rate, half, hill, form, signal)

@@ -13,9 +13,8 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.expression import hill as saturating
 from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, growth_of, joined, names_of
-from pkpd_mdr.mechanisms.host import HostCells, level_of
+from pkpd_mdr.mechanisms.host import HostCells, level_of, saturation
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
@@ -81,7 +80,7 @@ class Support:
     on: tuple[str, ...]
     emax: Given | None
     half: Given | None
-    hill: Given
+    hill: Given | None
     slope: Given | None
     basal: Given | None
 
@@ -89,6 +88,10 @@ class Support:
         whole = self.emax is not None and self.half is not None
         if whole == (self.slope is not None) or (self.emax is None) != (self.half is None):
             raise ModelError(f"support by {shown(self.by)}: give emax and half, or slope alone")
+        if self.hill is not None and self.half is None:
+            raise ModelError(f"support by {shown(self.by)}: hill belongs to emax and half; leave it out beside slope")
+        if self.basal is not None and self.slope is None:
+            raise ModelError(f"support by {shown(self.by)}: basal belongs to slope; growth alone is 1 beside emax")
 
     @property
     def label(self) -> str:
@@ -108,12 +111,12 @@ class Support:
     def _factor(self, scope: Scope, clone: str) -> Expression:
         level, unit = level_of(scope, self.by, f"the support of {shown(clone)}")
         ending, words = f"{self.by}_{clone}", f"growth that {self.by} add to {clone}"
-        basal: Expression = sp.Integer(1)
-        if self.basal is not None:
-            basal = scope.parameter(
-                f"support_basal_{ending}", self.basal, unit="", lower=0.0, description=f"growth of {clone} alone"
-            )
         if self.slope is not None:
+            basal: Expression = sp.Integer(1)
+            if self.basal is not None:
+                basal = scope.parameter(
+                    f"support_basal_{ending}", self.basal, unit="", lower=0.0, description=f"growth of {clone} alone"
+                )
             slope = scope.parameter(
                 f"support_slope_{ending}",
                 self.slope,
@@ -128,10 +131,7 @@ class Support:
         half = scope.parameter(
             f"support_half_{ending}", self.half, unit=unit, lower=POSITIVE, description=f"{self.by} of half the {words}"
         )
-        steepness = scope.parameter(
-            f"support_hill_{ending}", self.hill, unit="", lower=POSITIVE, description=f"Hill exponent of the {words}"
-        )
-        return basal + emax * saturating(level, half, steepness)
+        return 1 + emax * saturation(scope, level, half, self.hill, f"support_hill_{ending}", words)
 
 
 @takes(ModelError, by=TEXT, on=TEXTS)
@@ -141,7 +141,7 @@ def support(
     on: str | Sequence[str],
     emax: Given | None = None,
     half: Given | None = None,
-    hill: Given = 1.0,
+    hill: Given | None = None,
     slope: Given | None = None,
     basal: Given | None = None,
 ) -> Mechanism:
@@ -161,8 +161,8 @@ def support(
         Largest addition, 1 doubles growth; parameter ``support_emax_<by>_<clone>``.
     half : quantity, Parameter or Formula, optional
         In the unit of `by`; parameter ``support_half_<by>_<clone>``.
-    hill : float, Parameter or Formula
-        Parameter ``support_hill_<by>_<clone>``.
+    hill : float, Parameter or Formula, optional
+        Exponent, 1 if absent; parameter ``support_hill_<by>_<clone>``.
     slope : quantity, Parameter or Formula, optional
         Per unit of `by`; parameter ``support_slope_<by>_<clone>``.
     basal : float, Parameter or Formula, optional
@@ -199,7 +199,7 @@ class Barrier:
     of: tuple[str, ...]
     most: Given
     half: Given | None
-    hill: Given
+    hill: Given | None
     site: str
 
     def __post_init__(self) -> None:
@@ -212,6 +212,8 @@ class Barrier:
             raise ModelError(
                 f"{words}: half is the level of `by` at half the barrier; give both, or none for a fixed barrier"
             )
+        if self.hill is not None and self.half is None:
+            raise ModelError(f"{words}: hill belongs to half; leave it out of a fixed barrier")
 
     @property
     def label(self) -> str:
@@ -247,10 +249,7 @@ class Barrier:
         half = scope.parameter(
             f"barrier_half_{ending}", self.half, unit=unit, lower=POSITIVE, description=f"{self.by} of half the {words}"
         )
-        steepness = scope.parameter(
-            f"barrier_hill_{ending}", self.hill, unit="", lower=POSITIVE, description=f"Hill exponent of the {words}"
-        )
-        return most * saturating(level, half, steepness)
+        return most * saturation(scope, level, half, self.hill, f"barrier_hill_{ending}", f"the {words}")
 
 
 @takes(ModelError, by=TEXT, against=TEXT, of=TEXTS, site=TEXT)
@@ -261,7 +260,7 @@ def barrier(
     of: str | Sequence[str],
     most: Given,
     half: Given | None = None,
-    hill: Given = 1.0,
+    hill: Given | None = None,
     site: str = "tumour",
 ) -> Mechanism:
     """Stroma hinders: the delivery of a drug, the growth of clones, or the access of effectors to them.
@@ -283,8 +282,8 @@ def barrier(
         Height of the barrier in [0, 1]; parameter ``barrier_<against>_<by>_<of>``.
     half : quantity, Parameter or Formula, optional
         In the unit of `by`; parameter ``barrier_half_<against>_<by>_<of>``.
-    hill : float, Parameter or Formula
-        Parameter ``barrier_hill_<against>_<by>_<of>``.
+    hill : float, Parameter or Formula, optional
+        Exponent, 1 if absent; parameter ``barrier_hill_<against>_<by>_<of>``.
     site : str
         For delivery: where the drug is hindered to go.
 

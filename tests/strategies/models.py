@@ -301,7 +301,7 @@ def _suppression(draw: Draw, context: Context) -> list[Mechanism]:
     of = draw(st.sampled_from(["kill", "stimulation"]))
     if of == "kill":
         parts += draw(_attack(context))
-    given: dict[str, object] = {"half": 1e5, "hill": draw(hills)}
+    given: dict[str, object] = {"half": 1e5, "hill": draw(maybe(hills))}
     if draw(st.booleans()):
         given = {"slope": "1e-8 1/cell"}
     return [*parts, mdr.immune.suppression("Treg", on="CTL", of=of, floor=draw(maybe(shares)), **given)]
@@ -322,7 +322,7 @@ def _checkpoint(draw: Draw, context: Context) -> list[Mechanism]:
 def _stimulation(draw: Draw, context: Context) -> list[Mechanism]:
     form = draw(st.sampled_from(["proliferation", "influx"]))
     rate = draw(rates) if form == "proliferation" else draw(texts(1.0, 1e5, "cell/day"))
-    return [*draw(_effector(context)), mdr.stimulation("CTL", rate=rate, half=1e6, hill=draw(hills), form=form)]
+    return [*draw(_effector(context)), mdr.stimulation("CTL", rate=rate, half=1e6, hill=draw(maybe(hills)), form=form)]
 
 
 @st.composite
@@ -372,7 +372,7 @@ def _stroma(draw: Draw, context: Context) -> list[Mechanism]:
 
 @st.composite
 def _support(draw: Draw, context: Context) -> list[Mechanism]:
-    given: dict[str, object] = {"emax": draw(between(0.0, 3.0)), "half": 1e5, "hill": draw(hills)}
+    given: dict[str, object] = {"emax": draw(between(0.0, 3.0)), "half": 1e5, "hill": draw(maybe(hills))}
     if draw(st.booleans()):
         given = {"slope": "1e-6 1/cell", "basal": draw(maybe(shares))}
     return [*draw(_stroma(context)), mdr.stroma.support("CAF", on=_targets(draw, context), **given)]
@@ -382,7 +382,7 @@ def _support(draw: Draw, context: Context) -> list[Mechanism]:
 def _barrier(draw: Draw, context: Context) -> list[Mechanism]:
     against = draw(st.sampled_from(["growth", "effectors"]))
     parts = [*draw(_stroma(context)), *draw(_attack(context))]
-    by: dict[str, object] = {"by": "CAF", "half": 1e5, "hill": draw(hills)} if draw(st.booleans()) else {}
+    by: dict[str, object] = {"by": "CAF", "half": 1e5, "hill": draw(maybe(hills))} if draw(st.booleans()) else {}
     return [*parts, mdr.stroma.barrier(against=against, of=_targets(draw, context), most=draw(shares), **by)]
 
 

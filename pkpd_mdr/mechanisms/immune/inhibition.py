@@ -9,9 +9,8 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.expression import hill
 from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, drug_at, joined, molar_mass_of, names_of
-from pkpd_mdr.mechanisms.host import host_of, level_of, offer_once
+from pkpd_mdr.mechanisms.host import host_of, level_of, offer_once, saturation
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
@@ -29,7 +28,7 @@ class Suppression:
     on: tuple[str, ...]
     of: str = "kill"
     half: Given | None = None
-    hill: Given = 1.0
+    hill: Given | None = None
     slope: Given | None = None
     floor: Given | None = None
 
@@ -39,6 +38,8 @@ class Suppression:
             raise ModelError(f"{words}: of={shown(self.of)} is not known{did_you_mean(self.of, _ACTS)}")
         if (self.half is None) == (self.slope is None):
             raise ModelError(f"{words}: give half, for 1/(1 + S/half), or slope, for exp(-slope*S)")
+        if self.hill is not None and self.half is None:
+            raise ModelError(f"{words}: hill belongs to half; leave it out beside slope")
 
     @property
     def label(self) -> str:
@@ -90,14 +91,11 @@ class Suppression:
                 molar_mass=molar_mass_of(scope, self.by),
                 description=f"{self.by} with half the suppression of {name}",
             )
-            steepness = scope.parameter(
-                f"suppression_hill_{ending}",
-                self.hill,
-                unit="",
-                lower=POSITIVE,
-                description=f"Hill exponent of the suppression of {name}",
-            )
-            left = 1 - hill(level, half, steepness)
+            if self.hill is None:
+                left = 1 / (1 + level / half)
+            else:
+                name, words = f"suppression_hill_{ending}", f"the suppression of {name}"
+                left = 1 - saturation(scope, level, half, self.hill, name, words)
         if self.floor is None:
             return left
         floor = scope.parameter(
@@ -118,7 +116,7 @@ def suppression(
     on: str | Sequence[str],
     of: str = "kill",
     half: Given | None = None,
-    hill: Given = 1.0,
+    hill: Given | None = None,
     slope: Given | None = None,
     floor: Given | None = None,
 ) -> Mechanism:
@@ -138,8 +136,8 @@ def suppression(
         ``"kill"`` (all attacks of the effector) or ``"stimulation"`` (its recruitment, proliferation and priming).
     half : quantity, Parameter or Formula, optional
         In the unit of `by`; parameter ``suppression_half_<by>_<on>``, with ``_stimulation`` at the end for that.
-    hill : float, Parameter or Formula
-        Parameter ``suppression_hill_<by>_<on>``; used with `half`.
+    hill : float, Parameter or Formula, optional
+        Exponent, 1 if absent; parameter ``suppression_hill_<by>_<on>``. It belongs to `half`.
     slope : quantity, Parameter or Formula, optional
         Per unit of `by`; parameter ``suppression_slope_<by>_<on>``.
     floor : share, Parameter or Formula, optional
