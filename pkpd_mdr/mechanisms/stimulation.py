@@ -49,12 +49,12 @@ class Stimulation:
     @property
     def title(self) -> str:
         """Cells and what stimulates them, as they stand in names; all clones are not named."""
-        return joined(self.cells, *self.by)
+        return joined(self.cells, *self.by, "killing" if self.signal == "killing" else "")
 
     @property
     def label(self) -> str:
-        """``stimulation_<cells>`` or ``stimulation_<cells>_<by>``."""
-        return f"stimulation_{self.title}"
+        """``proliferation_<cells>`` or ``influx_<cells>``, with what stimulates them."""
+        return joined(self.form, self.title)
 
     def declare(self, scope: Scope) -> None:
         """Offer a factor that suppressors act on."""
@@ -70,13 +70,13 @@ class Stimulation:
             rate = self._rate(scope, unit.times(signal_unit, -1)) * signal
         else:
             half = scope.parameter(
-                f"stimulation_half_{self.title}",
+                f"{self.form}_half_{self.title}",
                 self.half,
                 unit=signal_unit,
                 lower=POSITIVE,
                 description=f"signal of half the {self.words}",
             )
-            name, words = f"stimulation_hill_{self.title}", f"the {self.words}"
+            name, words = f"{self.form}_hill_{self.title}", f"the {self.words}"
             rate = self._rate(scope, unit) * saturation(scope, signal, half, self.hill, name, words)
         rate *= scope.find("stimulation", self.cells)
         scope.process(
@@ -139,8 +139,8 @@ def stimulation(
     ============== ==============================================================
     form           what is added to H' at the signal Z, ``E = (Z/half)**hill``
     ============== ==============================================================
-    proliferation  ``stimulation_H*E/(1 + E)*H`` (``stimulation_H*Z*H`` without half)
-    influx         ``stimulation_H*E/(1 + E)`` (``stimulation_H*Z`` without half)
+    proliferation  ``proliferation_H*E/(1 + E)*H`` (``proliferation_H*Z*H`` without half)
+    influx         ``influx_H*E/(1 + E)`` (``influx_H*Z`` without half)
     ============== ==============================================================
 
     Z is the number of cells of the clones in `by` (each counted by its antigen level if H are effectors), a host
@@ -154,11 +154,12 @@ def stimulation(
         An effector, suppressor or stroma population.
     rate : quantity, Parameter or Formula
         Per time (proliferation), or cells per time (influx); without `half` also per unit of the signal. Parameter
-        ``stimulation_<cells>``, or ``stimulation_<cells>_<by>`` where `by` is given, and so for the others.
+        ``<form>_<cells>``, or ``<form>_<cells>_<by>`` where `by` is given, and so for the others (``_killing`` at
+        the end for that signal).
     half : quantity, Parameter or Formula, optional
-        Signal of half the largest rate; parameter ``stimulation_half_...``.
+        Signal of half the largest rate; parameter ``<form>_half_...``.
     hill : float, Parameter or Formula, optional
-        Exponent, 1 if absent; parameter ``stimulation_hill_...``. It belongs to `half`.
+        Exponent, 1 if absent; parameter ``<form>_hill_...``. It belongs to `half`.
     by : str or sequence of str, optional
         What gives the signal; all clones unless given.
     form : str
@@ -182,8 +183,8 @@ def stimulation(
     >>> import pkpd_mdr as mdr
     >>> ctl = mdr.immune.effector("E", death="0.0412 1/day")
     >>> more = mdr.stimulation("E", rate="0.1245 1/day", half="2.019e7 cell")
-    >>> print(mdr.Model(mdr.clone("T"), ctl, more).processes["stimulation_E"].rate)
-    E*T*stimulation_E/(T + stimulation_half_E)
+    >>> print(mdr.Model(mdr.clone("T"), ctl, more).processes["proliferation_E"].rate)
+    E*T*proliferation_E/(T + proliferation_half_E)
     """
     names = () if by is None else names_of(by, f"stimulation of {shown(cells)}")
     return Stimulation(cells, names, rate, half, hill, form, signal)

@@ -67,7 +67,7 @@ def cells(
     ...     mdr.stimulation("PSC", by="TGFb", rate="0.2 1/day", half="50 pg/mL"),
     ... )
     >>> list(model.processes)[-2:]
-    ['death_PSC', 'stimulation_PSC_TGFb']
+    ['death_PSC', 'proliferation_PSC_TGFb']
     """
     return HostCells(name, "stroma", start, source, death, dosed=False, unit=Unit.of(unit), description=description)
 

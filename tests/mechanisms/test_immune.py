@@ -59,7 +59,7 @@ def kuznetsov(**changes: Any) -> mdr.Model:
 def test_kuznetsov_1994_is_the_published_system() -> None:
     model = kuznetsov()
     E, T, s, p, g, m, d, a, K, n = names(
-        "E T source_E stimulation_E stimulation_half_E exhaustion_E death_E growth_T capacity_T attack_E_T"
+        "E T source_E proliferation_E proliferation_half_E exhaustion_E death_E growth_T capacity_T attack_E_T"
     )
     assert sp.expand(model.derivatives["T"] - (a * T * (1 - T / K) - n * E * T)) == 0
     assert sp.simplify(model.derivatives["E"] - (s + p * E * T / (g + T) - m * E * T - d * E)) == 0
@@ -387,6 +387,40 @@ def test_a_checkpoint_of_one_effector_spares_the_other() -> None:
     held = model(immune.checkpoint({"S": 0.75}, effectors="CTL"))
     assert killed(held) == pytest.approx(0.25 * killed(model()))
     assert killed(held, CTL=0.0, CAR=1e5) == pytest.approx(killed(model(), CTL=0.0, CAR=1e5))
+
+
+# -- cytokines ----------------------------------------------------------------------------------------------------
+
+
+def test_a_cytokine_settles_where_secretion_and_loss_balance_and_doses_add() -> None:
+    model = mdr.Model(
+        mdr.clone("S", start=2e6),
+        mdr.cytokine("IL2", unit="pg/mL", source="3 pg/mL/h", secretion={"S": "1e-6 pg/mL/cell/h"}, loss="0.5 1/h"),
+    )
+    rest = model.simulate(until="60 h", times="60 h", accuracy=mdr.Accuracy(rtol=1e-10)).frame["IL2"].iloc[-1]
+    assert rest == pytest.approx((3 + 2) / 0.5, rel=1e-8)
+    dosed = model.simulate(mdr.bolus("IL2", "40 pg/mL", at="60 h"), start={"IL2": (10, "pg/mL")}, until="62 h")
+    assert dosed.frame["IL2"].iloc[-1] == pytest.approx(10 + 40 * np.exp(-1), rel=1e-6)
+
+
+@given(level=st.floats(0.0, 1e3))
+@settings(max_examples=20)
+def test_il2_makes_effectors_divide(level: float) -> None:
+    model = mdr.Model(
+        immune.effector("CTL", start=1e5),
+        mdr.cytokine("IL2", unit="pg/mL"),
+        mdr.stimulation("CTL", by="IL2", rate="0.4 1/day", half="20 pg/mL"),
+    )
+    slope = rates(model, CTL=1e5, IL2=level * 1e-6)[0]  # pg/mL in mg/L
+    assert slope == pytest.approx(0.4e5 * level / (20 + level), rel=1e-9)
+
+
+def test_one_population_takes_several_stimuli() -> None:
+    model = suppressed(
+        mdr.stimulation("CTL", rate="1e3 cell/day", half="1e6 cell", form="influx"),
+        mdr.stimulation("CTL", rate="0.1 1/day", half="1e3 1/day", signal="killing"),
+    )
+    assert {"proliferation_CTL", "influx_CTL", "proliferation_CTL_killing"} <= set(model.processes)
 
 
 # -- limits: switched off is absent ----------------------------------------------------------------------------

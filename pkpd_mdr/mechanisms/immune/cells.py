@@ -106,6 +106,6 @@ def suppressor(
     >>> cells = mdr.immune.suppressor("MDSC", death="0.25 1/day")
     >>> drawn = mdr.stimulation("MDSC", rate="1e6 cell/day", half="1e8 cell", form="influx")
     >>> list(mdr.Model(mdr.clone("S"), cells, drawn).processes)
-    ['death_MDSC', 'stimulation_MDSC']
+    ['death_MDSC', 'influx_MDSC']
     """
     return HostCells(name, "suppressor", start, source, death, dosed=False, unit=Unit.of(unit), description=description)
