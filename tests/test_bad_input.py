@@ -701,7 +701,7 @@ HOSTED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "epigenetic_memory": (
         lambda **k: around(mdr.epigenetic_memory(**k)),
-        {"chain": ["S", "R"], "back": "1 1/h", "rate": "1 1/h", "induced_by": None, "slowing": 0.5},
+        {"chain": ["S", "R"], "back": "1 1/h", "rate": "1 1/h", "induced_by": None, "slowing": None},
     ),
     "stem_hierarchy": (
         lambda **k: around(mdr.stem_hierarchy(**k)),

@@ -266,6 +266,8 @@ def epigenetic_memory(
     names = names_of(chain, "epigenetic memory")
     if len(names) < 2:
         raise ModelError(f"epigenetic memory: {shown(chain)} is one state; name two or more, from naive to deepest")
+    if slowing is not None and len(names) < 3:
+        raise ModelError("epigenetic memory: slowing needs three states or more; with one step back it changes nothing")
     if rate is None and induced_by is None:
         raise ModelError("epigenetic memory: nothing leads deeper; give rate or induced_by")
     induced = None if induced_by is None else DrugEffect(induced_by, site, emax, ec50, hill, slope)

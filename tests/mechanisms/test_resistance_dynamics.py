@@ -219,7 +219,11 @@ def remembering(depth: int, slowing: float = 1.0) -> mdr.Model:
         *(mdr.clone(name, start=1e6 if name == "S" else 0.0) for name in names),
         mdr.medium("dox", unit="uM"),
         mdr.epigenetic_memory(
-            names, back="0.05 1/h", induced_by="dox", slope="0.05 L/umol/h", slowing=slowing if slowing < 1 else None
+            names,
+            back="0.05 1/h",
+            induced_by="dox",
+            slope="0.05 L/umol/h",
+            slowing=slowing if slowing < 1 and depth > 1 else None,
         ),
     )
 
@@ -442,6 +446,10 @@ BAD_TABLES: dict[str, tuple[Any, str]] = {
         "fold_x_A",
     ),
     "a chain of one": (lambda: mdr.epigenetic_memory(["S"], back="1 1/h", rate="1 1/h"), "two or more"),
+    "slowing of one step": (
+        lambda: mdr.epigenetic_memory(["S", "E"], back="1 1/h", rate="1 1/h", slowing=0.5),
+        "three states",
+    ),
     "no way deeper": (lambda: mdr.epigenetic_memory(["S", "E"], back="1 1/h"), "nothing leads deeper"),
     "shares above one": (lambda: mdr.stem_hierarchy("C", "P", asymmetric=0.7, differentiation=0.4), "add up to 1.1"),
     "a hierarchy of nothing": (lambda: mdr.stem_hierarchy("C", "P"), "at least one"),

@@ -564,6 +564,8 @@ def declarations(draw: Draw) -> list[Mechanism]:
     chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True))
     if len(context.drugs) > 1 and "combined_kill" in chosen:
         chosen = [name for name in chosen if name != "kill"]  # a drug kills a clone in one way
+    if set(chosen) & {"genotypes", "persisters", "trait_axis"}:
+        chosen = [name for name in chosen if name != "seeding"]  # its rest would have several clones to go to
     for name in chosen:
         for part in draw(OTHERS[name](context)):
             if part.label not in labels:
