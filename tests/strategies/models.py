@@ -566,6 +566,8 @@ def declarations(draw: Draw) -> list[Mechanism]:
         chosen = [name for name in chosen if name != "kill"]  # a drug kills a clone in one way
     if set(chosen) & {"genotypes", "persisters", "trait_axis"}:
         chosen = [name for name in chosen if name != "seeding"]  # its rest would have several clones to go to
+    if "stem_hierarchy" in chosen:
+        chosen = [name for name in chosen if not name.startswith("switching")]  # one spontaneous rate for S to R
     for name in chosen:
         for part in draw(OTHERS[name](context)):
             if part.label not in labels:
