@@ -34,8 +34,9 @@ class Resection:
     def connect(self, scope: Scope) -> None:
         """Add the port."""
         reached = {name: self._reach(scope, name, given) for name, given in self.reach}
-        names = self.on or tuple(reached) or tuple(scope.clones)
-        cells = {name: population_of(scope, name, self.label) for name in names}
+        # without names all that counts as burden is within reach
+        cells = {name: population_of(scope, name, self.label) for name in self.on or reached}
+        cells = cells or {name: scope.find("burden", name) for _, name in scope.owners("burden")}
         effects = {name: number * (1 - AMOUNT * reached.get(name, 1)) for name, number in cells.items()}
         scope.port(Port("surgery", "operation", "act", Unit.of(""), effects=effects))
 

@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import sympy as sp
 from hypothesis import strategies as st
+from strategies.dynamics import DYNAMICS
+from strategies.immune import HOST
+from strategies.values import MOLAR_MASS, Context, Draw, between, concentrations, hills, maybe, rates, shares, texts
 
 from pkpd_mdr import mechanisms as mdr
 from pkpd_mdr.model import Mechanism, Model
 
 __all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "models", "public_mechanisms"]
-
-Draw = st.DrawFn
-MOLAR_MASS = "543.5 g/mol"
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a part may refer to."""
-
-    drugs: tuple[str, ...]
-    clones: tuple[str, ...]
-
-
-def between(low: float, high: float) -> st.SearchStrategy[float]:
-    return st.floats(low, high, allow_nan=False).map(lambda value: float(f"{value:.4g}"))
-
-
-def texts(low: float, high: float, *units: str) -> st.SearchStrategy[str]:
-    return st.builds(lambda value, unit: f"{value!r} {unit}", between(low, high), st.sampled_from(units))
-
-
-rates = texts(0.01, 2.0, "1/day", "1/week")
-shares = between(0.0, 1.0)
-concentrations = texts(0.01, 5.0, "uM", "mg/L")
-hills = between(0.5, 4.0)
-
-
-def maybe(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    return st.none() | strategy
-
 
 # -- drugs ------------------------------------------------------------------------------------------------
 
@@ -257,221 +229,6 @@ def _blood(draw: Draw, context: Context) -> list[Mechanism]:
     return [mdr.toxicity.myelosuppression("anc", slope=slope, **numbers)]
 
 
-# -- host cells: each part brings what it refers to; a label that is there already is not added again -------------
-
-
-@st.composite
-def _effector(draw: Draw, context: Context) -> list[Mechanism]:
-    options = {"source": draw(maybe(texts(1.0, 1e5, "cell/day"))), "death": draw(maybe(rates))}
-    return [
-        mdr.immune.effector("CTL", start="1e5 cell", F=draw(maybe(shares)), lag=draw(maybe(st.just("2 h"))), **options)
-    ]
-
-
-@st.composite
-def _attack(draw: Draw, context: Context) -> list[Mechanism]:
-    form = draw(st.sampled_from(["mass_action", "tumour_saturated", "effector_saturated", "ratio"]))
-    given: dict[str, object] = {"rate": draw(rates), "half": draw(between(0.1, 1e8))}
-    if form == "mass_action":
-        given = {"rate": draw(texts(1e-12, 1e-8, "1/cell/day"))}
-    elif form == "ratio":
-        given["exponent"] = draw(maybe(between(0.5, 2.0)))
-    attack = mdr.immune.attack("CTL", on=list(context.clones), form=form, by_antigen=draw(st.booleans()), **given)
-    return [*draw(_effector(context)), attack]
-
-
-@st.composite
-def _exhaustion(draw: Draw, context: Context) -> list[Mechanism]:
-    given: dict[str, object] = {"rate": draw(texts(1e-12, 1e-8, "1/cell/day"))}
-    if draw(st.booleans()):
-        given = {"rate": draw(rates), "half": 1e7, "saturation": draw(st.sampled_from(["tumour", "effector"]))}
-    into = draw(st.sampled_from([None, "Tex"]))
-    spent = [mdr.immune.effector("Tex")] if into else []
-    return [*draw(_effector(context)), *spent, mdr.immune.exhaustion("CTL", into=into, **given)]
-
-
-@st.composite
-def _suppressor(draw: Draw, context: Context) -> list[Mechanism]:
-    return [mdr.immune.suppressor("Treg", start=draw(maybe(st.just("1e4 cell"))), death=draw(maybe(rates)))]
-
-
-@st.composite
-def _suppression(draw: Draw, context: Context) -> list[Mechanism]:
-    parts = [*draw(_suppressor(context)), *draw(_stimulation(context))]
-    of = draw(st.sampled_from(["kill", "stimulation"]))
-    if of == "kill":
-        parts += draw(_attack(context))
-    given: dict[str, object] = {"half": 1e5, "hill": draw(maybe(hills))}
-    if draw(st.booleans()):
-        given = {"slope": "1e-8 1/cell"}
-    return [*parts, mdr.immune.suppression("Treg", on="CTL", of=of, floor=draw(maybe(shares)), **given)]
-
-
-@st.composite
-def _checkpoint(draw: Draw, context: Context) -> list[Mechanism]:
-    levels = draw(st.dictionaries(st.sampled_from(context.clones), shares, min_size=1))
-    drug = draw(st.sampled_from([None, context.drugs[0]]))
-    kd: object = None if drug is None else draw(concentrations)
-    if drug is not None and draw(st.booleans()):
-        kd = {name: draw(concentrations) for name in levels}
-    who = draw(st.sampled_from([None, "CTL"]))
-    return [*draw(_attack(context)), mdr.immune.checkpoint(levels, antibody=drug, kd=kd, effectors=who)]
-
-
-@st.composite
-def _stimulation(draw: Draw, context: Context) -> list[Mechanism]:
-    form = draw(st.sampled_from(["proliferation", "influx"]))
-    rate = draw(rates) if form == "proliferation" else draw(texts(1.0, 1e5, "cell/day"))
-    return [*draw(_effector(context)), mdr.stimulation("CTL", rate=rate, half=1e6, hill=draw(maybe(hills)), form=form)]
-
-
-@st.composite
-def _cytokine(draw: Draw, context: Context) -> list[Mechanism]:
-    signal = mdr.cytokine(
-        "IL2",
-        unit="ug/L",
-        secretion=draw(st.dictionaries(st.sampled_from(context.clones), texts(1e-9, 1e-6, "ug/L/cell/day"))),
-        source=draw(maybe(texts(0.1, 10.0, "ug/L/day"))),
-        loss=draw(maybe(rates)),
-        start=draw(maybe(st.just("1 ug/L"))),
-    )
-    return [*draw(_effector(context)), signal, mdr.stimulation("CTL", by="IL2", rate=draw(rates), half="5 ug/L")]
-
-
-@st.composite
-def _mhc(draw: Draw, context: Context) -> list[Mechanism]:
-    given = {"induced_by": context.drugs[0], "emax": draw(rates), "ec50": draw(concentrations)}
-    given = given if draw(st.booleans()) else {}
-    shown = mdr.immune.mhc("R", source=draw(rates), loss=draw(rates), half=draw(between(0.1, 50.0)), **given)
-    return [*draw(_stimulation(context)), shown]  # effectors see what the receptors show, in their stimulation
-
-
-@st.composite
-def _antigen(draw: Draw, context: Context) -> list[Mechanism]:
-    levels = {"S": draw(shares) if draw(st.booleans()) else mdr.formula("S/(S + 1e6)")}
-    return [*draw(_attack(context)), *draw(_stimulation(context)), mdr.immune.antigen(levels)]
-
-
-@st.composite
-def _antigen_loss(draw: Draw, context: Context) -> list[Mechanism]:
-    loss = mdr.immune.antigen_loss("S", context.clones[-1], effector="CTL", share=draw(between(0.0, 0.3)))
-    return [*draw(_attack(context)), loss]
-
-
-@st.composite
-def _priming(draw: Draw, context: Context) -> list[Mechanism]:
-    other = [mdr.immune.effector("NK", source="1e4 cell/day", death="0.04 1/day"), *draw(_effector(context))]
-    return [*other, mdr.immune.priming("CTL", by="NK", rate=draw(texts(1e-12, 1e-8, "1/cell/day")))]
-
-
-@st.composite
-def _stroma(draw: Draw, context: Context) -> list[Mechanism]:
-    grown = mdr.stimulation("CAF", by="S", rate=draw(rates), half=1e6)
-    return [mdr.stroma.cells("CAF", start=draw(maybe(st.just("1e4 cell"))), death=draw(maybe(rates))), grown]
-
-
-@st.composite
-def _support(draw: Draw, context: Context) -> list[Mechanism]:
-    given: dict[str, object] = {"emax": draw(between(0.0, 3.0)), "half": 1e5, "hill": draw(maybe(hills))}
-    if draw(st.booleans()):
-        given = {"slope": "1e-6 1/cell", "basal": draw(maybe(shares))}
-    return [*draw(_stroma(context)), mdr.stroma.support("CAF", on=_targets(draw, context), **given)]
-
-
-@st.composite
-def _barrier(draw: Draw, context: Context) -> list[Mechanism]:
-    against = draw(st.sampled_from(["growth", "effectors"]))
-    parts = [*draw(_stroma(context)), *draw(_attack(context))]
-    by: dict[str, object] = {"by": "CAF", "half": 1e5, "hill": draw(maybe(hills))} if draw(st.booleans()) else {}
-    return [*parts, mdr.stroma.barrier(against=against, of=_targets(draw, context), most=draw(shares), **by)]
-
-
-# -- helpers that make several parts; their clones are new, and none but R counts as resistant -------------------------
-
-
-@st.composite
-def _genotypes(draw: Draw, context: Context) -> list[Mechanism]:
-    potency = st.one_of(concentrations, st.none())
-    table = {name: {context.drugs[0]: draw(potency)} for name in ("G0", "G1")}
-    reference = None
-    if draw(st.booleans()):
-        reference = {context.drugs[0]: draw(concentrations)}
-        table = {name: {context.drugs[0]: draw(between(0.1, 50.0))} for name in ("G0", "G1")}
-    if all(row[context.drugs[0]] is None for row in table.values()):
-        table["G0"][context.drugs[0]] = "1 uM"
-    given: dict[str, object] = {"emax": draw(shares), "form": "norton_simon"}
-    if draw(st.booleans()):
-        given = {"emax": draw(rates)}
-    tree = mdr.genotypes(
-        table,
-        hill=draw(hills),
-        reference=reference,
-        growth=mdr.growth.exponential(rate=draw(rates)),
-        start={"G0": 1e6},
-        mutations={("G0", "G1"): draw(st.one_of(shares, rates)), ("G1", "G0"): 1e-6},
-        costs=draw(maybe(st.just({"G1": 0.1}))),
-        resistant=(),
-        **given,
-    )
-    return [tree]
-
-
-@st.composite
-def _persisters(draw: Draw, context: Context) -> list[Mechanism]:
-    given: dict[str, object] = {"entry": draw(rates)}
-    if draw(st.booleans()):
-        given |= {"induced_by": context.drugs[0], "emax": draw(rates), "ec50": draw(concentrations)}
-    if draw(st.booleans()):
-        given |= {"growth": mdr.growth.exponential(rate=draw(rates)), "cycling": draw(shares)}
-    return [mdr.persisters("P", of="S", exit=draw(maybe(rates)), start=draw(maybe(st.just(1e3))), **given)]
-
-
-@st.composite
-def _memory(draw: Draw, context: Context) -> list[Mechanism]:
-    given: dict[str, object] = {"rate": draw(rates)}
-    if draw(st.booleans()):
-        given = {"induced_by": context.drugs[0], "slope": draw(texts(0.01, 1.0, "L/umol/day"))}
-    if len(context.clones) > 2:
-        given["slowing"] = draw(maybe(shares))
-    return [mdr.epigenetic_memory(list(context.clones), back=draw(rates), **given)]
-
-
-@st.composite
-def _hierarchy(draw: Draw, context: Context) -> list[Mechanism]:
-    kinds = {"asymmetric": draw(between(0.0, 0.5)), "differentiation": draw(between(0.0, 0.5))}
-    return [mdr.stem_hierarchy("R", "S", dedifferentiation=draw(maybe(rates)), **kinds)]
-
-
-@st.composite
-def _modulation(draw: Draw, context: Context) -> list[Mechanism]:
-    change = {"emax": draw(between(-1.0, 2.0)), "ec50": draw(concentrations), "hill": draw(hills)}
-    switch = mdr.switching("S", "R", rate=draw(rates))
-    return [switch, mdr.switching_modulation(context.drugs[0], "S", "R", **change)]
-
-
-@st.composite
-def _trait(draw: Draw, context: Context) -> list[Mechanism]:
-    per_division = draw(st.booleans())
-    given: dict[str, object] = {"diffusion": draw(between(0.0, 0.01)) if per_division else draw(rates)}
-    if draw(st.booleans()):
-        pair = (draw(concentrations), draw(concentrations))
-        given |= {"drug": context.drugs[0], "emax": draw(rates), "ec50": pair, "hill": draw(hills)}
-    return [
-        mdr.trait_axis(
-            "x",
-            growth=mdr.growth.logistic(rate=draw(rates), capacity=1e9),
-            start=1e5,
-            points=4,
-            mean=draw(shares),
-            width=draw(st.sampled_from([0.0, 0.2])),
-            cost=draw(maybe(shares)),
-            per_division=per_division,
-            threshold=2.0,
-            **given,
-        )
-    ]
-
-
 def _quiescent(context: Context) -> list[Mechanism]:
     """A user's own pool that S fills and that empties again, as text and as SymPy."""
     S, sleep = sp.symbols("S sleep", positive=True)
@@ -510,27 +267,6 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "radiotherapy": _radiotherapy,
     "resection": _resection,
     "toxicity.myelosuppression": _blood,
-    "immune.effector": _effector,
-    "immune.suppressor": _suppressor,
-    "immune.attack": _attack,
-    "immune.exhaustion": _exhaustion,
-    "immune.priming": _priming,
-    "immune.suppression": _suppression,
-    "immune.checkpoint": _checkpoint,
-    "immune.antigen": _antigen,
-    "immune.antigen_loss": _antigen_loss,
-    "immune.mhc": _mhc,
-    "genotypes": _genotypes,
-    "persisters": _persisters,
-    "epigenetic_memory": _memory,
-    "stem_hierarchy": _hierarchy,
-    "switching_modulation": _modulation,
-    "trait_axis": _trait,
-    "stimulation": _stimulation,
-    "cytokine": _cytokine,
-    "stroma.cells": _stroma,
-    "stroma.support": _support,
-    "stroma.barrier": _barrier,
     "seeding": lambda context: texts(1.0, 1e12, "cell").map(lambda total: [mdr.seeding(total=total, shares={})]),
     "process": _both(_quiescent),
     "state": _both(_quiescent),
@@ -538,6 +274,8 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "dosing": _both(_own_drug),
     "observable": _both(lambda context: [mdr.observable("volume", "burden*1e-8", "1")]),
     "formula": _both(lambda context: [mdr.observable("half", mdr.formula("burden/2").text, "cell")]),
+    **HOST,
+    **DYNAMICS,
 }
 
 
