@@ -12,7 +12,8 @@ from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["bolus", "exposure", "infusion", "nothing", "oral", "radiation", "surgery"]
 
-_READABLE = ("mg", "umol", "mg/h", "umol/h", "cell", "cell/h")
+_READABLE = ("mg", "umol", "mg/h", "umol/h")
+_CELLS = ("cell", "cell/h")
 _GRAY = Unit.of("Gy")
 
 
@@ -286,7 +287,9 @@ def _sized(found: Quantity, where: str, weight: QuantityLike | None, body_surfac
         if body_surface is None
         else (body_surface, "m**2", "body_surface", "1.8 m**2")
     )
-    absolute = any(found.unit.like(Unit.of(text)) for text in _READABLE)
+    # "25 mg/kg" is a pure number, as a count of cells is: only the text tells them apart
+    known = (*_READABLE, *_CELLS) if "cell" in found.unit.text else _READABLE
+    absolute = any(found.unit.like(Unit.of(text)) for text in known)
     if size is None:
         if not absolute and "/" in found.unit.text and (per := _per(found.unit)):
             raise RegimenError(f"{where}: {str(found)!r} is per body size; give {per}")
@@ -294,14 +297,14 @@ def _sized(found: Quantity, where: str, weight: QuantityLike | None, body_surfac
     if not read(size, unit, f"{name} for the {where}") > 0:
         raise RegimenError(f"{where}: {name}={shown(size)} has to be above zero, as in {shown(example)}")
     product = found.unit.times(quantity(size).unit)
-    for text in _READABLE:
-        if product.like(target := Unit.of(text)):
+    for text in (*_READABLE, *_CELLS):
+        if not absolute and product.like(target := Unit.of(text)):
             return Quantity(found.value * quantity(size).value * product.factor / target.factor, target)
     raise RegimenError(f"{where}: {str(found)!r} is not per {unit}, so leave out {name}={shown(size)}")
 
 
 def _per(unit: Unit) -> str:
     for size, example in (("kg", "weight='70 kg'"), ("m**2", "body_surface='1.8 m**2'")):
-        if any(unit.times(Unit.of(size)).like(Unit.of(text)) for text in _READABLE):
+        if any(unit.times(Unit.of(size)).like(Unit.of(text)) for text in (*_READABLE, *_CELLS)):
             return example
     return ""

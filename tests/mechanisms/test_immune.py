@@ -474,6 +474,15 @@ def test_cell_doses_arrive_as_boluses_and_infusions() -> None:
     np.testing.assert_allclose(per_weight.frame["CTL"], run.frame["CTL"], rtol=1e-9)
 
 
+def test_cell_doses_per_body_weight() -> None:
+    assert mdr.infusion("CTL", "3e8 cell", rate="3e7 cell/h").length == pytest.approx(10)
+    assert mdr.infusion("CTL", "1e6 cell/kg", rate="1e5 cell/kg/h", weight="70 kg").length == pytest.approx(10)
+    with pytest.raises(PkpdMdrError, match="per body size; give weight"):
+        mdr.bolus("CTL", "1e6 cell/kg")
+    with pytest.raises(PkpdMdrError, match="leave out weight"):
+        mdr.bolus("CTL", "3e8 cell", weight="70 kg")
+
+
 def test_chemotherapy_harms_effectors_and_they_recover() -> None:
     """NK cells fall under the drug and return to source/death."""
     model = mdr.Model(
