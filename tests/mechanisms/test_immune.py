@@ -423,6 +423,38 @@ def test_one_population_takes_several_stimuli() -> None:
     assert {"proliferation_CTL", "influx_CTL", "proliferation_CTL_killing"} <= set(model.processes)
 
 
+# -- units -------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_does_not_depend_on_units() -> None:
+    """I27 for host cells, cytokines and checkpoint: hours and days, pg/mL and ng/L, nM and mg/L."""
+
+    def model(day: float, hour: str, level: str, antibody: tuple[float, str]) -> mdr.Model:
+        def per(value: float) -> tuple[float, str]:
+            return (value * day, f"1/{hour}")
+
+        return mdr.Model(
+            mdr.clone("S", growth=mdr.growth.logistic(rate=per(0.01), capacity="1e9 cell"), start=1e6),
+            immune.effector("CTL", start=1e5, source=(100 * day, f"cell/{hour}"), death=per(0.002)),
+            immune.suppressor("Treg", start=1e4),
+            mdr.cytokine("IL2", unit=level, secretion={"CTL": (1e-4 * day, f"{level}/cell/{hour}")}, loss=per(0.3)),
+            mdr.stimulation("CTL", by="IL2", rate=per(0.02), half=(20, level)),
+            immune.attack("CTL", on="S", rate=(1e-7 * day, f"1/cell/{hour}")),
+            immune.exhaustion("CTL", rate=(1e-10 * day, f"1/cell/{hour}")),
+            immune.suppression("Treg", on="CTL", slope="1e-5 1/cell"),
+            mdr.medium("nivo", unit="nM", molar_mass="146 kg/mol"),
+            immune.checkpoint({"S": 0.8}, antibody="nivo", kd=antibody),
+        )
+
+    one = model(1.0, "h", "pg/mL", (2.0, "nM"))
+    two = model(24.0, "day", "ng/L", (2.0 * 0.146, "mg/L"))
+    runs = [
+        item.simulate(mdr.exposure("nivo", "5 nM", over="5 day"), until="20 day", times="2 day").frame
+        for item in (one, two)
+    ]
+    np.testing.assert_allclose(runs[1][["S", "CTL", "IL2"]], runs[0][["S", "CTL", "IL2"]], rtol=1e-5)
+
+
 # -- limits: switched off is absent ----------------------------------------------------------------------------
 
 OFF = {

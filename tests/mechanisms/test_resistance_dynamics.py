@@ -408,6 +408,44 @@ def test_a_frame_and_folds_say_the_same() -> None:
     assert {"ec50_gef", "fold_gef_T790M"} <= set(egfr(folds, reference=reference).parameters)
 
 
+def test_bozic_2013_in_the_mean() -> None:
+    """Card 2.11, n12 = 0: 1.27e4 cells resistant to one drug at 1e9; relapse 1128 d later on it; 0.16 to both."""
+    u, sites, b, d, M = 1e-9, 50, 0.14, 0.13, 1e9
+    s = 1 - d / b
+    never, always = "inf", "1 nM"
+    table = {
+        "none": {"one": always, "two": always},
+        "r1": {"one": never, "two": always},
+        "r2": {"one": always, "two": never},
+        "r12": {"one": never, "two": never},
+    }
+    arrows = [("none", "r1"), ("none", "r2"), ("r1", "r12"), ("r2", "r12")]
+    model = mdr.Model(
+        mdr.medium("one", unit="nM"),
+        mdr.medium("two", unit="nM"),
+        mdr.genotypes(
+            table,
+            emax="0.04 1/day",
+            hill=4,
+            growth=mdr.growth.birth_death(birth=(b, "1/day"), death=(d, "1/day")),
+            start={"none": 1 / s},  # what one surviving lineage is worth
+            mutations=dict.fromkeys(arrows, u * sites),
+        ),
+    )
+    grown = np.log(M * s) / (b - d)
+    run = model.simulate(until=(grown, "day"), times=[(grown, "day")], accuracy=EXACT)
+    assert last(run, "burden") == pytest.approx(M, rel=1e-6)
+    assert last(run, "r1") == pytest.approx(1.27e4, rel=0.005)
+    assert last(run, "r12") == pytest.approx(0.16, rel=0.02)
+    start = {name: last(run, name) for name in table}
+    plan, later = mdr.exposure("one", "100 nM"), (1128, "day")
+    relapse = model.simulate(plan, start=start, until=later, times=[later])
+    # dying cells still divide and yield u*n1*b*M/0.04 = 175 more resistant ones, 1.4 %
+    assert last(relapse, "burden") == pytest.approx(M * (1 + 175 / 1.27e4), rel=0.005)
+    both = model.simulate(plan & mdr.exposure("two", "100 nM"), start=start, until=later, times=[later])
+    assert last(both, "burden") == pytest.approx(0.16 * np.exp(11.28), rel=0.1)
+
+
 def test_where_a_drug_does_not_act_there_is_no_kill() -> None:
     frame = pd.DataFrame({"gef": [20.0, np.inf]}, index=["WT", "R"])
     model = mdr.Model(mdr.medium("gef"), mdr.genotypes(frame, unit="nM", emax="0.2 1/day"))
