@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pkpd_mdr.arguments import TEXT, takes
-from pkpd_mdr.errors import ModelError, shown
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.mechanisms.common import DrugEffect, clone_of, joined
 from pkpd_mdr.mechanisms.plasticity import arrow
 from pkpd_mdr.model.parts import Expression
@@ -36,7 +36,12 @@ class Modulation:
         words = f"the modulation by {shown(self.effect.title)}"
         clone_of(scope, self.source, words)
         clone_of(scope, self.into, words)
-        scope.find("switching", arrow(self.source, self.into), words)
+        if ("switching", arrow(self.source, self.into)) not in scope.owners("switching"):
+            known = [owner for _, owner in scope.owners("switching")]
+            raise ModelError(
+                f"{words} changes nothing: {shown(self.source)} does not switch to {shown(self.into)}"
+                f"{did_you_mean(arrow(self.source, self.into), known)}"
+            )
 
     def _factor(self, scope: Scope) -> Expression:
         owner = f"{self.source}_{self.into}"

@@ -21,6 +21,7 @@ from pkpd_mdr.units import Unit
 
 __all__ = ["barrier", "cells", "support"]
 
+_SAID = {"delivery": "the delivery of", "growth": "the growth of", "effectors": "effectors at"}
 _AGAINST = {"delivery": "delivery", "growth": "birth", "effectors": "effector access"}
 
 
@@ -228,11 +229,13 @@ class Barrier:
     def connect(self, scope: Scope) -> None:
         """Check that there is something to hinder."""
         for name in self.of:
-            words = f"the barrier against the {self.against} of {shown(name)}"
+            words = f"the barrier against {_SAID[self.against]} {shown(name)}"
             if self.against == "growth":
                 growth_of(scope, name, words)
-            else:
-                scope.find(_AGAINST[self.against], self._owner(name), words)
+                continue
+            if self.against == "effectors" and name in scope.clones and not scope.owners("attack"):
+                raise ModelError(f"{words} changes nothing: no effectors attack this clone; add immune.attack(...)")
+            scope.find(_AGAINST[self.against], self._owner(name), words)
 
     def _owner(self, name: str) -> str:
         return drug_at(name, self.site) if self.against == "delivery" else name

@@ -503,7 +503,7 @@ BAD_TABLES: dict[str, tuple[Any, str]] = {
     ),
     "modulation of no switch": (
         lambda: two(mdr.switching_modulation("dox", "S", "R", emax=-1, ec50="1 uM")),
-        "the switching of 'S>R'",
+        "'S' does not switch to 'R'",
     ),
     "modulation below nothing": (
         lambda: two(

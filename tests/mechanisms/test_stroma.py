@@ -135,7 +135,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "no attack": (
         lambda: mdr.Model(mdr.clone("S"), mdr.stroma.barrier(against="effectors", of="S", most=0.5)),
-        "the effector access of 'S'",
+        "no effectors attack this clone",
     ),
     "no growth": (
         lambda: mdr.Model(mdr.clone("S"), mdr.stroma.barrier(against="growth", of="S", most=0.5)),

@@ -18,7 +18,12 @@ from pkpd_mdr.units import Unit
 
 __all__ = ["Attack", "Exhaustion", "Priming", "attack", "exhaustion", "priming"]
 
-_FORMS = ("mass_action", "tumour_saturated", "effector_saturated", "ratio")
+_FORMS = {
+    "mass_action": "",
+    "tumour_saturated": "the number of tumour cells",
+    "effector_saturated": "the number of effectors",
+    "ratio": "the number of effectors per tumour cell",
+}
 _PER_HOUR = Unit.of("1/h")
 
 
@@ -40,8 +45,9 @@ class Attack:
             raise ModelError(f"{words}: form {shown(self.form)} is not known{did_you_mean(self.form, _FORMS)}")
         if (self.half is None) != (self.form == "mass_action"):
             raise ModelError(
-                f"{words}: form {shown(self.form)} "
-                + ("takes no half" if self.form == "mass_action" else "needs half, where it is half of its largest")
+                f"{words}: form 'mass_action' takes no half; leave it out, or choose a form that saturates"
+                if self.form == "mass_action"
+                else f"{words}: form {shown(self.form)} needs half, {_FORMS[self.form]} with half the largest kill"
             )
         if self.exponent is not None and self.form != "ratio":
             raise ModelError(f"{words}: exponent belongs to form='ratio'; leave it out for {shown(self.form)}")
