@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Status, Timeline, Trajectory, build, solve
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Status, Stochastic, Timeline, Trajectory, build, solve
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
 from pkpd_mdr.units import Quantity
+
+if TYPE_CHECKING:
+    from pkpd_mdr.engine.stochastic.solve import Seed, Stream
 
 __all__ = ["Course", "Event", "courses", "total_given"]
 
@@ -74,6 +77,7 @@ class _Member:
     parameters: FloatArray
     state: FloatArray | None
     memory: Any
+    stream: Stream | None = None
     visit: Visit | None = None
     acts: list[Act] = field(default_factory=list)
     active: list[Act] = field(default_factory=list)
@@ -95,6 +99,8 @@ def courses(
     outputs: Sequence[str],
     accuracy: Accuracy | None = None,
     measure: str = "burden",
+    stochastic: Stochastic | None = None,
+    seeds: Sequence[Seed] | None = None,
 ) -> list[Course]:
     """Run many members under one regimen or strategy.
 
@@ -113,6 +119,10 @@ def courses(
     accuracy : Accuracy, optional
     measure : str
         The output that a strategy is shown at visits.
+    stochastic : Stochastic, optional
+        Let cells divide and die by chance; a path goes on through visits with the random numbers of its stream.
+    seeds : sequence of int, SeedSequence or Stream, optional
+        One a member; ``SeedSequence(stochastic.seed).spawn(members)`` when not given.
 
     Returns
     -------
@@ -124,16 +134,26 @@ def courses(
         _Member(row, None if starts is None else starts[i], plan.begin() if isinstance(plan, Strategy) else None)
         for i, row in enumerate(np.atleast_2d(parameters))
     ]
+    if stochastic is not None:
+        _seed(members, stochastic, seeds)
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
     rows = _Rows.of(times, until, visits)
     if isinstance(plan, Regimen):
         for member in members:
             member.acts.extend(plan.acts)
             member.active.extend(plan.acts)
-        _window(compiled, members, (0.0, math.inf), rows, names, accuracy)
+        _window(compiled, members, (0.0, math.inf), rows, names, accuracy, stochastic)
     else:
-        _visits(compiled, members, plan, rows, names, accuracy, measure)
+        _visits(compiled, members, plan, rows, names, accuracy, measure, stochastic)
     return [_course(member, names, until) for member in members]
+
+
+def _seed(members: Sequence[_Member], stochastic: Stochastic, seeds: Sequence[Seed] | None) -> None:
+    """Give each member the stream of its random numbers."""
+    from pkpd_mdr.engine.stochastic.solve import streams_of
+
+    for member, stream in zip(members, streams_of(seeds, stochastic, len(members)), strict=True):
+        member.stream = stream
 
 
 def _visits(
@@ -144,6 +164,7 @@ def _visits(
     names: tuple[str, ...],
     accuracy: Accuracy | None,
     measure: str,
+    stochastic: Stochastic | None,
 ) -> None:
     count = max(1, math.ceil(rows.until / plan.visit_interval - 1e-9))
     for k in range(count):
@@ -153,7 +174,7 @@ def _visits(
                 _decide(compiled, member, plan, now, measure)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
         alive = [member for member in members if member.status.ok]
-        _window(compiled, alive, window, rows, names, accuracy)
+        _window(compiled, alive, window, rows, names, accuracy, stochastic)
 
 
 def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:
@@ -201,6 +222,7 @@ def _window(
     rows: _Rows,
     names: tuple[str, ...],
     accuracy: Accuracy | None,
+    stochastic: Stochastic | None,
 ) -> None:
     """Solve one window for all members and append what came out."""
     plans = _timelines(compiled, members, window, rows)
@@ -209,15 +231,21 @@ def _window(
     todo = [member for member, _ in plans]
     known = any(member.state is not None for member in todo)
     starts = np.array([m.state if m.state is not None else compiled.start(m.parameters) for m in todo])
-    solved = solve(
+    what: Any = (
         compiled,
         np.array([member.parameters for member in todo]),
         starts if known or window[0] > 0 else None,
         [timeline for _, (timeline, _) in plans],
         names,
-        accuracy=accuracy,
-        window=(_just_before(window[0]), _just_before(window[1])),
     )
+    span = (_just_before(window[0]), _just_before(window[1]))
+    if stochastic is None:
+        solved = solve(*what, accuracy=accuracy, window=span)
+    else:
+        from pkpd_mdr.engine.stochastic.solve import solve_stochastic
+
+        seeds = [member.stream for member in todo if member.stream is not None]
+        solved = solve_stochastic(*what, stochastic=stochastic, seeds=seeds, accuracy=accuracy, window=span)
     for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
         _append(member, trajectory, shown)
 
