@@ -139,6 +139,7 @@ class Run:
         end = self.course.times[-1] / self.time_unit.factor if len(self.course.times) else 0.0
         lines = [
             f"Run of {end:g} {self.time_unit.text}, {len(self.course.acts)} acts"
+            + ("" if self.stochastic is None else f", a stochastic path (seed {self.stochastic.seed})")
             + ("" if self.status.ok else f"; {self.status.sentence}")
         ]
         for name, value in self.endpoints().items():

@@ -246,20 +246,20 @@ def under_drug(sensitive: float, resistant: float) -> Model:
 
 def test_hybrid_agrees_with_exact_events() -> None:
     """A small resistant clone beside a large sensitive one under a drug that decays."""
-    model, times = under_drug(4000.0, 6.0), [DAY, 4 * DAY]
+    model, times = under_drug(2000.0, 6.0), [DAY, 4 * DAY]
     dose = mdr.bolus("dox", "100 mg", at="0 h")
     r = compile_model(model).states.index("R")
-    exact = sample(model, times, 800, regimen=dose, method="ssa", seed=12)
-    hybrid = sample(model, times, 4000, regimen=dose, method="hybrid", seed=13, threshold=500)
+    exact = sample(model, times, 600, regimen=dose, method="ssa", seed=12)
+    hybrid = sample(model, times, 3000, regimen=dose, method="hybrid", seed=13, threshold=300)
     for k in range(2):
         same(hybrid[:, k, r], exact[:, k, r])
 
 
 def test_leaps_along_flows_agree_with_exact_events() -> None:
-    model, times = under_drug(4000.0, 300.0), [DAY, 4 * DAY]
+    model, times = under_drug(2000.0, 300.0), [DAY, 4 * DAY]
     dose = mdr.bolus("dox", "100 mg", at="0 h")
-    exact = sample(model, times, 800, regimen=dose, method="ssa", seed=14)
-    leaps = sample(model, times, 4000, regimen=dose, method="tau", seed=15)
+    exact = sample(model, times, 600, regimen=dose, method="ssa", seed=14)
+    leaps = sample(model, times, 3000, regimen=dose, method="tau", seed=15)
     for name in ("S", "R"):
         i = compile_model(model).states.index(name)
         for k in range(2):

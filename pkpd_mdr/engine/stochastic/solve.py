@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.mechanisms import clone, growth
 from pkpd_mdr.model import Model
+
+_log = logging.getLogger("pkpd_mdr")
 
 __all__ = ["Seed", "Stream", "solve_stochastic", "streams_of", "warm_up"]
 
@@ -203,7 +206,10 @@ class Paths(Work):
         drive = compiled_loop(drive_paths, HELPERS, worth=False)
         if drive is drive_paths and has_numba():
             begin = drive(run, 0, count, _PATIENCE)
-            drive = compiled_loop(drive_paths, HELPERS, worth=begin < count or run.lane.member[0] >= 0)
+            more = begin < count or run.lane.member[0] >= 0
+            if more:
+                _log.info("the driver of stochastic paths is compiled, once for this machine and version")
+            drive = compiled_loop(drive_paths, HELPERS, worth=more)
         while run.lane.member[0] >= 0:
             drive(run, begin, begin, _ENDLESS)
         threads = max(1, min(threads, count - begin)) if has_numba() else 1
