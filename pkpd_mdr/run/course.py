@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Status, Stochastic, Timeline, Trajectory, build, solve
+from pkpd_mdr.engine import (
+    Accuracy,
+    BoundPorts,
+    Compiled,
+    Ensemble,
+    Status,
+    Stochastic,
+    Timeline,
+    Trajectory,
+    build,
+    solve,
+)
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
@@ -77,7 +89,6 @@ class _Member:
     parameters: FloatArray
     state: FloatArray | None
     memory: Any
-    stream: Stream | None = None
     visit: Visit | None = None
     acts: list[Act] = field(default_factory=list)
     active: list[Act] = field(default_factory=list)
@@ -86,6 +97,7 @@ class _Member:
     shown: list[FloatArray] = field(default_factory=list)
     values: list[FloatArray] = field(default_factory=list)
     status: Status = field(default_factory=Status)
+    chance: tuple[Stochastic, Stream] | None = None
 
 
 def courses(
@@ -142,9 +154,9 @@ def courses(
         for member in members:
             member.acts.extend(plan.acts)
             member.active.extend(plan.acts)
-        _window(compiled, members, (0.0, math.inf), rows, names, accuracy, stochastic)
+        _window(compiled, members, (0.0, math.inf), rows, names, accuracy)
     else:
-        _visits(compiled, members, plan, rows, names, accuracy, measure, stochastic)
+        _visits(compiled, members, plan, rows, names, accuracy, measure)
     return [_course(member, names, until) for member in members]
 
 
@@ -153,7 +165,17 @@ def _seed(members: Sequence[_Member], stochastic: Stochastic, seeds: Sequence[Se
     from pkpd_mdr.engine.stochastic.solve import streams_of
 
     for member, stream in zip(members, streams_of(seeds, stochastic, len(members)), strict=True):
-        member.stream = stream
+        member.chance = stochastic, stream
+
+
+def _engine(members: Sequence[_Member]) -> Callable[..., Ensemble]:
+    """What solves these members: differential equations, or paths that go on with their streams."""
+    chances = [member.chance for member in members if member.chance is not None]
+    if not chances:
+        return solve
+    from pkpd_mdr.engine.stochastic.solve import solve_stochastic
+
+    return partial(solve_stochastic, stochastic=chances[0][0], seeds=[stream for _, stream in chances])
 
 
 def _visits(
@@ -164,7 +186,6 @@ def _visits(
     names: tuple[str, ...],
     accuracy: Accuracy | None,
     measure: str,
-    stochastic: Stochastic | None,
 ) -> None:
     count = max(1, math.ceil(rows.until / plan.visit_interval - 1e-9))
     for k in range(count):
@@ -174,7 +195,7 @@ def _visits(
                 _decide(compiled, member, plan, now, measure)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
         alive = [member for member in members if member.status.ok]
-        _window(compiled, alive, window, rows, names, accuracy, stochastic)
+        _window(compiled, alive, window, rows, names, accuracy)
 
 
 def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:
@@ -222,7 +243,6 @@ def _window(
     rows: _Rows,
     names: tuple[str, ...],
     accuracy: Accuracy | None,
-    stochastic: Stochastic | None,
 ) -> None:
     """Solve one window for all members and append what came out."""
     plans = _timelines(compiled, members, window, rows)
@@ -231,21 +251,15 @@ def _window(
     todo = [member for member, _ in plans]
     known = any(member.state is not None for member in todo)
     starts = np.array([m.state if m.state is not None else compiled.start(m.parameters) for m in todo])
-    what: Any = (
+    solved = _engine(todo)(
         compiled,
         np.array([member.parameters for member in todo]),
         starts if known or window[0] > 0 else None,
         [timeline for _, (timeline, _) in plans],
         names,
+        accuracy=accuracy,
+        window=(_just_before(window[0]), _just_before(window[1])),
     )
-    span = (_just_before(window[0]), _just_before(window[1]))
-    if stochastic is None:
-        solved = solve(*what, accuracy=accuracy, window=span)
-    else:
-        from pkpd_mdr.engine.stochastic.solve import solve_stochastic
-
-        seeds = [member.stream for member in todo if member.stream is not None]
-        solved = solve_stochastic(*what, stochastic=stochastic, seeds=seeds, accuracy=accuracy, window=span)
     for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
         _append(member, trajectory, shown)
 
