@@ -182,6 +182,25 @@ def test_death_at_a_rate_that_decays() -> None:
     assert spread[0, 1] > 0
 
 
+@pytest.mark.parametrize("method", ["ssa", "tau", "hybrid"])
+def test_arrivals_at_a_rate_that_names_the_time(method: str) -> None:
+    """An inhomogeneous Poisson process: as many arrivals as the integral of the rate, in mean and variance."""
+    model = mdr.Model(
+        mdr.parameter("k", "3 1/h"),
+        mdr.parameter("w", "0.8 1/h"),
+        mdr.state("N", unit="cell", kind="cells"),
+        mdr.process("arrival", "k*(1 + sin(w*t))", {"N": 1}),
+        mdr.observable("phase", "sin(w*t)"),
+    )
+    times = [1.0, 7.0]
+    found = sample(model, times, 4000, method=method, seed=19)[:, :, 0]
+    whole = [3.0 * (t + (1 - math.cos(0.8 * t)) / 0.8) for t in times]
+    for k in range(2):
+        close(found[:, k], whole[k], whole[k])
+    close(found[:, 1] - found[:, 0], whole[1] - whole[0], whole[1] - whole[0])
+    assert abs(np.corrcoef(found[:, 1] - found[:, 0], found[:, 0])[0, 1]) < BOUND / math.sqrt(4000)
+
+
 def test_dosing_keeps_the_mean_of_a_linear_model() -> None:
     """Cells see a given concentration: the mean of exact paths is the solution of the differential equation."""
     model = mdr.Model(

@@ -153,12 +153,12 @@ def solve_stochastic(
         compiled.expression(name)
     Events.of(compiled)
     if not len(table):
-        return Ensemble((), tuple(outputs))
+        return Ensemble((), tuple(outputs), engine="stochastic")
     paths = Paths(compiled, table, timelines, tuple(outputs), accuracy or Accuracy(), rows, window)
     paths.rules, paths.streams = rules, given
     paths.prepare(starts, 1)
     paths.solve(threads or (1 if len(table) < _MANY else os.cpu_count() or 1))
-    return Ensemble(tuple(paths.trajectory(i) for i in range(len(table))), paths.outputs)
+    return Ensemble(tuple(paths.trajectory(i) for i in range(len(table))), paths.outputs, engine="stochastic")
 
 
 def warm_up() -> None:
