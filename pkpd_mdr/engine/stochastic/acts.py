@@ -88,7 +88,7 @@ def arrange(run: Run) -> None:
     _roles(run)
     _inputs(run)
     switch(run)
-    invoke(run.codes.rates, (at.y, at.r, at.t, at.a))
+    invoke(run.codes.hazards, (at.y, at.r, at.t, at.a))
     lane.limit[0], lane.flowed[0] = math.inf, lane.t[0]
     if lane.mode[0] == FLOW:
         lane.y[lane.y.shape[0] - 1] = 0.0
@@ -150,7 +150,7 @@ def inside(run: Run, share: float) -> None:
     """Write the state at a share of the last step into `out`; small populations stay what they are."""
     lane, net, at = run.lane, run.net, run.at
     lane.x[0] = share
-    invoke(run.codes.dense, (at.y, at.w, at.k, at.x, at.out))
+    invoke(run.codes.dense, (at.y, at.w, at.k, at.x, at.out, at.q, at.u, at.used))
     for i in range(net.counted.shape[0]):
         if net.counted[i] and not lane.large[i]:
             lane.out[i] = lane.y[i]

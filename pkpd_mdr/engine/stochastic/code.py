@@ -4,7 +4,7 @@ Beside the functions of `machine.stepper` (with one lane, for the augmented mode
 
 ===================  ===========================================================================
 settle(p, r)         slots of what rates need of the parameters
-rates(y, r, t, a)    the rates of all processes
+hazards(y, r, t, a)  the rates of all processes
 after_<j>(y,r,t,a)   the rates that an event of process j changes
 slopes(y, r, t, d)   derivatives of the rates of events by the cells that they depend on
 moves(y, r, t, v)    changes that are no fixed numbers
@@ -82,7 +82,7 @@ class Events:
             if outputs not in self._observers:
                 self._observers[outputs] = native.load(observe_module(self.kernels, outputs, 1))
         address = self.library.address
-        single = {name: address(name) for name in ("prepare", "settle", "start", "step", "dense", "rates", "slopes")}
+        single = {name: address(name) for name in ("prepare", "settle", "start", "step", "dense", "hazards", "slopes")}
         ports, processes = range(len(self.network.compiled.ports)), range(len(self._rates))
         return Codes(
             **single,
@@ -118,7 +118,7 @@ class Events:
         slots: dict[Node, Place] = self.kernels.slots([*self._rates, *slopes, *varied])
         settled = [("%q", place[1], node) for node, place in slots.items()]
         lines = kernel(graph, "settle", 1, ["%p", "%q"], settled, {})
-        written = {"rates": self._rates, "slopes": slopes, "moves": varied}
+        written = {"hazards": self._rates, "slopes": slopes, "moves": varied}
         for name, nodes in written.items():
             lines += self._function(name, list(enumerate(nodes)), slots)
         for j in range(len(self._rates)):

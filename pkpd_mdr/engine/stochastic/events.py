@@ -112,7 +112,7 @@ def direct(run: Run, time: float, most: int) -> int:
         most -= 1
         if verdict != OK:
             return verdict
-        invoke(after[j] if j < count else run.codes.rates, pointers)
+        invoke(after[j] if j < count else run.codes.hazards, pointers)
         if steps[row] >= budget:
             return EVENTS
     return OK

@@ -47,7 +47,7 @@ def _cross(run: Run, index: int, level: float) -> float:
         if not low < x < high:
             x = 0.5 * (low + high)
         lane.x[0] = x
-        invoke(run.codes.dense, (at.y, at.w, at.k, at.x, at.out))
+        invoke(run.codes.dense, (at.y, at.w, at.k, at.x, at.out, at.q, at.u, at.used))
         f = lane.out[index] - level
         if (f > 0.0) == above:
             high, f_high = x, f
@@ -156,7 +156,7 @@ def flow(run: Run, target: float) -> int:
     if run.rules.tau:
         land(run)
     verdict = OK
-    invoke(run.codes.rates, (at.y, at.r, at.t, at.a))
+    invoke(run.codes.hazards, (at.y, at.r, at.t, at.a))
     total = all_rates(lane.a, lane.role, lane.inflow)
     if total < 0.0:
         return blame(lane.a, lane.role, run.detail, row)

@@ -74,7 +74,7 @@ def _tau(run: Run, total: float) -> float:
 def _everything(run: Run) -> float:
     """The chance per hour of any event, leaping ones included; -1 where a rate is negative or not finite."""
     lane, at = run.lane, run.at
-    invoke(run.codes.rates, (at.y, at.r, at.t, at.a))
+    invoke(run.codes.hazards, (at.y, at.r, at.t, at.a))
     for j in range(lane.role.shape[0]):
         lane.role[j] = JUMPS if run.net.event[j] else FLOWS
     return all_rates(lane.a, lane.role, lane.inflow)
@@ -97,7 +97,7 @@ def leap(run: Run, time: float) -> int:
         for i in range(run.net.counted.shape[0]):
             lane.w[i] = lane.y[i]
         _moved(run, lane.w, 0.5 * length, 0.0)
-        invoke(run.codes.rates, (at.w, at.r, at.t, at.b))
+        invoke(run.codes.hazards, (at.w, at.r, at.t, at.b))
         if _draw(run, length):
             return _leapt(run, lane.t[0] + length if length < left else time, rare if length == wait else 0.0)
         tau = 0.5 * length
@@ -203,9 +203,9 @@ def draw_leap(run: Run, share: float) -> bool:
         _moved(run, lane.out, 0.5 * length if part < 1.0 else -length, 0.0 if part < 1.0 else 2.0 * length)
         lane.x[0] = lane.t[0] + part * length
         if part < 1.0:
-            invoke(run.codes.rates, (at.out, at.r, at.x, at.b))
+            invoke(run.codes.hazards, (at.out, at.r, at.x, at.b))
         else:
-            invoke(run.codes.rates, (at.out, at.r, at.x, at.c))
+            invoke(run.codes.hazards, (at.out, at.r, at.x, at.c))
     for i in range(net.counted.shape[0]):
         lane.mu[i] = lane.y[i]
     for j in range(net.event.shape[0]):

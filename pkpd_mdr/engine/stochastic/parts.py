@@ -31,7 +31,7 @@ class Codes(NamedTuple):
     start: int
     step: int
     dense: int
-    rates: int
+    hazards: int
     slopes: int
     moves: int
     observe: int

@@ -184,6 +184,10 @@ class Paths(Work):
         chosen = first[:-1] + np.array([self.lines[line].row for line in self.line_of])
         return np.array([self.compiled.start(stacked[row]) for row in chosen])
 
+    def _complete(self, stacked: FloatArray, first: records.Integers) -> None:
+        """Nothing stands behind the parameters."""
+        self.members = self.members._replace(rows=np.ascontiguousarray(stacked))
+
     # -- run -------------------------------------------------------------------------------------------
 
     def solve(self, threads: int) -> None:
@@ -273,10 +277,11 @@ class Paths(Work):
         sizes, n = events.sizes, len(self.compiled.states)
         processes, ports = len(events.network.processes), len(self.compiled.ports)
         lengths = {
-            "y": n + 1, "w": n + 1, "k": 8 * (n + 1), "p": sizes.parameters, "q": sizes.slots, "r": events.slots,
-            "u": sizes.inputs, "work": sizes.work, "out": n + 1, "seen": len(self.outputs), "rates": ports,
-            "inflow": sizes.inputs, "a": processes, "b": processes, "c": processes, "d": len(events.net.slope_state),
-            "v": events.varied, "mu": n, "var": n, "g": n, "many": processes, "high": n,
+            "y": n + 1, "w": n + 1, "k": 8 * (n + 1), "p": len(events.kernels.parameters), "q": sizes.slots,
+            "r": events.slots, "u": sizes.inputs, "work": sizes.work, "out": n + 1, "seen": len(self.outputs),
+            "rates": ports, "inflow": sizes.inputs, "a": processes, "b": processes, "c": processes,
+            "d": len(events.net.slope_state), "v": events.varied, "mu": n, "var": n, "g": n, "many": processes,
+            "high": n,
         }  # fmt: skip
         single = ("t", "h", "used", "take", "x", "amount", "flowed", "level", "limit")
         arrays: dict[str, Any] = aligned_parts({name: (size,) for name, size in lengths.items()})
