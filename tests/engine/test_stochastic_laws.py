@@ -252,6 +252,23 @@ def test_leaps_with_competition() -> None:
             same(leaps[:, k, i], exact[:, k, i])
 
 
+def test_leaps_of_pairs() -> None:
+    """Cells that vanish in pairs and one by one: a second-order process beside a first-order one, down to none."""
+    model = mdr.Model(
+        mdr.parameter("k", "0.002 1/h"),
+        mdr.parameter("d", "0.05 1/h"),
+        mdr.state("N", 400.0, unit="cell", kind="cells"),
+        mdr.process("pairing", "k*N*(N - 1)", {"N": -2}),
+        mdr.process("death", "d*N", {"N": -1}),
+    )
+    times = [1.0, 5.0, 40.0]
+    exact = sample(model, times, 4000, method="ssa", seed=20)[:, :, 0]
+    leaps = sample(model, times, 4000, method="tau", seed=21)[:, :, 0]
+    for k in range(3):
+        same(leaps[:, k], exact[:, k])
+    assert leaps.min() >= 0
+
+
 def under_drug(sensitive: float, resistant: float) -> Model:
     return mdr.Model(
         mdr.pk.one_compartment("dox", V="10 L", CL="1 L/h", amount_unit="mg"),

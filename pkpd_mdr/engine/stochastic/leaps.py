@@ -99,7 +99,7 @@ def leap(run: Run, time: float) -> int:
         _moved(run, lane.w, 0.5 * length, 0.0)
         invoke(run.codes.hazards, (at.w, at.r, at.t, at.b))
         if _draw(run, length):
-            return _leapt(run, lane.t[0] + length if length < left else time, rare if length == wait else 0.0)
+            return _leapt(run, lane.t[0] + length if length < left else time, length == wait)
         tau = 0.5 * length
     for j in range(lane.role.shape[0]):
         lane.role[j] = JUMPS if run.net.event[j] else FLOWS
@@ -116,17 +116,20 @@ def _exactly(run: Run, time: float) -> int:
     return status
 
 
-def _leapt(run: Run, time: float, rare: float) -> int:
+def _leapt(run: Run, time: float, strikes: bool) -> int:
     """Carry out the leap that was drawn, and at its end one of the rare events where that was due."""
-    lane, row = run.lane, run.lane.member[0]
+    lane, at, row = run.lane, run.at, run.lane.member[0]
     for i in range(run.net.counted.shape[0]):
         lane.y[i] = lane.w[i]
     lane.t[0] = time
     run.results.steps[row] += 1
     lane.left[0] -= 1
-    if rare > 0.0:
-        j = pick(lane.a, lane.role, lane.inflow, uniform(run.random, row) * rare)
-        if fire(run, j) == BELOW:
+    if strikes:
+        invoke(run.codes.hazards, (at.y, at.r, at.t, at.a))  # what the leap made impossible cannot happen
+        rare = all_rates(lane.a, lane.role, lane.inflow)
+        if rare < 0.0:
+            return blame(lane.a, lane.role, run.detail, row)
+        if rare > 0.0 and fire(run, pick(lane.a, lane.role, lane.inflow, uniform(run.random, row) * rare)) == BELOW:
             return BELOW
     return EVENTS if run.results.steps[row] >= run.rules.budget else OK
 
