@@ -182,6 +182,30 @@ def test_death_at_a_rate_that_decays() -> None:
     assert spread[0, 1] > 0
 
 
+def test_resistance_arises_in_a_growing_clone() -> None:
+    """Mutants of a large clone: lineages arrive at the rate u*b*S(t), and each is there later if it did not die out.
+
+    The chance that none is there is exp(-integral of u*b*S(t)*(1 - p(T - t))), with p the extinction of birth and
+    death (Luria and Delbrueck 1943 with cell death; Iwasa, Nowak and Michor 2006, Genetics 172:2557).
+    """
+    birth, death, u, start, end, count = 0.25, 0.15, 1e-5, 2000.0, 40.0, 6000
+    law = mdr.growth.birth_death(birth=f"{birth} 1/day", death=f"{death} 1/day")
+    model = mdr.Model(
+        mdr.clone("S", growth=law, start=start), mdr.clone("R", growth=law), mdr.mutation("S", "R", probability=u)
+    )
+    found = sample(model, [end * DAY], count, method="hybrid", seed=22)[:, 0]
+    r = birth - death
+    t = np.linspace(0.0, end, 4001)
+    large = start * np.exp((r - u * birth) * t)
+    grown = np.exp(r * (end - t))
+    there = 1 - death * (grown - 1) / (birth * grown - death)
+    none = math.exp(-np.trapezoid(u * birth * large * there, t))
+    interval = stats.binomtest(int((found[:, 1] == 0).sum()), count).proportion_ci(0.99)
+    assert interval.low <= none <= interval.high
+    close(found[:, 1], float(np.trapezoid(u * birth * large * grown, t)))
+    np.testing.assert_allclose(found[:, 0], large[-1], rtol=5e-3)  # an early mutant takes its descendants along
+
+
 @pytest.mark.parametrize("method", ["ssa", "tau", "hybrid"])
 def test_arrivals_at_a_rate_that_names_the_time(method: str) -> None:
     """An inhomogeneous Poisson process: as many arrivals as the integral of the rate, in mean and variance."""
