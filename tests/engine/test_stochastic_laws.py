@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.integrate import solve_ivp
+from scipy.integrate import solve_ivp, trapezoid
 from scipy.linalg import expm
 
 pytest.importorskip("llvmlite")
@@ -199,10 +199,10 @@ def test_resistance_arises_in_a_growing_clone() -> None:
     large = start * np.exp((r - u * birth) * t)
     grown = np.exp(r * (end - t))
     there = 1 - death * (grown - 1) / (birth * grown - death)
-    none = math.exp(-np.trapezoid(u * birth * large * there, t))
+    none = math.exp(-trapezoid(u * birth * large * there, t))
     interval = stats.binomtest(int((found[:, 1] == 0).sum()), count).proportion_ci(0.99)
     assert interval.low <= none <= interval.high
-    close(found[:, 1], float(np.trapezoid(u * birth * large * grown, t)))
+    close(found[:, 1], float(trapezoid(u * birth * large * grown, t)))
     np.testing.assert_allclose(found[:, 0], large[-1], rtol=5e-3)  # an early mutant takes its descendants along
 
 
