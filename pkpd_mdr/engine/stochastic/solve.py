@@ -15,8 +15,10 @@ import numpy as np
 from pkpd_mdr.arguments import COUNT
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, compile_model
 from pkpd_mdr.engine.machine import native, records
-from pkpd_mdr.engine.machine.compiled import Work, check_shapes
+from pkpd_mdr.engine.machine.code import MachineCode
+from pkpd_mdr.engine.machine.compiled import check_shapes
 from pkpd_mdr.engine.machine.driver import aligned_parts, compiled_loop, has_numba
+from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.reference import Accuracy, BrokenRunError
 from pkpd_mdr.engine.solve import Ensemble
 from pkpd_mdr.engine.status import Status
@@ -158,7 +160,7 @@ def solve_stochastic(
     paths.rules, paths.streams = rules, given
     paths.prepare(starts, 1)
     paths.solve(threads or (1 if len(table) < _MANY else os.cpu_count() or 1))
-    return Ensemble(tuple(paths.trajectory(i) for i in range(len(table))), paths.outputs, engine="stochastic")
+    return Ensemble(paths.trajectories(), paths.outputs, engine="stochastic")
 
 
 def warm_up() -> None:
@@ -270,7 +272,7 @@ class Paths(Work):
             draw=int(rules.fractions == "draw"),
             budget=rules.budget,
             first=_FIRST_STEP,
-            slack=self.control().slack,
+            slack=MachineCode.of(self.compiled).control(self.accuracy, ()).slack,
         )
 
     def _lane(self, events: Events) -> parts.Lane:
