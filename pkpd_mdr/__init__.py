@@ -16,7 +16,7 @@ and asked which regimen is better::
 from pkpd_mdr import data, gallery
 from pkpd_mdr.compare import Comparison, compare
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
-from pkpd_mdr.engine import Accuracy, export_c
+from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
     DataError,
     ExpressionError,
@@ -101,6 +101,7 @@ __all__ = [
     "RegimenError",
     "Run",
     "SimulationError",
+    "Stochastic",
     "Strategy",
     "UnitError",
     "adaptive",

@@ -5,6 +5,7 @@ from pkpd_mdr.engine.lowering import Compiled, compile_model
 from pkpd_mdr.engine.ports import BoundPorts
 from pkpd_mdr.engine.reference import Accuracy
 from pkpd_mdr.engine.solve import Ensemble, Status, Trajectory, Watch, solve
+from pkpd_mdr.engine.stochastic import Stochastic
 from pkpd_mdr.engine.timeline import Timeline, build
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Compiled",
     "Ensemble",
     "Status",
+    "Stochastic",
     "Timeline",
     "Trajectory",
     "Watch",

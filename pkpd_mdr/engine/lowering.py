@@ -20,7 +20,8 @@ from sympy.core.relational import Relational
 from pkpd_mdr.errors import ModelError, did_you_mean
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT, Model
-from pkpd_mdr.model.parts import Expression, Port
+from pkpd_mdr.model.parts import Expression, Port, Process
+from pkpd_mdr.units import Unit
 
 __all__ = ["Compiled", "FloatArray", "Scalar", "compile_model"]
 
@@ -28,6 +29,7 @@ FloatArray = npt.NDArray[np.float64]
 Scalar = Callable[..., list[float]]
 
 _TINY = 1e-300
+_CELL = Unit("cell", 1.0)
 _NON_NEGATIVE = ("cells", "amount", "concentration", "vesicles")
 
 
@@ -89,6 +91,10 @@ class Compiled:
         Internal size of one unit of each state.
     guarded : ndarray of bool, shape (states,)
         States that cannot be negative: cells, amounts, concentrations, vesicles.
+    counted : ndarray of bool, shape (states,)
+        States that count cells, so that they can change by whole numbers.
+    processes : mapping of str to Process
+        What the derivatives are sums of.
     """
 
     def __init__(self, model: Model) -> None:
@@ -100,12 +106,16 @@ class Compiled:
         self.guarded: npt.NDArray[np.bool_] = np.array(
             [s.kind in _NON_NEGATIVE for s in model.states.values()], dtype=bool
         )
+        self.counted: npt.NDArray[np.bool_] = np.array(
+            [s.kind == "cells" and s.unit.like(_CELL) and "cell" in s.unit.text for s in model.states.values()],
+            dtype=bool,
+        )
+        self.processes: Mapping[str, Process] = model.processes
         self._state_symbols = [symbol(name) for name in self.states]
         self._parameter_symbols = [symbol(name) for name in self.parameters]
         self.derivatives = list(model.derivatives.values())
         self.starts = [state.start for state in model.states.values()]
         self._observables = {item.name: item.expression for item in model.observables.values()}
-        self._processes = {name: process.rate for name, process in model.processes.items()}
         self._jacobian_entries = list(model.jacobian)
         moving = set(self._state_symbols) | {TIME}
         # a rate such as `a if x < 1 else b` has no derivative by x, and yet it is not affine
@@ -166,8 +176,8 @@ class Compiled:
     def rates(self, t: float, y: Sequence[float], p: Sequence[float]) -> dict[str, float]:
         """The rate of every process at one point, NaN where it cannot be evaluated; for failure reports."""
         found = {}
-        for name, rate in self._processes.items():
-            function = self._cached(("process", name), partial(self._scalar, [rate]))
+        for name, process in self.processes.items():
+            function = self._cached(("process", name), partial(self._scalar, [process.rate]))
             try:
                 found[name] = function(t, y, p)[0]
             except (ZeroDivisionError, OverflowError, ValueError):

@@ -72,7 +72,7 @@ class Ensemble:
     outputs: tuple[str, ...]
     columns: tuple[str, ...] = ()
     engine: str = "SciPy"
-    """``"compiled"`` or ``"SciPy"``: which of the two engines solved it."""
+    """``"compiled"``, ``"SciPy"`` or ``"stochastic"``: which engine solved it."""
     failed: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:

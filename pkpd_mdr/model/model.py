@@ -125,7 +125,7 @@ class Model:
     @cached_property
     def structure_hash(self) -> str:
         """Hash of equations, starts, ports and observables without parameter values."""
-        lines = [f"{s.name}|{s.unit.text}|{sp.srepr(s.start)}" for s in self.states.values()]
+        lines = [f"{s.name}|{s.kind}|{s.unit.text}|{sp.srepr(s.start)}" for s in self.states.values()]
         lines += [
             f"{p.name}|{sp.srepr(p.rate)}|{[(k, sp.srepr(v)) for k, v in p.moves.items()]}"
             for p in self.processes.values()

@@ -6,16 +6,30 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Status, Timeline, Trajectory, build, solve
+from pkpd_mdr.engine import (
+    Accuracy,
+    BoundPorts,
+    Compiled,
+    Ensemble,
+    Status,
+    Stochastic,
+    Timeline,
+    Trajectory,
+    build,
+    solve,
+)
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
 from pkpd_mdr.units import Quantity
+
+if TYPE_CHECKING:
+    from pkpd_mdr.engine.stochastic.solve import Seed, Stream
 
 __all__ = ["Course", "Event", "courses", "total_given", "total_of"]
 
@@ -85,6 +99,7 @@ class _Member:
     shown: list[Flags] = field(default_factory=list)
     values: list[FloatArray] = field(default_factory=list)
     status: Status = field(default_factory=Status)
+    chance: tuple[Stochastic, Stream] | None = None
 
 
 def courses(
@@ -100,6 +115,8 @@ def courses(
     measure: str = "burden",
     fill: bool = True,
     threads: int | None = None,
+    stochastic: Stochastic | None = None,
+    seeds: Sequence[Seed] | None = None,
 ) -> list[Course]:
     """Run many members under one regimen or strategy, or each under a regimen of its own.
 
@@ -123,6 +140,10 @@ def courses(
         Whether rows for endpoints are added; without them only the wanted rows are computed.
     threads : int, optional
         Of the engine; it chooses when not given.
+    stochastic : Stochastic, optional
+        Let cells divide and die by chance; a path goes on through visits with the random numbers of its stream.
+    seeds : sequence of int, SeedSequence or Stream, optional
+        One a member; ``SeedSequence(stochastic.seed).spawn(members)`` when not given.
 
     Returns
     -------
@@ -131,6 +152,8 @@ def courses(
     """
     names = tuple(dict.fromkeys(outputs))
     members = [_Member(row, None if starts is None else starts[i]) for i, row in enumerate(np.atleast_2d(parameters))]
+    if stochastic is not None:
+        _seed(members, stochastic, seeds)
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
     rows = _Rows.of(times, until, visits, fill)
     engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads)
@@ -142,6 +165,24 @@ def courses(
             member.acts = member.active = own.acts
         engine(members, (0.0, math.inf))
     return _courses(members, names, until)
+
+
+def _seed(members: Sequence[_Member], stochastic: Stochastic, seeds: Sequence[Seed] | None) -> None:
+    """Give each member the stream of its random numbers."""
+    from pkpd_mdr.engine.stochastic.solve import streams_of
+
+    for member, stream in zip(members, streams_of(seeds, stochastic, len(members)), strict=True):
+        member.chance = stochastic, stream
+
+
+def _engine(members: Sequence[_Member]) -> Callable[..., Ensemble]:
+    """What solves these members: differential equations, or paths that go on with their streams."""
+    chances = [member.chance for member in members if member.chance is not None]
+    if not chances:
+        return solve
+    from pkpd_mdr.engine.stochastic.solve import solve_stochastic
+
+    return partial(solve_stochastic, stochastic=chances[0][0], seeds=[stream for _, stream in chances])
 
 
 def _visits(
@@ -222,7 +263,7 @@ def _window(
     todo = [member for member, _ in plans]
     known = any(member.state is not None for member in todo)
     starts = [m.state if m.state is not None else compiled.start(m.parameters) for m in todo] if known else None
-    solved = solve(
+    solved = _engine(todo)(
         compiled,
         np.array([member.parameters for member in todo]),
         None if starts is None else np.array(starts),

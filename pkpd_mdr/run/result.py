@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pkpd_mdr.engine import Accuracy, Status
+from pkpd_mdr.engine import Accuracy, Status, Stochastic
 from pkpd_mdr.errors import SimulationError, did_you_mean
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy
@@ -39,6 +39,8 @@ class Run:
     time_unit : Unit
         Of the first column of `frame`.
     accuracy : Accuracy
+    stochastic : Stochastic or None
+        How the path was made, seed included; None for differential equations.
     """
 
     model: Model
@@ -46,6 +48,7 @@ class Run:
     course: Course
     time_unit: Unit
     accuracy: Accuracy
+    stochastic: Stochastic | None = None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -116,13 +119,14 @@ class Run:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Versions, tolerances and the hash of the model."""
-        return provenance() | {
+        """Versions, tolerances, the hash of the model and, of a stochastic path, how it was made."""
+        found = provenance() | {
             "model": self.model.content_hash,
             "rtol": self.accuracy.rtol,
             "atol": self.accuracy.atol,
             "method": self.accuracy.method,
         }
+        return found if self.stochastic is None else found | {"stochastic": asdict(self.stochastic)}
 
     def plot(self, outputs: list[str] | None = None, *, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw outputs against time; see `pkpd_mdr.plot.run`."""
@@ -135,6 +139,7 @@ class Run:
         end = self.course.times[-1] / self.time_unit.factor if len(self.course.times) else 0.0
         lines = [
             f"Run of {end:g} {self.time_unit.text}, {len(self.course.acts)} acts"
+            + ("" if self.stochastic is None else f", a stochastic path (seed {self.stochastic.seed})")
             + ("" if self.status.ok else f"; {self.status.sentence}")
         ]
         for name, value in self.endpoints().items():

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from pkpd_mdr.arguments import TABLE, TEXT, Kind, listed, takes
-from pkpd_mdr.engine import Accuracy, Compiled, compile_model
+from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
@@ -19,15 +19,24 @@ from pkpd_mdr.run.course import courses
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["ACCURACY", "MODEL", "Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
+__all__ = ["ACCURACY", "MODEL", "STOCHASTIC", "Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
 
 _FILL = 240
 _MOST_TIMES = 1_000_000
 MODEL = Kind.of(Model, words="a model; build one with Model(...)")
 ACCURACY = Kind.of(Accuracy, words="an Accuracy; write for example Accuracy(rtol=1e-8)")
+STOCHASTIC = Kind.of(Stochastic, words="a Stochastic; write for example Stochastic(seed=1)")
 
 
-@takes(SimulationError, model=MODEL, start=TABLE, parameters=TABLE, measure=TEXT, accuracy=ACCURACY)
+@takes(
+    SimulationError,
+    model=MODEL,
+    start=TABLE,
+    parameters=TABLE,
+    measure=TEXT,
+    accuracy=ACCURACY,
+    stochastic=STOCHASTIC,
+)
 def simulate(
     model: Model,
     regimen: Regimen | Strategy | None = None,
@@ -38,6 +47,7 @@ def simulate(
     parameters: Mapping[str, QuantityLike] | None = None,
     measure: str = "burden",
     accuracy: Accuracy | None = None,
+    stochastic: Stochastic | None = None,
 ) -> Run:
     """Simulate a model under a regimen or a strategy.
 
@@ -57,6 +67,8 @@ def simulate(
     measure : str
         The output that a strategy is shown at visits.
     accuracy : Accuracy, optional
+    stochastic : Stochastic, optional
+        Let whole cells divide, die and change by chance: one path, the same for the same seed.
 
     Returns
     -------
@@ -99,8 +111,9 @@ def simulate(
         outputs=[*outputs, *slopes],
         accuracy=accuracy,
         measure=measure,
+        stochastic=stochastic,
     )[0]
-    run = Run(full, plan, course, length.unit, accuracy or Accuracy())
+    run = Run(full, plan, course, length.unit, accuracy or Accuracy(), stochastic)
     if not course.status.ok:
         raise SimulationError(course.status.sentence, partial=run)
     return run

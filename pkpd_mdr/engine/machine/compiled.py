@@ -24,7 +24,7 @@ from pkpd_mdr.engine.status import Watch
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 from pkpd_mdr.errors import SimulationError
 
-__all__ = ["solve_compiled", "warm_up"]
+__all__ = ["check_shapes", "solve_compiled", "warm_up"]
 
 _FEW, _MANY = 2, 64
 
@@ -81,7 +81,7 @@ def solve_compiled(
         }
         return solve_reference(compiled, parameters, starts, timelines, outputs, accuracy=plain, **options)
     table = np.atleast_2d(np.asarray(parameters, dtype=float))
-    _check(compiled, table, starts, timelines)
+    check_shapes(compiled, table, starts, timelines)
     work = Work(compiled, table, timelines, tuple(outputs), accuracy or Accuracy(), rows, window)
     work.columns, work.watches = tuple(sensitivities), tuple(watches)
     if watches:
@@ -104,6 +104,7 @@ def warm_up() -> float:
     Until this is done, small runs use the same loop in plain Python, and 500 members or more compile it first.
     """
     from pkpd_mdr.engine.machine.columns import HELPERS, drive_columns
+    from pkpd_mdr.engine.stochastic.solve import warm_up as warm_up_paths
     from pkpd_mdr.mechanisms import clone, growth
     from pkpd_mdr.model import Model
 
@@ -116,12 +117,14 @@ def warm_up() -> float:
     driver.compiled_loop(drive_columns, HELPERS, worth=True)
     for columns in ((), compiled.parameters[:1]):
         solve_compiled(compiled, values, None, [timeline], ["S"], sensitivities=columns)
+    warm_up_paths()
     return time.perf_counter() - begin
 
 
-def _check(
+def check_shapes(
     compiled: Compiled, parameters: FloatArray, starts: FloatArray | None, timelines: Sequence[Timeline]
 ) -> None:
+    """Refuse parameters and starts that do not fit the model and the timelines, as a `SimulationError`."""
     if len(parameters) != len(timelines) or parameters.shape[1] != len(compiled.parameters):
         raise SimulationError(
             f"parameters have the shape {parameters.shape}, but there are {len(timelines)} timelines"

@@ -18,7 +18,7 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from pkpd_mdr.engine.machine import native, records
 from pkpd_mdr.engine.machine.records import Floats
 
 _log = logging.getLogger("pkpd_mdr")
+_Drive = TypeVar("_Drive", bound=Callable[..., Any])
 _OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 __all__ = ["aligned", "aligned_parts", "compiled_loop", "has_numba"]
@@ -66,9 +67,7 @@ def aligned_parts(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
     return found
 
 
-def compiled_loop(
-    drive: Callable[..., None], helpers: Sequence[Callable[..., Any]], *, worth: bool
-) -> Callable[..., None]:
+def compiled_loop(drive: _Drive, helpers: Sequence[Callable[..., Any]], *, worth: bool) -> _Drive:
     """A driver as fast as it can be here, now.
 
     Parameters
@@ -88,7 +87,10 @@ def compiled_loop(
         _say_slow()
         return drive
     asked = worth or os.environ.get("PKPD_MDR_DRIVER", "") == "numba"
-    return _compile(drive, tuple(helpers)) if asked or _warm(drive) else drive
+    if not asked and not _warm(drive):
+        return drive
+    compiled: Any = _compile(drive, tuple(helpers))
+    return compiled  # type: ignore[no-any-return]
 
 
 @cache
@@ -97,13 +99,13 @@ def _say_slow() -> None:
     _log.warning("numba is not installed or not asked for: the engine's loop runs in Python, some ten times slower")
 
 
-_done: set[Callable[..., None]] = set()
+_done: set[Callable[..., Any]] = set()
 
 
-def _warm(drive: Callable[..., None]) -> bool:
+def _warm(drive: Callable[..., Any]) -> bool:
     """Whether a driver is compiled, in this process or on disk."""
     if drive not in _done:
-        folder = _folder()
+        folder = _folder(drive)
         if not folder or not any(Path(folder).rglob(f"*.{drive.__name__}-*.nbi")):
             return False
         _done.add(drive)
@@ -111,7 +113,7 @@ def _warm(drive: Callable[..., None]) -> bool:
 
 
 @cache
-def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]) -> Callable[..., None]:
+def _compile(drive: Callable[..., Any], helpers: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
     """Compile once per machine; without reference counts, which cost more than the steps, as nothing is allocated."""
     numba = import_module("numba")
     extending = import_module("numba.extending")
@@ -119,10 +121,10 @@ def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]
     for helper in helpers:
         extending.register_jitable(forceinline=True)(helper)  # a call would copy all arrays' shapes and strides
     config: Any = import_module("numba.core.config")
-    before, folder = config.CACHE_DIR, _folder()
+    before, folder = config.CACHE_DIR, _folder(drive)
     config.CACHE_DIR = folder or before
     try:
-        compiled: Callable[..., None] = numba.njit(cache=bool(folder), **_OPTIONS)(drive)
+        compiled: Callable[..., Any] = numba.njit(cache=bool(folder), **_OPTIONS)(drive)
     except RuntimeError:  # numba finds no folder to write to
         compiled = numba.njit(**_OPTIONS)(drive)
     finally:
@@ -131,12 +133,13 @@ def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]
     return compiled
 
 
-def _folder() -> str:
+def _folder(drive: Callable[..., Any] | None = None) -> str:
     """Where compiled drivers are kept: by the content of all sources, which numba does not see as a whole."""
     folder = native.cache_folder()
     if folder is None:
         return ""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    rooms = {Path(__file__).parent} | ({Path(drive.__code__.co_filename).parent} if drive is not None else set())
+    sources = [path for room in sorted(rooms) for path in sorted(room.glob("*.py"))]
     versions = f"{sys.version_info[:2]} {version('numba')} {platform.machine()}".encode()
     content = hashlib.sha256(b"".join([versions, *(path.read_bytes() for path in sources)])).hexdigest()[:12]
     return str(folder / f"driver-{content}")

@@ -65,6 +65,8 @@ class Kernels:
     Parameters
     ----------
     compiled : Compiled
+    switched : bool
+        Whether conditions in the right-hand side become modes that a driver holds; else they stay in the rates.
 
     Attributes
     ----------
@@ -85,7 +87,7 @@ class Kernels:
         grow into negative cells.
     """
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Compiled, *, switched: bool = True) -> None:
         self.compiled = compiled
         self.graph = graph = Dag(settled=("p", "dp"))
         self.size = len(compiled.states)
@@ -101,7 +103,7 @@ class Kernels:
         self.stocks = frozenset(np.flatnonzero(compiled.guarded).tolist())
         doses = {compiled.states.index(port.target) for port in compiled.ports if port.action == "dose" and port.target}
         self.targets = tuple(sorted(doses))
-        rates = Reader(graph, leaves, self.conditions)
+        rates = Reader(graph, leaves, self.conditions) if switched else self.reader
         self.right = [rates.read(expression) for expression in compiled.derivatives]
         for k, target in enumerate(self.targets):
             self.right[target] = graph.add(self.right[target], graph.leaf("u", k))

@@ -278,8 +278,12 @@ class Work:
         problem = BrokenRunError(reason, time, results.end[member])
         if member in self.broken:
             problem = self.broken[member]
+        return self._told(member, problem)
+
+    def _told(self, member: int, problem: BrokenRunError) -> Status:
+        """A failure in one sentence: when, after which event, at which state."""
         teller = Member(self.compiled, self.table(member), self.timelines[member], self.accuracy)
-        event = int(results.event[member])
+        event = int(self.results.event[member])
         if event >= 0:
             item = self.lines[self.line_of[member]].items[event - int(self.program.first[self.line_of[member]])]
             teller.last_event = teller.describe(item)
