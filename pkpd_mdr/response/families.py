@@ -64,9 +64,10 @@ class Family:
         DataError
             An unknown parameter, or a value that it cannot take.
         """
+        holdable = [name for name in self.parameters if name != "e2" and (name != "f" or self.shape.asymmetric)]
         for name, value in fixed.items():
-            if name not in self.parameters:
-                raise DataError(f"fixed: {self.name} has no parameter {shown(name)}{did_you_mean(name, self.parameters)}")
+            if name not in holdable:
+                raise DataError(f"fixed: {self.name} has no parameter {shown(name)} to hold{did_you_mean(name, holdable)}")
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
                 raise DataError(f"fixed: {name}={shown(value)} is not a finite number; write for example {{'c': 0}}")
             if self.is_logged(name) and value <= 0:

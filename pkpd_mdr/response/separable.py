@@ -275,11 +275,12 @@ def _stepped(
     block: Block, theta: FloatArray, jacobian: FloatArray, residual: FloatArray, damping: FloatArray
 ) -> FloatArray:
     """One damped step, at most 2 in any working parameter, within the bounds."""
+    p = jacobian.shape[2]  # columns of theta behind these are constants of a pinned shape
+    searched, low, high = theta[:, :p], block.low[:, :p], block.high[:, :p]
     normal = np.einsum("kmi,kmj->kij", jacobian, jacobian)
     slope = np.einsum("kmi,km->ki", jacobian, residual)
-    pushed = ((theta <= block.low) & (slope < 0)) | ((theta >= block.high) & (slope > 0))
+    pushed = ((searched <= low) & (slope < 0)) | ((searched >= high) & (slope > 0))
     slope = np.where(pushed, 0.0, slope)
-    p = theta.shape[1]
     free = ~pushed
     normal = normal * (free[:, :, None] & free[:, None, :])
     diagonal = np.einsum("kii->ki", normal)
@@ -289,7 +290,9 @@ def _stepped(
     step = _solve(normal, slope)
     largest = np.abs(step).max(axis=1, keepdims=True)
     step *= np.minimum(1.0, 2.0 / np.maximum(largest, 1e-300))
-    return np.clip(theta + step, block.low, block.high)
+    there = theta.copy()
+    there[:, :p] = np.clip(searched + step, low, high)
+    return there
 
 
 def _solve(normal: FloatArray, slope: FloatArray) -> FloatArray:
