@@ -199,7 +199,8 @@ def _covariance(jacobian: FloatArray, free: npt.NDArray[np.bool_]) -> FloatArray
     known = values > _SINGULAR
     inverse = np.einsum("kia,ka,kja->kij", vectors, np.where(known, 1.0 / np.where(known, values, 1.0), 0.0), vectors)
     lost = np.einsum("kia,ka->ki", vectors**2, ~known) > 1e-6
-    inverse /= safe[:, :, None] * safe[:, None, :]
+    with np.errstate(over="ignore"):
+        inverse /= safe[:, :, None] * safe[:, None, :]
     inverse[lost[:, :, None] | lost[:, None, :]] = np.nan
     out[np.ix_(np.arange(len(out)), chosen, chosen)] = inverse
     return out

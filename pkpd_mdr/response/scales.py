@@ -1,0 +1,160 @@
+"""Scales of a response, declared once and checked: viability or inhibition, fraction or per cent; normalisation by controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pkpd_mdr.data.columns import RawTable
+from pkpd_mdr.errors import DataError, did_you_mean, shown
+from pkpd_mdr.response.shapes import FloatArray
+
+__all__ = ["SCALES", "Normalised", "Scale", "check_scale", "normalise_plates", "scale_named"]
+
+IndexArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A scale of responses: the largest effect is at `full`, no effect at `none`, an untreated viability at `control`."""
+
+    none: float
+    full: float
+    rising: bool
+
+    @property
+    def control(self) -> float:
+        """The upper end of the scale."""
+        return max(self.none, self.full)
+
+
+SCALES = {
+    "viability": Scale(1.0, 0.0, False),
+    "percent": Scale(100.0, 0.0, False),
+    "inhibition": Scale(0.0, 1.0, True),
+    "percent inhibition": Scale(0.0, 100.0, True),
+}
+"""Every scale by name; ``"percent"`` is viability in per cent."""
+
+
+def scale_named(name: str | None) -> Scale | None:
+    """The scale of a name; None for responses in units of their own.
+
+    Raises
+    ------
+    DataError
+        An unknown name; the nearest is shown.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in SCALES:
+        raise DataError(f"scale={shown(name)} is no scale of responses{did_you_mean(name, SCALES)}")
+    return SCALES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """Responses on their scale, and curves that could not be put on it, with the reason."""
+
+    y: FloatArray
+    faults: dict[int, str]
+
+
+def normalise_plates(
+    x: FloatArray, y: FloatArray, plate: IndexArray, control: BoolArray, blank: BoolArray, wells: BoolArray,
+    scale: str | None, codes: IndexArray,
+) -> Normalised:  # fmt: skip
+    """``(y - blank)/(control - blank)`` on each plate, with means of the controls and blanks of that plate.
+
+    Where no controls are named, wells at dose 0 of the same curve and plate are its controls. The scatter of the controls is not
+    lost: they enter the fit as points at dose 0, so the limit d carries their error.
+    """
+    kind = scale_named(scale) or SCALES["viability"]
+    out = np.full_like(y, np.nan)
+    faults: dict[int, str] = {}
+    for p in np.unique(plate):
+        here = plate == p
+        base = float(y[blank & here].mean()) if (blank & here).any() else 0.0
+        if blank.any() and not (blank & here).any():
+            faults |= {int(k): "controls missing: its plate has no blank wells" for k in np.unique(codes[wells & here])}
+            continue
+        groups = [(here, control & here)] if control.any() else [
+            (here & (codes == k), wells & here & (codes == k) & (x == 0)) for k in np.unique(codes[wells & here])
+        ]
+        for rows, own in groups:
+            reason = _no_reference(y, own, base)
+            if reason:
+                faults |= {int(k): reason for k in np.unique(codes[rows & wells])}
+                continue
+            share = (y[rows] - base) / (float(y[own].mean()) - base)
+            out[rows] = kind.none + (kind.full - kind.none) * (1.0 - share)
+    return Normalised(out, faults)
+
+
+def _no_reference(y: FloatArray, own: BoolArray, base: float) -> str:
+    if not own.any():
+        return "controls missing: its plate has no untreated wells; name them with control=, or give responses that are normalised"
+    mean = float(y[own].mean())
+    if not mean > base:
+        return f"controls of {mean:g} are not above the blank of {base:g}: there is nothing to normalise by"
+    return ""
+
+
+def check_scale(
+    raw: RawTable, header: str, x: FloatArray, y: FloatArray, wells: BoolArray, scale: str | None, codes: IndexArray
+) -> dict[int, list[str]]:
+    """Refuse a table that contradicts its scale as a whole; note values beyond the scale.
+
+    Raises
+    ------
+    DataError
+        Per cent where fractions are declared, or the reverse; inhibition where viability is declared, or the reverse.
+    """
+    kind = scale_named(scale)
+    values = y[wells]
+    values = values[~np.isnan(values)]
+    if kind is None or len(values) == 0:
+        return {}
+    top = float(np.quantile(np.abs(values), 0.9))
+    example = raw.place(int(np.flatnonzero(wells & (np.abs(y) >= top))[0]), header)
+    percent = kind.control == 100.0
+    if not percent and top > 8.0:
+        raise DataError(f"scale={shown(scale)}: {example}: a response of {top:g} looks like per cent; say scale='{_twin(kind)}'")
+    if percent and 0.05 < top <= 2.0:
+        raise DataError(f"scale={shown(scale)}: {example}: a response of {top:g} looks like a fraction; say scale='{_twin(kind)}'")
+    first, last = _ends(x, y, wells, codes)
+    started, ended = (first - kind.none) / (kind.full - kind.none), (last - kind.none) / (kind.full - kind.none)
+    if started > 0.65 and ended < 0.35:
+        other = {"viability": "inhibition", "percent": "percent inhibition"}
+        named = other.get(str(scale)) or {value: key for key, value in other.items()}[str(scale)]
+        raise DataError(
+            f"scale={shown(scale)}: column {shown(header)} goes from {first:.3g} at the lowest to {last:.3g} at the highest dose, "
+            f"which looks like {named}; say scale={shown(named)}, or pass the responses without a scale"
+        )
+    low = wells & (y < min(kind.none, kind.full) - 0.02 * kind.control)
+    word = "negative viability" if not kind.rising else "negative inhibition"
+    return {
+        int(k): [f"kept: {raw.place(np.flatnonzero(low & (codes == k)), header)}: {word}"] for k in np.unique(codes[low])
+    }
+
+
+def _twin(kind: Scale) -> str:
+    return next(name for name, other in SCALES.items() if other.rising == kind.rising and other.control != kind.control)
+
+
+def _ends(x: FloatArray, y: FloatArray, wells: BoolArray, codes: IndexArray) -> tuple[float, float]:
+    """Median response at the lowest and at the highest dose of the curves."""
+    import pandas as pd
+
+    fine = wells & ~np.isnan(y)
+    frame = pd.DataFrame({"curve": codes[fine], "x": x[fine], "y": y[fine]})
+    ranges = frame.groupby("curve")["x"].agg(["min", "max"])
+    wide = ranges[ranges["max"] > ranges["min"]].index
+    frame = frame[frame["curve"].isin(wide)]
+    if not len(frame):
+        return float("nan"), float("nan")
+    low, high = frame["curve"].map(ranges["min"]), frame["curve"].map(ranges["max"])
+    return float(frame.loc[frame["x"] == low, "y"].median()), float(frame.loc[frame["x"] == high, "y"].median())
