@@ -18,7 +18,7 @@ from pkpd_mdr.response.separable import LINEAR
 from pkpd_mdr.response.shapes import Coordinates, FloatArray
 from pkpd_mdr.response.stack import Part, Stack
 
-__all__ = ["Curves", "fit_stack", "full_jacobian", "working_names"]
+__all__ = ["Curves", "covariance_of", "enter", "fit_stack", "full_jacobian", "working_names"]
 
 _SINGULAR = 1e-12  # smallest eigenvalue of the scaled normal matrix that counts as information
 
@@ -142,7 +142,7 @@ def fit_stack(
     arrays = {name: np.broadcast_to(np.asarray(v, dtype=np.float64), stack.count) for name, v in (held or {}).items()}
     curves = _empty(stack, family, names, free, usable)
     for part in stack.parts(family, arrays, dict(bounds or {}), usable):
-        _enter(curves, stack, part, search(part.block, most=most))
+        enter(curves, stack, part, search(part.block, most=most))
     return curves
 
 
@@ -168,7 +168,8 @@ def _empty(
     )
 
 
-def _enter(curves: Curves, stack: Stack, part: Part, found: Found) -> None:
+def enter(curves: Curves, stack: Stack, part: Part, found: Found) -> None:
+    """Enter the best fits of a part, with residual error and covariance."""
     at = part.curves
     curves.parts.append(part)
     curves.theta[at], curves.linear[at], curves.settled[at] = found.theta, found.linear, found.settled
@@ -181,10 +182,10 @@ def _enter(curves: Curves, stack: Stack, part: Part, found: Found) -> None:
         block = part.block.rows(rows)
         jacobian = full_jacobian(block.family, found.theta[cut], found.linear[cut], block.at) * block.root[..., None]
         jacobian = np.broadcast_to(jacobian, (len(rows), *jacobian.shape[1:]))
-        curves.covariance[at[cut]] = _covariance(jacobian, curves.free) * curves.sigma[at[cut], None, None] ** 2
+        curves.covariance[at[cut]] = covariance_of(jacobian, curves.free) * curves.sigma[at[cut], None, None] ** 2
 
 
-def _covariance(jacobian: FloatArray, free: npt.NDArray[np.bool_]) -> FloatArray:
+def covariance_of(jacobian: FloatArray, free: npt.NDArray[np.bool_]) -> FloatArray:
     """Inverse of the normal matrices; parameters that touch a direction without information get NaN."""
     size, chosen = jacobian.shape[2], np.flatnonzero(free)
     out = np.zeros((len(jacobian), size, size))

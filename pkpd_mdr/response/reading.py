@@ -19,7 +19,7 @@ from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers, same_label, several
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
 from pkpd_mdr.errors import DataError, shown
-from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_plates
+from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_plates, rows_of_curves
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
 
@@ -222,9 +222,8 @@ class _Faults:
         """Notes of each curve; faults of controls are told to every curve."""
         found: dict[int, list[str]] = {}
         for where, header, reason in self.reasons:
-            for k in np.unique(codes[where & wells]):
-                at = np.flatnonzero(where & (codes == k))
-                found.setdefault(int(k), []).append(f"left out: {self.raw.place(at, header)}: {reason}")
+            for k, at in rows_of_curves(codes, where & wells):
+                found.setdefault(k, []).append(f"left out: {self.raw.place(at, header)}: {reason}")
             at = np.flatnonzero(where & ~wells)
             for k in np.unique(codes[wells]) if len(at) else ():
                 found.setdefault(int(k), []).append(f"left out of the controls: {self.raw.place(at, header)}: {reason}")

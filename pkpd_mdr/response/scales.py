@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from pkpd_mdr.data.columns import RawTable
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.shapes import FloatArray
 
-__all__ = ["SCALES", "Normalised", "Scale", "check_scale", "normalise_plates", "scale_named"]
+__all__ = ["SCALES", "Normalised", "Scale", "check_scale", "normalise_plates", "rows_of_curves", "scale_named"]
 
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -73,34 +74,46 @@ def normalise_plates(
     lost: they enter the fit as points at dose 0, so the limit d carries their error.
     """
     kind = scale_named(scale) or SCALES["viability"]
-    out = np.full_like(y, np.nan)
-    faults: dict[int, str] = {}
-    for p in np.unique(plate):
-        here = plate == p
-        base = float(y[blank & here].mean()) if (blank & here).any() else 0.0
-        if blank.any() and not (blank & here).any():
-            faults |= {int(k): "controls missing: its plate has no blank wells" for k in np.unique(codes[wells & here])}
-            continue
-        groups = [(here, control & here)] if control.any() else [
-            (here & (codes == k), wells & here & (codes == k) & (x == 0)) for k in np.unique(codes[wells & here])
-        ]
-        for rows, own in groups:
-            reason = _no_reference(y, own, base)
-            if reason:
-                faults |= {int(k): reason for k in np.unique(codes[rows & wells])}
-                continue
-            share = (y[rows] - base) / (float(y[own].mean()) - base)
-            out[rows] = kind.none + (kind.full - kind.none) * (1.0 - share)
+    if not control.any():
+        plate = _joined(plate, codes)
+    signal = control if control.any() else wells & (x == 0)
+    size = int(plate.max(initial=0)) + 1
+    number, total = np.bincount(plate[signal], minlength=size), np.bincount(plate[signal], y[signal], size)
+    empty, base = np.bincount(plate[blank], minlength=size), np.bincount(plate[blank], y[blank], size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        top = total / number
+        base = np.where(empty > 0, base / empty, 0.0)
+        share = (y - base[plate]) / (top - base)[plate]
+    wrong = ~(top > base) | (blank.any() & (empty == 0))
+    out = np.where(wrong[plate], np.nan, kind.none + (kind.full - kind.none) * (1.0 - share))
+    faults = {
+        k: _no_reference(int(number[p]), float(top[p]), float(base[p]), bool(blank.any() and empty[p] == 0))
+        for p in np.flatnonzero(wrong)
+        for k in np.unique(codes[wells & (plate == p)]).tolist()
+    }
     return Normalised(out, faults)
 
 
-def _no_reference(y: FloatArray, own: BoolArray, base: float) -> str:
-    if not own.any():
+def _joined(plate: IndexArray, codes: IndexArray) -> IndexArray:
+    """One number for each curve on each plate."""
+    return np.asarray(np.unique(np.stack([plate, codes]), axis=1, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+
+
+def _no_reference(number: int, mean: float, base: float, no_blank: bool) -> str:
+    if no_blank:
+        return "controls missing: its plate has no blank wells"
+    if number == 0:
         return "controls missing: its plate has no untreated wells; name them with control=, or give responses that are normalised"
-    mean = float(y[own].mean())
-    if not mean > base:
-        return f"controls of {mean:g} are not above the blank of {base:g}: there is nothing to normalise by"
-    return ""
+    return f"controls of {mean:g} are not above the blank of {base:g}: there is nothing to normalise by"
+
+
+def rows_of_curves(codes: IndexArray, mask: BoolArray) -> Iterator[tuple[int, IndexArray]]:
+    """Every curve with rows in the mask, and these rows."""
+    at = np.flatnonzero(mask)
+    at = at[np.argsort(codes[at], kind="stable")]
+    cuts = np.flatnonzero(np.diff(codes[at])) + 1
+    for rows in np.split(at, cuts) if len(at) else ():
+        yield int(codes[rows[0]]), rows
 
 
 def check_scale(
@@ -136,9 +149,7 @@ def check_scale(
         )
     low = wells & (y < min(kind.none, kind.full) - 0.02 * kind.control)
     word = "negative viability" if not kind.rising else "negative inhibition"
-    return {
-        int(k): [f"kept: {raw.place(np.flatnonzero(low & (codes == k)), header)}: {word}"] for k in np.unique(codes[low])
-    }
+    return {k: [f"kept: {raw.place(at, header)}: {word}"] for k, at in rows_of_curves(codes, low)}
 
 
 def _twin(kind: Scale) -> str:
