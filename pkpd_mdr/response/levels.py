@@ -91,24 +91,23 @@ def _beyond_hump(curves: Curves, k: int, level: Level) -> float:
     target = float(level.target(curves.linear[k : k + 1])[0])
     if not math.isfinite(target):
         return math.nan
+    from scipy.optimize import brentq
+
     e, b = float(curves.theta[k, 1]), float(np.exp(curves.theta[k, 0]))
-    logs = np.linspace(e - 30.0 / b - 10.0, e + 30.0 / max(b - 1.0, 0.05), 4001)
+    logs = np.linspace(e - 30.0 / b - 10.0, e + 30.0 / max(b - 1.0, 0.05), 801)
     here = np.array([k])
+    falling = curves.linear[k, 1] >= curves.linear[k, 0]
 
     def above(at: FloatArray) -> FloatArray:
         y = curves.predict(np.exp(at)[None, :], here)[0]
-        falling = curves.linear[k, 1] >= curves.linear[k, 0]
         return (y - target) if falling else (target - y)
 
     sign = above(logs) > 0
     crossings = np.flatnonzero(sign[:-1] & ~sign[1:])
     if len(crossings) == 0:
         return math.nan
-    low, high = logs[crossings[-1]], logs[crossings[-1] + 1]
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if above(np.array([middle]))[0] > 0 else (low, middle)
-    return float(0.5 * (low + high))
+    at = crossings[-1]
+    return float(brentq(lambda log: float(above(np.array([log]))[0]), logs[at], logs[at + 1], xtol=1e-13))
 
 
 def log_dose_gradient(curves: Curves, level: Level, logs: FloatArray) -> FloatArray:

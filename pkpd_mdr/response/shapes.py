@@ -186,15 +186,25 @@ def _two_sites(theta: FloatArray, at: Coordinates) -> Value:
 
 
 def _two_site_inverse(shape: Shape, theta: FloatArray, share: FloatArray) -> FloatArray:
-    """Bisection: the mixture lies between its two sites."""
+    """Newton's method held between the doses of the two sites, after some bisections."""
     u = _log_logistic_inverse(share)
-    ends = np.stack([theta[:, 1] + u * np.exp(-theta[:, 0]), theta[:, 1] + np.exp(theta[:, 4]) + u * np.exp(-theta[:, 3])])
+    first, second = theta[:, 1], theta[:, 1] + np.exp(theta[:, 4])
+    ends = np.stack([first + u * np.exp(-theta[:, 0]), second + u * np.exp(-theta[:, 3])])
     low, high = ends.min(axis=0), ends.max(axis=0)
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        value = shape(theta, Coordinates(np.exp(middle)[:, None], middle[:, None])).s[:, 0]
-        low, high = np.where(value > share, middle, low), np.where(value > share, high, middle)
-    return 0.5 * (low + high)
+    middle = 0.5 * (low + high)
+    for turn in range(40):
+        value = shape(theta, Coordinates(np.exp(middle)[:, None], middle[:, None]))
+        excess = value.s[:, 0] - share
+        low, high = np.where(excess > 0, middle, low), np.where(excess > 0, high, middle)
+        slope = -value.slopes[1][:, 0]  # shifting both sites down moves the curve as a higher dose does
+        with np.errstate(divide="ignore", invalid="ignore"):
+            newton = middle - excess / slope
+        inside = (newton > low) & (newton < high) & (turn > 3)
+        fresh = np.where(inside, newton, 0.5 * (low + high))
+        if np.all(np.abs(fresh - middle) < 1e-13 * np.maximum(1.0, np.abs(middle))):
+            break
+        middle = fresh
+    return middle
 
 
 SHAPES = {
