@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.response.quantiles import normal_quantile
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.response.estimates import Curves, fit_stack
 from pkpd_mdr.response.families import family
@@ -77,8 +78,6 @@ class Averaged:
         return pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)
 
     def _averaged(self, level: Level) -> dict[str, object]:
-        from scipy.stats import norm
-
         fits = list(self.fits.values())
         doses = [fit.doses(level, interval="delta") for fit in fits]
         has = np.array([[state.has_estimate for state in found.state] for found in doses]).T
@@ -92,7 +91,7 @@ class Averaged:
         error = (share * each).sum(axis=1)
         best = np.nanargmax(np.where(np.isnan(self.weights), -1.0, self.weights), axis=1)
         known = total > 0.5
-        reach = float(norm.ppf(0.5 + 0.5 * self.first.options.confidence))
+        reach = normal_quantile(0.5 + 0.5 * self.first.options.confidence)
         rows = np.arange(len(best))
         lower, upper, state = (np.array([getattr(found, name) for found in doses]).T[rows, best] for name in ("lower", "upper", "state"))
         unsure = ~known & np.array([s.has_estimate for s in state])

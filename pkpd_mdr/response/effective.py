@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.data.checks import check_choice
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.response.areas import tested_range
@@ -70,8 +71,6 @@ def _past(fit: DoseResponse, level: Level) -> np.ndarray[tuple[int], np.dtype[np
 def _interval(
     fit: DoseResponse, level: Level, logs: FloatArray, errors: FloatArray, interval: str, seed: int
 ) -> tuple[FloatArray, FloatArray]:
-    from scipy.stats import t as student
-
     if interval == "none":
         return logs.copy(), logs.copy()
     if interval == "bootstrap":
@@ -80,7 +79,7 @@ def _interval(
         return bootstrap_intervals(fit, level, logs, seed=seed)
     confidence = fit.options.confidence
     df = np.maximum(fit.curves.df, 1)
-    reach = np.where(fit.curves.df > 0, student.ppf(0.5 + 0.5 * confidence, df), np.nan) * errors
+    reach = np.where(fit.curves.df > 0, t_reach(confidence, df), np.nan) * errors
     lower, upper = logs - reach, logs + reach
     if interval == "delta":
         return lower, upper

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.response.quantiles import f_quantile, f_tail
 from pkpd_mdr.response.estimates import Curves, fit_stack
 from pkpd_mdr.response.families import Family
 from pkpd_mdr.response.shapes import FloatArray
@@ -59,8 +60,6 @@ def flatness(stack: Stack, curves: Curves) -> Flatness:
     -------
     Flatness
     """
-    from scipy.stats import f as fisher
-
     p, effect = np.full(stack.count, np.nan), np.full(stack.count, np.nan)
     mass = np.bincount(stack.curve, stack.weight, stack.count)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -74,7 +73,7 @@ def flatness(stack: Stack, curves: Curves) -> Flatness:
         ratio = _ratio(part, curves, stack, extra)
         for scale, rows in _scales(part, curves, stack):
             df = np.maximum(curves.df[at[rows]], 1)
-            p[at[rows]] = fisher.sf(ratio[rows] / scale, max(extra, 1), df)
+            p[at[rows]] = f_tail(ratio[rows] / scale, max(extra, 1), df)
         p[at[curves.df[at] <= 0]] = np.nan
     return Flatness(p, effect, mean)
 
@@ -127,8 +126,6 @@ def null_scale(family: Family, x: FloatArray, counts: npt.NDArray[np.int64], hel
     held : tuple of str
         Limits that are not estimated.
     """
-    from scipy.stats import f as fisher
-
     positive = x[x > 0]
     design = np.round(np.where(x > 0, x / positive.max(initial=1.0), 0.0), 6)
     key = (family.name, tuple(sorted((family.fixed or {}).items())), held, design.tobytes(), counts.tobytes())
@@ -141,7 +138,7 @@ def null_scale(family: Family, x: FloatArray, counts: npt.NDArray[np.int64], hel
     if df <= 0 or extra <= 0 or not curves.parts:
         return 1.0
     ratio = np.concatenate([_ratio(part, curves, stack, extra) for part in curves.parts])
-    scale = float(np.quantile(ratio, 0.95) / fisher.ppf(0.95, extra, df))
+    scale = float(np.quantile(ratio, 0.95) / f_quantile(0.95, extra, df))
     _TABLES[key] = max(scale, 1e-3)
     while len(_TABLES) > _KEPT:
         _TABLES.popitem(last=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.errors import DataError, FitError, did_you_mean, shown
 from pkpd_mdr.response.estimates import Curves, fit_stack, full_jacobian, working_names
 from pkpd_mdr.response.families import Family
@@ -151,12 +152,10 @@ class Joint:
         beyond : pair of float
             Values at which a side counts as open.
         """
-        from scipy.stats import t as student
-
         value, error = self.error(function)
         if self.df <= 0 or not np.isfinite(value):
             return float("nan"), float("nan")
-        reach = float(student.ppf(0.5 + 0.5 * confidence, self.df))
+        reach = float(t_reach(confidence, self.df))
         error = min(error, 5.0) if np.isfinite(error) and error > 0 else 0.5
         ends = [self._end(function, value, error, reach, side, limit) for side, limit in zip((-1.0, 1.0), beyond, strict=True)]
         return ends[0], ends[1]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.levels import Level, delta_error
 from pkpd_mdr.response.pinned import PinnedRelative, pinned_block
@@ -33,6 +34,7 @@ class _Side:
     root_inside: FloatArray
     root_outside: FloatArray
     theta: FloatArray
+    theta_at: FloatArray
 
 
 def open_limits(block: Block) -> tuple[FloatArray, FloatArray]:
@@ -62,8 +64,6 @@ def profile_intervals(
     done : ndarray of bool, shape (count,)
         False where this algebra does not apply and another way is needed.
     """
-    from scipy.stats import t as student
-
     lower, upper = np.full(len(logs), np.nan), np.full(len(logs), np.nan)
     done = np.zeros(len(logs), dtype=bool)
     errors = delta_error(curves, level, logs)
@@ -77,8 +77,8 @@ def profile_intervals(
             if len(rows) == 0:
                 continue
             at = part.curves[rows]
-            reach = student.ppf(0.5 + 0.5 * confidence, curves.df[at])
-            work = _Work(pinned.rows(rows), curves, at, level, logs[at], np.asarray(reach))
+            reach = t_reach(confidence, curves.df[at])
+            work = _Work(pinned.rows(rows), curves, at, level, logs[at], reach)
             step = np.clip(np.where(np.isfinite(errors[at]), errors[at] * reach, 1.0), 1e-4, 2.0)
             ends = open_limits(part.block.rows(rows))
             lower[at], upper[at] = (work.end(side, step, limit) for side, limit in zip((-1.0, 1.0), ends, strict=True))
@@ -102,36 +102,51 @@ class _Work:
             keep = [0, 2] if block.family.shape.shape.asymmetric else [0]  # type: ignore[attr-defined]
             self.start = theta[:, keep]
             self.constants = level.share(curves.linear[at])[:, None]
+            self.scan = [(shift, False) for shift in _SCAN]
         else:
             self.start, self.constants = theta, np.zeros((len(at), 0))
+            self.scan = [(shift, share) for shift in (0.0, *_SCAN) for share in (False, True)][1:]
 
-    def roots(self, rows: npt.NDArray[np.int64], logs: FloatArray, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Signed root of the rise, less its critical value, and the searched parameters there."""
+    def roots(
+        self, rows: npt.NDArray[np.int64], logs: FloatArray, theta: FloatArray, moved: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Signed root of the rise, less its critical value, and the searched parameters there.
+
+        Starts are the last parameters, also with other steepnesses, and with e moved as far as the pinned dose.
+        """
         block = self.block.rows(rows)
         tail = np.concatenate([logs[:, None], self.constants[rows]], axis=1)
         best = np.concatenate([theta, tail], axis=1)
         rss = project(block, best, jacobian=False).rss
-        for shift in _SCAN:
-            tried = best.copy()
+        first = best
+        for shift, share in self.scan:
+            tried = first.copy()
             tried[:, 0] = np.clip(theta[:, 0] + shift, block.low[:, 0], block.high[:, 0])
+            if share:
+                tried[:, 1] = np.clip(theta[:, 1] + moved, block.low[:, 1], block.high[:, 1])
             its = project(block, tried, jacobian=False).rss
             best, rss = np.where((its < rss)[:, None], tried, best), np.minimum(its, rss)
         found, reduced, _ = descend(block, best, steps=12, tolerance=1e-7)
         rise = np.sqrt(np.maximum(reduced.rss - self.best[rows], 0.0)) / self.scale[rows]
         return rise - self.reach[rows], found[:, : theta.shape[1]]
 
+    def step(self, active: npt.NDArray[np.int64], logs: FloatArray, state: _Side) -> FloatArray:
+        """The roots at pinned doses, from and to the parameters of the side."""
+        root, theta = self.roots(active, logs, state.theta[active], logs - state.theta_at[active])
+        state.theta[active], state.theta_at[active] = theta, logs
+        return root
+
     def end(self, side: float, step: FloatArray, limit: FloatArray) -> FloatArray:
         """Where the profile crosses its critical value on one side; infinite where it does not within the limit."""
         k = len(self.logs)
         limit = np.broadcast_to(limit, k)
-        state = _Side(self.logs.copy(), self.logs + side * step, -self.reach, np.full(k, np.nan), self.start.copy())
+        state = _Side(self.logs.copy(), self.logs + side * step, -self.reach, np.full(k, np.nan), self.start.copy(), self.logs.copy())
         found = np.full(k, side * np.inf)
         active = np.arange(k)
         for _ in range(16):  # march outwards until the critical value is passed
             if len(active) == 0:
                 break
-            root, theta = self.roots(active, state.outside[active], state.theta[active])
-            state.theta[active] = theta
+            root = self.step(active, state.outside[active], state)
             passed = root > 0
             state.root_outside[active[passed]] = root[passed]
             inner, kept = active[~passed], root[~passed]
@@ -153,8 +168,8 @@ class _Work:
             fa, fb = state.root_inside[active], state.root_outside[active]
             share = np.clip(fa / (fa - fb), 0.02, 0.98) if turn % 4 < 3 else np.full(len(a), 0.5)
             middle = a + share * (b - a)
-            root, theta = self.roots(active, middle, state.theta[active])
-            state.theta[active], found[active] = theta, middle
+            root = self.step(active, middle, state)
+            found[active] = middle
             outer = root > 0
             state.outside[active[outer]], state.root_outside[active[outer]] = middle[outer], root[outer]
             state.inside[active[~outer]], state.root_inside[active[~outer]] = middle[~outer], root[~outer]

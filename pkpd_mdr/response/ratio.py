@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.response.quantiles import f_tail, t_reach, t_two_sided
 from pkpd_mdr.data.checks import check_choice
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.response.effective import log_dose_of
@@ -146,10 +147,8 @@ def _row(fit: DoseResponse, joint: Joint, level: Level, i: int, j: int, interval
         return first - second, by_first - by_second
 
     value, error = joint.error(log_ratio)
-    from scipy.stats import t as student
-
     confidence = fit.options.confidence
-    reach = float(student.ppf(0.5 + 0.5 * confidence, joint.df)) if joint.df > 0 else math.nan
+    reach = float(t_reach(confidence, joint.df)) if joint.df > 0 else math.nan
     if interval == "profile":
         low, high = joint.profile(log_ratio, confidence=confidence, beyond=(value - _BEYOND, value + _BEYOND))
         ends = (math.exp(low), math.exp(high))
@@ -157,7 +156,7 @@ def _row(fit: DoseResponse, joint: Joint, level: Level, i: int, j: int, interval
         ends = (math.exp(value - reach * error), math.exp(value + reach * error))
     else:
         ends = _fieller(joint, level, i, j, reach)
-    p = float(2.0 * student.sf(abs(value) / error, joint.df)) if error > 0 else math.nan
+    p = float(t_two_sided(value / error, joint.df)) if error > 0 else math.nan
     found = math.exp(value)
     return {
         "level": str(level), "ratio": found, "lower": ends[0], "upper": ends[1], "se": found * error, "state": "estimated", "p": p,
@@ -194,8 +193,6 @@ def _fieller(joint: Joint, level: Level, i: int, j: int, reach: float) -> tuple[
 
 def _parallel(fit: DoseResponse, pair: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pd.DataFrame:
     """Common limits against free ones, a common steepness beside common limits, and all of it at once."""
-    from scipy.stats import f as fisher
-
     family, options = fit.curves.family, fit.options
     free = [name for name in family.parameters if fit.curves.free[fit.curves.names.index(name)] and name not in ("e", "e2")]
     limits = [name for name in free if name in ("c", "d")]
@@ -210,6 +207,6 @@ def _parallel(fit: DoseResponse, pair: np.ndarray[tuple[int], np.dtype[np.int64]
     for name, small, large in tests:
         extra = small.df - large.df
         f = (small.rss - large.rss) / extra / (large.rss / large.df) if large.df > 0 else math.nan
-        p = float(fisher.sf(f, extra, large.df)) if large.df > 0 else math.nan
+        p = float(f_tail(f, extra, large.df)) if large.df > 0 else math.nan
         rows.append({"test": name, "f": f, "df": extra, "df_error": large.df, "p": p})
     return pd.DataFrame(rows)

@@ -23,7 +23,7 @@ from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
 
-__all__ = ["Columns", "Readings", "read_curves"]
+__all__ = ["Columns", "Readings", "as_columns", "control_level", "matching", "read_curves"]
 
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -123,7 +123,7 @@ def read_curves(table: str | Path | pd.DataFrame | Data, columns: Columns, scale
     raw = open_table(table.table if isinstance(table, Data) else table)
     dose = find_column(raw, columns.dose, "dose")
     response = find_column(raw, columns.response, "response")
-    control, blank = _matching(raw, columns.control, "control"), _matching(raw, columns.blank, "blank")
+    control, blank = matching(raw, columns.control, "control"), matching(raw, columns.blank, "blank")
     wells = ~(control | blank)
     if not wells.any():
         raise DataError(f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only")
@@ -155,7 +155,7 @@ def read_curves(table: str | Path | pd.DataFrame | Data, columns: Columns, scale
     return found
 
 
-def _matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> BoolArray:
+def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> BoolArray:
     """Rows with the given entries; the cells of other rows may be empty."""
     mask = np.zeros(len(raw), dtype=bool)
     if not wanted:

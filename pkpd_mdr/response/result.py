@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.response.quantiles import f_tail
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.areas import fitted_area, tested_range, trapezoid_area
 from pkpd_mdr.response.estimates import Curves
@@ -211,14 +212,12 @@ class DoseResponse:
 
     def lack_of_fit(self) -> pd.DataFrame:
         """F test of every curve against the means of its doses: labels, f, df, df_pure, p; NaN without replicates."""
-        from scipy.stats import f as fisher
-
         df_pure = self.stack.n - self.stack.levels
         df = self.stack.levels - self.curves.estimated
         with np.errstate(divide="ignore", invalid="ignore"):
             f = (self.curves.rss - self.stack.pure) / df / (self.stack.pure / df_pure)
         fine = (df > 0) & (df_pure > 0)
-        p = np.where(fine, fisher.sf(f, np.maximum(df, 1), np.maximum(df_pure, 1)), np.nan)
+        p = np.where(fine, f_tail(f, np.maximum(df, 1), np.maximum(df_pure, 1)), np.nan)
         table = {"f": np.where(fine, f, np.nan), "df": df, "df_pure": df_pure, "p": p}
         return self.labels.assign(**table) if len(self.labels.columns) else pd.DataFrame(table)
 

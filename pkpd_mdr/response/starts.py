@@ -20,6 +20,7 @@ _STEEPNESS = np.geomspace(0.4, 60.0, 8)  # times the span of log doses
 _PLACES = np.linspace(-0.12, 1.12, 15)  # of the span
 _TAILS = np.array([1.0, 3.0, 6.0, 10.0])  # u at the outermost dose
 _STEP = 40.0  # steepness times the gap between doses
+_STEEPEST = 3e4  # bound of the steepness times the span: a step, even seen close to one dose
 _WITHIN = np.array([-2.0, -0.6, 0.6, 2.0])  # u at the dose in the middle of a step
 _BEYOND = 120.0  # how far a location may run from the doses, on the log scale
 _ASYMMETRY = (-1.2, 0.0, 1.2)  # ln f
@@ -45,7 +46,7 @@ def bounds_of_shape(block: Block) -> tuple[FloatArray, FloatArray]:
         ceiling = [steep[1], np.log(top) + 6.0]
     else:
         bottom = [np.log(0.02 / span), low - _BEYOND]
-        ceiling = [np.log(600.0 / span), high + _BEYOND]
+        ceiling = [np.log(_STEEPEST / span), high + _BEYOND]
     if shape.asymmetric:
         bottom, ceiling = [*bottom, np.full_like(low, -5.0)], [*ceiling, np.full_like(low, 5.0)]
     if shape.two_sites:

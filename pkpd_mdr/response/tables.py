@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.shapes import FloatArray
 
@@ -36,10 +37,8 @@ def reported(curves: Curves) -> dict[str, tuple[FloatArray, FloatArray, FloatArr
 
 def parameter_table(fit: DoseResponse) -> pd.DataFrame:
     """See `DoseResponse.parameters`."""
-    from scipy.stats import t as student
-
     curves = fit.curves
-    reach = student.ppf(0.5 + 0.5 * fit.options.confidence, np.maximum(curves.df, 1))
+    reach = t_reach(fit.options.confidence, np.maximum(curves.df, 1))
     frames = []
     for name, (estimate, value, error) in reported(curves).items():
         if curves.family.is_logged(name) and name != "e2":
