@@ -22,7 +22,8 @@ __all__ = ["open_limits", "profile_intervals"]
 
 _BEYOND = 14.0  # log units outside the tested doses after which a side counts as open
 _PRECISION = 2e-3  # of the signed root
-_SCAN = (-2.0, -1.0, 1.0, 2.0)  # further starts for ln b
+_STEEPNESS = (0.5, 1.5, 4.0, 9.0, 20.0, 60.0, 300.0)  # times the span of log doses: further starts of every search
+_PLACES = (-5.0, -2.0, -0.7, 0.7, 2.0, 5.0)  # argument of the shape at the pinned dose
 
 
 @dataclass(slots=True)
@@ -96,38 +97,46 @@ class _Work:
         self.scale = np.maximum(curves.sigma[at], 1e-150)
         pure = curves.rss[at] - _level_rss(curves, at, block)
         self.best = curves.rss[at] - pure
-        relative = isinstance(block.family.shape, PinnedRelative)
+        self.relative = isinstance(block.family.shape, PinnedRelative)
         theta = curves.theta[at]
-        if relative:
+        low, high = open_limits(block)
+        span = np.broadcast_to(np.maximum(high - low - 2.0 * _BEYOND, 0.1), len(at))
+        places = (0.0,) if self.relative else _PLACES
+        self.grid = [(np.log(steep / span), u) for steep in _STEEPNESS for u in places]
+        if self.relative:
             keep = [0, 2] if block.family.shape.shape.asymmetric else [0]  # type: ignore[attr-defined]
             self.start = theta[:, keep]
             self.constants = level.share(curves.linear[at])[:, None]
-            self.scan = [(shift, False) for shift in _SCAN]
         else:
             self.start, self.constants = theta, np.zeros((len(at), 0))
-            self.scan = [(shift, share) for shift in (0.0, *_SCAN) for share in (False, True)][1:]
 
     def roots(
         self, rows: npt.NDArray[np.int64], logs: FloatArray, theta: FloatArray, moved: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Signed root of the rise, less its critical value, and the searched parameters there.
 
-        Starts are the last parameters, also with other steepnesses, and with e moved as far as the pinned dose.
+        Starts are the last parameters, the same moved as far as the pinned dose, and a grid: profiles of steep curves have several optima.
         """
         block = self.block.rows(rows)
         tail = np.concatenate([logs[:, None], self.constants[rows]], axis=1)
-        best = np.concatenate([theta, tail], axis=1)
-        rss = project(block, best, jacobian=False).rss
-        first = best
-        for shift, share in self.scan:
-            tried = first.copy()
-            tried[:, 0] = np.clip(theta[:, 0] + shift, block.low[:, 0], block.high[:, 0])
-            if share:
-                tried[:, 1] = np.clip(theta[:, 1] + moved, block.low[:, 1], block.high[:, 1])
-            its = project(block, tried, jacobian=False).rss
-            best, rss = np.where((its < rss)[:, None], tried, best), np.minimum(its, rss)
-        found, reduced, _ = descend(block, best, steps=12, tolerance=1e-7)
-        rise = np.sqrt(np.maximum(reduced.rss - self.best[rows], 0.0)) / self.scale[rows]
+        warm = np.concatenate([theta, tail], axis=1)
+        rss = project(block, warm, jacobian=False).rss
+        if not self.relative:
+            tried = warm.copy()
+            tried[:, 1] = np.clip(theta[:, 1] + moved, block.low[:, 1], block.high[:, 1])
+            warm, rss = _better(block, warm, rss, tried)
+        cold, rss = warm, np.full(len(rows), np.inf)
+        for b, u in self.grid:
+            tried = warm.copy()
+            tried[:, 0] = np.clip(b[rows], block.low[:, 0], block.high[:, 0])
+            if not self.relative:
+                tried[:, 1] = np.clip(logs - u * np.exp(-tried[:, 0]), block.low[:, 1], block.high[:, 1])
+            cold, rss = _better(block, cold, rss, tried)
+        both = block.rows(np.tile(np.arange(len(rows)), 2))
+        found, reduced, _ = descend(both, np.concatenate([warm, cold]), steps=12, tolerance=1e-7)
+        ends = reduced.rss.reshape(2, -1)
+        found = found.reshape(2, len(rows), -1)[ends.argmin(axis=0), np.arange(len(rows))]
+        rise = np.sqrt(np.maximum(ends.min(axis=0) - self.best[rows], 0.0)) / self.scale[rows]
         return rise - self.reach[rows], found[:, : theta.shape[1]]
 
     def step(self, active: npt.NDArray[np.int64], logs: FloatArray, state: _Side) -> FloatArray:
@@ -174,6 +183,11 @@ class _Work:
             state.outside[active[outer]], state.root_outside[active[outer]] = middle[outer], root[outer]
             state.inside[active[~outer]], state.root_inside[active[~outer]] = middle[~outer], root[~outer]
             active = active[(np.abs(root) > _PRECISION) & (np.abs(b - a) > 1e-6)]
+
+
+def _better(block: Block, best: FloatArray, rss: FloatArray, tried: FloatArray) -> tuple[FloatArray, FloatArray]:
+    its = project(block, tried, jacobian=False).rss
+    return np.where((its < rss)[:, None], tried, best), np.minimum(its, rss)
 
 
 def _level_rss(curves: Curves, at: npt.NDArray[np.int64], block: Block) -> FloatArray:
