@@ -1,7 +1,8 @@
 """Areas under and above dose-response curves on the log10 dose axis, divided by its range.
 
-``AUC`` is the mean response over the range; ``AAC`` the mean inhibition (activity area of Barretina et al. 2012), which needs a declared
-scale. For log-logistic curves of up to four parameters the area is a closed form; other families are integrated by Gauss-Legendre quadrature.
+``AUC`` is the mean response over the range; ``AAC`` the mean inhibition (activity area of Barretina et al. 2012),
+which needs a declared scale. For log-logistic curves of up to four parameters the area is a closed form; other
+families are integrated by Gauss-Legendre quadrature.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def trapezoid_area(stack: Stack) -> FloatArray:
     curve, log, y = stack.level_curve[real], np.log(stack.level_x[real]), stack.level_y[real]
     same = np.diff(curve) == 0
     width = np.where(same, np.diff(log), 0.0)
-    area = np.bincount(curve[1:], width * 0.5 * (y[1:] + y[:-1]), stack.count) if len(curve) > 1 else np.zeros(stack.count)
+    area = (
+        np.bincount(curve[1:], width * 0.5 * (y[1:] + y[:-1]), stack.count) if len(curve) > 1 else np.zeros(stack.count)
+    )
     span = np.bincount(curve[1:], width, stack.count) if len(curve) > 1 else np.zeros(stack.count)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(span > 0, area / span, np.nan)

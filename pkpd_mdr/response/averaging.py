@@ -1,4 +1,4 @@
-"""Which curve family, and effective doses averaged over families by their Akaike weights (Burnham and Anderson 2002)."""
+"""Which curve family, and effective doses averaged over families by Akaike weights (Burnham and Anderson 2002)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.response.quantiles import normal_quantile
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.response.estimates import Curves, fit_stack
 from pkpd_mdr.response.families import family
 from pkpd_mdr.response.levels import Level, delta_error, log_dose
+from pkpd_mdr.response.quantiles import normal_quantile
 from pkpd_mdr.response.reading import control_level
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.states import State
@@ -48,7 +48,7 @@ class Averaged:
         return next(iter(self.fits.values()))
 
     def table(self) -> pd.DataFrame:
-        """One row for each curve and family: the labels, family, rss, aicc, delta, weight; best first within a curve."""
+        """One row for each curve and family: labels, family, rss, aicc, delta, weight; best first within a curve."""
         names = list(self.fits)
         frames = []
         for f, name in enumerate(names):
@@ -58,8 +58,7 @@ class Averaged:
                 "family": name, "rss": self.fits[name].curves.rss, "aicc": self.aicc[:, f], "delta": delta,
                 "weight": self.weights[:, f],
             }  # fmt: skip
-            labels = self.first.labels
-            frame = labels.assign(**columns) if len(labels.columns) else pd.DataFrame(columns)
+            frame = self.first.labelled(columns)
             frames.append(frame.assign(curve=np.arange(len(frame))))
         both = pd.concat(frames).sort_values(["curve", "aicc"], kind="stable")
         return both.drop(columns="curve").reset_index(drop=True)
@@ -73,8 +72,7 @@ class Averaged:
         for value in levels or (50.0,):
             level = Level(value, kind)
             columns = {"level": str(level), **self._averaged(level)}
-            labels = self.first.labels
-            frames.append(labels.assign(**columns) if len(labels.columns) else pd.DataFrame(columns))
+            frames.append(self.first.labelled(columns))
         return pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)
 
     def _averaged(self, level: Level) -> dict[str, object]:
@@ -93,7 +91,9 @@ class Averaged:
         known = total > 0.5
         reach = normal_quantile(0.5 + 0.5 * self.first.options.confidence)
         rows = np.arange(len(best))
-        lower, upper, state = (np.array([getattr(found, name) for found in doses]).T[rows, best] for name in ("lower", "upper", "state"))
+        lower, upper, state = (
+            np.array([getattr(found, name) for found in doses]).T[rows, best] for name in ("lower", "upper", "state")
+        )
         unsure = ~known & np.array([s.has_estimate for s in state])
         with np.errstate(over="ignore"):
             return {
@@ -102,7 +102,8 @@ class Averaged:
                 "upper": np.where(known, np.exp(mean + reach * error), np.where(unsure, np.inf, upper)),
                 "se_log": np.where(known, error, np.nan),
                 "state": [
-                    str(self._state(mean[k], k, level)) if known[k] else str(State.UNKNOWN if unsure[k] else state[k]) for k in rows
+                    str(self._state(mean[k], k, level)) if known[k] else str(State.UNKNOWN if unsure[k] else state[k])
+                    for k in rows.tolist()
                 ],
             }
 
@@ -155,7 +156,11 @@ def _with_family(fit: DoseResponse, name: str) -> DoseResponse:
     from pkpd_mdr.response.result import DoseResponse
 
     chosen, old = family(name), fit.options
-    held = {key: v for key, v in chosen.held(rising=old.rising, control=control_level(old.scale)).items() if key in ("c", "d")}
+    held = {
+        key: v
+        for key, v in chosen.held(rising=old.rising, control=control_level(old.scale)).items()
+        if key in ("c", "d")
+    }
     curves: Curves = fit_stack(fit.stack, chosen, held=held)
     options = replace(old, held=held, bounds={})
     return DoseResponse(fit.readings, fit.stack, curves, flatness(fit.stack, curves), options)

@@ -1,7 +1,8 @@
 """Bootstrap intervals of effective doses: all refits of a curve are one block of the vectorised path.
 
-Resampled are the units that the user names (plates, animals) with all their wells, or else residuals, drawn from the curve's own
-and stretched by ``sqrt(n/df)``. Refits that never reach the level count as an endless dose, so an interval may be open.
+Resampled are the units that the user names (plates, animals) with all their wells, or else residuals, drawn from the
+curve's own and stretched by ``sqrt(n/df)``. Refits that never reach the level count as an endless dose, so an
+interval may be open.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _REFITS = 999
 _FEWEST_UNITS = 3
 
 
-def bootstrap_intervals(fit: DoseResponse, level: Level, logs: FloatArray, *, seed: int) -> tuple[FloatArray, FloatArray]:
+def bootstrap_intervals(
+    fit: DoseResponse, level: Level, logs: FloatArray, *, seed: int
+) -> tuple[FloatArray, FloatArray]:
     """Percentile intervals of the log effective dose of every curve with an estimate.
 
     Parameters
@@ -46,7 +49,7 @@ def bootstrap_intervals(fit: DoseResponse, level: Level, logs: FloatArray, *, se
 
 
 def resampled_logs(fit: DoseResponse, k: int, level: Level, rng: np.random.Generator) -> FloatArray:
-    """Log effective doses of the refits of one curve: infinite where the level is not reached, or passed from the start."""
+    """Log effective doses of the refits of one curve; infinite where the level is not reached or passed at once."""
     mine = fit.readings.curve == k
     x, y, weight = fit.readings.x[mine], fit.readings.y[mine], fit.readings.weight[mine]
     group = fit.readings.group[mine]
@@ -62,7 +65,9 @@ def resampled_logs(fit: DoseResponse, k: int, level: Level, rng: np.random.Gener
     return logs[curves.usable]
 
 
-def _by_residual(fit: DoseResponse, k: int, x: FloatArray, y: FloatArray, weight: FloatArray, rng: np.random.Generator) -> Stack:
+def _by_residual(
+    fit: DoseResponse, k: int, x: FloatArray, y: FloatArray, weight: FloatArray, rng: np.random.Generator
+) -> Stack:
     fitted = fit.curves.predict(x[None, :], np.array([k]))[0]
     residual = (y - fitted) * np.sqrt(weight)
     residual = (residual - residual.mean()) * np.sqrt(len(y) / max(int(fit.curves.df[k]), 1))

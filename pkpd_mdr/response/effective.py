@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.data.checks import check_choice
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.response.areas import tested_range
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.levels import Level, delta_error, log_dose, log_dose_gradient
 from pkpd_mdr.response.profiles import profile_intervals
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.reading import control_level
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.states import Doses, Known, judge
@@ -95,7 +97,11 @@ def _interval(
 
 
 def _one_by_one(
-    fit: DoseResponse, level: Level, logs: FloatArray, chosen: np.ndarray[tuple[int], np.dtype[np.int64]], joint: Joint | None
+    fit: DoseResponse,
+    level: Level,
+    logs: FloatArray,
+    chosen: np.ndarray[tuple[int], np.dtype[np.int64]],
+    joint: Joint | None,
 ) -> tuple[FloatArray, FloatArray]:
     from pkpd_mdr.response.joint import joint_of
 
@@ -104,9 +110,8 @@ def _one_by_one(
     for k in chosen:
         own = joint or joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, np.array([k]))
         ends = (float(low[k] - _BEYOND), float(high[k] + _BEYOND))
-        lower[k], upper[k] = own.profile(
-            lambda curves, k=int(k): log_dose_of(curves, level, k), confidence=fit.options.confidence, beyond=ends
-        )
+        its = partial(log_dose_of, level=level, k=int(k))
+        lower[k], upper[k] = own.profile(its, confidence=fit.options.confidence, beyond=ends)
     return lower, upper
 
 
@@ -121,7 +126,7 @@ def log_dose_of(curves: Curves, level: Level, k: int) -> tuple[float, FloatArray
 
 def one_curve(curves: Curves, k: int) -> Curves:
     """A single curve, for functions of one."""
-    from dataclasses import replace
-
     cut = slice(k, k + 1)
-    return replace(curves, theta=curves.theta[cut], linear=curves.linear[cut], covariance=curves.covariance[cut], parts=[])
+    return replace(
+        curves, theta=curves.theta[cut], linear=curves.linear[cut], covariance=curves.covariance[cut], parts=[]
+    )

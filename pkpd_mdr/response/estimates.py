@@ -1,7 +1,8 @@
 """From the best fits to estimates: parameters on their working scale, residual error, covariance.
 
-The covariance is that of Gauss-Newton, ``s**2 (J'J)**-1``, with the full Jacobian by ln b, c, d, ln e and the rest. Directions
-that the data do not fix are left out of the inverse and marked, so a standard error is never a large random number.
+The covariance is that of Gauss-Newton, ``s**2 (J'J)**-1``, with the full Jacobian by ln b, c, d, ln e and the rest.
+Directions that the data do not fix are left out of the inverse and marked, so a standard error is never a large
+random number.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The curve families by name, such as ``"LL.4"``: a shape, which limits are fixed, and whether low doses may stimulate.
 
-Names follow Ritz, Baty, Streibig and Gerhard (2015), PLoS ONE 10:e0146021: the digit counts the free parameters. Parameters
-are b (steepness, always positive here), c (limit at an endless dose), d (limit at dose zero), e (location, a dose), f (hormesis
-or asymmetry). A rising curve has c above d, so b needs no sign and no curve has two descriptions.
+Names follow Ritz, Baty, Streibig and Gerhard (2015), PLoS ONE 10:e0146021: the digit counts the free parameters.
+Parameters are b (steepness, always positive here), c (limit at an endless dose), d (limit at dose zero), e (location,
+a dose), f (hormesis or asymmetry). A rising curve has c above d, so b needs no sign and no curve has two
+descriptions.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Family:
         holdable = [name for name in self.parameters if name != "e2" and (name != "f" or self.shape.asymmetric)]
         for name, value in fixed.items():
             if name not in holdable:
-                raise DataError(f"fixed: {self.name} has no parameter {shown(name)} to hold{did_you_mean(name, holdable)}")
+                raise DataError(
+                    f"fixed: {self.name} has no parameter {shown(name)} to hold{did_you_mean(name, holdable)}"
+                )
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
                 raise DataError(f"fixed: {name}={shown(value)} is not a finite number; write for example {{'c': 0}}")
             if self.is_logged(name) and value <= 0:

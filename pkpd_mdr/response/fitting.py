@@ -16,7 +16,7 @@ from pkpd_mdr.response.estimates import fit_stack
 from pkpd_mdr.response.families import Family, family
 from pkpd_mdr.response.flat import flatness
 from pkpd_mdr.response.joint import fit_joint
-from pkpd_mdr.response.reading import Columns, Readings, as_columns, control_level, read_curves
+from pkpd_mdr.response.reading import Readings, as_columns, control_level, read_curves
 from pkpd_mdr.response.result import DoseResponse, Options
 from pkpd_mdr.response.robust import fit_robust, loss_named
 from pkpd_mdr.response.scales import scale_named
@@ -28,8 +28,8 @@ Table = str | Path | pd.DataFrame | Data
 
 @takes(
     DataError, dose=TEXT, response=TEXT, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG, plate=TEXTS,
-    unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=NUMBER, alpha=NUMBER, least_effect=NUMBER,
-    extrapolate=NUMBER, saturation=NUMBER,
+    unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=NUMBER, alpha=NUMBER,
+    least_effect=NUMBER,    extrapolate=NUMBER, saturation=NUMBER,
 )  # fmt: skip
 def dose_response(
     table: Table,
@@ -68,15 +68,16 @@ def dose_response(
     by : str or sequence of str
         Columns that tell curves apart.
     curve : str
-        A family: log-logistic ``"LL.2"`` to ``"LL.5"``, Weibull ``"W1.4"`` and ``"W2.4"``, log-normal ``"LN.4"``, Gompertz
-        ``"G.4"``, biphasic ``"BP.5"`` and ``"BP.7"``, hormesis ``"BC.5"`` (Brain-Cousens) or ``"CRS.5a"`` (Cedergreen).
+        A family: log-logistic ``"LL.2"`` to ``"LL.5"``, Weibull ``"W1.4"`` and ``"W2.4"``, log-normal ``"LN.4"``,
+        Gompertz ``"G.4"``, biphasic ``"BP.5"`` and ``"BP.7"``, hormesis ``"BC.5"`` (Brain-Cousens) or ``"CRS.5a"``
+        (Cedergreen).
     scale : {"viability", "percent", "inhibition", "percent inhibition"}, optional
         What the responses are; the table is checked against it. ``"percent"`` is viability in per cent.
     direction : {"falling", "rising"}, optional
         Which end a family with fixed limits fixes; from the scale, or from the data, when absent.
     control, blank : mapping, optional
-        Column = entry of untreated and of empty wells, such as ``{"drug": "DMSO"}``. Controls join every curve of their plate
-        as wells at dose 0, so their scatter is in the fit.
+        Column = entry of untreated and of empty wells, such as ``{"drug": "DMSO"}``. Controls join every curve of
+        their plate as wells at dose 0, so their scatter is in the fit.
     plate : str or sequence of str, optional
         Columns within which controls and blanks hold.
     normalise : bool
@@ -84,12 +85,13 @@ def dose_response(
     saturation : float, optional
         Signal at and above which a well is left out.
     sd, var : str, optional
-        Column with the standard deviation or the variance of each value, known up to a common factor; never bare weights.
+        Column with the standard deviation or the variance of each value, known up to a common factor; never bare
+        weights.
     fixed, bounds : mapping, optional
         Parameters that are held, and bounds of others, on the reported scale, such as ``{"c": (0, 1)}``.
     share : sequence of str, or mapping of parameter to a label column, optional
-        Parameters that all curves, or all curves with the same label, have in common: ``("c", "d")``, ``{"b": "drug"}``. Curves are
-        then fitted together with one residual error; ``share=()`` shares the error only.
+        Parameters that all curves, or all curves with the same label, have in common: ``("c", "d")``, ``{"b":
+        "drug"}``. Curves are then fitted together with one residual error; ``share=()`` shares the error only.
     loss : {"squared", "huber", "tukey", "cauchy"}
     unit : str or sequence of str, optional
         Columns that name the unit that a bootstrap resamples, such as a plate or an animal.
@@ -98,8 +100,8 @@ def dose_response(
     alpha : float
         Level of the test for any effect.
     least_effect : float, optional
-        Fitted change below which a significant curve still counts as without effect; a tenth of the control on a declared
-        scale, otherwise 0.
+        Fitted change below which a significant curve still counts as without effect; a tenth of the control on a
+        declared scale, otherwise 0.
     extrapolate : float
         How many times beyond the tested doses an effective dose still counts as a number.
 
@@ -116,7 +118,8 @@ def dose_response(
     Examples
     --------
     >>> import pandas as pd
-    >>> wells = pd.DataFrame({"nM": [0, 0, 1, 3, 10, 30, 100, 300], "v": [1.02, 0.97, 0.95, 0.84, 0.55, 0.24, 0.11, 0.06]})
+    >>> wells = pd.DataFrame({"nM": [0, 0, 1, 3, 10, 30, 100, 300]})
+    >>> wells["v"] = [1.02, 0.97, 0.95, 0.84, 0.55, 0.24, 0.11, 0.06]
     >>> fit = dose_response(wells, dose="nM [nM]", response="v", curve="LL.3", scale="viability")
     >>> str(fit.ed(50)["state"].iloc[0])
     'in range'
@@ -133,7 +136,11 @@ def dose_response(
     limits = _bounds(chosen, bounds)
     readings = read_curves(table, columns, scale, normalise=normalise)
     rising = _rising(readings, direction, kind.rising if kind else None, chosen)
-    held = {name: value for name, value in chosen.held(rising=rising, control=control_level(scale)).items() if name in ("c", "d")}
+    held = {
+        name: value
+        for name, value in chosen.held(rising=rising, control=control_level(scale)).items()
+        if name in ("c", "d")
+    }
     least = least_effect if least_effect is not None else 0.1 * kind.control if kind else 0.0
     options = Options(columns, scale, rising, loss, dict(held), limits, confidence, alpha, least, extrapolate)
     if share is not None:
@@ -156,7 +163,9 @@ def _fit_apart(readings: Readings, chosen: Family, options: Options) -> DoseResp
 def _check_numbers(**given: float) -> None:
     for name, value in given.items():
         if not 0.0 < value < 1.0:
-            raise DataError(f"{name}={value:g} is not between 0 and 1; write for example {name}={0.95 if name == 'confidence' else 0.05}")
+            raise DataError(
+                f"{name}={value:g} is not between 0 and 1; write for example 0.95 (confidence) or 0.05 (alpha)"
+            )
 
 
 def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
@@ -164,7 +173,9 @@ def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) ->
     for name, pair in (bounds or {}).items():
         if name not in chosen.parameters or (name not in ("b", "c", "d", "e") and not chosen.is_logged(name)):
             allowed = [known for known in chosen.parameters if known in ("b", "c", "d", "e") or chosen.is_logged(known)]
-            raise DataError(f"bounds: {shown(name)} of {chosen.name} cannot be bounded; possible are {', '.join(allowed)}")
+            raise DataError(
+                f"bounds: {shown(name)} of {chosen.name} cannot be bounded; possible are {', '.join(allowed)}"
+            )
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(v, (int, float)) for v in pair)):
             raise DataError(f"bounds: {name}={shown(pair)} is not a pair; write for example {{'{name}': (0, 1)}}")
         low, high = float(pair[0]), float(pair[1])

@@ -1,9 +1,9 @@
-"""Is there an effect at all? A test of the curve against a constant, calibrated for the design, beside the size of the effect.
+"""Is there an effect at all? A test against a constant, calibrated for the design, beside the size of the effect.
 
 Steepness and location mean nothing under a constant response, so the F statistic does not follow its F distribution
-(Davies 1987, Biometrika 74:33). The null distribution is therefore simulated with the same optimiser and the same doses and
-replicates, and the tabulated distribution is rescaled to meet its 95 % point. Designs shared by few curves use the table of
-an evenly spaced design with as many levels and points.
+(Davies 1987, Biometrika 74:33). The null distribution is therefore simulated with the same optimiser and the same
+doses and replicates, and the tabulated distribution is rescaled to meet its 95 % point. Designs shared by few curves
+use the table of an evenly spaced design with as many levels and points.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.response.quantiles import f_quantile, f_tail
 from pkpd_mdr.response.estimates import Curves, fit_stack
 from pkpd_mdr.response.families import Family
+from pkpd_mdr.response.quantiles import f_quantile, f_tail
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Part, Stack
 
@@ -101,15 +101,27 @@ def _scales(part: Part, curves: Curves, stack: Stack) -> list[tuple[float, npt.N
     at = part.curves
     if len(part.block.at.x) == 1 and len(part.block.root) == 1 and len(at) >= _OWN_TABLE:
         real = part.block.root[0] > 0
-        counts = np.round(stack.n[at[0]] * part.block.root[0, real] ** 2 / (part.block.root[0, real] ** 2).sum()).astype(int)
-        return [(null_scale(curves.family, part.block.at.x[0, real], np.maximum(counts, 1), tuple(part.block.held)), np.arange(len(at)))]
+        counts = np.round(
+            stack.n[at[0]] * part.block.root[0, real] ** 2 / (part.block.root[0, real] ** 2).sum()
+        ).astype(int)
+        return [
+            (
+                null_scale(curves.family, part.block.at.x[0, real], np.maximum(counts, 1), tuple(part.block.held)),
+                np.arange(len(at)),
+            )
+        ]
     keys = np.stack([stack.levels[at], stack.n[at]], axis=1)
     found = []
     for levels, n in np.unique(keys, axis=0):
         counts = np.full(levels, n // levels)
         counts[: n % levels] += 1
         x = np.geomspace(1e-3, 1e1, levels)
-        found.append((null_scale(curves.family, x, counts, tuple(part.block.held)), np.flatnonzero((keys == (levels, n)).all(axis=1))))
+        found.append(
+            (
+                null_scale(curves.family, x, counts, tuple(part.block.held)),
+                np.flatnonzero((keys == (levels, n)).all(axis=1)),
+            )
+        )
     return found
 
 
@@ -127,7 +139,7 @@ def null_scale(family: Family, x: FloatArray, counts: npt.NDArray[np.int64], hel
         Limits that are not estimated.
     """
     positive = x[x > 0]
-    design = np.round(np.where(x > 0, x / positive.max(initial=1.0), 0.0), 6)
+    design = np.asarray(np.round(np.where(x > 0, x / positive.max(initial=1.0), 0.0), 6), dtype=np.float64)
     key = (family.name, tuple(sorted((family.fixed or {}).items())), held, design.tobytes(), counts.tobytes())
     if key in _TABLES:
         _TABLES.move_to_end(key)

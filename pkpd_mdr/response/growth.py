@@ -1,8 +1,8 @@
 """Growth-rate inhibition (GR): effect on the rate of division, which does not depend on how fast the line grows.
 
-Hafner, Niepel, Chung and Sorger (2016), Nat Methods 13:521: ``GR = 2**(log2(x/x0)/log2(xc/x0)) - 1`` is 1 without effect, 0 for a
-halt and below 0 where cells are lost. Schwartz et al. split it into a static and a toxic part with counts of dead cells; both are
-continuous through ``x = x0`` here.
+Hafner, Niepel, Chung and Sorger (2016), Nat Methods 13:521: ``GR = 2**(log2(x/x0)/log2(xc/x0)) - 1`` is 1 without
+effect, 0 for a halt and below 0 where cells are lost. Schwartz et al. split it into a static and a toxic part with
+counts of dead cells; both are continuous through ``x = x0`` here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def gr_value(count: npt.ArrayLike, start: npt.ArrayLike, control: npt.ArrayLike)
     x, x0, xc = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (count, start, control)))
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = np.log2(np.maximum(x / x0, _LEAST)) / np.log2(xc / x0)
-        return np.where((x0 > 0) & (xc > x0) & (x >= 0), 2.0**growth - 1.0, np.nan)
+        return np.asarray(np.where((x0 > 0) & (xc > x0) & (x >= 0), 2.0**growth - 1.0, np.nan))
 
 
 def gr_value_without_start(
@@ -64,7 +64,9 @@ def gr_value_without_start(
     >>> gr_value_without_start([400, 100], 400, time=48, doubling_time=24).round(3).tolist()
     [1.0, 0.0]
     """
-    x, xc, t, td = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (count, control, time, doubling_time)))
+    x, xc, t, td = np.broadcast_arrays(
+        *(np.asarray(v, dtype=np.float64) for v in (count, control, time, doubling_time))
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         divisions = t / td
         growth = 1.0 + np.log2(np.maximum(x / xc, _LEAST)) / divisions
@@ -124,7 +126,7 @@ def _dead_rate(x: FloatArray, x0: FloatArray, gained: FloatArray) -> FloatArray:
     u = (np.maximum(x, _LEAST * x0) - x0) / x0
     small = np.abs(u) < 1e-8
     factor = np.where(small, 1.0 - 0.5 * u, np.log1p(u) / np.where(small, 1.0, u))
-    return np.maximum(gained, 1.0) / x0 * factor / np.log(2.0)
+    return np.asarray(np.maximum(gained, 1.0) / x0 * factor / np.log(2.0))
 
 
 def adjusted_dead(
@@ -132,8 +134,8 @@ def adjusted_dead(
 ) -> FloatArray:
     """Counts of dead cells made plausible: an optional step that some tools take without saying so.
 
-    Where live and dead cells together are below 95 % of the start, cells were washed away and counted as dead; where they are
-    above 115 % of the control, debris was counted as dead cells.
+    Where live and dead cells together are below 95 % of the start, cells were washed away and counted as dead; where
+    they are above 115 % of the control, debris was counted as dead cells.
 
     Parameters
     ----------

@@ -37,8 +37,8 @@ class GrowthRate:
     Attributes
     ----------
     values : DataFrame
-        One row for each treated well in the order of the table: the labels, dose, count, start, control, gr, and where dead
-        cells were counted gr_static and gr_toxic. ``note`` says why a value is missing.
+        One row for each treated well in the order of the table: the labels, dose, count, start, control, gr, and
+        where dead cells were counted gr_static and gr_toxic. ``note`` says why a value is missing.
     by : tuple of str
         Labels that tell curves apart.
     """
@@ -51,15 +51,16 @@ class GrowthRate:
     def fit(self) -> DoseResponse:
         """``GRinf + (1 - GRinf)/(1 + (dose/GEC50)**h)`` through the values of each curve.
 
-        Bounds are those of the published method: h from 0.1 to 5, GRinf from -1 to 1, GEC50 within a factor 100 of the doses.
+        Bounds are those of the published method: h from 0.1 to 5, GRinf from -1 to 1, GEC50 within a factor 100 of
+        the doses.
         """
         dose = self.values["dose"].to_numpy(dtype=np.float64)
         if not (dose > 0).any():
             raise DataError("GR curves need doses above 0; the table has none")
         bounds = {"b": (0.1, 5.0), "c": (-1.0, 1.0), "e": (dose[dose > 0].min() / 100.0, dose.max() * 100.0)}
         return dose_response(
-            self.values[[*self.by, "dose", "gr"]], dose="dose", response="gr", by=self.by, curve="LL.3u", direction="falling",
-            bounds=bounds, confidence=self.confidence,
+            self.values[[*self.by, "dose", "gr"]], dose="dose", response="gr", by=self.by, curve="LL.3u",
+            direction="falling", bounds=bounds, confidence=self.confidence,
         )  # fmt: skip
 
     def metrics(self, *, interval: str = "profile") -> pd.DataFrame:
@@ -68,21 +69,22 @@ class GrowthRate:
         Returns
         -------
         DataFrame
-            The labels, GR50 with limits and state, GRmax (smaller mean value of the two top doses), GR_AOC (area over the curve by
-            the trapezoidal rule, range-normalised), GEC50, GRinf, h_GR, r2, p_flat and note.
+            The labels, GR50 with limits and state, GRmax (smaller mean value of the two top doses), GR_AOC (area over
+            the curve by the trapezoidal rule, range-normalised), GEC50, GRinf, h_GR, r2, p_flat and note.
         """
         fit = self.fit
         half = fit.doses(0.5, kind="absolute", interval=interval)
         named = reported(fit.curves)
         tss = np.array([self._spread(k) for k in range(len(fit))])
         columns = {
-            "GR50": half.estimate, "GR50_lower": half.lower, "GR50_upper": half.upper, "GR50_state": [str(s) for s in half.state],
+            "GR50": half.estimate, "GR50_lower": half.lower, "GR50_upper": half.upper,
+            "GR50_state": [str(state) for state in half.state],
             "GRmax": self._largest_effect(), "GR_AOC": 1.0 - fit.areas()["auc_trapezoid"].to_numpy(),
             "GEC50": named["e"][0], "GRinf": named["c"][0], "h_GR": named["b"][0],
             "r2": 1.0 - fit.curves.rss / np.where(tss > 0, tss, np.nan), "p_flat": fit.flat.p,
             "note": fit.frame(interval="none")["note"],
         }  # fmt: skip
-        return fit.labels.assign(**columns) if len(fit.labels.columns) else pd.DataFrame(columns)
+        return fit.labelled(columns)
 
     def _spread(self, k: int) -> float:
         y = self.fit.stack.y[self.fit.stack.curve == k]
@@ -138,14 +140,14 @@ def growth_rate(
     Parameters
     ----------
     table : path, DataFrame or Data
-        Case A: each row has the count, the start and the control. Case B: `controls` and `starts` are tables of their own,
-        matched by the columns they share (``ctrl_tag``, ``time0_tag`` where there are such). Case C: one stacked table, where rows
-        of time 0 are starts and rows of dose 0 controls.
+        Case A: each row has the count, the start and the control. Case B: `controls` and `starts` are tables of their
+        own, matched by the columns they share (``ctrl_tag``, ``time0_tag`` where there are such). Case C: one stacked
+        table, where rows of time 0 are starts and rows of dose 0 controls.
     by : str or sequence of str
         Columns that tell curves apart.
     dose, count, start, control, time, drug, dead : str, optional
-        Columns; looked for under the names of the GR calculator and of HMS LINCS when absent (``concentration``, ``cell_count``,
-        ``cell_count__time0``, ``cell_count__ctrl``, ``agent`` and so on).
+        Columns; looked for under the names of the GR calculator and of HMS LINCS when absent (``concentration``,
+        ``cell_count``, ``cell_count__time0``, ``cell_count__ctrl``, ``agent`` and so on).
     controls, starts : path, DataFrame or Data, optional
         See case B. Replicate controls enter as the mean of their middle half.
     doubling_time : float, optional

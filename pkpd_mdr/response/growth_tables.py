@@ -1,7 +1,7 @@
-"""Tables of growth-rate experiments in the layouts that labs have, each brought to one row with count, start and control.
+"""Tables of growth-rate experiments in the layouts that labs have, brought to rows with count, start and control.
 
-Case A has all three in a row; case B has controls and start counts in tables of their own; case C stacks all in one table. Names
-of columns are accepted as the GR calculator and the HMS LINCS files write them.
+Case A has all three in a row; case B has controls and start counts in tables of their own; case C stacks all in one
+table. Names of columns are accepted as the GR calculator and the HMS LINCS files write them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def role(table: RawTable, name: str, given: str | None, *, needed: bool = True) 
         if alias in folded:
             return folded[alias]
     if needed:
-        raise DataError(f"{name}: {table.origin} has none of the columns {', '.join(ALIASES[name])}; say {name}='name of the column'")
+        raise DataError(
+            f"{name}: {table.origin} has none of the columns {', '.join(ALIASES[name])}; say {name}='its column'"
+        )
     return None
 
 
@@ -149,8 +151,17 @@ def _case_b(
             continue
         theirs = _open(other)
         count = role(theirs, "count", names.get("count"))
-        tags = [header for header in ("ctrl_tag" if name == "control" else "time0_tag",) if header in raw.headers and header in theirs.headers]
-        shared = tags or [header for header in theirs.headers if header in raw.headers and header != count and not header.startswith("Unnamed")]
+        tag = "ctrl_tag" if name == "control" else "time0_tag"
+        tagged = tag in raw.headers and tag in theirs.headers
+        shared = (
+            [tag]
+            if tagged
+            else [
+                header
+                for header in theirs.headers
+                if header in raw.headers and header != count and not header.startswith("Unnamed")
+            ]
+        )
         if not shared:
             raise DataError(f"{name}: {theirs.origin} and {raw.origin} have no column in common to match by")
         values = numbers(theirs, find_column(theirs, str(count), "count"))
@@ -175,14 +186,18 @@ def _case_c(raw: RawTable, frame: pd.DataFrame, names: Mapping[str, str | None])
     treated = ~(start | control)
     for mask, what, remedy in ((start, "of time 0", "start"), (control, "of dose 0", "control")):
         if not mask.any():
-            raise DataError(f"{raw.origin} has no rows {what}: no {remedy} counts; add them, or give columns or tables of them")
+            raise DataError(
+                f"{raw.origin} has no rows {what}: no {remedy} counts; add them, or give columns or tables of them"
+            )
     keys_in_time = keys.assign(**{"time of the control": [f"{value:.12g}" for value in time]})
-    out = frame[treated].copy()
+    out: pd.DataFrame = frame[treated].reset_index(drop=True)
     values = frame["count"].to_numpy(dtype=np.float64)
     part = raw.take(treated)
     out["start"] = _matched(keys[treated], keys[start], values[start], part, raw.origin, "start")
-    out["control"] = _matched(keys_in_time[treated], keys_in_time[control], values[control], part, raw.origin, "control")
-    return out.reset_index(drop=True)
+    out["control"] = _matched(
+        keys_in_time[treated], keys_in_time[control], values[control], part, raw.origin, "control"
+    )
+    return out
 
 
 def _matched(
@@ -199,5 +214,7 @@ def _matched(
     missing = np.flatnonzero(np.isnan(found))
     if len(missing):
         keys = ", ".join(f"{column} = {mine[column].iloc[missing[0]]}" for column in used)
-        raise DataError(f"{raw.place(missing)}: {origin} has no {name} count with {keys}; add it, or leave these wells out")
+        raise DataError(
+            f"{raw.place(missing)}: {origin} has no {name} count with {keys}; add it, or leave these wells out"
+        )
     return found

@@ -1,7 +1,7 @@
 """Curves that share parameters, or only their residual error: one least-squares problem over all of them.
 
-Here nothing is projected out: the working parameters of all curves map to one vector, where shared ones have one place. SciPy's
-trust-region solver works on the exact Jacobian, from starts that the fits of the single curves give.
+Here nothing is projected out: the working parameters of all curves map to one vector, where shared ones have one
+place. SciPy's trust-region solver works on the exact Jacobian, from starts that the fits of the single curves give.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.errors import DataError, FitError, did_you_mean, shown
-from pkpd_mdr.response.estimates import Curves, fit_stack, full_jacobian, working_names
+from pkpd_mdr.response.estimates import Curves, covariance_of, fit_stack, full_jacobian
 from pkpd_mdr.response.families import Family
 from pkpd_mdr.response.flat import flatness
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.reading import Readings
 from pkpd_mdr.response.shapes import Coordinates, FloatArray
 from pkpd_mdr.response.stack import Stack
@@ -90,10 +90,8 @@ class Joint:
     @cached_property
     def covariance(self) -> FloatArray:
         """Gauss-Newton covariance of the common vector; NaN for what the data do not fix."""
-        jacobian = self.jacobian(self.vector)
-        from pkpd_mdr.response.estimates import covariance_of
-
-        return covariance_of(jacobian[None], np.ones(len(self.vector), dtype=bool))[0] * self.sigma**2
+        everything = np.ones(len(self.vector), dtype=bool)
+        return np.asarray(covariance_of(self.jacobian(self.vector)[None], everything)[0] * self.sigma**2)
 
     def at(self, vector: FloatArray) -> Curves:
         """The curves at another vector."""
@@ -108,7 +106,7 @@ class Joint:
     def residual(self, vector: FloatArray) -> FloatArray:
         """Weighted residuals."""
         curves = self.at(vector)
-        return (curves.predict(self.x[:, None], self.curve)[:, 0] - self.y) * self.root
+        return np.asarray((curves.predict(self.x[:, None], self.curve)[:, 0] - self.y) * self.root)
 
     def jacobian(self, vector: FloatArray) -> FloatArray:
         """Derivatives of the weighted residuals by the common vector, shape (points, parameters)."""
@@ -141,8 +139,8 @@ class Joint:
     def profile(self, function: Function, *, confidence: float, beyond: tuple[float, float]) -> tuple[float, float]:
         """Profile-likelihood interval of a function of the curves.
 
-        The function is pinned softly, by one more residual; the sum of squares without it is exactly the profile at the value that
-        the function then has, so the softness costs nothing.
+        The function is pinned softly, by one more residual; the sum of squares without it is exactly the profile at
+        the value that the function then has, so the softness costs nothing.
 
         Parameters
         ----------
@@ -157,7 +155,10 @@ class Joint:
             return float("nan"), float("nan")
         reach = float(t_reach(confidence, self.df))
         error = min(error, 5.0) if np.isfinite(error) and error > 0 else 0.5
-        ends = [self._end(function, value, error, reach, side, limit) for side, limit in zip((-1.0, 1.0), beyond, strict=True)]
+        ends = [
+            self._end(function, value, error, reach, side, limit)
+            for side, limit in zip((-1.0, 1.0), beyond, strict=True)
+        ]
         return ends[0], ends[1]
 
     def _end(self, function: Function, value: float, error: float, reach: float, side: float, limit: float) -> float:
@@ -177,11 +178,15 @@ class Joint:
             if outside is None:
                 if side * (inside - limit) > 0:
                     return side * np.inf
-                wanted = value + (inside - value) * float(np.clip(1.1 * reach / max(reach + root_inside, 1e-3), 1.3, 2.5))
+                wanted = value + (inside - value) * float(
+                    np.clip(1.1 * reach / max(reach + root_inside, 1e-3), 1.3, 2.5)
+                )
             elif abs(root) < 2e-3 or abs(outside - inside) < 1e-6:
                 return here
             else:
-                wanted = inside + (outside - inside) * float(np.clip(root_inside / (root_inside - root_outside), 0.05, 0.95))
+                wanted = inside + (outside - inside) * float(
+                    np.clip(root_inside / (root_inside - root_outside), 0.05, 0.95)
+                )
         return inside if outside is None else outside
 
     def _pinned(
@@ -201,14 +206,21 @@ class Joint:
             return np.vstack([self.jacobian(vector), stiff * np.nan_to_num(row)[None]])
 
         found = least_squares(
-            residual, np.clip(start, self.low, self.high), jac=jacobian, bounds=(self.low, self.high), x_scale="jac", max_nfev=60
+            residual,
+            np.clip(start, self.low, self.high),
+            jac=jacobian,
+            bounds=(self.low, self.high),
+            x_scale="jac",
+            max_nfev=60,
         )
         value = function(self.at(found.x))[0]
         rise = float((found.fun[:-1] ** 2).sum()) - self.rss
         return value, float(np.sqrt(max(rise, 0.0))) / self.sigma - reach, found.x
 
 
-def fit_joint(readings: Readings, chosen: Family, options: Options, share: Sequence[str] | Mapping[str, object]) -> DoseResponse:
+def fit_joint(
+    readings: Readings, chosen: Family, options: Options, share: Sequence[str] | Mapping[str, object]
+) -> DoseResponse:
     """Fit all curves together; see `dose_response`.
 
     Raises
@@ -221,7 +233,15 @@ def fit_joint(readings: Readings, chosen: Family, options: Options, share: Seque
     stack = readings.stack
     groups = _groups(readings, chosen, options, share)
     joint = joint_of(readings, stack, chosen, options, groups)
-    return DoseResponse(readings, stack, joint.curves, flatness(stack, _apart(stack, chosen, options)), options, joint=joint, share=share)
+    return DoseResponse(
+        readings,
+        stack,
+        joint.curves,
+        flatness(stack, _apart(stack, chosen, options)),
+        options,
+        joint=joint,
+        share=share,
+    )
 
 
 def _apart(stack: Stack, chosen: Family, options: Options) -> Curves:
@@ -238,15 +258,19 @@ def _groups(
     found = {}
     for name, label in wanted.items():
         if name not in chosen.parameters:
-            raise DataError(f"share: {chosen.name} has no parameter {shown(name)}{did_you_mean(name, chosen.parameters)}")
+            raise DataError(
+                f"share: {chosen.name} has no parameter {shown(name)}{did_you_mean(name, chosen.parameters)}"
+            )
         if name in options.held or name in (chosen.fixed or {}):
             raise DataError(f"share: {name} of {chosen.name} is held, so there is nothing to share")
         if label is None or label is True:
             found[name] = np.zeros(readings.count, dtype=np.int64)
             continue
         if label not in readings.labels.columns:
-            raise DataError(f"share: {shown(label)} is no label of the curves{did_you_mean(label, map(str, readings.labels.columns))}")
-        found[name] = readings.labels.groupby(str(label), sort=False).ngroup().to_numpy()
+            raise DataError(
+                f"share: no label {shown(label)} of curves{did_you_mean(label, map(str, readings.labels.columns))}"
+            )
+        found[name] = np.asarray(readings.labels.groupby(str(label), sort=False).ngroup(), dtype=np.int64)
     return found
 
 
@@ -280,16 +304,23 @@ def joint_of(
         raise FitError("no curve has enough doses and points to be fitted; see the notes of its readings")
     place, size = _places(start, usable, groups, options)
     if size > _LARGEST:
-        raise FitError(f"a joint fit of {size} parameters is too large (at most {_LARGEST}); fit fewer curves together, or apart")
+        raise FitError(
+            f"a joint fit of {size} parameters is too large (at most {_LARGEST}); fit fewer curves together, or apart"
+        )
     mask = usable[readings.curve] & _once(readings, place, start)
     points = (readings.x[mask], readings.y[mask], np.sqrt(readings.weight[mask]), readings.curve[mask])
     low, high = _vector_bounds(start, place, size, options)
     empty = Joint(replace(start, parts=[]), place, np.zeros(size), *points, low, high, np.nan)
-    best = min((_solve(empty, vector) for vector in _starts(stack, chosen, options, start, place, size, groups)), key=lambda j: j.rss)
+    best = min(
+        (_solve(empty, vector) for vector in _starts(stack, chosen, options, start, place, size, groups)),
+        key=lambda j: j.rss,
+    )
     return _finished(best)
 
 
-def _places(start: Curves, usable: npt.NDArray[np.bool_], groups: Mapping[str, IndexArray], options: Options) -> tuple[IndexArray, int]:
+def _places(
+    start: Curves, usable: npt.NDArray[np.bool_], groups: Mapping[str, IndexArray], options: Options
+) -> tuple[IndexArray, int]:
     names = tuple("e2" if name == "e2" else name for name in start.names)
     place = np.full((len(usable), len(names)), -1, dtype=np.int64)
     size = 0
@@ -331,11 +362,19 @@ def _vector_bounds(start: Curves, place: IndexArray, size: int, options: Options
 
 
 def _starts(
-    stack: Stack, chosen: Family, options: Options, start: Curves, place: IndexArray, size: int, groups: Mapping[str, IndexArray]
+    stack: Stack,
+    chosen: Family,
+    options: Options,
+    start: Curves,
+    place: IndexArray,
+    size: int,
+    groups: Mapping[str, IndexArray],
 ) -> list[FloatArray]:
     """Medians of the single fits; and single fits again with shared limits held at medians that the data can hold."""
     first = _gathered(start, place, size)
-    shared = {name: start.linear[:, i] for i, name in enumerate(("c", "d")) if name in groups and name not in options.held}
+    shared = {
+        name: start.linear[:, i] for i, name in enumerate(("c", "d")) if name in groups and name not in options.held
+    }
     if not shared:
         return [first]
     held: dict[str, float | FloatArray] = dict(options.held)
@@ -380,7 +419,7 @@ def _finished(joint: Joint) -> Joint:
     residual = joint.residual(joint.vector)
     curves = replace(
         curves,
-        rss=np.bincount(joint.curve, residual**2, count),
+        rss=np.bincount(joint.curve, residual**2, count).astype(np.float64),
         df=np.full(count, joint.df),
         sigma=np.full(count, joint.sigma),
         covariance=covariance,

@@ -1,8 +1,9 @@
 """Effective doses: the dose at which a fitted curve reaches a level, and its standard error on the log scale.
 
-A level is relative (a share of the way from d to c), a share of the untreated response d, or a response as such. Standard
-errors come from the implicit function theorem, so the uncertainty of the level itself is in them: for a relative level it
-moves with both limits, for a share of the control with d. (The R package drc leaves this out for absolute levels; see DoseResponse/drc#38.)
+A level is relative (a share of the way from d to c), a share of the untreated response d, or a response as such.
+Standard errors come from the implicit function theorem, so the uncertainty of the level itself is in them: for a
+relative level it moves with both limits, for a share of the control with d. (The R package drc leaves this out for
+absolute levels; see DoseResponse/drc#38.)
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Level:
     Parameters
     ----------
     value : float
-        Per cent of the way from d to c (relative), per cent below the response d of the untreated (control), or a response.
+        Per cent of the way from d to c (relative), per cent below the response d of the untreated (control), or a
+        response.
     kind : {"relative", "control", "absolute"}
     """
 
@@ -41,14 +43,16 @@ class Level:
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not math.isfinite(self.value):
             raise DataError(f"a level is a finite number such as 50, not {shown(self.value)}")
         if self.kind != "absolute" and not 0 < self.value < 100:
-            raise DataError(f"a {self.kind} level is in per cent, above 0 and below 100, not {self.value:g}; write for example 50")
+            raise DataError(
+                f"a {self.kind} level is in per cent, above 0 and below 100, not {self.value:g}; write for example 50"
+            )
 
     def __str__(self) -> str:
         stem = {"relative": "ED", "control": "IC", "absolute": "dose at "}[self.kind]
         return f"{stem}{self.value:g}"
 
     def share(self, linear: FloatArray) -> FloatArray:
-        """The share of the height d - c that is left at this level, shape (k,); outside 0..1 where it is never reached."""
+        """The share of the height d - c that is left at this level, shape (k,); outside 0..1 where there is none."""
         c, d = linear[:, 0], linear[:, 1]
         if self.kind == "relative":
             return np.full(len(linear), 1.0 - self.value / 100.0)
@@ -81,9 +85,8 @@ def log_dose(curves: Curves, level: Level) -> FloatArray:
     with np.errstate(invalid="ignore"):
         share = level.share(linear)
         if family.hump is None:
-            return family.shape.log_dose(theta, share)
-        found = np.array([_beyond_hump(curves, k, level) for k in range(len(theta))])
-    return found
+            return np.asarray(family.shape.log_dose(theta, share))
+        return np.array([_beyond_hump(curves, k, level) for k in range(len(theta))])
 
 
 def _beyond_hump(curves: Curves, k: int, level: Level) -> float:
@@ -100,7 +103,7 @@ def _beyond_hump(curves: Curves, k: int, level: Level) -> float:
 
     def above(at: FloatArray) -> FloatArray:
         y = curves.predict(np.exp(at)[None, :], here)[0]
-        return (y - target) if falling else (target - y)
+        return np.asarray((y - target) if falling else (target - y))
 
     sign = above(logs) > 0
     crossings = np.flatnonzero(sign[:-1] & ~sign[1:])
@@ -134,7 +137,7 @@ def log_dose_gradient(curves: Curves, level: Level, logs: FloatArray) -> FloatAr
             by[:, d] -= 1.0 - p
         slope = _slope(curves, logs)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return -by / slope[:, None]
+        return np.asarray(-by / slope[:, None])
 
 
 def _slope(curves: Curves, logs: FloatArray) -> FloatArray:
@@ -146,7 +149,7 @@ def _slope(curves: Curves, logs: FloatArray) -> FloatArray:
 
 
 def delta_error(curves: Curves, level: Level, logs: FloatArray) -> FloatArray:
-    """Standard error of the log effective dose by the delta method, shape (count,); NaN where the data do not fix it."""
+    """Standard error of the log effective dose by the delta method, shape (count,); NaN where it is not fixed."""
     gradient = log_dose_gradient(curves, level, logs)
     gradient[:, ~curves.free] = 0.0
     with np.errstate(invalid="ignore"):

@@ -1,7 +1,7 @@
 """Shapes with the effective dose as a parameter, for profile likelihoods.
 
-Each keeps the algebra of variable projection: with the dose of a level pinned, the curve is still linear in what is left of
-its limits. A relative level takes the place of e; another level takes the place of one limit.
+Each keeps the algebra of variable projection: with the dose of a level pinned, the curve is still linear in what is
+left of its limits. A relative level takes the place of e; another level takes the place of one limit.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class PinnedLimit:
 def pinned_block(block: Block, level: Level) -> Block | None:
     """The block with an effective dose as a constant of every curve; None where the algebra has no such form.
 
-    The working parameters of the block are then those still searched, followed by the constants of the pin: the log dose
-    (and the share, for a relative level).
+    The working parameters of the block are then those still searched, followed by the constants of the pin: the log
+    dose (and the share, for a relative level).
     """
     family, shape = block.family, block.family.shape
     if shape.linear or shape.two_sites or family.hump is not None:

@@ -1,7 +1,7 @@
 """Profile-likelihood intervals of effective doses, for all curves of a block at once.
 
-The interval is where the sum of squares, minimised over everything else, stays below ``s**2 F(1, df)`` above its minimum. Both
-ends are found on the signed root of that rise, which is nearly a straight line in the log dose.
+The interval is where the sum of squares, minimised over everything else, stays below ``s**2 F(1, df)`` above its
+minimum. Both ends are found on the signed root of that rise, which is nearly a straight line in the log dose.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.levels import Level, delta_error
 from pkpd_mdr.response.pinned import PinnedRelative, pinned_block
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.separable import Block, descend, project
 from pkpd_mdr.response.shapes import FloatArray
 
@@ -115,7 +115,8 @@ class _Work:
     ) -> tuple[FloatArray, FloatArray]:
         """Signed root of the rise, less its critical value, and the searched parameters there.
 
-        Starts are the last parameters, the same moved as far as the pinned dose, and a grid: profiles of steep curves have several optima.
+        Starts are the last parameters, the same moved as far as the pinned dose, and a grid: profiles of steep curves
+        have several optima.
         """
         block = self.block.rows(rows)
         tail = np.concatenate([logs[:, None], self.constants[rows]], axis=1)
@@ -149,7 +150,14 @@ class _Work:
         """Where the profile crosses its critical value on one side; infinite where it does not within the limit."""
         k = len(self.logs)
         limit = np.broadcast_to(limit, k)
-        state = _Side(self.logs.copy(), self.logs + side * step, -self.reach, np.full(k, np.nan), self.start.copy(), self.logs.copy())
+        state = _Side(
+            self.logs.copy(),
+            self.logs + side * step,
+            -self.reach,
+            np.full(k, np.nan),
+            self.start.copy(),
+            self.logs.copy(),
+        )
         found = np.full(k, side * np.inf)
         active = np.arange(k)
         for _ in range(16):  # march outwards until the critical value is passed

@@ -1,8 +1,9 @@
 """Rates from time courses of counts: drug-induced proliferation (DIP) rates and time-resolved GR values.
 
-The DIP rate (Harris et al. 2016, Nat Methods 13:497) is the slope of log2 counts once the effect of the drug has settled. The start of
-that phase is chosen among all windows up to the last point by ``R2adj (1 - RMSE)**2 (n - 3)**0.25``, so windows of three points score 0.
-Its standard error is that of the chosen window and leaves the choice out: it is optimistic.
+The DIP rate (Harris et al. 2016, Nat Methods 13:497) is the slope of log2 counts once the effect of the drug has
+settled. The start of that phase is chosen among all windows up to the last point by ``R2adj (1 - RMSE)**2 (n -
+3)**0.25``, so windows of three points score 0. Its standard error is that of the chosen window and leaves the choice
+out: it is optimistic.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
     Examples
     --------
     >>> times = np.arange(0.0, 60.0, 6.0)
-    >>> rate, _, first, _ = settled_rate(times, 100.0 * 2.0 ** np.where(times < 24, times / 20, 1.2 + 0.01 * (times - 24)))
+    >>> doublings = np.where(times < 24, times / 20, 1.2 + 0.01 * (times - 24))
+    >>> rate, _, first, _ = settled_rate(times, 100.0 * 2.0**doublings)
     >>> round(rate, 4), float(first)
     (0.01, 24.0)
     """
@@ -105,10 +107,10 @@ def dip_rates(
     Returns
     -------
     DataFrame
-        One row for each well in the order of the table: labels, dip_rate (doublings per h), dip_se, dip_first (h), dip_intercept,
-        n (points used) and note. Counts of 0 have no logarithm and are left out. With a dose column the table goes straight
-        into `dose_response`: ``kind="control"`` gives the dose of half the control's rate, ``kind="absolute"`` with 0
-        the cytostatic dose.
+        One row for each well in the order of the table: labels, dip_rate (doublings per h), dip_se, dip_first (h),
+        dip_intercept, n (points used) and note. Counts of 0 have no logarithm and are left out. With a dose column
+        the table goes straight into `dose_response`: ``kind="control"`` gives the dose of half the control's rate,
+        ``kind="absolute"`` with 0 the cytostatic dose.
 
     Raises
     ------
@@ -129,7 +131,7 @@ def dip_rates(
         columns[column.name] = labels(raw, column, "by")
     frame = pd.DataFrame(columns)
     wells = [find_column(raw, name, "by").name for name in several(by)]
-    codes = frame.groupby(wells, sort=False).ngroup().to_numpy()
+    codes = np.asarray(frame.groupby(wells, sort=False).ngroup(), dtype=np.int64)
     t, x = numbers(raw, find_column(raw, time, "time")), numbers(raw, find_column(raw, count, "count"))
     untreated = np.zeros(len(raw), dtype=bool)
     if control:
@@ -137,7 +139,10 @@ def dip_rates(
 
         untreated = matching(raw, control, "control")
     usable = ~(np.isnan(t) | np.isnan(x)) & (x > 0)
-    rows = [_well(frame, at, t, x, usable, bool(untreated[at[0]])) for _, at in rows_of_curves(codes, np.ones(len(raw), dtype=bool))]
+    rows = [
+        _well(frame, at, t, x, usable, bool(untreated[at[0]]))
+        for _, at in rows_of_curves(codes, np.ones(len(raw), dtype=bool))
+    ]
     return pd.DataFrame(rows).infer_objects()
 
 
@@ -189,8 +194,8 @@ def gr_over_time(
     Returns
     -------
     DataFrame
-        One row for each well and interval: the labels, from, to (in the unit of the times) and gr; NaN where the controls did not
-        grow in the interval or a count is missing.
+        One row for each well and interval: the labels, from, to (in the unit of the times) and gr; NaN where the
+        controls did not grow in the interval or a count is missing.
 
     Raises
     ------
@@ -207,15 +212,21 @@ def gr_over_time(
     names = list(dict.fromkeys([find_column(raw, name, "by").name for name in (*several(by), *several(match))]))
     frame = pd.DataFrame({name: labels(raw, find_column(raw, name, "by"), "by") for name in names}).assign(t=t, x=x)
     groups = [find_column(raw, name, "match").name for name in several(match)]
-    means = frame[untreated].groupby([*groups, "t"], as_index=False)["x"].mean().rename(columns={"x": "control"})
+    means = frame[untreated].groupby([*groups, "t"], as_index=False).agg(control=("x", "mean"))
     treated = frame[~untreated].assign(order=np.flatnonzero(~untreated)).merge(means, on=[*groups, "t"], how="left")
     missing = treated["control"].isna() & treated["x"].notna()
     if missing.any():
         row = treated[missing].iloc[0]
-        raise DataError(f"{raw.place(int(row['order']))}: no control of its group at time {row['t']:g}; add one, or leave the time out")
+        raise DataError(
+            f"{raw.place(int(row['order']))}: no control of its group at time {row['t']:g}; add one, or drop the time"
+        )
     treated = treated.sort_values(["t", "order"], kind="stable")
-    before = treated.groupby([find_column(raw, name, "by").name for name in several(by)], sort=False)[["t", "x", "control"]].shift()
+    before = treated.groupby([find_column(raw, name, "by").name for name in several(by)], sort=False)[
+        ["t", "x", "control"]
+    ].shift()
     growth, growth_control = treated["x"] / before["x"], treated["control"] / before["control"]
-    found = treated[names].assign(**{"from": before["t"], "to": treated["t"], "gr": gr_value(growth, 1.0, growth_control)})
+    found = treated[names].copy()
+    found["from"], found["to"] = before["t"], treated["t"]
+    found["gr"] = gr_value(growth, 1.0, growth_control)
     found = found.assign(order=treated["order"])[before["t"].notna().to_numpy()]
     return found.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)

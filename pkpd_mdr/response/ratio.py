@@ -1,7 +1,7 @@
 """Potency ratios and fold-resistance: how many times more drug one curve needs than another, level by level.
 
-If two curves are not parallel their ratio depends on the level, so it is reported at several, beside a test of parallelism. A
-curve whose dose is censored gives a bound: "more than 8-fold".
+If two curves are not parallel their ratio depends on the level, so it is reported at several, beside a test of
+parallelism. A curve whose dose is censored gives a bound: "more than 8-fold".
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.response.quantiles import f_tail, t_reach, t_two_sided
 from pkpd_mdr.data.checks import check_choice
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.response.effective import log_dose_of
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.joint import Joint, joint_of
 from pkpd_mdr.response.levels import Level
+from pkpd_mdr.response.quantiles import f_tail, t_reach, t_two_sided
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.states import Doses, State
 
@@ -159,7 +159,8 @@ def _row(fit: DoseResponse, joint: Joint, level: Level, i: int, j: int, interval
     p = float(t_two_sided(value / error, joint.df)) if error > 0 else math.nan
     found = math.exp(value)
     return {
-        "level": str(level), "ratio": found, "lower": ends[0], "upper": ends[1], "se": found * error, "state": "estimated", "p": p,
+        "level": str(level), "ratio": found, "lower": ends[0], "upper": ends[1], "se": found * error,
+        "state": "estimated", "p": p,
     }  # fmt: skip
 
 
@@ -170,7 +171,13 @@ def _censored(doses: Doses, i: int, j: int) -> dict[str, object]:
     high = doses.upper[i] / doses.lower[j] if doses.lower[j] > 0 else math.inf
     if doses.state[i] in unknown or doses.state[j] in unknown:
         low, high = 0.0, math.inf
-    state = "at least" if low > 0 and math.isinf(high) else "at most" if math.isfinite(high) and low == 0 else "not identifiable"
+    state = (
+        "at least"
+        if low > 0 and math.isinf(high)
+        else "at most"
+        if math.isfinite(high) and low == 0
+        else "not identifiable"
+    )
     if low > 0 and math.isfinite(high):
         state = "between"
     return {"ratio": math.nan, "lower": low, "upper": high, "se": math.nan, "state": state, "p": math.nan}
@@ -194,12 +201,18 @@ def _fieller(joint: Joint, level: Level, i: int, j: int, reach: float) -> tuple[
 def _parallel(fit: DoseResponse, pair: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pd.DataFrame:
     """Common limits against free ones, a common steepness beside common limits, and all of it at once."""
     family, options = fit.curves.family, fit.options
-    free = [name for name in family.parameters if fit.curves.free[fit.curves.names.index(name)] and name not in ("e", "e2")]
+    free = [
+        name for name in family.parameters if fit.curves.free[fit.curves.names.index(name)] and name not in ("e", "e2")
+    ]
     limits = [name for name in free if name in ("c", "d")]
     rest = [name for name in free if name not in limits]
-    steps = [("free", [])] + ([(f"common {', '.join(limits)}", limits)] if limits else []) + [(f"common {', '.join(rest)}", limits + rest)]
+    steps: list[tuple[str, list[str]]] = [("free", [])]
+    steps += [(f"common {', '.join(limits)}", limits)] if limits else []
+    steps += [(f"common {', '.join(rest)}", limits + rest)] if rest else []
     everyone = np.zeros(len(fit), dtype=np.int64)
-    fits = [joint_of(fit.readings, fit.stack, family, options, dict.fromkeys(names, everyone), pair) for _, names in steps]
+    fits = [
+        joint_of(fit.readings, fit.stack, family, options, dict.fromkeys(names, everyone), pair) for _, names in steps
+    ]
     tests = [(steps[k][0] + (" beside" if k > 1 else ""), fits[k], fits[k - 1]) for k in range(1, len(fits))]
     if len(fits) > 2:
         tests.append(("all of them common", fits[-1], fits[0]))
@@ -209,4 +222,4 @@ def _parallel(fit: DoseResponse, pair: np.ndarray[tuple[int], np.dtype[np.int64]
         f = (small.rss - large.rss) / extra / (large.rss / large.df) if large.df > 0 else math.nan
         p = float(f_tail(f, extra, large.df)) if large.df > 0 else math.nan
         rows.append({"test": name, "f": f, "df": extra, "df_error": large.df, "p": p})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["test", "f", "df", "df_error", "p"])

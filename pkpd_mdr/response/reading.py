@@ -1,7 +1,7 @@
 """From a table of wells to curves: doses, responses, weights, and what had to be left out, with its row and column.
 
-A structural fault (no such column, text among numbers, a scale that the whole table contradicts) is refused. A faulty well is left
-out and named in the notes of its curve, so that the rest of the table still fits.
+A structural fault (no such column, text among numbers, a scale that the whole table contradicts) is refused. A faulty
+well is left out and named in the notes of its curve, so that the rest of the table still fits.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = ["Columns", "Readings", "as_columns", "control_level", "matching", "re
 
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+_NO_ROWS: IndexArray = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ class Readings:
         self.notes.setdefault(k, []).append(text)
 
 
-def read_curves(table: str | Path | pd.DataFrame | Data, columns: Columns, scale: str | None, *, normalise: bool) -> Readings:
+def read_curves(
+    table: str | Path | pd.DataFrame | Data, columns: Columns, scale: str | None, *, normalise: bool
+) -> Readings:
     """Read the curves of a table.
 
     Parameters
@@ -126,7 +129,9 @@ def read_curves(table: str | Path | pd.DataFrame | Data, columns: Columns, scale
     control, blank = matching(raw, columns.control, "control"), matching(raw, columns.blank, "blank")
     wells = ~(control | blank)
     if not wells.any():
-        raise DataError(f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only")
+        raise DataError(
+            f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
+        )
     codes, frame = _curves(raw, columns.by, wells)
     x = np.where(control, 0.0, numbers(raw, dose))
     x = np.where(blank, 0.0, x)
@@ -136,21 +141,30 @@ def read_curves(table: str | Path | pd.DataFrame | Data, columns: Columns, scale
     faulty.say(x < 0, dose.header, "the dose is negative")
     faulty.say(np.isnan(y), response.header, "the response is missing")
     if columns.saturation is not None:
-        faulty.say(y >= columns.saturation, response.header, f"the signal is saturated (at or above {columns.saturation:g})")
+        faulty.say(
+            y >= columns.saturation, response.header, f"the signal is saturated (at or above {columns.saturation:g})"
+        )
     weight = _weights(raw, columns, faulty)
     plate = _codes(raw, several(columns.plate))
     fine = ~faulty.mask
-    normal = normalise_plates(x, y, plate, control & fine, blank & fine, wells & fine, scale, codes) if normalise else Normalised(y, {})
+    normal = (
+        normalise_plates(x, y, plate, control & fine, blank & fine, wells & fine, scale, codes)
+        if normalise
+        else Normalised(y, {}, {})
+    )
     known = check_scale(raw, response.header, x, normal.y, wells & fine, scale, codes)
     group = _codes(raw, several(columns.unit)) if columns.unit is not None else np.full(len(raw), -1, dtype=np.int64)
+    nothing = np.zeros(0)
     found = Readings(
-        frame, np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in range(3)), np.zeros(0, dtype=np.int64),
-        np.zeros(0, dtype=np.int64), dose.name, str(dose.unit.text) if dose.unit else "", response.name, scale, raw.origin,
-        weighted=columns.sd is not None or columns.var is not None,
+        labels=frame, curve=_NO_ROWS, x=nothing, y=nothing, weight=nothing, row=_NO_ROWS, group=_NO_ROWS,
+        dose_name=dose.name, dose_unit=dose.unit.text if dose.unit else "", response_name=response.name, scale=scale,
+        origin=raw.origin, weighted=columns.sd is not None or columns.var is not None,
     )  # fmt: skip
     _fill(found, codes, x, normal.y, weight, plate, group, wells & fine & ~np.isnan(normal.y), control & fine)
     for k, texts in (*faulty.by_curve(codes, wells).items(), *known.items()):
         found.notes.setdefault(k, []).extend(texts)
+    for k, text in normal.doubts.items():
+        found.note(k, text)
     found.faults |= normal.faults
     return found
 
@@ -161,14 +175,18 @@ def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> B
     if not wanted:
         return mask
     if not isinstance(wanted, Mapping):
-        raise DataError(f"{what}={shown(wanted)} does not say in which column; write for example {what}={{'drug': 'DMSO'}}")
+        raise DataError(
+            f"{what}={shown(wanted)} does not say in which column; write for example {what}={{'drug': 'DMSO'}}"
+        )
     mask[:] = True
     for reference, value in wanted.items():
         cells = raw.columns[find_column(raw, reference, what).position]
         chosen = value if isinstance(value, (list, tuple, set)) else [value]
         mask &= np.array([any(_same(cell, one) for one in chosen) for cell in cells], dtype=bool)
     if not mask.any():
-        raise DataError(f"{what}: no row of {raw.origin} has {', '.join(f'{k} = {shown(v)}' for k, v in wanted.items())}; check spelling")
+        raise DataError(
+            f"{what}: {raw.origin} has no row with {', '.join(f'{k} = {shown(v)}' for k, v in wanted.items())}"
+        )
     return mask
 
 
@@ -200,7 +218,9 @@ def _codes(raw: RawTable, names: Sequence[str]) -> IndexArray:
     """One number for each combination of entries; empty cells are entries too."""
     if not names:
         return np.zeros(len(raw), dtype=np.int64)
-    frame = pd.DataFrame({name: [str(cell) for cell in raw.columns[find_column(raw, name, "plate").position]] for name in names})
+    frame = pd.DataFrame(
+        {name: [str(cell) for cell in raw.columns[find_column(raw, name, "plate").position]] for name in names}
+    )
     return np.asarray(frame.groupby(list(names), sort=False).ngroup(), dtype=np.int64)
 
 

@@ -37,33 +37,30 @@ def _head(fit: DoseResponse) -> list[str]:
     held = "".join(f", {name} = {value:g} held" for name, value in {**options.held, **(family.fixed or {})}.items())
     unit = f" [{reading.dose_unit}]" if reading.dose_unit else ""
     scale = f" as {options.scale}" if options.scale else ""
+    points = f"{len(reading.x)} points of {reading.response_name}{scale} over {reading.dose_name}{unit}"
     lines = [
         f"Dose-response of {len(fit)} curve{'s' if len(fit) != 1 else ''}: {family.name}, {family.title}{held}",
-        f"  {len(reading.x)} points of {reading.response_name}{scale} over {reading.dose_name}{unit}, from {reading.origin}",
+        f"  {points}, from {reading.origin}",
     ]
     if options.loss != "squared":
         lines.append(f"  robust loss {options.loss}: standard errors are approximate")
     if fit.joint is not None:
         shared = ", ".join(fit.share) if fit.share else "the residual error only"
         lines.append(
-            f"  fitted together, sharing {shared}: sum of squares {fit.joint.rss:.7g}, {fit.joint.df} degrees of freedom, "
-            f"log-likelihood {fit.joint.log_likelihood:.5f}"
+            f"  fitted together, sharing {shared}: sum of squares {fit.joint.rss:.7g}, "
+            f"{fit.joint.df} degrees of freedom, log-likelihood {fit.joint.log_likelihood:.5f}"
         )
     return lines
 
 
 def _states(fit: DoseResponse) -> list[str]:
     verdict = ", ".join(f"{count} {word}" for word, count in Counter(verdicts(fit)).most_common())
-    states = Counter(str(state) for state in fit.doses(50.0, interval=_kind(fit)).state)
+    states = Counter(str(state) for state in fit.doses(50.0).state)
     return [f"Verdicts: {verdict}", f"EC50: {', '.join(f'{count} {word}' for word, count in states.most_common())}"]
 
 
-def _kind(fit: DoseResponse) -> str:
-    return "profile"
-
-
 def _estimates(fit: DoseResponse) -> list[str]:
-    doses, found = fit.doses(50.0, interval=_kind(fit)), reported(fit.curves)
+    doses, found = fit.doses(50.0), reported(fit.curves)
     names = [fit.readings.name(k) for k in range(min(len(fit), _MOST))]
     width = max(8, *(len(name) for name in names))
     head = f"  {'':<{width}}" + "".join(f" {name:>9}" for name in found) + f"  {'EC50':>9} {'95% interval':>21}  state"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.response.quantiles import f_tail
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.areas import fitted_area, tested_range, trapezoid_area
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.flat import Flatness
 from pkpd_mdr.response.levels import Level
+from pkpd_mdr.response.quantiles import f_tail
 from pkpd_mdr.response.reading import Columns, Readings, control_level
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
@@ -86,6 +86,11 @@ class DoseResponse:
         """The labels of the curves, one row each."""
         return self.readings.labels.copy()
 
+    def labelled(self, columns: Mapping[str, Any]) -> pd.DataFrame:
+        """A table with one row for each curve: the labels and further columns."""
+        frame = pd.DataFrame(dict(columns), index=range(len(self)))
+        return pd.concat([self.readings.labels, frame], axis=1)
+
     @cached_property
     def no_effect(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Curves without a significant effect of the size asked for, shape (count,)."""
@@ -122,8 +127,8 @@ class DoseResponse:
         Returns
         -------
         DataFrame
-            The labels, level, estimate (NaN unless the state is "in range" or "extrapolated"), lower and upper limit (bounds
-            of a censored dose otherwise, 0 and inf where open), se_log, state.
+            The labels, level, estimate (NaN unless the state is "in range" or "extrapolated"), lower and upper limit
+            (bounds of a censored dose otherwise, 0 and inf where open), se_log, state.
 
         Raises
         ------
@@ -138,7 +143,7 @@ class DoseResponse:
                 "level": str(level), "estimate": found.estimate, "lower": found.lower, "upper": found.upper,
                 "se_log": found.se_log, "state": [str(state) for state in found.state],
             }  # fmt: skip
-            frames.append(self.labels.assign(**columns) if len(self.labels.columns) else pd.DataFrame(columns))
+            frames.append(self.labelled(columns))
         both = pd.concat(frames)
         return both.sort_index(kind="stable").reset_index(drop=True)
 
@@ -191,18 +196,23 @@ class DoseResponse:
         Returns
         -------
         DataFrame
-            The labels, auc and auc_trapezoid (mean response), aac and aac_trapezoid (mean inhibition, on a declared scale).
-            The trapezoid is over each curve's own doses.
+            The labels, auc and auc_trapezoid (mean response), aac and aac_trapezoid (mean inhibition, on a declared
+            scale). The trapezoid is over each curve's own doses.
         """
         bottom, top = tested_range(self.stack)
         bottom = bottom if low is None else np.full(len(self), float(low))
         top = top if high is None else np.full(len(self), float(high))
-        if np.any(bottom <= 0) or np.any(top <= bottom):
-            if low is not None or high is not None:
-                raise DataError(f"areas: low={shown(low)}, high={shown(high)} is no range of positive doses")
+        asked = low is not None or high is not None
+        if asked and (np.any(bottom <= 0) or np.any(top <= bottom)):
+            raise DataError(f"areas: low={shown(low)}, high={shown(high)} is no range of positive doses")
         fitted, straight = fitted_area(self.curves, bottom, top), trapezoid_area(self.stack)
-        table = {"auc": fitted, "auc_trapezoid": straight, "aac": self._inhibition(fitted), "aac_trapezoid": self._inhibition(straight)}
-        return self.labels.assign(**table) if len(self.labels.columns) else pd.DataFrame(table)
+        table = {
+            "auc": fitted,
+            "auc_trapezoid": straight,
+            "aac": self._inhibition(fitted),
+            "aac_trapezoid": self._inhibition(straight),
+        }
+        return self.labelled(table)
 
     def _inhibition(self, response: FloatArray) -> FloatArray:
         if self.options.scale is None:
@@ -219,7 +229,7 @@ class DoseResponse:
         fine = (df > 0) & (df_pure > 0)
         p = np.where(fine, f_tail(f, np.maximum(df, 1), np.maximum(df_pure, 1)), np.nan)
         table = {"f": np.where(fine, f, np.nan), "df": df, "df_pure": df_pure, "p": p}
-        return self.labels.assign(**table) if len(self.labels.columns) else pd.DataFrame(table)
+        return self.labelled(table)
 
     def predict(self, doses: Sequence[float] | FloatArray) -> FloatArray:
         """Fitted responses of all curves at doses in the unit of the table, shape (curves, doses)."""
@@ -240,7 +250,9 @@ class DoseResponse:
             frame = self.readings.labels.astype(str)
             unknown = [name for name in given if name not in frame.columns]
             if unknown:
-                raise DataError(f"the curves have no label {shown(unknown[0])}{did_you_mean(unknown[0], map(str, frame.columns))}")
+                raise DataError(
+                    f"the curves have no label {shown(unknown[0])}{did_you_mean(unknown[0], map(str, frame.columns))}"
+                )
             mask = np.logical_and.reduce([frame[name] == str(value) for name, value in given.items()])
             found = np.flatnonzero(mask)
         else:
@@ -249,7 +261,9 @@ class DoseResponse:
             if len(found) == 0:
                 raise DataError(f"no curve is called {shown(given)}{did_you_mean(str(given), names)}")
         if len(found) != 1:
-            raise DataError(f"{shown(given)} means {len(found)} curves; name one by all its labels {list(self.labels.columns)}")
+            raise DataError(
+                f"{shown(given)} means {len(found)} curves; name one by all its labels {list(self.labels.columns)}"
+            )
         return int(found[0])
 
     # -- show --------------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """Robust losses by iteratively reweighted least squares: outliers count less, are flagged and never deleted.
 
-Huber (1981) and Beaton and Tukey (1974) weights at 95 % efficiency under a normal error, and Cauchy's; the scale is the median
-absolute residual, kept from the first fit on where it would shrink to nothing.
+Huber (1981) and Beaton and Tukey (1974) weights at 95 % efficiency under a normal error, and Cauchy's; the scale is
+the median absolute residual, kept from the first fit on where it would shrink to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -63,8 +63,8 @@ def fit_robust(
     family: Family,
     loss: str,
     *,
-    held: dict[str, float],
-    bounds: dict[str, tuple[float, float]],
+    held: Mapping[str, float],
+    bounds: Mapping[str, tuple[float, float]],
 ) -> tuple[Curves, Stack, FloatArray]:
     """Fit every curve with a robust loss.
 
@@ -104,17 +104,22 @@ def fit_robust(
 
 
 def _scales(stack: Stack, residual: FloatArray, base: FloatArray) -> FloatArray:
-    """Scale of each point's curve: median absolute standardised residual, at least a hundredth of its root mean square."""
+    """Scale of each point's curve: median absolute residual, at least a hundredth of its root mean square."""
     import pandas as pd
 
     size = pd.Series(np.abs(residual) * np.sqrt(base)).groupby(stack.curve)
     middle = size.transform("median").to_numpy() / _NORMAL
     root = np.sqrt(pd.Series(residual**2 * base).groupby(stack.curve).transform("mean").to_numpy())
-    return np.maximum(np.maximum(middle, 0.01 * root), 1e-150)
+    return np.asarray(np.maximum(np.maximum(middle, 0.01 * root), 1e-150))
 
 
 def _refit(
-    stack: Stack, family: Family, held: dict[str, float], bounds: dict[str, tuple[float, float]], theta: FloatArray, old: Curves
+    stack: Stack,
+    family: Family,
+    held: Mapping[str, float],
+    bounds: Mapping[str, tuple[float, float]],
+    theta: FloatArray,
+    old: Curves,
 ) -> Curves:
     """The optimum under new weights, from the last one."""
     from pkpd_mdr.response import estimates

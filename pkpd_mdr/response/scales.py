@@ -1,4 +1,4 @@
-"""Scales of a response, declared once and checked: viability or inhibition, fraction or per cent; normalisation by controls."""
+"""Scales of a response, declared once and checked: viability or inhibition, fraction or per cent; normalisation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A scale of responses: the largest effect is at `full`, no effect at `none`, an untreated viability at `control`."""
+    """A scale of responses: no effect is at `none`, the largest effect at `full`."""
 
     none: float
     full: float
@@ -58,10 +58,11 @@ def scale_named(name: str | None) -> Scale | None:
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """Responses on their scale, and curves that could not be put on it, with the reason."""
+    """Responses on their scale, curves that could not be put on it, with the reason, and doubts about the others."""
 
     y: FloatArray
     faults: dict[int, str]
+    doubts: dict[int, str]
 
 
 def normalise_plates(
@@ -70,28 +71,31 @@ def normalise_plates(
 ) -> Normalised:  # fmt: skip
     """``(y - blank)/(control - blank)`` on each plate, with means of the controls and blanks of that plate.
 
-    Where no controls are named, wells at dose 0 of the same curve and plate are its controls. The scatter of the controls is not
-    lost: they enter the fit as points at dose 0, so the limit d carries their error.
+    Where no controls are named, wells at dose 0 of the same curve and plate are its controls. The scatter of the
+    controls is not lost: they enter the fit as points at dose 0, so the limit d carries their error.
     """
     kind = scale_named(scale) or SCALES["viability"]
-    if not control.any():
-        plate = _joined(plate, codes)
-    signal = control if control.any() else wells & (x == 0)
-    size = int(plate.max(initial=0)) + 1
-    number, total = np.bincount(plate[signal], minlength=size), np.bincount(plate[signal], y[signal], size)
-    empty, base = np.bincount(plate[blank], minlength=size), np.bincount(plate[blank], y[blank], size)
+    empty = np.bincount(plate[blank], minlength=int(plate.max(initial=0)) + 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        top = total / number
-        base = np.where(empty > 0, base / empty, 0.0)
-        share = (y - base[plate]) / (top - base)[plate]
-    wrong = ~(top > base) | (blank.any() & (empty == 0))
-    out = np.where(wrong[plate], np.nan, kind.none + (kind.full - kind.none) * (1.0 - share))
+        base = np.where(empty > 0, np.bincount(plate[blank], y[blank], len(empty)) / empty, 0.0)[plate]
+    no_blank = blank.any() & (empty[plate] == 0)
+    group = plate if control.any() else _joined(plate, codes)
+    signal = control if control.any() else wells & (x == 0)
+    number = np.bincount(group[signal], minlength=int(group.max(initial=0)) + 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        top = (np.bincount(group[signal], y[signal], len(number)) / number)[group]
+        share = (y - base) / (top - base)
+    wrong = ~(top > base) | no_blank
+    out = np.where(wrong, np.nan, kind.none + (kind.full - kind.none) * (1.0 - share))
     faults = {
-        k: _no_reference(int(number[p]), float(top[p]), float(base[p]), bool(blank.any() and empty[p] == 0))
-        for p in np.flatnonzero(wrong)
-        for k in np.unique(codes[wells & (plate == p)]).tolist()
+        k: _no_reference(int(number[group[at[0]]]), float(top[at[0]]), float(base[at[0]]), bool(no_blank[at[0]]))
+        for k, at in rows_of_curves(codes, wells & wrong)
     }
-    return Normalised(out, faults)
+    lonely = {
+        k: "one untreated well only on a plate: its scatter is not seen, so intervals are too narrow"
+        for k, _ in rows_of_curves(codes, wells & ~wrong & (number[group] == 1))
+    }
+    return Normalised(out, faults, lonely)
 
 
 def _joined(plate: IndexArray, codes: IndexArray) -> IndexArray:
@@ -103,7 +107,7 @@ def _no_reference(number: int, mean: float, base: float, no_blank: bool) -> str:
     if no_blank:
         return "controls missing: its plate has no blank wells"
     if number == 0:
-        return "controls missing: its plate has no untreated wells; name them with control=, or give responses that are normalised"
+        return "controls missing: its plate has no untreated wells; name them with control=, or set normalise=False"
     return f"controls of {mean:g} are not above the blank of {base:g}: there is nothing to normalise by"
 
 
@@ -135,17 +139,21 @@ def check_scale(
     example = raw.place(int(np.flatnonzero(wells & (np.abs(y) >= top))[0]), header)
     percent = kind.control == 100.0
     if not percent and top > 8.0:
-        raise DataError(f"scale={shown(scale)}: {example}: a response of {top:g} looks like per cent; say scale='{_twin(kind)}'")
+        raise DataError(
+            f"scale={shown(scale)}: {example}: a response of {top:g} looks like per cent; say scale='{_twin(kind)}'"
+        )
     if percent and 0.05 < top <= 2.0:
-        raise DataError(f"scale={shown(scale)}: {example}: a response of {top:g} looks like a fraction; say scale='{_twin(kind)}'")
+        raise DataError(
+            f"scale={shown(scale)}: {example}: a response of {top:g} looks like a fraction; say scale='{_twin(kind)}'"
+        )
     first, last = _ends(x, y, wells, codes)
     started, ended = (first - kind.none) / (kind.full - kind.none), (last - kind.none) / (kind.full - kind.none)
     if started > 0.65 and ended < 0.35:
         other = {"viability": "inhibition", "percent": "percent inhibition"}
         named = other.get(str(scale)) or {value: key for key, value in other.items()}[str(scale)]
         raise DataError(
-            f"scale={shown(scale)}: column {shown(header)} goes from {first:.3g} at the lowest to {last:.3g} at the highest dose, "
-            f"which looks like {named}; say scale={shown(named)}, or pass the responses without a scale"
+            f"scale={shown(scale)}: column {shown(header)} goes from {first:.3g} at the lowest to {last:.3g} "
+            f"at the highest dose, which looks like {named}; say scale={shown(named)}, or give no scale"
         )
     low = wells & (y < min(kind.none, kind.full) - 0.02 * kind.control)
     word = "negative viability" if not kind.rising else "negative inhibition"

@@ -1,13 +1,13 @@
-"""The best fit of every curve of a block: grid, several starts, damped Gauss-Newton, in chunks that stay in the cache."""
+"""The best fit of every curve of a block: grid, several starts, damped Gauss-Newton, in chunks that fit the cache."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.response.separable import Block, Reduced, descend
+from pkpd_mdr.response.separable import Block, descend
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.starts import choose_starts
 

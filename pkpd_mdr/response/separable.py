@@ -1,7 +1,8 @@
-"""Variable projection for many curves at once: limits (and hormesis) are linear and solved exactly, the rest is searched.
+"""Variable projection for many curves at once: limits (and hormesis) are linear and solved exactly.
 
-The reduced problem and Kaufman's Jacobian follow Golub and Pereyra (2003), Inverse Problems 19:R1. A block holds k curves with m
-dose levels each; replicates are collapsed into means with weights before, which changes no optimum. All steps are NumPy on whole blocks.
+The reduced problem and Kaufman's Jacobian follow Golub and Pereyra (2003), Inverse Problems 19:R1. A block holds k
+curves with m dose levels each; replicates are collapsed into means with weights before, which changes no optimum. All
+steps are NumPy on whole blocks.
 """
 
 from __future__ import annotations
@@ -151,9 +152,7 @@ def _solved(block: Block, value: Value, jacobian: bool) -> Reduced:
     return Reduced(_dot(y, y), linear, y, _projected(block, linear, value.slopes, basis) if jacobian else None)
 
 
-def _projected(
-    block: Block, linear: FloatArray, slopes: list[FloatArray], basis: list[FloatArray]
-) -> FloatArray:
+def _projected(block: Block, linear: FloatArray, slopes: list[FloatArray], basis: list[FloatArray]) -> FloatArray:
     height = (linear[:, 1] - linear[:, 0])[:, None]
     bump = block.family.bump(block.at.x)
     if bump is not None:
@@ -259,11 +258,17 @@ def descend(
         at = open_rows[better]
         theta[at] = there[better]
         chosen = np.flatnonzero(better)
-        found.rss[at], found.linear[at], found.residual[at] = tried.rss[chosen], tried.linear[chosen], tried.residual[chosen]
+        found.rss[at], found.linear[at], found.residual[at] = (
+            tried.rss[chosen],
+            tried.linear[chosen],
+            tried.residual[chosen],
+        )
         found.jacobian[at] = tried.jacobian[chosen]  # type: ignore[index]
         damping[open_rows] = np.where(better, damping[open_rows] * 0.1, damping[open_rows] * 8.0)
         np.clip(damping, 1e-12, 1e12, out=damping)
-        quiet[open_rows] = np.where(better & (gain < tolerance), quiet[open_rows] + 1, np.where(better, 0, quiet[open_rows]))
+        quiet[open_rows] = np.where(
+            better & (gain < tolerance), quiet[open_rows] + 1, np.where(better, 0, quiet[open_rows])
+        )
         still = (quiet[open_rows] < 2) & (damping[open_rows] < 1e9) & (found.rss[open_rows] > floor[open_rows])
         open_rows = open_rows[still]
     settled = np.ones(len(block), dtype=bool)

@@ -1,8 +1,9 @@
 """Shapes of dose-response curves: how the effect falls from 1 without drug to 0 at an endless dose.
 
-Every curve of this room is ``y = c + (d - c + f g(x)) s(x)``: limits c and d, hormesis f, and a shape s. A shape knows its value
-for any dose, its derivatives by its own parameters, and the dose coordinate at which it has fallen to a given share.
-All work on arrays of curves: parameters have shape (k, p), doses (k, m) or (1, m). Doses of zero are limits, never ln 0.
+Every curve of this room is ``y = c + (d - c + f g(x)) s(x)``: limits c and d, hormesis f, and a shape s. A shape
+knows its value for any dose, its derivatives by its own parameters, and the dose coordinate at which it has fallen to
+a given share. All work on arrays of curves: parameters have shape (k, p), doses (k, m) or (1, m). Doses of zero are
+limits, never ln 0.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Slope = Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A shape at some doses: s, what is left ``1 - s`` without cancellation, and derivatives by the working parameters."""
+    """A shape at some doses: s, ``1 - s`` without cancellation, and derivatives by the working parameters."""
 
     s: FloatArray
     rest: FloatArray
@@ -204,7 +205,7 @@ def _two_site_inverse(shape: Shape, theta: FloatArray, share: FloatArray) -> Flo
         if np.all(np.abs(fresh - middle) < 1e-13 * np.maximum(1.0, np.abs(middle))):
             break
         middle = fresh
-    return middle
+    return np.asarray(middle)
 
 
 SHAPES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,7 +63,13 @@ class Stack:
 
     @classmethod
     def of(
-        cls, curve: IndexArray, x: FloatArray, y: FloatArray, weight: FloatArray | None = None, *, count: int | None = None
+        cls,
+        curve: IndexArray,
+        x: FloatArray,
+        y: FloatArray,
+        weight: FloatArray | None = None,
+        *,
+        count: int | None = None,
     ) -> Stack:
         """Sort and collapse.
 
@@ -86,14 +92,14 @@ class Stack:
         new[1:] = (np.diff(curve) != 0) | (np.diff(x) != 0)
         level = np.cumsum(new) - 1
         size = int(new.sum())
-        mass = np.bincount(level, weight, size)
-        mean = np.bincount(level, weight * y, size) / mass
-        pure = np.bincount(curve, weight * (y - mean[level]) ** 2, total)
+        mass = _sums(level, weight, size)
+        mean = _sums(level, weight * y, size) / mass
+        pure = _sums(curve, weight * (y - mean[level]) ** 2, total)
         first = np.flatnonzero(new)
         return cls(
             total, curve, x, y, weight, curve[first], x[first], mean, mass, pure,
             np.bincount(curve, minlength=total), np.bincount(curve[first], minlength=total),
-            np.bincount(curve, np.log(weight), total),
+            _sums(curve, np.log(weight), total),
         )  # fmt: skip
 
     @classmethod
@@ -101,13 +107,13 @@ class Stack:
         """Every point as a level of its own, for weights that differ between replicates and change."""
         nothing = np.zeros(count)
         n = np.bincount(curve, minlength=count)
-        return cls(count, curve, x, y, weight, curve, x, y, weight, nothing, n, n, np.bincount(curve, np.log(weight), count))
+        return cls(count, curve, x, y, weight, curve, x, y, weight, nothing, n, n, _sums(curve, np.log(weight), count))
 
     def parts(
         self,
         family: Family,
-        held: dict[str, FloatArray],
-        bounds: dict[str, tuple[float, float]],
+        held: Mapping[str, FloatArray],
+        bounds: Mapping[str, tuple[float, float]],
         usable: npt.NDArray[np.bool_],
     ) -> Iterator[Part]:
         """Blocks of curves of one design, then of the others by number of levels."""
@@ -130,8 +136,8 @@ class Stack:
     def _part(
         self,
         family: Family,
-        held: dict[str, FloatArray],
-        bounds: dict[str, tuple[float, float]],
+        held: Mapping[str, FloatArray],
+        bounds: Mapping[str, tuple[float, float]],
         curves: IndexArray,
         first: IndexArray,
         *,
@@ -149,6 +155,10 @@ class Stack:
         own = {name: values[curves] for name, values in held.items()}
         block = Block(family, Coordinates.of(x), y, root, own, bounds, nothing, nothing)
         return Part(_bounded(block), curves)
+
+
+def _sums(group: IndexArray, values: FloatArray, size: int) -> FloatArray:
+    return np.bincount(group, values, size).astype(np.float64)
 
 
 def _bounded(block: Block) -> Block:

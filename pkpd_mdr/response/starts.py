@@ -1,7 +1,8 @@
 """Where searches start: a grid over steepness and location, with the places that a plain grid misses.
 
-Best fits of partial curves lie on ridges: a location beyond the doses where only a power law is left, or a step within
-one interval of doses. Starts along these ridges are what finds the best sum of squares (see benchmarks/dose_response.py).
+Best fits of partial curves lie on ridges: a location beyond the doses where only a power law is left, or a step
+within one interval of doses. Starts along these ridges are what finds the best sum of squares (see
+benchmarks/dose_response.py).
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def bounds_of_shape(block: Block) -> tuple[FloatArray, FloatArray]:
     if shape.asymmetric:
         bottom, ceiling = [*bottom, np.full_like(low, -5.0)], [*ceiling, np.full_like(low, 5.0)]
     if shape.two_sites:
-        more, most = [np.full_like(low, -7.0), bottom[0], np.full_like(low, -3.0)], [np.full_like(low, 7.0), ceiling[0], np.log(span) + 1.0]
+        more, most = (
+            [np.full_like(low, -7.0), bottom[0], np.full_like(low, -3.0)],
+            [np.full_like(low, 7.0), ceiling[0], np.log(span) + 1.0],
+        )
         bottom, ceiling = [*bottom, *more], [*ceiling, *most]
     return np.stack(bottom, axis=1), np.stack(ceiling, axis=1)
 
@@ -65,7 +69,9 @@ def grid(block: Block) -> list[FloatArray]:
     usable = np.isfinite(block.at.log) & (block.root > 0)
     logs = np.where(usable, block.at.log, 0.5 * (low + high)[:, :, 0])
     step = np.log(_STEP * max(block.at.log.shape[1] - 1, 1) / span[:, :, 0])
-    steps = np.stack(np.broadcast_arrays(step[:, :, None], logs[:, :, None] - _WITHIN / np.exp(step)[:, :, None]), axis=-1)
+    steps = np.stack(
+        np.broadcast_arrays(step[:, :, None], logs[:, :, None] - _WITHIN / np.exp(step)[:, :, None]), axis=-1
+    )
     sets = [_pairs(steep, inside), _pairs(steep, tails), steps.reshape(len(steps), -1, 2)]
     if block.family.shape.linear:
         sets = [_on_the_dose(part, span[:, :, 0]) for part in sets[:2]]
@@ -90,7 +96,9 @@ def _extended(block: Block, part: FloatArray) -> FloatArray:
         low, high = _span(block.at, block.root)
         gaps = [np.log(share * (high - low)) for share in (0.2, 0.45, 0.8)]
         made = [
-            np.concatenate([_with(part, p), part[..., :1], np.broadcast_to(gap[:, None, None], (*part.shape[:2], 1))], axis=2)
+            np.concatenate(
+                [_with(part, p), part[..., :1], np.broadcast_to(gap[:, None, None], (*part.shape[:2], 1))], axis=2
+            )
             for p in (-1.0, 1.0)
             for gap in gaps
         ]

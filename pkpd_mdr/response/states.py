@@ -1,8 +1,8 @@
 """What can be said of an effective dose: a number, a bound, or nothing; never a made-up number.
 
-The states are those that users of dose-response software ask for: a dose beyond the tested range is censored, a level that
-the curve never reaches has no dose, a curve without effect has none either. Every state carries bounds, so that what is
-known can still be used downstream as an interval-censored value.
+The states are those that users of dose-response software ask for: a dose beyond the tested range is censored, a level
+that the curve never reaches has no dose, a curve without effect has none either. Every state carries bounds, so that
+what is known can still be used downstream as an interval-censored value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pkpd_mdr.response.shapes import FloatArray
 __all__ = ["Doses", "Known", "State", "judge"]
 
 
-class State(str, Enum):
+class State(Enum):
     """What is known of an effective dose."""
 
     IN_RANGE = "in range"
@@ -104,6 +104,8 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
         dose, low, high = np.exp(known.logs), np.exp(known.lower), np.exp(known.upper)
     low, high = np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), np.inf, high)
 
+    left = known.usable.copy()
+
     def say(where: npt.NDArray[np.bool_], what: State, bottom: FloatArray, top: FloatArray) -> None:
         nonlocal left
         at = where & left
@@ -111,15 +113,21 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
         left = left & ~at
 
     zero, endless = np.zeros(count), np.full(count, np.inf)
-    left = known.usable.copy()
     with np.errstate(invalid="ignore"):
         say(known.flat & known.past & (not relative), State.BELOW, zero, known.lowest)
         say(known.flat, State.NO_EFFECT, zero if relative else known.highest, endless)
         say(known.share >= 1.0, State.BELOW, zero, known.lowest)
         say(~(known.share > 0.0), State.NOT_REACHED, known.highest, endless)
         say(np.isnan(known.logs) | ((low <= 0.0) & np.isinf(high)), State.UNKNOWN, zero, endless)
-        say((dose > extrapolate * known.highest) | ((dose > known.highest) & np.isinf(high)), State.ABOVE, low, endless)
-        say((dose < known.lowest / extrapolate) | ((dose < known.lowest) & (low <= 0.0)), State.BELOW, zero, high)
+        # bounds never lean on the curve beyond what was tested
+        above, below = np.minimum(low, known.highest), np.maximum(high, known.lowest)
+        say(
+            (dose > extrapolate * known.highest) | ((dose > known.highest) & np.isinf(high)),
+            State.ABOVE,
+            above,
+            endless,
+        )
+        say((dose < known.lowest / extrapolate) | ((dose < known.lowest) & (low <= 0.0)), State.BELOW, zero, below)
         outside = (dose > known.highest) | (dose < known.lowest)
         say(outside, State.EXTRAPOLATED, low, high)
         say(np.ones(count, dtype=bool), State.IN_RANGE, low, high)

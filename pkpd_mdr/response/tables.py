@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.estimates import Curves
+from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.shapes import FloatArray
 
 if TYPE_CHECKING:
@@ -28,7 +28,13 @@ def reported(curves: Curves) -> dict[str, tuple[FloatArray, FloatArray, FloatArr
         j = curves.names.index(name)
         value = working[:, j]
         with np.errstate(over="ignore"):
-            shown = np.exp(value) if curves.family.is_logged(name) else 1.0 / (1.0 + np.exp(-value)) if name == "p" else value
+            shown = (
+                np.exp(value)
+                if curves.family.is_logged(name)
+                else 1.0 / (1.0 + np.exp(-value))
+                if name == "p"
+                else value
+            )
             if name == "e2":  # stored as the logarithm of the distance to e
                 shown = np.exp(working[:, curves.names.index("e")] + np.exp(value))
         found[name] = (np.asarray(shown), value, errors[:, j])
@@ -52,7 +58,7 @@ def parameter_table(fit: DoseResponse) -> pd.DataFrame:
         else:
             se, low, high = error, estimate - reach * error, estimate + reach * error
         columns = {"parameter": name, "estimate": estimate, "se": se, "lower": low, "upper": high}
-        frames.append(fit.labels.assign(**columns) if len(fit.labels.columns) else pd.DataFrame(columns))
+        frames.append(fit.labelled(columns))
     return pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)
 
 
@@ -85,7 +91,7 @@ def curve_table(fit: DoseResponse, interval: str) -> pd.DataFrame:
         "aicc": curves.aicc,
         "note": [" | ".join(note) for note in all_notes(fit)],
     }
-    return fit.labels.assign(**columns) if len(fit.labels.columns) else pd.DataFrame(columns)
+    return fit.labelled(columns)
 
 
 def all_notes(fit: DoseResponse) -> list[list[str]]:
@@ -97,15 +103,18 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
         if not notes and not curves.usable[k]:
             notes.append(_too_little(int(stack.levels[k]), int(stack.n[k]), curves.estimated))
         elif not notes and curves.df[k] <= 0:
-            notes.append(f"{stack.n[k]} points for {curves.estimated} parameters leave none for the error; hold some with fixed=, or add wells")
+            notes.append(
+                f"{stack.n[k]} points for {curves.estimated} parameters leave none for the error; hold some with fixed="
+            )
         if curves.usable[k] and not curves.settled[k]:
             notes.append("the search did not come to rest")
         found.append(notes + reading.notes.get(k, []))
-    for k in np.flatnonzero(fit.no_effect & (fit.flat.p < fit.options.alpha)):
-        found[k].append(f"significant, but the fitted change of {fit.flat.effect[k]:.3g} is below least_effect={fit.options.least_effect:g}")
+    least = fit.options.least_effect
+    for k in np.flatnonzero(fit.no_effect & (fit.flat.p < fit.options.alpha)).tolist():
+        found[k].append(f"significant, but its change of {fit.flat.effect[k]:.3g} is below least_effect={least:g}")
     if fit.point_shares is not None:
         down = np.bincount(fit.stack.curve, fit.point_shares < 0.5, len(fit)).astype(int)
-        for k in np.flatnonzero(down):
+        for k in np.flatnonzero(down).tolist():
             found[k].append(f"{down[k]} of {stack.n[k]} points kept less than half their weight")
     return found
 
