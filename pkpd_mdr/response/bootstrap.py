@@ -59,9 +59,9 @@ def resampled_logs(fit: DoseResponse, k: int, level: Level, rng: np.random.Gener
     else:
         stack = _by_residual(fit, k, x, y, weight, rng)
     curves = fit_stack(stack, fit.curves.family, held=dict(fit.options.held), bounds=fit.options.bounds, most=1)
-    logs, share = log_dose(curves, level), level.share(curves.linear)
+    logs, (_, gone) = log_dose(curves, level), level.shares(curves.linear)
     with np.errstate(invalid="ignore"):
-        logs = np.where(np.isnan(logs), np.where(share >= 1.0, -np.inf, np.inf), logs)
+        logs = np.where(np.isnan(logs), np.where(gone <= 0.0, -np.inf, np.inf), logs)
     return logs[curves.usable]
 
 

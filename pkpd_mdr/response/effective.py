@@ -45,12 +45,14 @@ def effective_doses(fit: DoseResponse, level: Level, interval: str, seed: int) -
     asked = np.where(fit.no_effect, np.nan, logs)
     lower, upper = _interval(fit, level, asked, errors, interval, seed)
     low, high = tested_range(fit.stack)
+    left, gone = _shares(curves, level, logs)
     known = Known(
         logs=logs,
         lower=lower,
         upper=upper,
         se_log=errors,
-        share=level.share(curves.linear),
+        left=left,
+        gone=gone,
         lowest=low,
         highest=high,
         flat=fit.no_effect,
@@ -58,6 +60,15 @@ def effective_doses(fit: DoseResponse, level: Level, interval: str, seed: int) -
         usable=curves.usable,
     )
     return judge(known, relative=level.kind == "relative", extrapolate=fit.options.extrapolate)
+
+
+def _shares(curves: Curves, level: Level, logs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What is left and gone of the height at the level; not above 0 also where no dose above zero has it."""
+    left, gone = level.shares(curves.linear)
+    lost = np.isnan(logs) & (left > 0.0) & (gone > 0.0)
+    if curves.family.hump is not None:  # it never comes down so far
+        return np.where(lost, -1.0, left), gone
+    return left, np.where(lost & curves.family.shape.linear, -1.0, gone)  # it begins below the level
 
 
 def _past(fit: DoseResponse, level: Level) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -19,7 +19,7 @@ from pkpd_mdr.response.separable import LINEAR
 from pkpd_mdr.response.shapes import Coordinates, FloatArray
 from pkpd_mdr.response.stack import Part, Stack
 
-__all__ = ["Curves", "covariance_of", "enter", "fit_stack", "full_jacobian", "working_names"]
+__all__ = ["Curves", "covariance_of", "curve_at", "enter", "fit_stack", "full_jacobian", "working_names"]
 
 _SINGULAR = 1e-12  # smallest eigenvalue of the scaled normal matrix that counts as information
 
@@ -68,7 +68,7 @@ class Curves:
     def predict(self, x: FloatArray, curves: npt.NDArray[np.int64] | None = None) -> FloatArray:
         """Fitted responses at doses (k, m) or (1, m), shape (k, m)."""
         chosen = slice(None) if curves is None else curves
-        return _curve(self.family, self.theta[chosen], self.linear[chosen], Coordinates.of(x))
+        return curve_at(self.family, self.theta[chosen], self.linear[chosen], x)
 
     @property
     def estimated(self) -> int:
@@ -95,7 +95,9 @@ def working_names(family: Family) -> tuple[str, ...]:
     return (*family.shape.parameters, "c", "d", *(("f",) if family.hump is not None else ()))
 
 
-def _curve(family: Family, theta: FloatArray, linear: FloatArray, at: Coordinates) -> FloatArray:
+def curve_at(family: Family, theta: FloatArray, linear: FloatArray, x: FloatArray) -> FloatArray:
+    """Responses of curves with the given working parameters at doses (k, m) or (1, m), shape (k, m)."""
+    at = Coordinates.of(x)
     value, bump = family.shape(theta, at), family.bump(at.x)
     y = linear[:, :1] * value.rest + linear[:, 1:2] * value.s
     return y if bump is None else y + linear[:, 2:3] * bump * value.s

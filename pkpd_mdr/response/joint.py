@@ -371,14 +371,16 @@ def _starts(
     groups: Mapping[str, IndexArray],
 ) -> list[FloatArray]:
     """Medians of the single fits; and single fits again with shared limits held at medians that the data can hold."""
-    first = _gathered(start, place, size)
+    bottom, top = float(stack.y.min()), float(stack.y.max())
+    reach = 1e4 * (top - bottom) + 1e-300  # a limit far beyond the data is on a ridge, where its size means nothing
+    tame = replace(start, linear=np.clip(start.linear, bottom - reach, top + reach))
+    first = _gathered(tame, place, size)
     shared = {
         name: start.linear[:, i] for i, name in enumerate(("c", "d")) if name in groups and name not in options.held
     }
     if not shared:
         return [first]
     held: dict[str, float | FloatArray] = dict(options.held)
-    bottom, top = float(stack.y.min()), float(stack.y.max())
     for name, values in shared.items():
         inside = np.clip(values, bottom, top)
         held[name] = np.array([np.nanmedian(inside[groups[name] == g]) for g in groups[name]])

@@ -51,14 +51,18 @@ class Level:
         stem = {"relative": "ED", "control": "IC", "absolute": "dose at "}[self.kind]
         return f"{stem}{self.value:g}"
 
-    def share(self, linear: FloatArray) -> FloatArray:
-        """The share of the height d - c that is left at this level, shape (k,); outside 0..1 where there is none."""
+    def shares(self, linear: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What is left and what is gone of the height d - c at this level, (k,) each; outside 0..1 where there is none.
+
+        Both are given, because a limit far beyond the data makes one of them tiny.
+        """
         c, d = linear[:, 0], linear[:, 1]
+        target = self.target(linear)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            left, gone = (target - c) / (d - c), (d - target) / (d - c)
         if self.kind == "relative":
-            return np.full(len(linear), 1.0 - self.value / 100.0)
-        target = self.value if self.kind == "absolute" else d * (1.0 - self.value / 100.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(d == c, np.nan, (target - c) / (d - c))
+            left, gone = np.full(len(linear), 1.0 - self.value / 100.0), np.full(len(linear), self.value / 100.0)
+        return np.where(d == c, np.nan, left), np.where(d == c, np.nan, gone)
 
     def target(self, linear: FloatArray) -> FloatArray:
         """The response at this level, shape (k,)."""
@@ -83,9 +87,8 @@ def log_dose(curves: Curves, level: Level) -> FloatArray:
     """
     family, theta, linear = curves.family, curves.theta, curves.linear
     with np.errstate(invalid="ignore"):
-        share = level.share(linear)
         if family.hump is None:
-            return np.asarray(family.shape.log_dose(theta, share))
+            return np.asarray(family.shape.log_dose(theta, *level.shares(linear)))
         return np.array([_beyond_hump(curves, k, level) for k in range(len(theta))])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pkpd_mdr.response.levels import Level
 from pkpd_mdr.response.separable import Block
-from pkpd_mdr.response.shapes import Coordinates, FloatArray, Shape, Value
+from pkpd_mdr.response.shapes import Coordinates, FloatArray, Shape, Value, symmetric
 
 __all__ = ["pinned_block"]
 
@@ -40,10 +40,10 @@ class PinnedRelative:
         logs, share = theta[:, -2], theta[:, -1]
         b = np.exp(theta[:, 0])
         if not self.shape.asymmetric:
-            return np.stack([theta[:, 0], logs - self.shape.inverse(share) / b], axis=1), np.zeros(0)
+            return np.stack([theta[:, 0], logs - self.shape.inverse(share, 1.0 - share) / b], axis=1), np.zeros(0)
 
         def place(log_f: FloatArray) -> FloatArray:
-            return np.asarray(logs - self.shape.inverse(share ** np.exp(-log_f)) / b)
+            return np.asarray(logs - self.shape.inverse(*symmetric(share, 1.0 - share, log_f)) / b)
 
         by_f = (place(theta[:, 1] + _NUDGE) - place(theta[:, 1] - _NUDGE)) / (2.0 * _NUDGE)
         return np.stack([theta[:, 0], place(theta[:, 1]), theta[:, 1]], axis=1), by_f

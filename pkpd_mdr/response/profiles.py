@@ -106,7 +106,7 @@ class _Work:
         if self.relative:
             keep = [0, 2] if block.family.shape.shape.asymmetric else [0]  # type: ignore[attr-defined]
             self.start = theta[:, keep]
-            self.constants = level.share(curves.linear[at])[:, None]
+            self.constants = level.shares(curves.linear[at])[0][:, None]
         else:
             self.start, self.constants = theta, np.zeros((len(at), 0))
 

@@ -23,7 +23,7 @@ from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
 
-__all__ = ["Columns", "Readings", "as_columns", "control_level", "matching", "read_curves"]
+__all__ = ["Columns", "Readings", "as_columns", "control_level", "matching", "opened", "read_curves"]
 
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -123,7 +123,7 @@ def read_curves(
     """
     if columns.sd is not None and columns.var is not None:
         raise DataError("sd and var are both given; name one: the standard deviation or the variance of a value")
-    raw = open_table(table.table if isinstance(table, Data) else table)
+    raw = opened(table)
     dose = find_column(raw, columns.dose, "dose")
     response = find_column(raw, columns.response, "response")
     control, blank = matching(raw, columns.control, "control"), matching(raw, columns.blank, "blank")
@@ -167,6 +167,12 @@ def read_curves(
         found.note(k, text)
     found.faults |= normal.faults
     return found
+
+
+def opened(table: str | Path | pd.DataFrame | Data) -> RawTable:
+    """The raw table; a frame that is in memory already may have any number of rows."""
+    frame = table.table if isinstance(table, Data) else table
+    return open_table(frame, max_rows=max(len(frame), 1)) if isinstance(frame, pd.DataFrame) else open_table(frame)
 
 
 def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> BoolArray:

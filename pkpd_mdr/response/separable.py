@@ -16,11 +16,11 @@ import numpy.typing as npt
 from pkpd_mdr.response.families import Family
 from pkpd_mdr.response.shapes import Coordinates, FloatArray, Value
 
-__all__ = ["Block", "Reduced", "columns_of", "descend", "project"]
+__all__ = ["COLLINEAR", "Block", "Reduced", "columns_of", "descend", "project"]
 
 IndexArray = npt.NDArray[np.int64]
 LINEAR = ("c", "d", "f")
-_COLLINEAR = 1e-9  # a column that keeps less of its length beside the others counts as none
+COLLINEAR = 1e-9  # a column that keeps less of its length beside the others counts as none
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _solved(block: Block, value: Value, jacobian: bool) -> Reduced:
                 triangle[:, i, j] += part
                 v = v - part[:, None] * q
         rest = np.sqrt(_dot(v, v))
-        usable = rest > _COLLINEAR * np.maximum(size, 1e-300)
+        usable = rest > COLLINEAR * np.maximum(size, 1e-300)
         triangle[:, j, j] = np.where(usable, rest, np.inf)
         basis.append(np.where(usable[:, None], v, 0.0) / np.where(usable, rest, 1.0)[:, None])
     shares = [_dot(q, y) for q in basis]

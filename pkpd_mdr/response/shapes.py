@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SHAPES", "Coordinates", "FloatArray", "Shape", "Value", "logistic"]
+__all__ = ["SHAPES", "Coordinates", "FloatArray", "Shape", "Value", "logistic", "symmetric"]
 
 FloatArray = npt.NDArray[np.float64]
 _FAR = 500.0  # beyond it every shape is at its limit
@@ -80,22 +80,22 @@ def _log_normal(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return np.asarray(ndtr(-u)), np.asarray(ndtr(u)), -np.exp(-0.5 * u * u) / np.sqrt(2.0 * np.pi)
 
 
-def _log_logistic_inverse(share: FloatArray) -> FloatArray:
-    return np.log1p(-share) - np.log(share)
+def _log_logistic_inverse(share: FloatArray, rest: FloatArray) -> FloatArray:
+    return np.log(rest) - np.log(share)
 
 
-def _weibull_1_inverse(share: FloatArray) -> FloatArray:
-    return np.log(-np.log(share))
+def _weibull_1_inverse(share: FloatArray, rest: FloatArray) -> FloatArray:
+    return np.log(np.where(rest < 0.5, -np.log1p(-np.minimum(rest, 0.5)), -np.log(share)))
 
 
-def _weibull_2_inverse(share: FloatArray) -> FloatArray:
-    return -np.log(-np.log1p(-share))
+def _weibull_2_inverse(share: FloatArray, rest: FloatArray) -> FloatArray:
+    return -np.log(np.where(share < 0.5, -np.log1p(-np.minimum(share, 0.5)), -np.log(rest)))
 
 
-def _log_normal_inverse(share: FloatArray) -> FloatArray:
+def _log_normal_inverse(share: FloatArray, rest: FloatArray) -> FloatArray:
     from scipy.special import ndtri
 
-    return np.asarray(-ndtri(share))
+    return np.asarray(np.where(rest < 0.5, ndtri(rest), -ndtri(share)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Shape:
     slope : callable
         ``u -> s, 1 - s, ds/du`` of the underlying function of ``u = b (ln x - ln e)``.
     inverse : callable
-        The u at which the underlying function has a given value.
+        ``(s, 1 - s) -> u``: where the underlying function has a given value; both are given, as one may be tiny.
     linear : bool
         ``u = b (x - e)`` instead: the shape lives on the dose itself.
     asymmetric : bool
@@ -122,7 +122,7 @@ class Shape:
     name: str
     parameters: tuple[str, ...]
     slope: Slope
-    inverse: Callable[[FloatArray], FloatArray]
+    inverse: Callable[[FloatArray, FloatArray], FloatArray]
     linear: bool = False
     asymmetric: bool = False
     two_sites: bool = False
@@ -150,25 +150,32 @@ class Shape:
         u = np.clip(b * (at.log - theta[:, 1:2]), -_FAR, _FAR)
         return u, u, -b
 
-    def log_dose(self, theta: FloatArray, share: FloatArray) -> FloatArray:
+    def log_dose(self, theta: FloatArray, share: FloatArray, rest: FloatArray) -> FloatArray:
         """Logarithm of the dose at which the shape has fallen to `share` (k,); NaN where there is none.
 
         Parameters
         ----------
         theta : ndarray, shape (k, p)
-        share : ndarray, shape (k,)
-            Between 0 and 1.
+        share, rest : ndarray, shape (k,)
+            What is left and what is gone; both between 0 and 1, with sum 1.
         """
-        inside = (share > 0.0) & (share < 1.0)
-        share = np.where(inside, share, 0.5)
+        inside = (share > 0.0) & (rest > 0.0)
+        share, rest = np.where(inside, share, 0.5), np.where(inside, rest, 0.5)
         if self.two_sites:
             return np.where(inside, _two_site_inverse(self, theta, share), np.nan)
         if self.asymmetric:
-            share = share ** np.exp(-theta[:, 2])
+            share, rest = symmetric(share, rest, theta[:, 2])
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            u = self.inverse(share) * np.exp(-theta[:, 0])
+            u = self.inverse(share, rest) * np.exp(-theta[:, 0])
             found = np.log(np.exp(theta[:, 1]) + u) if self.linear else theta[:, 1] + u
         return np.where(inside, found, np.nan)
+
+
+def symmetric(share: FloatArray, rest: FloatArray, log_f: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Share and rest of the shape s where ``s**f`` has the given ones."""
+    with np.errstate(divide="ignore"):
+        log_share = np.where(rest < 0.5, np.log1p(-np.minimum(rest, 0.5)), np.log(share)) * np.exp(-log_f)
+    return np.exp(log_share), -np.expm1(log_share)
 
 
 def _two_sites(theta: FloatArray, at: Coordinates) -> Value:
@@ -188,7 +195,7 @@ def _two_sites(theta: FloatArray, at: Coordinates) -> Value:
 
 def _two_site_inverse(shape: Shape, theta: FloatArray, share: FloatArray) -> FloatArray:
     """Newton's method held between the doses of the two sites, after some bisections."""
-    u = _log_logistic_inverse(share)
+    u = _log_logistic_inverse(share, 1.0 - share)
     first, second = theta[:, 1], theta[:, 1] + np.exp(theta[:, 4])
     ends = np.stack([first + u * np.exp(-theta[:, 0]), second + u * np.exp(-theta[:, 3])])
     low, high = ends.min(axis=0), ends.max(axis=0)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pkpd_mdr.response.separable import Block, columns_of, project
+from pkpd_mdr.response.separable import COLLINEAR, Block, columns_of, project
 from pkpd_mdr.response.shapes import Coordinates, FloatArray
 
 __all__ = ["bounds_of_shape", "choose_starts", "grid"]
@@ -166,7 +166,7 @@ def _basis(part: Block, theta: FloatArray, held: dict[str, float]) -> tuple[Sequ
         for q in basis * 2:
             v = v - np.einsum("gm,gm->g", q, v)[:, None] * q
         rest = np.linalg.norm(v, axis=1)
-        usable = rest > 1e-9 * size
+        usable = rest > COLLINEAR * size
         basis.append(np.where(usable, 1.0 / np.where(usable, rest, 1.0), 0.0)[:, None] * v)
     return basis, np.broadcast_to(offset * root, root.shape)
 

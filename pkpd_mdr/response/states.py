@@ -72,7 +72,8 @@ class Known:
     lower: FloatArray
     upper: FloatArray
     se_log: FloatArray
-    share: FloatArray
+    left: FloatArray
+    gone: FloatArray
     lowest: FloatArray
     highest: FloatArray
     flat: npt.NDArray[np.bool_]
@@ -86,8 +87,8 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
     Parameters
     ----------
     known : Known
-        Logs, log limits, share of the height left at the level, tested range; `flat` where there is no effect, `past`
-        where a flat response lies beyond the level.
+        Logs, log limits, shares of the height left and gone at the level, tested range; `flat` where there is no
+        effect, `past` where a flat response lies beyond the level.
     relative : bool
         Whether the level is a share of the curve's own height: then a flat curve has no dose at all, not a high one.
     extrapolate : float
@@ -116,8 +117,8 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
     with np.errstate(invalid="ignore"):
         say(known.flat & known.past & (not relative), State.BELOW, zero, known.lowest)
         say(known.flat, State.NO_EFFECT, zero if relative else known.highest, endless)
-        say(known.share >= 1.0, State.BELOW, zero, known.lowest)
-        say(~(known.share > 0.0), State.NOT_REACHED, known.highest, endless)
+        say(known.gone <= 0.0, State.BELOW, zero, known.lowest)
+        say(~(known.left > 0.0), State.NOT_REACHED, known.highest, endless)
         say(np.isnan(known.logs) | ((low <= 0.0) & np.isinf(high)), State.UNKNOWN, zero, endless)
         # bounds never lean on the curve beyond what was tested
         above, below = np.minimum(low, known.highest), np.maximum(high, known.lowest)
