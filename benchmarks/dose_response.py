@@ -2,8 +2,8 @@
 
     python benchmarks/dose_response.py [--curves 20000] [--peers 60] [--coverage 2000]
 
-Simulated are 18 wells a curve (9 half-log doses twice, noise 0.05): 70 % full curves, 10 % flat, 10 % with an EC50 beyond the
-top dose, 10 % with one outlier. Speeds are curves per CPU-second of this process, so they hold on a loaded machine.
+Simulated are 18 wells a curve (9 half-log doses twice, noise 0.05): 70 % full curves, 10 % flat, 10 % with an EC50
+beyond the top dose, 10 % with one outlier. Speeds are curves per CPU-second, so they hold on a loaded machine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib.metadata
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def whole_screens(count: int) -> None:
         print(f"  {name:<20} table to frame with states and delta intervals  {speed:10.0f} curves/CPU-s")
         for level in (Level(50), Level(0.5, "absolute")):
             logs = np.where(fit.no_effect, np.nan, log_dose(fit.curves, level))
-            speed, _ = timed(lambda level=level, logs=logs: profile_intervals(fit.curves, level, logs), size)  # type: ignore[misc]
+            speed, _ = timed(partial(profile_intervals, fit.curves, level, logs), size)
             print(f"  {'':<20} profile intervals of the {level!s:<22}  {speed:10.0f} curves/CPU-s")
     print(f"  memory at the peak   {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
@@ -173,10 +174,8 @@ def beside_peers(count: int) -> None:
     print(f"  {'':<30} {'curves/CPU-s':>12}  returned  " + "  ".join(f"{name:>8}" for name in KINDS))
     for name, (speed, rss) in results.items():
         with np.errstate(invalid="ignore"):
-            hits = [
-                float(np.mean(rss[kind == i] <= best[kind == i] * (1 + 1e-4))) if (kind == i).any() else np.nan
-                for i in range(4)
-            ]
+            close = rss <= best * (1 + 1e-4)
+        hits = [float(np.mean(close[kind == i])) if (kind == i).any() else np.nan for i in range(4)]
         print(
             f"  {name:<30} {speed:>12.0f}  {np.mean(np.isfinite(rss)):8.3f}  "
             + "  ".join(f"{hit:8.3f}" for hit in hits)
@@ -196,9 +195,7 @@ def coverage(count: int) -> None:
         with np.errstate(invalid="ignore"):
             profile = np.mean((lower <= np.log(ec50)) & (upper >= np.log(ec50)))
             delta = np.mean(np.abs(logs - np.log(ec50)) <= reach)
-        print(
-            f"  {name:<24} profile {100 * profile:5.1f} %   delta on the log scale {100 * delta:5.1f} %   ({count} sets)"
-        )
+        print(f"  {name:<24} profile {100 * profile:5.1f} %   delta {100 * delta:5.1f} %   ({count} sets)")
 
 
 def main() -> None:
