@@ -13,7 +13,7 @@ import pandas as pd
 import pkpd_mdr as mdr
 
 rng = np.random.default_rng(20)
-doses = np.array([0.0, 1, 3, 10, 30, 100, 300, 1000])  # nM
+doses = np.array([0.0, 0, 0, 0, 1, 3, 10, 30, 100, 300, 1000])  # nM; four untreated wells on each plate
 truth = {"parental": 12.0, "resistant": 240.0, "resistant + inhibitor": 40.0}
 rows = [
     {
@@ -46,7 +46,7 @@ fit = mdr.dose_response(
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     print(fit)
-    print(fit.ed(0.5, kind="absolute"))
+    print(fit.ed(0.5, kind="absolute").to_string(index=False))
     resistance = fit.ratio(of="resistant", over="parental")
     print(resistance)
     print(fit.ratio(of="resistant", over="resistant + inhibitor", at=[50]))

@@ -77,7 +77,7 @@ class Ratios:
             lines.append(f"  {row.level:<12} {_sentence(row.ratio, row.lower, row.upper, row.state)}")  # type: ignore[arg-type]
         lines.append("Parallelism")
         for row in self.parallel.itertuples():
-            lines.append(f"  {row.test:<24} F({row.df}, {row.df_error}) = {row.f:.4g}, p = {row.p:.4g}")
+            lines.append(f"  {row.test:<26} F({row.df}, {row.df_error}) = {row.f:.4g}, p = {row.p:.4g}")
         return "\n".join([*lines, f"  {self.verdict}"])
 
     __repr__ = __str__
@@ -213,7 +213,7 @@ def _parallel(fit: DoseResponse, pair: np.ndarray[tuple[int], np.dtype[np.int64]
     fits = [
         joint_of(fit.readings, fit.stack, family, options, dict.fromkeys(names, everyone), pair) for _, names in steps
     ]
-    tests = [(steps[k][0] + (" beside" if k > 1 else ""), fits[k], fits[k - 1]) for k in range(1, len(fits))]
+    tests = [(steps[k][0] + (", given these" if k > 1 else ""), fits[k], fits[k - 1]) for k in range(1, len(fits))]
     if len(fits) > 2:
         tests.append(("all of them common", fits[-1], fits[0]))
     rows = []
