@@ -2,8 +2,8 @@
 
 Steepness and location mean nothing under a constant response, so the F statistic does not follow its F distribution
 (Davies 1987, Biometrika 74:33). The null distribution is therefore simulated with the same optimiser and the same
-doses and replicates, and the tabulated distribution is rescaled to meet its 95 % point. Designs shared by few curves
-use the table of an evenly spaced design with as many levels and points.
+doses and replicates, and the tabulated distribution is rescaled to meet it around its 95 % point. Designs shared by
+few curves use the table of an evenly spaced design with as many levels and points.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from pkpd_mdr.response.stack import Part, Stack
 
 __all__ = ["Flatness", "flatness", "null_scale"]
 
-_SIMULATED = 2000
+_SIMULATED = 2000  # curves behind the table of a design that several curves share
+_SIMULATED_ALONE = 800
+_SHARES = (0.91, 0.93, 0.95, 0.965, 0.98)  # points at which the tables are matched: steadier than one
 _SEED = 20240601
 _KEPT = 256  # calibrations kept in memory
 _OWN_TABLE = 4  # curves of one design from which on it is simulated itself
@@ -111,22 +113,20 @@ def _scales(part: Part, curves: Curves, stack: Stack) -> list[tuple[float, npt.N
             )
         ]
     keys = np.stack([stack.levels[at], stack.n[at]], axis=1)
+    held = tuple(part.block.held)
     found = []
     for levels, n in np.unique(keys, axis=0):
         counts = np.full(levels, n // levels)
         counts[: n % levels] += 1
-        x = np.geomspace(1e-3, 1e1, levels)
-        found.append(
-            (
-                null_scale(curves.family, x, counts, tuple(part.block.held)),
-                np.flatnonzero((keys == (levels, n)).all(axis=1)),
-            )
-        )
+        scale = null_scale(curves.family, np.geomspace(1e-3, 1e1, levels), counts, held, _SIMULATED_ALONE)
+        found.append((scale, np.flatnonzero((keys == (levels, n)).all(axis=1))))
     return found
 
 
-def null_scale(family: Family, x: FloatArray, counts: npt.NDArray[np.int64], held: tuple[str, ...]) -> float:
-    """95 % point of the statistic without effect, over that of the F distribution.
+def null_scale(
+    family: Family, x: FloatArray, counts: npt.NDArray[np.int64], held: tuple[str, ...], simulated: int = _SIMULATED
+) -> float:
+    """Upper points of the statistic without effect, over those of the F distribution.
 
     Parameters
     ----------
@@ -137,34 +137,45 @@ def null_scale(family: Family, x: FloatArray, counts: npt.NDArray[np.int64], hel
         Replicates of each.
     held : tuple of str
         Limits that are not estimated.
+    simulated : int
+        Curves without effect that are fitted.
     """
     positive = x[x > 0]
-    design = np.asarray(np.round(np.where(x > 0, x / positive.max(initial=1.0), 0.0), 6), dtype=np.float64)
-    key = (family.name, tuple(sorted((family.fixed or {}).items())), held, design.tobytes(), counts.tobytes())
+    top = positive.max() if len(positive) else 1.0
+    logs = np.log(np.where(x > 0, x, top) / top)
+    design = np.asarray(np.where(x > 0, np.exp(np.round(logs, 6)), 0.0), dtype=np.float64)
+    key = (
+        family.name,
+        tuple(sorted((family.fixed or {}).items())),
+        held,
+        design.tobytes(),
+        counts.tobytes(),
+        simulated,
+    )
     if key in _TABLES:
         _TABLES.move_to_end(key)
         return _TABLES[key]
-    curves, stack = _simulated(family, design, counts, held)
+    curves, stack = _simulated(family, design, counts, held, simulated)
     extra = curves.estimated - _null_parameters(curves)
     df = int(curves.df[0])
     if df <= 0 or extra <= 0 or not curves.parts:
         return 1.0
     ratio = np.concatenate([_ratio(part, curves, stack, extra) for part in curves.parts])
-    scale = float(np.quantile(ratio, 0.95) / f_quantile(0.95, extra, df))
-    _TABLES[key] = max(scale, 1e-3)
+    scale = np.mean([np.quantile(ratio, share) / f_quantile(share, extra, df) for share in _SHARES])
+    _TABLES[key] = max(float(scale), 1e-3)
     while len(_TABLES) > _KEPT:
         _TABLES.popitem(last=False)
     return _TABLES[key]
 
 
 def _simulated(
-    family: Family, x: FloatArray, counts: npt.NDArray[np.int64], held: tuple[str, ...]
+    family: Family, x: FloatArray, counts: npt.NDArray[np.int64], held: tuple[str, ...], count: int
 ) -> tuple[Curves, Stack]:
     """Constant responses of 1 with noise of 0.05; the limit opposite to a held d is at 0 where the family holds it."""
     points = np.repeat(x, counts)
     rng = np.random.default_rng(_SEED)
-    y = 1.0 + 0.05 * rng.standard_normal((_SIMULATED, len(points)))
-    curve = np.repeat(np.arange(_SIMULATED), len(points))
-    stack = Stack.of(curve, np.tile(points, _SIMULATED), y.ravel())
+    y = 1.0 + 0.05 * rng.standard_normal((count, len(points)))
+    curve = np.repeat(np.arange(count), len(points))
+    stack = Stack.of(curve, np.tile(points, count), y.ravel())
     known = {"c": 0.0, "d": 1.0}
-    return fit_stack(stack, family, held={name: known[name] for name in held}, most=1), stack
+    return fit_stack(stack, family, held={name: known[name] for name in held}), stack

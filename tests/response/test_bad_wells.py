@@ -157,7 +157,7 @@ def test_options_are_refused_in_a_sentence(options: dict[str, object], sentence:
         fitted(plate(GOOD), **options)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(
