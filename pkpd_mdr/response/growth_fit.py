@@ -70,8 +70,8 @@ class GrowthRate:
         -------
         DataFrame
             The labels, GR50 with limits and state, GRmax (smaller mean value of the two top doses), GR_AOC (area over
-            the curve by the trapezoidal rule, range-normalised), GEC50, GRinf, h_GR, r2, p_flat and note. Profile limits of GR50
-            let GRinf leave its bounds: rather too wide than too narrow.
+            the curve by the trapezoidal rule, range-normalised), GEC50, GRinf, h_GR, r2, p_flat and note. Profile
+            limits of GR50 let GRinf leave its bounds: rather too wide than too narrow.
         """
         fit = self.fit
         half = fit.doses(0.5, kind="absolute", interval=interval)
