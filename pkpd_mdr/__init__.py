@@ -13,7 +13,7 @@ and asked which regimen is better::
     run = model.simulate(mdr.exposure("dox", "100 nM", over="24 h"), until="96 h")
 """
 
-from pkpd_mdr import data, gallery
+from pkpd_mdr import data, gallery, response
 from pkpd_mdr.compare import Comparison, compare
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
@@ -79,6 +79,7 @@ from pkpd_mdr.regimen import (
     surgery,
     write_doses,
 )
+from pkpd_mdr.response import DoseResponse, GrowthRate, dip_rates, dose_response, gr_over_time, growth_rate
 from pkpd_mdr.run import Endpoint, Many, Run, endpoint, endpoints, simulate, simulate_many
 
 __version__ = "0.1.0"
@@ -88,11 +89,13 @@ __all__ = [
     "Comparison",
     "Data",
     "DataError",
+    "DoseResponse",
     "Endpoint",
     "Estimates",
     "ExpressionError",
     "Fit",
     "FitError",
+    "GrowthRate",
     "Many",
     "Model",
     "ModelError",
@@ -116,6 +119,8 @@ __all__ = [
     "cost",
     "cytokine",
     "data",
+    "dip_rates",
+    "dose_response",
     "dosing",
     "endpoint",
     "endpoints",
@@ -127,7 +132,9 @@ __all__ = [
     "formula",
     "gallery",
     "genotypes",
+    "gr_over_time",
     "growth",
+    "growth_rate",
     "immune",
     "infusion",
     "kill",
@@ -147,6 +154,7 @@ __all__ = [
     "read_doses",
     "read_events",
     "resection",
+    "response",
     "rule",
     "seeding",
     "simulate",

@@ -1,0 +1,143 @@
+"""Effective doses of a result: estimate, interval of the kind asked for, and the state of each curve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pkpd_mdr.data.checks import check_choice
+from pkpd_mdr.errors import DataError
+from pkpd_mdr.response.areas import tested_range
+from pkpd_mdr.response.estimates import Curves
+from pkpd_mdr.response.levels import Level, delta_error, log_dose, log_dose_gradient
+from pkpd_mdr.response.profiles import profile_intervals
+from pkpd_mdr.response.quantiles import t_reach
+from pkpd_mdr.response.reading import control_level
+from pkpd_mdr.response.shapes import FloatArray
+from pkpd_mdr.response.states import Doses, Known, judge
+
+if TYPE_CHECKING:
+    from pkpd_mdr.response.joint import Joint
+    from pkpd_mdr.response.result import DoseResponse
+
+__all__ = ["effective_doses", "log_dose_of"]
+
+_BEYOND = 14.0  # log units outside the tested doses after which a side is open
+_SINGLE = 200  # most curves that are profiled one by one, where the vectorised algebra does not apply
+INTERVALS = ("profile", "delta", "bootstrap", "none")
+
+
+def effective_doses(fit: DoseResponse, level: Level, interval: str, seed: int) -> Doses:
+    """Estimate, interval and state of every curve; see `DoseResponse.ed`."""
+    check_choice(interval, INTERVALS, "interval")
+    if level.kind == "control" and fit.options.rising:
+        raise DataError(
+            f"{level}: a share of the control has no meaning where the response rises from none; "
+            "ask for kind='absolute', for example 0.5 on an inhibition scale"
+        )
+    curves = fit.curves
+    logs = log_dose(curves, level)
+    with np.errstate(invalid="ignore"):
+        errors = delta_error(curves, level, logs)
+    asked = np.where(fit.no_effect, np.nan, logs)
+    lower, upper = _interval(fit, level, asked, errors, interval, seed)
+    low, high = tested_range(fit.stack)
+    left, gone = _shares(curves, level, logs)
+    known = Known(
+        logs=logs,
+        lower=lower,
+        upper=upper,
+        se_log=errors,
+        left=left,
+        gone=gone,
+        lowest=low,
+        highest=high,
+        flat=fit.no_effect,
+        past=_past(fit, level),
+        usable=curves.usable,
+    )
+    return judge(known, relative=level.kind == "relative", extrapolate=fit.options.extrapolate)
+
+
+def _shares(curves: Curves, level: Level, logs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What is left and gone of the height at the level; not above 0 also where no dose above zero has it."""
+    left, gone = level.shares(curves.linear)
+    lost = np.isnan(logs) & (left > 0.0) & (gone > 0.0)
+    if curves.family.hump is not None:  # it never comes down so far
+        return np.where(lost, -1.0, left), gone
+    return left, np.where(lost & curves.family.shape.linear, -1.0, gone)  # it begins below the level
+
+
+def _past(fit: DoseResponse, level: Level) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Flat curves that lie beyond the level already: all cells are dead at every dose."""
+    if fit.options.scale is None or level.kind == "relative":
+        return np.zeros(len(fit), dtype=bool)
+    target = level.value if level.kind == "absolute" else control_level(fit.options.scale) * (1.0 - level.value / 100.0)
+    mean = fit.flat.mean
+    with np.errstate(invalid="ignore"):
+        return np.asarray(mean > target if fit.options.rising else mean < target)
+
+
+def _interval(
+    fit: DoseResponse, level: Level, logs: FloatArray, errors: FloatArray, interval: str, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    if interval == "none":
+        return logs.copy(), logs.copy()
+    if interval == "bootstrap":
+        from pkpd_mdr.response.bootstrap import bootstrap_intervals
+
+        return bootstrap_intervals(fit, level, logs, seed=seed)
+    confidence = fit.options.confidence
+    df = np.maximum(fit.curves.df, 1)
+    reach = np.where(fit.curves.df > 0, t_reach(confidence, df), np.nan) * errors
+    lower, upper = logs - reach, logs + reach
+    if interval == "delta":
+        return lower, upper
+    if fit.joint is not None:
+        return _one_by_one(fit, level, logs, np.flatnonzero(np.isfinite(logs)), fit.joint)
+    found_low, found_high, done = profile_intervals(fit.curves, level, logs, confidence=confidence)
+    lower, upper = np.where(done, found_low, lower), np.where(done, found_high, upper)
+    rest = np.flatnonzero(~done & np.isfinite(logs) & (fit.curves.df > 0))
+    if 0 < len(rest) <= _SINGLE:
+        its_low, its_high = _one_by_one(fit, level, logs, rest, None)
+        lower[rest], upper[rest] = its_low[rest], its_high[rest]
+    return lower, upper
+
+
+def _one_by_one(
+    fit: DoseResponse,
+    level: Level,
+    logs: FloatArray,
+    chosen: np.ndarray[tuple[int], np.dtype[np.int64]],
+    joint: Joint | None,
+) -> tuple[FloatArray, FloatArray]:
+    from pkpd_mdr.response.joint import joint_of
+
+    lower, upper = np.full(len(fit), np.nan), np.full(len(fit), np.nan)
+    low, high = (np.log(side) for side in tested_range(fit.stack))
+    for k in chosen:
+        own = joint or joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, np.array([k]))
+        ends = (float(low[k] - _BEYOND), float(high[k] + _BEYOND))
+        its = partial(log_dose_of, level=level, k=int(k))
+        lower[k], upper[k] = own.profile(its, confidence=fit.options.confidence, beyond=ends)
+    return lower, upper
+
+
+def log_dose_of(curves: Curves, level: Level, k: int) -> tuple[float, FloatArray]:
+    """Log effective dose of one curve and its gradient by the parameters of all, shape (count, parameters)."""
+    own = one_curve(curves, k)
+    logs = log_dose(own, level)
+    gradient = np.zeros((len(curves.theta), len(curves.names)))
+    gradient[k] = log_dose_gradient(own, level, logs)[0]
+    return float(logs[0]), gradient
+
+
+def one_curve(curves: Curves, k: int) -> Curves:
+    """A single curve, for functions of one."""
+    cut = slice(k, k + 1)
+    return replace(
+        curves, theta=curves.theta[cut], linear=curves.linear[cut], covariance=curves.covariance[cut], parts=[]
+    )

@@ -1,0 +1,232 @@
+"""Rates from time courses of counts: drug-induced proliferation (DIP) rates and time-resolved GR values.
+
+The DIP rate (Harris et al. 2016, Nat Methods 13:497) is the slope of log2 counts once the effect of the drug has
+settled. The start of that phase is chosen among all windows up to the last point by ``R2adj (1 - RMSE)**2 (n -
+3)**0.25``, so windows of three points score 0. Its standard error is that of the chosen window and leaves the choice
+out: it is optimistic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.data import Data
+from pkpd_mdr.data.cells import labels, numbers, several
+from pkpd_mdr.data.columns import find_column, open_table
+from pkpd_mdr.errors import DataError
+from pkpd_mdr.response.growth_tables import role
+from pkpd_mdr.response.scales import rows_of_curves
+from pkpd_mdr.response.shapes import FloatArray
+
+__all__ = ["dip_rates", "gr_over_time", "settled_rate"]
+
+_FEWEST = 3  # points of a window
+
+
+def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) -> tuple[float, float, float, float]:
+    """Slope of log2 counts over the settled phase of one well.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n,)
+        Rising, in h.
+    counts : ndarray, shape (n,)
+        Above 0.
+    whole : bool
+        Use all points, as for untreated wells.
+
+    Returns
+    -------
+    rate : float
+        Doublings per h.
+    error : float
+        Standard error of the slope in the chosen window.
+    first : float
+        Time at which the window begins.
+    intercept : float
+        Of the line, in log2 cells at time 0.
+
+    Examples
+    --------
+    >>> times = np.arange(0.0, 60.0, 6.0)
+    >>> doublings = np.where(times < 24, times / 20, 1.2 + 0.01 * (times - 24))
+    >>> rate, _, first, _ = settled_rate(times, 100.0 * 2.0**doublings)
+    >>> round(rate, 4), float(first)
+    (0.01, 24.0)
+    """
+    y = np.log2(counts)
+    best, score = (np.nan, np.nan, np.nan, np.nan), -np.inf
+    for first in range(1 if whole else max(len(times) - _FEWEST + 1, 0)):
+        t, v = times[first:], y[first:]
+        n = len(t)
+        if n < _FEWEST:
+            break
+        centred = t - t.mean()
+        total, width = float(((v - v.mean()) ** 2).sum()), float((centred**2).sum())
+        slope = float((centred * v).sum()) / width
+        intercept = float(v.mean() - slope * t.mean())
+        rest = float(((v - intercept - slope * t) ** 2).sum())
+        explained = 1.0 - rest / total if total > 0 else 0.0
+        adjusted = 1.0 - (1.0 - explained) * (n - 1) / (n - 2)
+        its = adjusted * (1.0 - np.sqrt(rest / n)) ** 2 * (n - 3) ** 0.25
+        if its > score:
+            best, score = (slope, float(np.sqrt(rest / (n - 2) / width)), float(t[0]), intercept), its
+    return best
+
+
+@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, keep=TEXTS, control=TABLE)
+def dip_rates(
+    table: str | Path | pd.DataFrame | Data,
+    *,
+    time: str,
+    count: str,
+    by: str | Sequence[str],
+    keep: str | Sequence[str] | None = (),
+    control: dict[str, object] | None = None,
+) -> pd.DataFrame:
+    """DIP rate of every well of a table of time courses.
+
+    Parameters
+    ----------
+    table : path, DataFrame or Data
+        One row for each count.
+    time, count : str
+        Columns; times in h.
+    by : str or sequence of str
+        Columns that tell wells apart.
+    keep : str or sequence of str
+        Further labels of a well, such as drug and dose, that go into the result.
+    control : mapping, optional
+        Column = entry of untreated wells: their whole course is used.
+
+    Returns
+    -------
+    DataFrame
+        One row for each well in the order of the table: labels, dip_rate (doublings per h), dip_se, dip_first (h),
+        dip_intercept, n (points used) and note. Counts of 0 have no logarithm and are left out. With a dose column
+        the table goes straight into `dose_response`: ``kind="control"`` gives the dose of half the control's rate,
+        ``kind="absolute"`` with 0 the cytostatic dose.
+
+    Raises
+    ------
+    DataError
+        A column is missing or holds no numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"well": "A1", "h": [0, 12, 24, 36, 48], "cells": [100, 141, 200, 283, 400]})
+    >>> dip_rates(frame, time="h", count="cells", by="well")["dip_rate"].round(4).tolist()
+    [0.0417]
+    """
+    raw = open_table(table.table if isinstance(table, Data) else table)
+    columns = {}
+    for reference in (*several(by), *several(keep)):
+        column = find_column(raw, reference, "by")
+        columns[column.name] = labels(raw, column, "by")
+    frame = pd.DataFrame(columns)
+    wells = [find_column(raw, name, "by").name for name in several(by)]
+    codes = np.asarray(frame.groupby(wells, sort=False).ngroup(), dtype=np.int64)
+    t, x = numbers(raw, find_column(raw, time, "time")), numbers(raw, find_column(raw, count, "count"))
+    untreated = np.zeros(len(raw), dtype=bool)
+    if control:
+        from pkpd_mdr.response.reading import matching
+
+        untreated = matching(raw, control, "control")
+    usable = ~(np.isnan(t) | np.isnan(x)) & (x > 0)
+    rows = [
+        _well(frame, at, t, x, usable, bool(untreated[at[0]]))
+        for _, at in rows_of_curves(codes, np.ones(len(raw), dtype=bool))
+    ]
+    return pd.DataFrame(rows).infer_objects()
+
+
+def _well(
+    frame: pd.DataFrame, at: np.ndarray[tuple[int], np.dtype[np.int64]], t: FloatArray, x: FloatArray,
+    usable: np.ndarray[tuple[int], np.dtype[np.bool_]], untreated: bool,
+) -> dict[str, object]:  # fmt: skip
+    fine = at[usable[at]]
+    fine = fine[np.argsort(t[fine], kind="stable")]
+    notes = []
+    left_out = len(at) - len(fine)
+    if left_out:
+        notes.append(f"left out {left_out} of {len(at)} counts that are missing or 0")
+    times, counts = t[fine], x[fine]
+    if len(np.unique(times)) < _FEWEST:
+        rate = (np.nan, np.nan, np.nan, np.nan)
+        notes.append(f"not identifiable: {len(np.unique(times))} times with cells are fewer than {_FEWEST}")
+    else:
+        rate = settled_rate(times, counts, whole=untreated)
+    found = dict(zip(("dip_rate", "dip_se", "dip_first", "dip_intercept"), rate, strict=True))
+    return {**frame.iloc[at[0]].to_dict(), **found, "n": len(fine), "note": " | ".join(notes)}
+
+
+@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, match=TEXTS, control=TABLE)
+def gr_over_time(
+    table: str | Path | pd.DataFrame | Data,
+    *,
+    control: dict[str, object],
+    time: str | None = None,
+    count: str | None = None,
+    by: str | Sequence[str],
+    match: str | Sequence[str] | None = (),
+) -> pd.DataFrame:
+    """Time-resolved GR values: the effect on growth between each time and the one before.
+
+    Parameters
+    ----------
+    table : path, DataFrame or Data
+        One row for each count of a well.
+    control : mapping
+        Column = entry of untreated wells.
+    time, count : str, optional
+        Columns, looked for under usual names when absent.
+    by : str or sequence of str
+        Columns that tell wells apart.
+    match : str or sequence of str
+        Columns within which controls hold, such as the cell line and the plate.
+
+    Returns
+    -------
+    DataFrame
+        One row for each well and interval: the labels, from, to (in the unit of the times) and gr; NaN where the
+        controls did not grow in the interval or a count is missing.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or a time has no control.
+    """
+    from pkpd_mdr.response.growth import gr_value
+    from pkpd_mdr.response.reading import matching
+
+    raw = open_table(table.table if isinstance(table, Data) else table)
+    t = numbers(raw, find_column(raw, str(role(raw, "time", time)), "time"))
+    x = numbers(raw, find_column(raw, str(role(raw, "count", count)), "count"))
+    untreated = matching(raw, control, "control")
+    names = list(dict.fromkeys([find_column(raw, name, "by").name for name in (*several(by), *several(match))]))
+    frame = pd.DataFrame({name: labels(raw, find_column(raw, name, "by"), "by") for name in names}).assign(t=t, x=x)
+    groups = [find_column(raw, name, "match").name for name in several(match)]
+    means = frame[untreated].groupby([*groups, "t"], as_index=False).agg(control=("x", "mean"))
+    treated = frame[~untreated].assign(order=np.flatnonzero(~untreated)).merge(means, on=[*groups, "t"], how="left")
+    missing = treated["control"].isna() & treated["x"].notna()
+    if missing.any():
+        row = treated[missing].iloc[0]
+        raise DataError(
+            f"{raw.place(int(row['order']))}: no control of its group at time {row['t']:g}; add one, or drop the time"
+        )
+    treated = treated.sort_values(["t", "order"], kind="stable")
+    before = treated.groupby([find_column(raw, name, "by").name for name in several(by)], sort=False)[
+        ["t", "x", "control"]
+    ].shift()
+    growth, growth_control = treated["x"] / before["x"], treated["control"] / before["control"]
+    found = treated[names].copy()
+    found["from"], found["to"] = before["t"], treated["t"]
+    found["gr"] = gr_value(growth, 1.0, growth_control)
+    found = found.assign(order=treated["order"])[before["t"].notna().to_numpy()]
+    return found.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)

@@ -1,0 +1,298 @@
+"""From a table of wells to curves: doses, responses, weights, and what had to be left out, with its row and column.
+
+A structural fault (no such column, text among numbers, a scale that the whole table contradicts) is refused. A faulty
+well is left out and named in the notes of its curve, so that the rest of the table still fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pkpd_mdr.data import Data
+from pkpd_mdr.data.cells import labels, numbers, same_label, several
+from pkpd_mdr.data.columns import RawTable, find_column, open_table
+from pkpd_mdr.errors import DataError, shown
+from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_plates, rows_of_curves
+from pkpd_mdr.response.shapes import FloatArray
+from pkpd_mdr.response.stack import Stack
+
+__all__ = ["Columns", "Readings", "as_columns", "control_level", "matching", "opened", "read_curves"]
+
+IndexArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+_NO_ROWS: IndexArray = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table mean what; see `dose_response`."""
+
+    dose: str
+    response: str
+    by: tuple[str, ...] = ()
+    sd: str | None = None
+    var: str | None = None
+    control: Mapping[str, object] | None = None
+    blank: Mapping[str, object] | None = None
+    plate: str | Sequence[str] | None = None
+    unit: str | Sequence[str] | None = None
+    saturation: float | None = None
+
+
+@dataclass(slots=True)
+class Readings:
+    """Curves as they were read.
+
+    Attributes
+    ----------
+    labels : DataFrame
+        One row for each curve in the order in which it first appears, one column for each name in `by`.
+    curve, x, y, weight, row : ndarray, shape (points,)
+        Curve, dose, response on its scale, weight and position in the table.
+    group : ndarray of int, shape (points,)
+        Resampling unit of each point (a plate, an animal); -1 where none was named.
+    notes : mapping of int to list of str
+        What was left out or looks odd, for each curve.
+    faults : mapping of int to str
+        Why a curve cannot be fitted at all.
+    """
+
+    labels: pd.DataFrame
+    curve: IndexArray
+    x: FloatArray
+    y: FloatArray
+    weight: FloatArray
+    row: IndexArray
+    group: IndexArray
+    dose_name: str
+    dose_unit: str
+    response_name: str
+    scale: str | None
+    origin: str
+    notes: dict[int, list[str]] = field(default_factory=dict)
+    faults: dict[int, str] = field(default_factory=dict)
+    weighted: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of curves."""
+        return len(self.labels)
+
+    @property
+    def stack(self) -> Stack:
+        """The points sorted and collapsed."""
+        return Stack.of(self.curve, self.x, self.y, self.weight, count=self.count)
+
+    def name(self, k: int) -> str:
+        """A curve's labels in one text."""
+        return ", ".join(str(value) for value in self.labels.iloc[k]) if len(self.labels.columns) else "the curve"
+
+    def note(self, k: int, text: str) -> None:
+        """Add to the notes of a curve."""
+        self.notes.setdefault(k, []).append(text)
+
+
+def read_curves(
+    table: str | Path | pd.DataFrame | Data, columns: Columns, scale: str | None, *, normalise: bool
+) -> Readings:
+    """Read the curves of a table.
+
+    Parameters
+    ----------
+    table : path, DataFrame or Data
+    columns : Columns
+    scale : {"viability", "percent", "inhibition", "percent inhibition"}, optional
+    normalise : bool
+        Whether responses are signals, to be divided by the mean of the controls of their plate.
+
+    Returns
+    -------
+    Readings
+
+    Raises
+    ------
+    DataError
+        A column is missing or holds no numbers, or the responses contradict their scale.
+    """
+    if columns.sd is not None and columns.var is not None:
+        raise DataError("sd and var are both given; name one: the standard deviation or the variance of a value")
+    raw = opened(table)
+    dose = find_column(raw, columns.dose, "dose")
+    response = find_column(raw, columns.response, "response")
+    control, blank = matching(raw, columns.control, "control"), matching(raw, columns.blank, "blank")
+    wells = ~(control | blank)
+    if not wells.any():
+        raise DataError(
+            f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
+        )
+    codes, frame = _curves(raw, columns.by, wells)
+    x = np.where(control, 0.0, numbers(raw, dose))
+    x = np.where(blank, 0.0, x)
+    y = numbers(raw, response)
+    faulty = _Faults(raw, len(raw))
+    faulty.say(np.isnan(x), dose.header, "the dose is missing")
+    faulty.say(x < 0, dose.header, "the dose is negative")
+    faulty.say(np.isnan(y), response.header, "the response is missing")
+    if columns.saturation is not None:
+        faulty.say(
+            y >= columns.saturation, response.header, f"the signal is saturated (at or above {columns.saturation:g})"
+        )
+    weight = _weights(raw, columns, faulty)
+    plate = _codes(raw, several(columns.plate))
+    fine = ~faulty.mask
+    normal = (
+        normalise_plates(x, y, plate, control & fine, blank & fine, wells & fine, scale, codes)
+        if normalise
+        else Normalised(y, {}, {})
+    )
+    known = check_scale(raw, response.header, x, normal.y, wells & fine, scale, codes)
+    group = _codes(raw, several(columns.unit)) if columns.unit is not None else np.full(len(raw), -1, dtype=np.int64)
+    nothing = np.zeros(0)
+    found = Readings(
+        labels=frame, curve=_NO_ROWS, x=nothing, y=nothing, weight=nothing, row=_NO_ROWS, group=_NO_ROWS,
+        dose_name=dose.name, dose_unit=dose.unit.text if dose.unit else "", response_name=response.name, scale=scale,
+        origin=raw.origin, weighted=columns.sd is not None or columns.var is not None,
+    )  # fmt: skip
+    _fill(found, codes, x, normal.y, weight, plate, group, wells & fine & ~np.isnan(normal.y), control & fine)
+    for k, texts in (*faulty.by_curve(codes, wells).items(), *known.items()):
+        found.notes.setdefault(k, []).extend(texts)
+    for k, text in normal.doubts.items():
+        found.note(k, text)
+    found.faults |= normal.faults
+    return found
+
+
+def opened(table: str | Path | pd.DataFrame | Data) -> RawTable:
+    """The raw table; a frame that is in memory already may have any number of rows."""
+    frame = table.table if isinstance(table, Data) else table
+    return open_table(frame, max_rows=max(len(frame), 1)) if isinstance(frame, pd.DataFrame) else open_table(frame)
+
+
+def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> BoolArray:
+    """Rows with the given entries; the cells of other rows may be empty."""
+    mask = np.zeros(len(raw), dtype=bool)
+    if not wanted:
+        return mask
+    if not isinstance(wanted, Mapping):
+        raise DataError(
+            f"{what}={shown(wanted)} does not say in which column; write for example {what}={{'drug': 'DMSO'}}"
+        )
+    mask[:] = True
+    for reference, value in wanted.items():
+        cells = raw.columns[find_column(raw, reference, what).position]
+        chosen = value if isinstance(value, (list, tuple, set)) else [value]
+        mask &= np.array([any(_same(cell, one) for one in chosen) for cell in cells], dtype=bool)
+    if not mask.any():
+        raise DataError(
+            f"{what}: {raw.origin} has no row with {', '.join(f'{k} = {shown(v)}' for k, v in wanted.items())}"
+        )
+    return mask
+
+
+def _same(cell: object, wanted: object) -> bool:
+    if isinstance(cell, (int, float, np.integer, np.floating)):
+        return same_label(float(cell), wanted)
+    return same_label(str(cell).strip(), wanted) or str(cell).strip() == str(wanted)
+
+
+def _curves(raw: RawTable, by: Sequence[str], wells: BoolArray) -> tuple[IndexArray, pd.DataFrame]:
+    """Number of each row's curve in the order of first appearance (-1 for controls and blanks), and the labels."""
+    part = raw.take(wells)
+    columns = {}
+    for reference in by:
+        column = find_column(raw, reference, "by")
+        if column.name in columns:
+            raise DataError(f"by names {shown(column.name)} twice; name each column once")
+        columns[column.name] = labels(part, column, "by")
+    codes = np.full(len(raw), -1, dtype=np.int64)
+    if not columns:
+        codes[wells] = 0
+        return codes, pd.DataFrame(index=range(1))
+    frame = pd.DataFrame(columns)
+    codes[wells] = frame.groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy()
+    return codes, frame.drop_duplicates().reset_index(drop=True).infer_objects()
+
+
+def _codes(raw: RawTable, names: Sequence[str]) -> IndexArray:
+    """One number for each combination of entries; empty cells are entries too."""
+    if not names:
+        return np.zeros(len(raw), dtype=np.int64)
+    frame = pd.DataFrame(
+        {name: [str(cell) for cell in raw.columns[find_column(raw, name, "plate").position]] for name in names}
+    )
+    return np.asarray(frame.groupby(list(names), sort=False).ngroup(), dtype=np.int64)
+
+
+class _Faults:
+    """Rows that are left out, each with its first reason."""
+
+    def __init__(self, raw: RawTable, count: int) -> None:
+        self.raw, self.mask = raw, np.zeros(count, dtype=bool)
+        self.reasons: list[tuple[BoolArray, str, str]] = []
+
+    def say(self, where: BoolArray, header: str, reason: str) -> None:
+        """Leave out rows."""
+        new = where & ~self.mask
+        if new.any():
+            self.reasons.append((new, header, reason))
+            self.mask |= new
+
+    def by_curve(self, codes: IndexArray, wells: BoolArray) -> dict[int, list[str]]:
+        """Notes of each curve; faults of controls are told to every curve."""
+        found: dict[int, list[str]] = {}
+        for where, header, reason in self.reasons:
+            for k, at in rows_of_curves(codes, where & wells):
+                found.setdefault(k, []).append(f"left out: {self.raw.place(at, header)}: {reason}")
+            at = np.flatnonzero(where & ~wells)
+            for k in np.unique(codes[wells]) if len(at) else ():
+                found.setdefault(int(k), []).append(f"left out of the controls: {self.raw.place(at, header)}: {reason}")
+        return found
+
+
+def _weights(raw: RawTable, columns: Columns, faulty: _Faults) -> FloatArray:
+    reference = columns.sd if columns.sd is not None else columns.var
+    if reference is None:
+        return np.ones(len(raw))
+    what = "sd" if columns.sd is not None else "var"
+    column = find_column(raw, reference, what)
+    values = numbers(raw, column)
+    faulty.say(~(values > 0), column.header, f"the {what} is missing or not above 0")
+    values = np.where(values > 0, values, 1.0)
+    return 1.0 / (values**2 if columns.sd is not None else values)
+
+
+def _fill(
+    found: Readings, codes: IndexArray, x: FloatArray, y: FloatArray, weight: FloatArray, plate: IndexArray,
+    group: IndexArray, wells: BoolArray, control: BoolArray,
+) -> None:  # fmt: skip
+    """The points of every curve; controls become its points at dose 0, once for each plate it stands on."""
+    at = np.flatnonzero(wells)
+    curve = codes[at]
+    if control.any():
+        pairs = np.unique(np.stack([codes[at], plate[at]], axis=1), axis=0)
+        rows = {int(p): np.flatnonzero(control & (plate == p) & ~np.isnan(y)) for p in np.unique(pairs[:, 1])}
+        more = [(np.full(len(rows[int(p)]), k), rows[int(p)]) for k, p in pairs]
+        curve = np.concatenate([curve, *(part[0] for part in more)])
+        at = np.concatenate([at, *(part[1] for part in more)])
+    order = np.argsort(curve, kind="stable")
+    at = at[order]
+    found.curve, found.row, found.group = curve[order].astype(np.int64), at, group[at]
+    found.x, found.y, found.weight = x[at], y[at], weight[at]
+
+
+def control_level(scale: str | None) -> float:
+    """The response of an untreated control on a scale."""
+    return SCALES[scale].control if scale is not None else 1.0
+
+
+def as_columns(**given: Any) -> Columns:
+    """Columns from the arguments of a public function."""
+    by = given.pop("by")
+    return Columns(by=several(by), **given)

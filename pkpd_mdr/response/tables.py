@@ -1,0 +1,127 @@
+"""The tables of a dose-response result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.response.estimates import Curves
+from pkpd_mdr.response.quantiles import t_reach
+from pkpd_mdr.response.shapes import FloatArray
+
+if TYPE_CHECKING:
+    from pkpd_mdr.response.result import DoseResponse
+
+__all__ = ["curve_table", "parameter_table", "reported", "verdicts"]
+
+
+def reported(curves: Curves) -> dict[str, tuple[FloatArray, FloatArray, FloatArray]]:
+    """By parameter in reporting order: estimate, value on the working scale, standard error on the working scale."""
+    working = np.concatenate([curves.theta, curves.linear], axis=1)
+    diagonal = np.einsum("kii->ki", curves.covariance)
+    with np.errstate(invalid="ignore"):
+        errors = np.sqrt(np.where(diagonal >= 0, diagonal, np.nan))
+    found = {}
+    for name in curves.family.parameters:
+        j = curves.names.index(name)
+        value = working[:, j]
+        with np.errstate(over="ignore"):
+            shown = (
+                np.exp(value)
+                if curves.family.is_logged(name)
+                else 1.0 / (1.0 + np.exp(-value))
+                if name == "p"
+                else value
+            )
+            if name == "e2":  # stored as the logarithm of the distance to e
+                shown = np.exp(working[:, curves.names.index("e")] + np.exp(value))
+        found[name] = (np.asarray(shown), value, errors[:, j])
+    return found
+
+
+def parameter_table(fit: DoseResponse) -> pd.DataFrame:
+    """See `DoseResponse.parameters`."""
+    curves = fit.curves
+    reach = t_reach(fit.options.confidence, np.maximum(curves.df, 1))
+    frames = []
+    for name, (estimate, value, error) in reported(curves).items():
+        if curves.family.is_logged(name) and name != "e2":
+            se = estimate * error
+            low, high = np.exp(value - reach * error), np.exp(value + reach * error)
+        elif name == "p":
+            se = estimate * (1.0 - estimate) * error
+            low, high = (1.0 / (1.0 + np.exp(-value - sign * reach * error)) for sign in (-1.0, 1.0))
+        elif name == "e2":
+            se, low, high = (np.full(len(fit), np.nan) for _ in range(3))
+        else:
+            se, low, high = error, estimate - reach * error, estimate + reach * error
+        columns = {"parameter": name, "estimate": estimate, "se": se, "lower": low, "upper": high}
+        frames.append(fit.labelled(columns))
+    return pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)
+
+
+def verdicts(fit: DoseResponse) -> list[str]:
+    """One word on each curve: effect, no effect, or why there is none to judge."""
+    found = np.where(fit.curves.usable, np.where(fit.no_effect, "no effect", "effect"), "not fitted")
+    found = np.where(fit.curves.usable & np.isnan(fit.flat.p), "too few points", found)
+    return [str(word) for word in found]
+
+
+def curve_table(fit: DoseResponse, interval: str) -> pd.DataFrame:
+    """See `DoseResponse.frame`."""
+    curves = fit.curves
+    doses = fit.doses(50.0, interval=interval)
+    areas = fit.areas()
+    columns: dict[str, object] = {"n": fit.stack.n, "levels": fit.stack.levels}
+    columns |= {name: estimate for name, (estimate, _, _) in reported(curves).items()}
+    columns |= {
+        "ec50": doses.estimate,
+        "ec50_lower": doses.lower,
+        "ec50_upper": doses.upper,
+        "ec50_state": [str(state) for state in doses.state],
+        "auc": areas["auc"].to_numpy(),
+        "aac": areas["aac"].to_numpy(),
+        "effect": fit.flat.effect,
+        "p_flat": fit.flat.p,
+        "verdict": verdicts(fit),
+        "rss": curves.rss,
+        "sigma": curves.sigma,
+        "aicc": curves.aicc,
+        "note": [" | ".join(note) for note in all_notes(fit)],
+    }
+    return fit.labelled(columns)
+
+
+def all_notes(fit: DoseResponse) -> list[list[str]]:
+    """For each curve why it was not fitted, what was left out, and what looks odd."""
+    reading, stack, curves = fit.readings, fit.stack, fit.curves
+    found = []
+    for k in range(len(fit)):
+        notes = [reading.faults[k]] if k in reading.faults else []
+        if not notes and not curves.usable[k]:
+            notes.append(_too_little(int(stack.levels[k]), int(stack.n[k]), curves.estimated))
+        elif not notes and curves.df[k] <= 0:
+            notes.append(
+                f"{stack.n[k]} points for {curves.estimated} parameters leave none for the error; hold some with fixed="
+            )
+        if curves.usable[k] and not curves.settled[k]:
+            notes.append("the search did not come to rest")
+        found.append(notes + reading.notes.get(k, []))
+    least = fit.options.least_effect
+    for k in np.flatnonzero(fit.no_effect & (fit.flat.p < fit.options.alpha)).tolist():
+        found[k].append(f"significant, but its change of {fit.flat.effect[k]:.3g} is below least_effect={least:g}")
+    if fit.point_shares is not None:
+        down = np.bincount(fit.stack.curve, fit.point_shares < 0.5, len(fit)).astype(int)
+        for k in np.flatnonzero(down).tolist():
+            found[k].append(f"{down[k]} of {stack.n[k]} points kept less than half their weight")
+    return found
+
+
+def _too_little(levels: int, n: int, parameters: int) -> str:
+    if n == 0:
+        return "no usable well"
+    if levels < 2:
+        return "one dose only: a curve needs several"
+    return f"{n} points are fewer than {parameters} parameters; hold some with fixed=, or choose a smaller family"

@@ -1,0 +1,205 @@
+"""Bad input of dose-response tables is named with row and column; the rest fits, every curve has a state, in order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies.plates import DOSES, plate
+
+import pkpd_mdr as mdr
+
+GOOD = {"good": (1.0, 0.1, 0.8, 1.3)}
+
+
+def fitted(table: pd.DataFrame, **options: object) -> mdr.DoseResponse:
+    return mdr.dose_response(table, **({"dose": "dose", "response": "v", "by": "line", "scale": "viability"} | options))  # type: ignore[arg-type]
+
+
+def with_line(name: str, doses: list[float], values: list[float]) -> pd.DataFrame:
+    """A bad line before a good one."""
+    bad = pd.DataFrame({"line": name, "dose": doses, "v": values, "plate": "P0"})
+    return pd.concat([bad, plate(GOOD)], ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("doses", "values", "state", "note"),
+    [
+        ([1.0, 1.0, 1.0], [0.5, 0.6, 0.5], "not identifiable", "one dose only"),
+        ([0.0, 1.0, 3.0], [1.0, 0.5, 0.2], "not identifiable", "3 points are fewer than 4 parameters"),
+        ([0.0, 1.0, 3.0, 9.0], [1.0, 0.5, 0.2, 0.1], "not identifiable", "leave none for the error"),
+        ([0.0, 0.0, 0.0], [1.0, 1.1, 0.9], "not identifiable", "one dose only"),
+        ([1.0, np.nan], [np.nan, 0.5], "not identifiable", "no usable well"),
+        ([0.01, 0.1, 1.0, 10.0, 30.0] * 2, [1.0] * 10, "no effect", ""),
+        ([0.01, 0.1, 1.0, 10.0, 30.0] * 2, [0.0] * 10, "no effect", ""),
+    ],
+)
+def test_a_bad_curve_has_a_state_and_the_rest_fits(
+    doses: list[float], values: list[float], state: str, note: str
+) -> None:
+    frame = fitted(with_line("bad", doses, values)).frame()
+    assert frame["line"].tolist() == ["bad", "good"]
+    assert frame["ec50_state"].tolist() == [state, "in range"]
+    assert note in frame["note"].iloc[0]
+    assert np.isnan(frame["ec50"].iloc[0])
+    assert frame["ec50"].iloc[1] == pytest.approx(0.8, rel=0.2)
+
+
+def test_all_dead_is_below_the_lowest_dose() -> None:
+    fit = fitted(with_line("dead", [0.01, 0.1, 1.0, 10.0, 30.0] * 2, [0.02, 0.03, 0.01, 0.02, 0.03] * 2))
+    assert fit.ed(0.5, kind="absolute")["state"].tolist() == ["< min", "in range"]
+
+
+def test_faulty_wells_are_named_and_left_out() -> None:
+    table = plate(GOOD)
+    table["plate"] = table["plate"].astype(object)
+    table.loc[3, "v"] = np.nan
+    table.loc[5, "dose"] = -1.0
+    table.loc[7, "dose"] = np.nan
+    note = fitted(table).frame()["note"].iloc[0]
+    for sentence in (
+        "left out: the table, column 'v', row 3: the response is missing",
+        "left out: the table, column 'dose', row 5: the dose is negative",
+        "left out: the table, column 'dose', row 7: the dose is missing",
+    ):
+        assert sentence in note
+    clean = fitted(table.drop(index=[3, 5, 7]))
+    assert fitted(table).curves.rss[0] == clean.curves.rss[0]
+
+
+def test_negative_viability_is_kept_and_told() -> None:
+    table = plate(GOOD)
+    table.loc[8, "v"] = -0.2
+    assert "kept: the table, column 'v', row 8: negative viability" in fitted(table).frame()["note"].iloc[0]
+
+
+def test_saturated_wells_are_left_out() -> None:
+    table = plate(GOOD).assign(v=lambda t: 40000 * t["v"])
+    table.loc[0, "v"] = 65535.0
+    fit = fitted(table, scale=None, saturation=65535)
+    assert "row 0: the signal is saturated" in fit.frame()["note"].iloc[0]
+    assert fit.stack.n[0] == len(table) - 1
+
+
+@pytest.mark.parametrize(
+    ("change", "scale", "sentence"),
+    [
+        (lambda v: 100 * v, "viability", "looks like per cent; say scale='percent'"),
+        (lambda v: v, "percent", "looks like a fraction; say scale='viability'"),
+        (lambda v: 1 - v, "viability", "looks like inhibition; say scale='inhibition'"),
+        (lambda v: v, "inhibition", "looks like viability; say scale='viability'"),
+        (lambda v: 100 - 100 * v, "percent", "looks like percent inhibition"),
+    ],
+)
+def test_a_table_that_contradicts_its_scale_is_refused(change: object, scale: str, sentence: str) -> None:
+    table = plate({"a": (1.0, 0.0, 0.3, 1.5), "b": (1.0, 0.1, 1.0, 1.5)})
+    with pytest.raises(mdr.DataError, match=sentence):
+        fitted(table.assign(v=change(table["v"])), scale=scale)  # type: ignore[operator]
+
+
+def test_signals_are_normalised_by_the_controls_of_their_plate() -> None:
+    table = plate(GOOD, wells=4, seed=2)
+    brightness = table["plate"].map({"P0": 900.0, "P1": 1000.0, "P2": 1100.0, "P3": 5000.0})
+    rng = np.random.default_rng(3)
+    treated = table.assign(v=50 + brightness * table["v"])[table["dose"] > 0]
+    extra = [
+        {
+            "line": line,
+            "dose": np.nan,
+            "plate": f"P{p}",
+            "v": 50 + level * (1 + 0.03 * rng.standard_normal()) * (line == "DMSO"),
+        }
+        for p, level in enumerate((900.0, 1000.0, 1100.0, 5000.0))
+        for line in ("DMSO", "DMSO", "DMSO", "DMSO", "empty")
+    ]
+    both = pd.concat([treated, pd.DataFrame(extra)], ignore_index=True)
+    fit = fitted(both, control={"line": "DMSO"}, blank={"line": "empty"}, plate="plate", normalise=True)
+    assert fit.labels["line"].tolist() == ["good"]
+    assert fit.stack.n[0] == len(treated) + 16  # the controls are wells at dose 0
+    assert fit.ed(50)["estimate"].iloc[0] == pytest.approx(0.8, rel=0.15)
+    assert fit.parameters().set_index("parameter").loc["d", "estimate"] == pytest.approx(1.0, abs=0.04)
+
+
+def test_missing_controls_name_the_plate_and_the_others_fit() -> None:
+    table = plate({"a": (900.0, 100.0, 0.8, 1.3), "b": (900.0, 100.0, 0.8, 1.3)}, noise=20.0)
+    lost = (table["line"] == "a") & (table["dose"] == 0)
+    frame = fitted(table[~lost], normalise=True).frame()
+    assert frame["ec50_state"].tolist() == ["not identifiable", "in range"]
+    assert "controls missing: its plate has no untreated wells" in frame["note"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"dose": "dos"}, "no column 'dos'; did you mean 'dose'"),
+        ({"sd": "v", "var": "v"}, "name one"),
+        ({"curve": "LL4"}, "did you mean 'LL.4'"),
+        ({"loss": "hubert"}, "did you mean 'huber'"),
+        ({"scale": "viabilty"}, "did you mean 'viability'"),
+        ({"bounds": {"c": (1, 0)}}, "contradicts itself"),
+        ({"bounds": {"b": (0, 1)}}, "b is above 0"),
+        ({"bounds": {"q": (0, 1)}}, "'q' of LL.4 cannot be bounded"),
+        ({"share": "c"}, "write a tuple"),
+        ({"share": ("h",)}, "no parameter 'h'"),
+        ({"share": {"c": "drug"}}, "no label 'drug'"),
+        ({"share": ("c",), "loss": "huber"}, "fitted by least squares"),
+        ({"control": {"line": "DMSO"}}, "has no row with line = 'DMSO'"),
+        ({"control": {"line": "good"}}, "takes every row"),
+        ({"confidence": 95}, "not between 0 and 1"),
+        ({"direction": "down"}, "direction='down' is not possible"),
+        ({"by": 3}, "not a name or a list of names"),
+    ],
+)
+def test_options_are_refused_in_a_sentence(options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(mdr.DataError, match=sentence):
+        fitted(plate(GOOD), **options)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c"]),
+            st.one_of(st.sampled_from([0.0, 0.1, 1.0, 10.0, np.nan, -1.0, 1e-300, 1e300]), st.floats(0, 1e6)),
+            st.one_of(st.sampled_from([0.0, 1.0, np.nan, -5.0, 1e9, -1e9]), st.floats(-2, 2)),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_no_table_of_numbers_raises_and_every_curve_has_a_state(wells: list[tuple[str, float, float]]) -> None:
+    table = pd.DataFrame(wells, columns=["line", "dose", "v"])
+    fit = fitted(table, scale=None)
+    assert fit.labels["line"].tolist() == list(dict.fromkeys(table["line"]))
+    for level, kind in ((50.0, "relative"), (0.5, "absolute"), (50.0, "control")):
+        found = fit.ed(level, kind=kind)
+        known = found["state"].isin(["in range", "extrapolated"])
+        assert found["estimate"].notna().tolist() == known.tolist()
+        assert not found[["lower", "upper"]].isna().any().any()
+        assert (found["lower"] <= found["upper"]).all()
+    assert isinstance(fit.report(), str)
+    assert len(fit.frame()) == len(fit)
+
+
+def test_ten_thousand_odd_curves_raise_nothing() -> None:
+    rng = np.random.default_rng(11)
+    count, m = 10_000, 10
+    x = np.where(rng.random((count, m)) < 0.1, 0.0, 10.0 ** rng.uniform(-3, 2, (count, m)))
+    y = rng.choice([0.0, 1.0, 100.0], (count, 1)) + rng.choice([0.0, 0.05, 3.0], (count, 1)) * rng.standard_normal(
+        (count, m)
+    )
+    y = np.where(rng.random((count, m)) < 0.05, np.nan, y)
+    table = pd.DataFrame({"curve": np.repeat(np.arange(count), m), "x": x.ravel(), "y": y.ravel()})
+    fit = mdr.dose_response(table, dose="x", response="y", by="curve")
+    assert len(fit) == count
+    assert fit.labels["curve"].tolist() == list(range(count))
+    assert len(fit.ed(50, interval="delta")) == count
+
+
+def test_doses_may_repeat_and_come_in_any_order() -> None:
+    table = plate(GOOD)
+    turned = table.sample(frac=1.0, random_state=1)
+    assert fitted(turned).curves.rss[0] == pytest.approx(fitted(table).curves.rss[0], rel=1e-12)
+    assert set(table["dose"]) == set(DOSES)

@@ -1,0 +1,192 @@
+"""Effective doses: standard errors, profiles, states and bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from strategies.plates import DOSES, plate
+
+import pkpd_mdr as mdr
+from pkpd_mdr.response.estimates import fit_stack
+from pkpd_mdr.response.families import family
+from pkpd_mdr.response.levels import Level, delta_error, log_dose, log_dose_gradient
+from pkpd_mdr.response.profiles import profile_intervals
+from pkpd_mdr.response.stack import Stack
+
+LEVELS = [Level(10), Level(50), Level(0.6, "absolute"), Level(40, "control")]
+
+
+def one(name: str, seed: int = 0, **options: object) -> mdr.DoseResponse:
+    table = plate({"A": (1.0, 0.1, 0.8, 1.3)}, seed=seed)
+    return mdr.dose_response(table, dose="dose", response="v", by="line", curve=name, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["LL.4", "LL.5", "W1.4", "W2.4", "LN.4", "G.4", "BC.5", "BP.5", "LL.3"])
+@pytest.mark.parametrize("level", LEVELS, ids=str)
+def test_gradients_are_derivatives(name: str, level: Level) -> None:
+    from dataclasses import replace
+
+    curves = one(name).curves
+    logs = log_dose(curves, level)
+    if np.isnan(logs[0]):
+        assert name == "G.4"  # a curve of the dose itself may begin below the level
+        return
+    gradient = log_dose_gradient(curves, level, logs)[0]
+    values = np.concatenate([curves.theta[0], curves.linear[0]])
+    for i in range(len(curves.names)):
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = values.copy()
+            moved[i] += sign * 1e-5
+            size = curves.theta.shape[1]
+            ends.append(log_dose(replace(curves, theta=moved[None, :size], linear=moved[None, size:]), level)[0])
+        assert gradient[i] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=2e-3, abs=1e-5)
+
+
+def test_the_error_of_an_absolute_level_is_the_spread_of_its_estimates() -> None:
+    """Refits to simulated data scatter as the delta method says."""
+    x = np.repeat(DOSES, 3)
+    truth = 0.1 + 0.9 / (1 + (x / 0.8) ** 1.3)
+    y = truth + 0.03 * np.random.default_rng(1).standard_normal((3000, len(x)))
+    stack = Stack.of(np.repeat(np.arange(3000), len(x)), np.tile(x, 3000), y.ravel())
+    curves = fit_stack(stack, family("LL.4"))
+    for level in (Level(0.7, "absolute"), Level(0.3, "absolute"), Level(50, "control")):
+        logs = log_dose(curves, level)
+        assert np.std(logs) == pytest.approx(np.sqrt(np.mean(delta_error(curves, level, logs) ** 2)), rel=0.06)
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=str)
+@pytest.mark.parametrize("name", ["LL.4", "LL.5", "W2.4", "LL.3", "LL.3u", "LL.2"])
+def test_a_profile_ends_where_the_constrained_optimum_says(name: str, level: Level) -> None:
+    """The vectorised profile against the penalised least squares of the joint fit: another algorithm, the same ends."""
+    from pkpd_mdr.response.effective import log_dose_of
+    from pkpd_mdr.response.joint import joint_of
+
+    fit = one(name, direction="falling")
+    logs = log_dose(fit.curves, level)
+    lower, upper, done = profile_intervals(fit.curves, level, logs)
+    assert done[0]
+    joint = joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, np.array([0]))
+    low, high = joint.profile(lambda c: log_dose_of(c, level, 0), confidence=0.95, beyond=(-20.0, 20.0))
+    assert (lower[0], upper[0]) == (pytest.approx(low, abs=5e-3), pytest.approx(high, abs=5e-3))
+
+
+def test_profile_intervals_cover_near_the_top_dose() -> None:
+    """EC50 at the second dose from the top, where the delta method fails: 500 sets, nominal 95 %."""
+    rng = np.random.default_rng(2)
+    x = np.repeat(np.geomspace(0.01, 10, 7), 2)
+    y = 0.1 + 0.9 / (1 + (x / 5.0) ** 1.2) + 0.05 * rng.standard_normal((500, len(x)))
+    stack = Stack.of(np.repeat(np.arange(500), len(x)), np.tile(x, 500), y.ravel())
+    curves = fit_stack(stack, family("LL.4"))
+    logs = log_dose(curves, Level(50))
+    lower, upper, _ = profile_intervals(curves, Level(50), logs)
+    covered = np.mean((lower <= math.log(5.0)) & (upper >= math.log(5.0)))
+    assert 0.92 <= covered <= 0.98
+
+
+TRUTH = {
+    "in range": (1.0, 0.1, 0.8, 1.3),
+    "partial": (1.0, 0.0, 120.0, 1.3),
+    "flat": (1.0, 1.0, 1.0, 1.0),
+    "plateau": (1.0, 0.6, 0.8, 1.3),
+    "dead": (0.03, 0.03, 1.0, 1.0),
+}
+
+
+@pytest.fixture(scope="module")
+def screen() -> mdr.DoseResponse:
+    return mdr.dose_response(plate(TRUTH), dose="dose [uM]", response="v", by="line", scale="viability")
+
+
+def test_states_of_an_absolute_level(screen: mdr.DoseResponse) -> None:
+    found = screen.ed(0.5, kind="absolute").set_index("line")
+    assert found["state"].to_dict() == {
+        "in range": "in range", "partial": "> max", "flat": "no effect", "plateau": "not reached", "dead": "< min",
+    }  # fmt: skip
+    assert found["estimate"].notna().tolist() == [True, False, False, False, False]
+    assert found.loc["partial", "lower"] > 10.0
+    assert found.loc[["partial", "flat", "plateau"], "upper"].tolist() == [math.inf] * 3
+    assert (found.loc["dead", "lower"], found.loc["dead", "upper"]) == (0.0, 0.01)
+
+
+def test_a_flat_curve_has_no_ec50_at_all(screen: mdr.DoseResponse) -> None:
+    found = screen.ed(50).set_index("line").loc["flat"]
+    assert (found["state"], found["lower"], found["upper"]) == ("no effect", 0.0, math.inf)
+
+
+def test_bounds_hold_the_truth(screen: mdr.DoseResponse) -> None:
+    found = screen.ed(50).set_index("line")
+    assert found.loc["partial", "lower"] < 120.0 < found.loc["partial", "upper"]
+    assert found.loc["in range", "lower"] < 0.8 < found.loc["in range", "upper"]
+
+
+def test_slightly_beyond_is_extrapolated() -> None:
+    fit = mdr.dose_response(
+        plate({"A": (1.0, 0.0, 40.0, 3.0)}, noise=0.005), dose="dose", response="v", scale="viability", curve="LL.3"
+    )
+    assert fit.ed(50)["state"].tolist() == ["extrapolated"]
+    assert fit.ed(50)["estimate"].iloc[0] == pytest.approx(40.0, rel=0.05)
+
+
+def test_rising_and_falling_are_one() -> None:
+    """Inhibition is viability upside down: the same doses, the same states."""
+    table = plate(TRUTH)
+    falling = mdr.dose_response(table, dose="dose", response="v", by="line", scale="viability")
+    rising = mdr.dose_response(table.assign(v=1 - table["v"]), dose="dose", response="v", by="line", scale="inhibition")
+    pd.testing.assert_frame_equal(falling.ed(0.5, kind="absolute"), rising.ed(0.5, kind="absolute"), rtol=1e-3)
+    pd.testing.assert_frame_equal(falling.ed(20, 50), rising.ed(20, 50), rtol=1e-3)
+
+
+def test_hormesis_is_read_on_the_falling_side() -> None:
+    x = np.repeat(DOSES, 3)
+    y = (1.0 + 1.5 * x) / (1 + (x / 1.5) ** 3) + 0.01 * np.random.default_rng(3).standard_normal(len(x))
+    fit = mdr.dose_response(pd.DataFrame({"x": x, "y": y}), dose="x", response="y", curve="BC.4", direction="falling")
+    dose = fit.ed(10, interval="delta")["estimate"].iloc[0]
+    assert fit.predict([dose])[0, 0] == pytest.approx(
+        0.9 * fit.parameters().set_index("parameter").loc["d", "estimate"], rel=1e-6
+    )
+    assert dose > 1.0
+
+
+def test_bootstrap_agrees_and_resamples_units() -> None:
+    fit = one("LL.4", seed=4)
+    profile, boot = fit.ed(50), fit.ed(50, interval="bootstrap", seed=1)
+    for side in ("lower", "upper"):
+        assert math.log(boot[side].iloc[0]) == pytest.approx(math.log(profile[side].iloc[0]), abs=0.06)
+    plates = [
+        plate({"A": (1.0, 0.1, 0.8 * math.exp(shift), 1.3)}, wells=1, seed=k).assign(plate=k)
+        for k, shift in enumerate((-0.6, -0.3, 0.0, 0.3, 0.6))
+    ]
+    options = {"dose": "dose", "response": "v"}
+    apart = mdr.dose_response(pd.concat(plates), **options, unit="plate").ed(50, interval="bootstrap", seed=1)
+    alike = mdr.dose_response(pd.concat(plates), **options).ed(50, interval="bootstrap", seed=1)
+    assert apart["lower"].iloc[0] < 0.8 < apart["upper"].iloc[0]
+    assert apart["upper"].iloc[0] / apart["lower"].iloc[0] > 1.1 * alike["upper"].iloc[0] / alike["lower"].iloc[0]
+    assert fit.ed(50, interval="bootstrap", seed=1).equals(boot)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"kind": "relativ"}, "did you mean 'relative'"),
+        ({"interval": "wald"}, "interval='wald' is not possible"),
+    ],
+)
+def test_refusals(screen: mdr.DoseResponse, given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(mdr.DataError, match=sentence):
+        screen.ed(50, **given)
+
+
+def test_levels_are_checked(screen: mdr.DoseResponse) -> None:
+    with pytest.raises(mdr.DataError, match="in per cent, above 0 and below 100"):
+        screen.ed(150)
+    with pytest.raises(mdr.DataError, match="finite number"):
+        screen.ed(math.nan, kind="absolute")
+    rising = mdr.dose_response(
+        plate(TRUTH).assign(v=lambda t: 1 - t["v"]), dose="dose", response="v", by="line", scale="inhibition"
+    )
+    with pytest.raises(mdr.DataError, match="ask for kind='absolute'"):
+        rising.ed(50, kind="control")

@@ -1,0 +1,194 @@
+"""Growth-rate inhibition and rates: laws, limits, table layouts and their refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pkpd_mdr as mdr
+from pkpd_mdr.response import gr_static_toxic, gr_value, gr_value_without_start
+from pkpd_mdr.response.rates import settled_rate
+
+CELLS = st.floats(1.0, 1e6)
+
+
+@given(CELLS, st.floats(1.05, 50.0), st.floats(0.01, 60.0), st.floats(0.1, 1e3))
+def test_gr_does_not_depend_on_the_unit_of_counts(start: float, growth: float, ratio: float, unit: float) -> None:
+    one = gr_value(start * ratio, start, start * growth)
+    np.testing.assert_allclose(
+        gr_value(unit * start * ratio, unit * start, unit * start * growth), one, rtol=1e-9, atol=1e-12
+    )
+    assert float(one) >= -1.0
+
+
+@given(CELLS, st.floats(1.05, 50.0))
+def test_gr_of_no_effect_and_of_a_halt(start: float, growth: float) -> None:
+    control = start * growth
+    assert float(gr_value(control, start, control)) == pytest.approx(1.0)
+    assert float(gr_value(start, start, control)) == pytest.approx(0.0, abs=1e-12)
+
+
+@given(st.floats(0.1, 5.0), st.floats(0.05, 1.0))
+def test_gr_measures_the_rate_whatever_the_line(rate: float, share: float) -> None:
+    """A drug that leaves a share of the growth rate has one GR value for slow and for fast lines."""
+    found = gr_value(100 * np.exp(rate * share), 100, 100 * np.exp(rate))
+    assert float(found) == pytest.approx(2.0**share - 1.0)
+
+
+def test_gr_without_a_start_is_gr_where_the_doubling_time_is_that_of_the_control() -> None:
+    start, time, doubling = 200.0, 72.0, 30.0
+    control = start * 2 ** (time / doubling)
+    counts = np.array([10.0, 200.0, 500.0, control])
+    np.testing.assert_allclose(
+        gr_value_without_start(counts, control, time=time, doubling_time=doubling),
+        gr_value(counts, start, control),
+        rtol=1e-12,
+    )
+
+
+def test_undefined_values_are_missing_and_zero_counts_are_not() -> None:
+    assert np.isnan(gr_value(10, 100, 90))
+    assert np.isnan(gr_value(10, 0, 90))
+    assert np.isnan(gr_value(-1, 100, 900))
+    assert float(gr_value(0, 100, 400)) == pytest.approx(2 ** (np.log2(1e-6) / 2) - 1)
+
+
+@given(st.floats(-0.999, 8.0), st.floats(0.0, 500.0))
+def test_static_and_toxic_parts_are_continuous_at_the_start_count(u: float, dead: float) -> None:
+    counts = 1000.0 * (1.0 + np.array([u, u + 1e-9]))
+    static, toxic = gr_static_toxic(counts, 1000, 6000, dead=20 + dead, dead_start=20, dead_control=60, time=72)
+    assert abs(static[1] - static[0]) < 1e-4
+    assert abs(toxic[1] - toxic[0]) < 1e-4
+
+
+def test_static_part_against_the_definition() -> None:
+    """Away from x = x0 the product D g is just D times g."""
+    x, x0, xc, m, m0, mc, t = 1300.0, 1000.0, 6000.0, 180.0, 20.0, 60.0, 72.0
+    d, dc = (m - m0) / (x - x0), (mc - m0) / (xc - x0)
+    g, gc = np.log2(x / x0), np.log2(xc / x0)
+    static, toxic = gr_static_toxic(x, x0, xc, dead=m, dead_start=m0, dead_control=mc, time=t)
+    assert float(static) == pytest.approx(2 ** ((1 + d) * g / ((1 + dc) * gc)) - 1, rel=1e-12)
+    assert float(toxic) == pytest.approx(2 ** ((dc * gc - d * g) / t) - 1, rel=1e-12)
+
+
+def stacked(seed: int = 0, noise: float = 0.005) -> pd.DataFrame:
+    """Case C: starts, controls and treated wells of two lines in one table."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for line, rate in (("slow", 1.2), ("fast", 3.0)):
+        rows += [(line, "-", 0.0, 0.0, 500 * np.exp(noise * rng.standard_normal())) for _ in range(4)]
+        rows += [(line, "-", 72.0, 0.0, 500 * np.exp(rate + noise * rng.standard_normal())) for _ in range(4)]
+        for dose in np.geomspace(0.01, 10, 7):
+            share = 1 / (1 + dose / 0.3) * 1.2 - 0.2
+            rows += [
+                (line, "drugA", 72.0, dose, 500 * np.exp(rate * share + noise * rng.standard_normal()))
+                for _ in range(3)
+            ]
+    return pd.DataFrame(rows, columns=["cell_line", "agent", "time", "concentration", "cell_count"])
+
+
+def test_lines_of_any_speed_have_one_gr50() -> None:
+    found = mdr.growth_rate(stacked(), by="cell_line").metrics()
+    assert found["cell_line"].tolist() == ["slow", "fast"]
+    assert found["GR50_state"].tolist() == ["in range", "in range"]
+    slow, fast = found.iloc[0], found.iloc[1]
+    assert slow["GR50"] == pytest.approx(fast["GR50"], rel=0.05)
+    assert 0 < slow["GR_AOC"] < 1.2
+    assert slow["GRmax"] < 0
+
+
+def test_case_a_is_case_c_with_its_columns_filled() -> None:
+    c = mdr.growth_rate(stacked(), by="cell_line").values
+    a = c.rename(
+        columns={
+            "dose": "concentration",
+            "count": "cell_count",
+            "start": "cell_count__time0",
+            "control": "cell_count__ctrl",
+        }
+    )
+    found = mdr.growth_rate(a.drop(columns=["gr", "note"]), by="cell_line").values
+    np.testing.assert_allclose(found["gr"], c["gr"], rtol=1e-12)
+
+
+def test_wells_without_growth_or_cells_say_why() -> None:
+    table = pd.DataFrame({"concentration": [0.1, 1, 2, 3, 4], "cell_count": [100, 0, np.nan, 50, -3]})
+    table = table.assign(cell_count__time0=[100, 100, 100, 100, 100], cell_count__ctrl=[90, 400, 400, 400, 400])
+    notes = mdr.growth_rate(table).values["note"].tolist()
+    assert notes == [
+        "undefined: the control did not grow beyond the start",
+        "no cells left: counted as a millionth of the start",
+        "undefined: the count is missing",
+        "",
+        "undefined: the count is negative",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda t: t.drop(columns="cell_count"), "has none of the columns cell_count"),
+        (lambda t: t[t["time"] > 0], "no rows of time 0"),
+        (lambda t: t[(t["concentration"] > 0) | (t["time"] == 0)], "no rows of dose 0"),
+        (lambda t: t.drop(columns="time"), "no time column"),
+        (lambda t: t[~((t["cell_line"] == "slow") & (t["time"] == 0))], "has no start count with cell_line = slow"),
+    ],
+)
+def test_incomplete_tables_are_refused_with_their_place(change: object, sentence: str) -> None:
+    with pytest.raises(mdr.DataError, match=sentence):
+        mdr.growth_rate(change(stacked()), by="cell_line")  # type: ignore[operator]
+
+
+def test_gr_over_time_is_constant_for_a_constant_effect() -> None:
+    hours = np.array([0.0, 24.0, 48.0, 72.0])
+    rows = [("w1", "drug", h, 100 * np.exp(0.02 * h)) for h in hours] + [
+        ("c1", "none", h, 80 * np.exp(0.04 * h)) for h in hours
+    ]
+    table = pd.DataFrame(rows, columns=["well", "agent", "time", "cell_count"])
+    found = mdr.gr_over_time(table, control={"agent": "none"}, by="well")
+    np.testing.assert_allclose(found["gr"], 2**0.5 - 1, rtol=1e-9)
+    assert found[["from", "to"]].to_numpy().tolist() == [[0, 24], [24, 48], [48, 72]]
+
+
+@given(st.floats(-0.05, 0.06), st.floats(0.0, 0.05), st.integers(4, 10), st.floats(10.0, 1e4))
+def test_a_settled_rate_is_found_behind_a_delay(rate: float, early: float, change: int, start: float) -> None:
+    times = np.arange(0.0, 84.0, 6.0)
+    later = np.maximum(times - times[change], 0.0)
+    logs = np.log2(start) + early * np.minimum(times, times[change]) + rate * later
+    found, error, first, _ = settled_rate(times, 2.0**logs)
+    assert min(rate, early) - 1e-9 <= found <= max(rate, early) + 1e-9
+    assert error >= 0
+    assert first in times[:-2]
+
+
+def test_counts_of_zero_are_told_and_short_wells_have_no_rate() -> None:
+    table = pd.DataFrame(
+        {
+            "well": ["a"] * 6 + ["b"] * 3,
+            "h": [0, 6, 12, 18, 24, 30, 0, 6, 12],
+            "n": [100, 110, 0, 130, 145, 160, 5, 0, 0],
+        }
+    )
+    found = mdr.dip_rates(table, time="h", count="n", by="well")
+    assert found["note"].tolist()[0] == "left out 1 of 6 counts that are missing or 0"
+    assert "not identifiable: 1 times with cells are fewer than 3" in found["note"].iloc[1]
+    assert found["dip_rate"].notna().tolist() == [True, False]
+
+
+def test_rates_go_into_curves() -> None:
+    """Half of the control's rate, and the cytostatic dose where the rate is zero."""
+    times, doses = np.arange(0.0, 73.0, 6.0), np.array([0.0, 0.0, 0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
+    rng = np.random.default_rng(4)
+    rows = [
+        (f"w{k}", dose, t, 500 * 2 ** (t * (-0.01 + 0.04 / (1 + dose / 0.2))) * np.exp(0.01 * rng.standard_normal()))
+        for k, dose in enumerate(np.repeat(doses, 2))
+        for t in times
+    ]
+    table = pd.DataFrame(rows, columns=["well", "dose", "h", "n"])
+    rates = mdr.dip_rates(table, time="h", count="n", by="well", keep="dose", control={"dose": 0})
+    fit = mdr.dose_response(rates, dose="dose", response="dip_rate")
+    assert fit.ed(50, kind="control")["estimate"].iloc[0] == pytest.approx(0.2 * (0.04 / 0.025 - 1), rel=0.1)
+    assert fit.ed(0, kind="absolute")["estimate"].iloc[0] == pytest.approx(0.2 * (0.04 / 0.01 - 1), rel=0.1)
