@@ -86,6 +86,8 @@ class Compiled:
         are exact.
     scale : ndarray, shape (states,)
         Internal size of one unit of each state.
+    carriers : dict of int to int
+        Index of each pool to the index of the clone or the vesicles that hold it.
     guarded : ndarray of bool, shape (states,)
         States that cannot be negative: cells, amounts, concentrations, vesicles.
     """
@@ -103,6 +105,8 @@ class Compiled:
         self._parameter_symbols = [symbol(name) for name in self.parameters]
         self.derivatives = list(model.derivatives.values())
         self.starts = [state.start for state in model.states.values()]
+        self.carriers = {i: self.states.index(s.carrier) for i, s in enumerate(model.states.values()) if s.carrier}
+        self._fillings = [state.filling for state in model.states.values()]
         self._observables = {item.name: item.expression for item in model.observables.values()}
         self._processes = {name: process.rate for name, process in model.processes.items()}
         self._jacobian_entries = list(model.jacobian)
@@ -139,6 +143,11 @@ class Compiled:
     def start(self, parameters: FloatArray) -> FloatArray:
         """State vector at time zero, shape (states,)."""
         function = self._cached(("start",), lambda: self._scalar(self.starts))
+        return np.array(function(0.0, [0.0] * len(self.states), parameters), dtype=float)
+
+    def fillings(self, parameters: FloatArray) -> FloatArray:
+        """Content per cell of every pool at time zero, shape (states,); 0 for what is no pool."""
+        function = self._cached(("fillings",), lambda: self._scalar(self._fillings))
         return np.array(function(0.0, [0.0] * len(self.states), parameters), dtype=float)
 
     def start_by_parameters(self, parameters: FloatArray, columns: Sequence[str]) -> FloatArray:

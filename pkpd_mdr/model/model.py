@@ -15,6 +15,7 @@ from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import show
 from pkpd_mdr.model.check import check_model
+from pkpd_mdr.model.contents import carry
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
 from pkpd_mdr.model.scope import Mechanism, Scope
 from pkpd_mdr.units import QuantityLike
@@ -77,6 +78,7 @@ class Model:
         for item in mechanisms:
             item.connect(scope)
         scope.finish()
+        carry(scope)
         self._fill(
             mechanisms=mechanisms,
             states=MappingProxyType(scope.states),
@@ -124,7 +126,10 @@ class Model:
     @cached_property
     def structure_hash(self) -> str:
         """Hash of equations, starts, ports and observables without parameter values."""
-        lines = [f"{s.name}|{s.unit.text}|{sp.srepr(s.start)}" for s in self.states.values()]
+        lines = [
+            f"{s.name}|{s.unit.text}|{sp.srepr(s.start)}|{s.carrier}|{sp.srepr(s.filling)}"
+            for s in self.states.values()
+        ]
         lines += [
             f"{p.name}|{sp.srepr(p.rate)}|{[(k, sp.srepr(v)) for k, v in p.moves.items()]}"
             for p in self.processes.values()

@@ -3,7 +3,8 @@
 Joining has two passes. In `Mechanism.declare` each mechanism adds its states, parameters and ports and *offers*
 quantities ("birth of S", "concentration of dox"); it may also scale or add to quantities that others offer. In
 `Mechanism.connect`, when all is known, it writes its processes from what it finds. So the order in which mechanisms
-are listed does not matter, and collective terms such as the total burden include every clone.
+are listed does not matter, and collective terms such as the total burden include every clone. What cells hold
+(`Scope.content`) is carried along with them after that; see `pkpd_mdr.model.contents`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sympy as sp
 
 from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, check_name, parse, symbol
+from pkpd_mdr.model.contents import Content, filled
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
@@ -85,6 +87,8 @@ class Scope:
         self.observables: dict[str, Observable] = {}
         self.ports: list[Port] = []
         self.clones: dict[str, bool] = {}
+        self.contents: dict[str, Content] = {}
+        self.deliveries: dict[tuple[str, str], str] = {}
         self._formulas: list[tuple[sp.Symbol, str | Expression, str]] = []
         self._offers: dict[tuple[str, str], _Offer] = {}
         self._resolving: list[tuple[str, str]] = []
@@ -113,6 +117,49 @@ class Scope:
             )
         self.states[name] = State(name, unit, value, kind, balance, as_expression(weight), description)
         return symbol(name)
+
+    def content(
+        self,
+        name: str,
+        *,
+        carrier: str,
+        quantity: str,
+        unit: str | Unit,
+        role: str = "",
+        lost: str = "",
+        filling: Expression | float = 0,
+        description: str = "",
+    ) -> Expression:
+        """Add a pool, which goes with its carrier through every process and act, and return its symbol.
+
+        Its unit is that of the whole content and should be as small as the content of one cell, as it sets the
+        absolute tolerance. What dying cells hold goes to the state `lost`, ``lost_<quantity>`` unless given.
+        """
+        lost = lost or self.sink(f"lost_{quantity}", quantity, unit, f"{quantity} that dying cells held")
+        pool = self.state(name, unit=unit, kind="amount", balance=quantity, description=description)
+        self.states[name] = replace(self.states[name], carrier=carrier, filling=as_expression(filling))
+        self.contents[name] = Content(name, carrier, quantity, role or quantity, lost)
+        return pool
+
+    def sink(self, name: str, quantity: str, unit: str | Unit, description: str) -> str:
+        """Add the state that records what is lost of a quantity, unless it is there already; returns its name."""
+        if name not in self.states:
+            self.state(name, unit=unit, kind="amount", balance=quantity, description=description)
+        return name
+
+    def deliver(self, process: str, quantity: str, into: str) -> None:
+        """Let what the carriers of a process hold of a quantity go into a state instead of being lost."""
+        self.deliveries[process, quantity] = into
+
+    def weigh(self, name: str, balance: str, weight: Expression, asked_by: str) -> None:
+        """Let a state stand in a balance with a weight: a concentration times its volume is an amount."""
+        state = self.states[name]
+        if state.balance not in ("", balance) or (state.balance and state.weight != weight):
+            raise ModelError(
+                f"{asked_by} counts {shown(name)} as {shown(balance)} times {weight}, but it counts as "
+                f"{shown(state.balance)} times {state.weight} already; use the same volume everywhere"
+            )
+        self.states[name] = replace(state, balance=balance, weight=as_expression(weight))
 
     def start(self, state: str, value: Expression) -> None:
         """Let a state start at an expression of parameters (resolved after all states are declared)."""
@@ -287,12 +334,16 @@ class Scope:
             )
         if values:
             self._substitute(values)
+        self.states = filled(self.states)
 
     def _substitute(self, values: Mapping[Expression, Expression]) -> None:
         def fill(expression: Expression) -> Expression:
             return expression if expression is None else expression.xreplace(values)
 
-        self.states = {n: replace(s, start=fill(s.start), weight=fill(s.weight)) for n, s in self.states.items()}
+        self.states = {
+            n: replace(s, start=fill(s.start), weight=fill(s.weight), filling=fill(s.filling))
+            for n, s in self.states.items()
+        }
         self.processes = {
             n: replace(p, rate=fill(p.rate), moves={k: fill(v) for k, v in p.moves.items()})
             for n, p in self.processes.items()

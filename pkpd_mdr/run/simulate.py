@@ -164,6 +164,8 @@ def start_vector(
 ) -> FloatArray:
     """The state at time zero: the model's own start, with what the user gave.
 
+    Cells that start otherwise than the model says hold what the model says per cell.
+
     Parameters
     ----------
     model : Model
@@ -192,6 +194,11 @@ def start_vector(
         if value < 0 and compiled.guarded[index]:
             raise SimulationError(f"start of {shown(name)}: {shown(given)} is negative, but {state.kind} cannot be")
         vector[index] = value
+    if start and compiled.carriers:
+        fillings = compiled.fillings(parameters)
+        for pool, carrier in compiled.carriers.items():
+            if compiled.states[carrier] in start and compiled.states[pool] not in start:
+                vector[pool] = fillings[pool] * vector[carrier]
     return vector
 
 

@@ -229,6 +229,33 @@ def _contact(draw: Draw, context: Context) -> list[Mechanism]:
     ]
 
 
+def _pgp_content(draw: Draw, context: Context, drug: bool) -> list[Mechanism]:
+    parts = []
+    for name in context.clones:
+        effect: dict[str, object] = {}
+        if drug and draw(st.booleans()):
+            effect = {"induced_by": context.drugs[0], "emax": draw(rates), "ec50": draw(concentrations)}
+        turnover = {"synthesis": draw(maybe(rates)), "degradation": draw(maybe(rates))}
+        parts.append(mdr.pgp.content(name, start=draw(between(0.0, 2.0)), **turnover, **effect))
+    return parts
+
+
+@st.composite
+def _pgp(draw: Draw, context: Context) -> list[Mechanism]:
+    return _pgp_content(draw, context, drug=True)
+
+
+@st.composite
+def _pgp_contact(draw: Draw, context: Context) -> list[Mechanism]:
+    density = draw(st.booleans())
+    rate = "1e-12 1/cell/h" if density else draw(rates)
+    dependence = "density" if density else "frequency"
+    return [
+        *_pgp_content(draw, context, drug=False),
+        mdr.pgp.contact(list(context.clones), rate=rate, dependence=dependence),
+    ]
+
+
 @st.composite
 def _radiotherapy(draw: Draw, context: Context) -> list[Mechanism]:
     alpha = texts(0.05, 0.5, "1/Gy")
@@ -284,6 +311,8 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "cost": lambda context: shares.map(lambda share: [mdr.cost("R", share)]),
     "exosomes": _exosomes,
     "contact_transfer": _contact,
+    "pgp.content": _pgp,
+    "pgp.contact": _pgp_contact,
     "radiotherapy": _radiotherapy,
     "resection": _both(lambda context: [mdr.resection()]),
     "toxicity.myelosuppression": _blood,
