@@ -5,6 +5,7 @@ from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.dosing import dosing
 from pkpd_mdr.mechanisms.exosome import exosomes
+from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
@@ -21,6 +22,7 @@ __all__ = [
     "exosomes",
     "formula",
     "growth",
+    "intracellular",
     "kill",
     "medium",
     "mutation",

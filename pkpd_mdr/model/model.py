@@ -75,6 +75,7 @@ class Model:
         scope = Scope()
         for item in mechanisms:
             item.declare(scope)
+        scope.declared()
         for item in mechanisms:
             item.connect(scope)
         scope.finish()
@@ -108,7 +109,8 @@ class Model:
         totals: dict[str, list[Expression]] = {name: [] for name in self.states}
         for process in self.processes.values():
             for name, share in process.moves.items():
-                totals[name].append(share * process.rate)
+                # term by term, so that the cells in `rate` cancel those in a content per cell and leave no 0/0
+                totals[name].extend(part * process.rate for part in sp.Add.make_args(share))
         return MappingProxyType({name: sp.Add(*parts) for name, parts in totals.items()})
 
     @cached_property

@@ -40,6 +40,9 @@ Given = QuantityLike | Parameter | Formula
 
 Thunk = Callable[[], Expression]
 
+AnyUnit = str | Unit | Callable[[], Unit]
+"""A unit, or how to find it once everything is declared: that of another mechanism's concentration."""
+
 
 @runtime_checkable
 class Mechanism(Protocol):
@@ -73,7 +76,7 @@ class _Offer:
         self.base: Thunk | None = None
         self.factors: list[Thunk] = []
         self.addends: list[Thunk] = []
-        self.unit: Unit | None = None
+        self.unit: Unit | Callable[[], Unit] | None = None
         self.value: Expression | None = None
 
 
@@ -93,6 +96,8 @@ class Scope:
         self._offers: dict[tuple[str, str], _Offer] = {}
         self._resolving: list[tuple[str, str]] = []
         self._starts: dict[str, Expression] = {}
+        self._later: dict[str, Callable[[], Unit]] = {}
+        self._settled: dict[str, set[str]] = {}
 
     # -- declare ---------------------------------------------------------------------------------------
 
@@ -100,15 +105,21 @@ class Scope:
         self,
         name: str,
         *,
-        unit: str | Unit,
+        unit: AnyUnit,
         start: Given | None = None,
         kind: str = "effect",
         balance: str = "",
         weight: Expression | float = 1,
         description: str = "",
     ) -> Expression:
-        """Add a state and return its symbol; a given start becomes the parameter ``<name>0``."""
+        """Add a state and return its symbol; a given start becomes the parameter ``<name>0``.
+
+        The unit may be a function, called between the two passes; such a state starts at zero.
+        """
         self._free(name, "state")
+        if callable(unit):
+            self._later[name] = unit
+            unit = ""
         unit = Unit.of(unit)
         value: Expression = sp.Integer(0)
         if start is not None:
@@ -124,7 +135,7 @@ class Scope:
         *,
         carrier: str,
         quantity: str,
-        unit: str | Unit,
+        unit: AnyUnit,
         role: str = "",
         lost: str = "",
         filling: Expression | float = 0,
@@ -141,7 +152,7 @@ class Scope:
         self.contents[name] = Content(name, carrier, quantity, role or quantity, lost)
         return pool
 
-    def sink(self, name: str, quantity: str, unit: str | Unit, description: str) -> str:
+    def sink(self, name: str, quantity: str, unit: AnyUnit, description: str) -> str:
         """Add the state that records what is lost of a quantity, unless it is there already; returns its name."""
         if name not in self.states:
             self.state(name, unit=unit, kind="amount", balance=quantity, description=description)
@@ -150,6 +161,10 @@ class Scope:
     def deliver(self, process: str, quantity: str, into: str) -> None:
         """Let what the carriers of a process hold of a quantity go into a state instead of being lost."""
         self.deliveries[process, quantity] = into
+
+    def redirect(self, content: str, lost: str) -> None:
+        """Let what dying cells hold of a pool go into another state of the same balance than its sink."""
+        self.contents[content] = replace(self.contents[content], lost=lost)
 
     def weigh(self, name: str, balance: str, weight: Expression, asked_by: str) -> None:
         """Let a state stand in a balance with a weight: a concentration times its volume is an amount."""
@@ -208,7 +223,11 @@ class Scope:
             )
         self.ports.append(port)
 
-    def offer(self, kind: str, owner: str, value: Thunk, *, unit: str | Unit | None = None) -> None:
+    def settle(self, drug: str, state: str) -> None:
+        """Let a steady-state dose of a drug bring this state, too, to its periodic values."""
+        self._settled.setdefault(drug, set()).add(state)
+
+    def offer(self, kind: str, owner: str, value: Thunk, *, unit: AnyUnit | None = None) -> None:
         """Offer a quantity under a kind and an owner; it is evaluated when somebody looks it up.
 
         A quantity that others compare with their own parameters, such as a concentration, tells its unit.
@@ -217,7 +236,7 @@ class Scope:
         if entry.base is not None:
             raise ModelError(f"{kind} of {shown(owner)} is declared twice; leave one of the two out")
         entry.base = value
-        entry.unit = None if unit is None else Unit.of(unit)
+        entry.unit = unit if unit is None or callable(unit) else Unit.of(unit)
 
     def scale(self, kind: str, owner: str, factor: Thunk) -> None:
         """Multiply a quantity that some mechanism offers."""
@@ -226,6 +245,11 @@ class Scope:
     def add(self, kind: str, owner: str, addend: Thunk) -> None:
         """Add to a quantity that some mechanism offers (before factors)."""
         self._offers.setdefault((kind, owner), _Offer()).addends.append(addend)
+
+    def declared(self) -> None:
+        """Between the two passes: give states the units that they take from others."""
+        for name, unit in self._later.items():
+            self.states[name] = replace(self.states[name], unit=unit())
 
     # -- connect ---------------------------------------------------------------------------------------
 
@@ -258,7 +282,12 @@ class Scope:
             raise ModelError(
                 f"{asked_by} needs the unit of the {kind} of {shown(owner)}, which was offered without one"
             )
-        return entry.unit
+        return entry.unit() if callable(entry.unit) else entry.unit
+
+    def offered(self, kind: str, owner: str) -> bool:
+        """Whether some mechanism offers this quantity."""
+        entry = self._offers.get((kind, owner))
+        return entry is not None and entry.base is not None
 
     def owners(self, kind: str) -> list[tuple[str, str]]:
         """The (kind, owner) pairs under which a kind of quantity is offered, in order of declaration."""
@@ -325,6 +354,7 @@ class Scope:
                     f"a start is declared for {shown(state)}, which is not a state{did_you_mean(state, self.states)}"
                 )
             self.states[state] = replace(self.states[state], start=value)
+        self.ports = [self._with_settled(port) for port in self.ports]
         values = {stand_in: self.read(text, _written_as(name)) for stand_in, text, name in self._formulas}
         for _ in range(len(values).bit_length()):
             values = {key: value.xreplace(values) for key, value in values.items()}
@@ -360,6 +390,10 @@ class Scope:
             )
             for port in self.ports
         ]
+
+    def _with_settled(self, port: Port) -> Port:
+        more = sorted(self._settled.get(port.name, set()) - set(port.steady))
+        return replace(port, steady=(*port.steady, *more)) if port.action == "dose" else port
 
     def _free(self, name: str, what: str) -> None:
         check_name(name, what)

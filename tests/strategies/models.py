@@ -257,6 +257,26 @@ def _pgp_contact(draw: Draw, context: Context) -> list[Mechanism]:
 
 
 @st.composite
+def _intracellular(draw: Draw, context: Context) -> list[Mechanism]:
+    drug, form = context.drugs[0], draw(st.sampled_from(["dynamic", "quasi-steady"]))
+    hourly = texts(0.05, 3.0, "1/h")
+    given: dict[str, object] = {"k0": draw(hourly), "form": form, "kmet": draw(maybe(hourly))}
+    if draw(st.booleans()):
+        given |= {"vP": draw(texts(0.1, 30.0, "uM/h", "mg/L/h")), "Km": draw(concentrations)}
+        if len(context.drugs) > 1 and draw(st.booleans()):
+            given["inhibitors"] = {context.drugs[1]: draw(concentrations)}
+    if draw(st.booleans()):
+        given |= {"kb": draw(texts(0.1, 5.0, "1/uM/h")), "kd": draw(hourly), "Bmax": draw(concentrations)}
+    if draw(st.booleans()):
+        given |= {"kseq": draw(hourly), "krel": draw(maybe(hourly))}
+    if draw(st.booleans()):
+        given |= {"ksort": draw(hourly), "kout": draw(maybe(hourly)) if form == "dynamic" else None}
+    clone = draw(st.sampled_from(context.clones))
+    effect = {"emax": draw(rates), "ec50": draw(concentrations)}
+    return [mdr.intracellular(drug, on=clone, **given), mdr.kill(drug, on=clone, site=clone, **effect)]
+
+
+@st.composite
 def _radiotherapy(draw: Draw, context: Context) -> list[Mechanism]:
     alpha = texts(0.05, 0.5, "1/Gy")
     pairs = st.tuples(alpha, texts(0.005, 0.05, "1/Gy**2")) | alpha
@@ -311,6 +331,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "cost": lambda context: shares.map(lambda share: [mdr.cost("R", share)]),
     "exosomes": _exosomes,
     "contact_transfer": _contact,
+    "intracellular": _intracellular,
     "pgp.content": _pgp,
     "pgp.contact": _pgp_contact,
     "radiotherapy": _radiotherapy,
