@@ -111,7 +111,7 @@ class Model:
             for name, share in process.moves.items():
                 # term by term, so that the cells in `rate` cancel those in a content per cell and leave no 0/0
                 totals[name].extend(part * process.rate for part in sp.Add.make_args(share))
-        return MappingProxyType({name: sp.Add(*parts) for name, parts in totals.items()})
+        return MappingProxyType({name: _gathered(parts) for name, parts in totals.items()})
 
     @cached_property
     def jacobian(self) -> sp.Matrix:
@@ -238,3 +238,19 @@ class Model:
         from pkpd_mdr.run import simulate
 
         return simulate(self, regimen, **options)
+
+
+_MANY = 12
+
+
+def _gathered(parts: list[Expression]) -> Expression:
+    """The sum of terms, with a divisor that many of them share written once, so that it is differentiated once."""
+    groups: dict[Expression, list[Expression]] = {}
+    for part in parts:
+        factors = sp.Mul.make_args(part)
+        below = [item for item in factors if item.is_Pow and item.exp.is_negative]
+        groups.setdefault(sp.Mul(*below), []).append(sp.Mul(*(item for item in factors if item not in below)))
+    sums = []
+    for divisor, items in groups.items():
+        sums.append(divisor * sp.Add(*items) if len(items) >= _MANY else sp.Add(*(divisor * item for item in items)))
+    return sp.Add(*sums)

@@ -180,6 +180,10 @@ class Scope:
         """Let a state start at an expression of parameters (resolved after all states are declared)."""
         self._starts[state] = value
 
+    def started(self, state: str) -> bool:
+        """Whether some mechanism says how a state starts, be it at zero."""
+        return state in self._starts or not self.states[state].start.is_zero
+
     def parameter(
         self,
         name: str,

@@ -257,6 +257,26 @@ def _pgp_contact(draw: Draw, context: Context) -> list[Mechanism]:
 
 
 @st.composite
+def _pgp_grid(draw: Draw, context: Context) -> list[Mechanism]:
+    density = draw(st.booleans())
+    return [
+        mdr.pgp.grid(
+            "M",
+            largest=draw(between(0.5, 3.0)),
+            bins=draw(st.integers(3, 4)),
+            tau="1e-12 1/cell/h" if density else draw(maybe(rates)),
+            dependence="density" if density else "frequency",
+            f=draw(between(0.01, 0.5)),
+            growth=draw(st.none() | st.just(mdr.growth.exponential(rate="0.1 1/day"))),
+            death=draw(maybe(rates)),
+            loss=draw(maybe(rates)),
+            synthesis=draw(maybe(rates)),
+            start={0.0: draw(texts(1.0, 1e8, "cell"))},
+        )
+    ]
+
+
+@st.composite
 def _intracellular(draw: Draw, context: Context) -> list[Mechanism]:
     drug, form = context.drugs[0], draw(st.sampled_from(["dynamic", "quasi-steady"]))
     hourly = texts(0.05, 3.0, "1/h")
@@ -334,6 +354,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "intracellular": _intracellular,
     "pgp.content": _pgp,
     "pgp.contact": _pgp_contact,
+    "pgp.grid": _pgp_grid,
     "radiotherapy": _radiotherapy,
     "resection": _both(lambda context: [mdr.resection()]),
     "toxicity.myelosuppression": _blood,
