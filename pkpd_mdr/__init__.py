@@ -52,6 +52,7 @@ from pkpd_mdr.mechanisms import (
     state,
     switching,
     toxicity,
+    vesicles,
 )
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import (
@@ -59,6 +60,7 @@ from pkpd_mdr.regimen import (
     Strategy,
     adaptive,
     alternate,
+    apheresis,
     bolus,
     exposure,
     infusion,
@@ -96,6 +98,7 @@ __all__ = [
     "UnitError",
     "adaptive",
     "alternate",
+    "apheresis",
     "bolus",
     "bundled",
     "clone",
@@ -140,5 +143,6 @@ __all__ = [
     "surgery",
     "switching",
     "toxicity",
+    "vesicles",
     "write_doses",
 ]

@@ -1,6 +1,6 @@
 """Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
 
-from pkpd_mdr.mechanisms import growth, pgp, pk, toxicity
+from pkpd_mdr.mechanisms import growth, pgp, pk, toxicity, vesicles
 from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.dosing import dosing
@@ -37,4 +37,5 @@ __all__ = [
     "state",
     "switching",
     "toxicity",
+    "vesicles",
 ]

@@ -12,7 +12,7 @@ from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Power, symbol
 from pkpd_mdr.mechanisms.common import POSITIVE, cells_of, drug_at, joined, molar_mass_of
 from pkpd_mdr.mechanisms.inhibitors import inhibition
-from pkpd_mdr.model.contents import per_unit
+from pkpd_mdr.model.contents import emptiness, per_unit
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Scope
 from pkpd_mdr.units import Unit
@@ -20,7 +20,7 @@ from pkpd_mdr.units import Unit
 if TYPE_CHECKING:
     from pkpd_mdr.mechanisms.intracellular import Intracellular
 
-__all__ = ["CellDrug", "pool_unit"]
+__all__ = ["CellDrug", "outside_stock", "pool_unit"]
 
 _HOUR, _PICOLITRE = Unit.of("h"), Unit.of("pL")
 _POOL_UNITS = {"umol/L": "amol", "mg/L": "fg"}
@@ -32,6 +32,29 @@ def pool_unit(concentration: Unit) -> Unit:
         if concentration.like(Unit.of(like)):
             return Unit.of(text)
     return concentration.times(_PICOLITRE)
+
+
+def outside_stock(scope: Scope, drug: str, site: str, volume: Given | None, asked_by: str, ending: str) -> str:
+    """The state that holds the drug around cells and vesicles; a concentration is weighed with its volume."""
+    owner = drug_at(drug, site)
+    concentration = scope.find("concentration", owner, asked_by)
+    if scope.offered("stock", owner):
+        if volume is not None:
+            raise ModelError(f"{asked_by}: {shown(owner)} has a volume already; leave out outside_volume")
+        return str(scope.find("stock", owner))
+    name = str(concentration)
+    if name not in scope.states:
+        raise ModelError(
+            f"{asked_by}: the concentration of {shown(owner)} holds no drug that could be used up; "
+            "leave out the balance, or name a site that does"
+        )
+    if volume is None:
+        raise ModelError(f"{asked_by}: give outside_volume, in which the concentration {shown(name)} stands")
+    room = scope.parameter(
+        f"volume_{ending}", volume, unit="L", lower=POSITIVE, description=f"volume that holds {drug} outside"
+    )
+    scope.weigh(name, drug, room, asked_by)
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +106,15 @@ class CellDrug:
             scope.offer("metabolism", owner, lambda: self.slot("kmet", given, "1/h", "metabolic rate constant"))
         if spec.dynamic:
             self._pools()
-            scope.offer("concentration", owner, lambda: self._level("in"), unit=lambda: self.unit)
+            scope.offer("concentration", owner, self._seen, unit=lambda: self.unit)
         else:
             scope.offer("concentration", owner, self._steady, unit=lambda: self.unit)
         if spec.kb is not None:
-            offered = (lambda: self._level("bound")) if spec.dynamic else self._bound
+            self._offer_affinity()
+            offered = self._bound_seen if spec.dynamic else self._bound
             scope.offer("concentration", f"{owner}_bound", offered, unit=lambda: self.unit)
         if spec.kseq is not None and spec.dynamic:
-            scope.offer("concentration", f"{owner}_stored", lambda: self._level("stored"), unit=lambda: self.unit)
+            scope.offer("concentration", f"{owner}_stored", lambda: self.level("stored"), unit=lambda: self.unit)
 
     def _pools(self) -> None:
         spec, words = self.spec, f"in {self.clone} cells"
@@ -115,9 +139,19 @@ class CellDrug:
         most = self.slot("vP", self.spec.vP, per_hour, "largest efflux per unit of P-gp")
         return most * self.scope.find("pgp", self.clone) if self.scope.offered("pgp", self.clone) else most
 
-    def _level(self, what: str) -> Expression:
+    def level(self, what: str) -> Expression:
+        """The concentration of a pool in the cells, zero in an empty clone."""
         volume = self.scope.find("cell volume", self.owner)
         return per_unit(symbol(self.pool(what)), symbol(self.clone)) / volume
+
+    def _seen(self) -> Expression:
+        """The free drug that others see; in an empty clone that around it, so that no clone escapes by vanishing."""
+        outside = self.scope.find("concentration", self.spec.outside, self.spec.label)
+        return self.level("in") + outside * emptiness(symbol(self.clone))
+
+    def _bound_seen(self) -> Expression:
+        outside = self.scope.find("concentration", self.spec.outside, self.spec.label)
+        return self.level("bound") + self._bound(outside) * emptiness(symbol(self.clone))
 
     # -- connect ---------------------------------------------------------------------------------------
 
@@ -125,10 +159,11 @@ class CellDrug:
         """Add the observables and, in the dynamic form, the processes."""
         spec, scope, drug = self.spec, self.scope, self.spec.drug
         cells_of(scope, self.clone, spec.label)
-        inside = scope.find("concentration", self.owner)
+        inside = self.level("in") if spec.dynamic else scope.find("concentration", self.owner)
         scope.observable(f"C_{drug}_{self.clone}", inside, self.unit, f"free {drug} inside {self.clone} cells")
         if spec.kb is not None:
-            bound = scope.find("concentration", f"{self.owner}_bound")
+            scope.find("concentration", f"{self.owner}_bound")
+            bound = self.level("bound") if spec.dynamic else scope.find("concentration", f"{self.owner}_bound")
             scope.observable(f"B_{drug}_{self.clone}", bound, self.unit, f"bound {drug} inside {self.clone} cells")
         if spec.dynamic:
             _Flows(self, stock).write()
@@ -145,16 +180,22 @@ class CellDrug:
         return self.slot("k0", self.spec.k0, "1/h", "rate constant of passive entry and leak", POSITIVE)
 
     def affinity(self) -> tuple[Expression, Expression, Expression]:
-        """kb, kd and Bmax."""
+        """kb, kd and Bmax, made when first asked for."""
+        return self.scope.find("kb", self.owner), self.scope.find("kd", self.owner), self.scope.find("Bmax", self.owner)
+
+    def _offer_affinity(self) -> None:
         assert self.spec.kb is not None
         assert self.spec.kd is not None
         assert self.spec.Bmax is not None
-        per = self.unit.times(_HOUR)
-        return (
-            self.slot("kb", self.spec.kb, Unit.of("1").times(per, -1), "binding rate constant"),
-            self.slot("kd", self.spec.kd, "1/h", "unbinding rate constant", POSITIVE),
-            self.slot("Bmax", self.spec.Bmax, self.unit, "concentration of binding sites"),
+        kb, kd, most = self.spec.kb, self.spec.kd, self.spec.Bmax
+        offer, per = self.scope.offer, Unit.of("1")
+        offer(
+            "kb",
+            self.owner,
+            lambda: self.slot("kb", kb, per.times(self.unit.times(_HOUR), -1), "binding rate constant"),
         )
+        offer("kd", self.owner, lambda: self.slot("kd", kd, "1/h", "unbinding rate constant", POSITIVE))
+        offer("Bmax", self.owner, lambda: self.slot("Bmax", most, self.unit, "concentration of binding sites"))
 
     # -- quasi-steady ----------------------------------------------------------------------------------
 
@@ -176,9 +217,10 @@ class CellDrug:
         root = Power(b**2 + 4 * out * half * k0 * outside, sp.Float(0.5))
         return 2 * half * k0 * outside / (b + root)
 
-    def _bound(self) -> Expression:
+    def _bound(self, free: Expression | None = None) -> Expression:
+        """The bound drug in equilibrium with free drug."""
         kb, kd, most = self.affinity()
-        inside = self.scope.find("concentration", self.owner)
+        inside = self.scope.find("concentration", self.owner) if free is None else free
         return most * kb * inside / (kd + kb * inside)
 
 
@@ -195,7 +237,7 @@ class _Flows:
         free, k0 = symbol(cell.pool("in")), cell.entry()
         room = scope.find("cell volume", cell.owner) * symbol(cell.clone)
         outside = scope.find("concentration", spec.outside)
-        inside = scope.find("concentration", cell.owner)
+        inside = cell.level("in")
         self._flow("entry", k0 * outside * room, "", "in", "enters")
         self._flow("leak", k0 * free, "in", "", "leaks out of")
         if spec.vP is not None:

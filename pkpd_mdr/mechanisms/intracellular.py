@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pkpd_mdr.arguments import FLAG, TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name
-from pkpd_mdr.mechanisms.cell_drug import CellDrug
-from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, joined, names_of
+from pkpd_mdr.mechanisms.cell_drug import CellDrug, outside_stock
+from pkpd_mdr.mechanisms.common import drug_at, joined, names_of
 from pkpd_mdr.mechanisms.inhibitors import Inhibitors
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 
@@ -105,30 +105,11 @@ class Intracellular:
 
     def _stock(self, scope: Scope) -> str:
         """The state around the cells that loses what they take up; "" if it is not counted."""
-        concentration = scope.find("concentration", self.outside, self.label)
+        scope.find("concentration", self.outside, self.label)
         if not self.consumed:
             return ""
-        if scope.offered("stock", self.outside):
-            if self.outside_volume is not None:
-                raise ModelError(f"{self.label}: {shown(self.outside)} has a volume already; leave out outside_volume")
-            return str(scope.find("stock", self.outside))
-        name = str(concentration)
-        if name not in scope.states:
-            raise ModelError(
-                f"{self.label}: the concentration of {shown(self.outside)} holds no drug that cells could use up; "
-                "leave out consumed, or name a site that does"
-            )
-        if self.outside_volume is None:
-            raise ModelError(f"{self.label}: give outside_volume, in which the concentration {shown(name)} stands")
-        volume = scope.parameter(
-            joined("volume", self.drug, *self.on),
-            self.outside_volume,
-            unit="L",
-            lower=POSITIVE,
-            description=f"volume around the cells that holds {self.drug}",
-        )
-        scope.weigh(name, self.drug, volume, self.label)
-        return name
+        ending = joined(self.drug, *self.on)
+        return outside_stock(scope, self.drug, self.site, self.outside_volume, self.label, ending)
 
 
 @takes(ModelError, drug=TEXT, on=TEXTS, inhibitors=TABLE, into=TEXT, site=TEXT, form=TEXT, consumed=FLAG, dead=TEXT)

@@ -28,10 +28,14 @@ from pkpd_mdr.model.signs import Bounds, bounds_of, known_bounds
 if TYPE_CHECKING:
     from pkpd_mdr.model.scope import Scope
 
-__all__ = ["EMPTY", "Content", "carry", "per_unit"]
+__all__ = ["EMPTY", "Content", "carry", "emptiness", "per_unit"]
 
 EMPTY = sp.Float(1e-9)
-"""Cells below which a clone counts as empty: its content per cell falls to zero there instead of being 0/0."""
+"""Cells below which a clone counts as empty: its content per cell falls to zero there instead of being 0/0.
+
+Well above the absolute tolerance of cells and of what one cell holds, so that noise is not divided by noise, which
+integrators cannot follow.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,11 @@ class Content:
 def per_unit(content: Expression, carrier: Expression) -> Expression:
     """Content per cell, zero for an empty clone; smooth and free of 0/0 (the carrier is a pure number)."""
     return content / sp.Max(carrier, EMPTY, evaluate=False)
+
+
+def emptiness(carrier: Expression) -> Expression:
+    """1 for no cells, 0 from `EMPTY` cells on: where a reference has to stand for a content per cell."""
+    return sp.Max(sp.Integer(0), 1 - carrier / EMPTY, evaluate=False)
 
 
 def quotient(expression: Expression, divisor: Expression) -> Expression | None:

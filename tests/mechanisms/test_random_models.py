@@ -57,6 +57,27 @@ def test_transfers_keep_the_number_of_cells_and_the_amount_of_drug(model: Model)
             assert all(sp.simplify(total) == 0 for total in totals.values())
 
 
+MAKERS = ("synthesis_", "loading_", "elimination_", "loss_", "entry_", "leak_", "efflux_")  # of what cells hold
+
+
+@SOME
+@given(model=models(), data=st.data())
+def test_what_cells_hold_is_made_and_lost_by_named_processes_only(model: Model, data: st.DataObject) -> None:
+    """All balances of contents, at a random state: cells move, divide and die without a change of the total."""
+    held = {state.balance for state in model.states.values() if state.carrier}
+    p = {symbol(name): item.internal for name, item in model.parameters.items()}
+    y = {symbol(name): data.draw(st.floats(1.0, 1e6)) for name in model.states}
+    for process in model.processes.values():
+        for quantity in held:
+            parts = [
+                float((share * model.states[name].weight).xreplace(p).xreplace(y))
+                for name, share in process.moves.items()
+                if model.states[name].balance == quantity
+            ]
+            if parts and not process.name.startswith(MAKERS):
+                assert abs(sum(parts)) <= 1e-9 * max(map(abs, parts)), (process.name, quantity)
+
+
 @SOME
 @given(model=models(), data=st.data())
 def test_no_state_is_driven_below_zero(model: Model, data: st.DataObject) -> None:

@@ -16,6 +16,7 @@ __all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "models", "pu
 
 Draw = st.DrawFn
 MOLAR_MASS = "543.5 g/mol"
+VESICLES = ("apheresis", "cargo", "drug", "effect", "induction", "inhibition", "pgp", "release", "uptake")
 
 
 @dataclass(frozen=True)
@@ -297,6 +298,38 @@ def _intracellular(draw: Draw, context: Context) -> list[Mechanism]:
 
 
 @st.composite
+def _vesicles(draw: Draw, context: Context) -> list[Mechanism]:
+    """Everything that vesicles do, with a drug of their own so that it is in a medium and can be balanced."""
+    hourly, small = texts(0.05, 3.0, "1/h"), texts(1e-10, 1e-7, "mL/h")
+    well = mdr.parameter("well", "1 mL")
+    cell = {"k0": draw(hourly), "vP": "2 uM/h", "Km": "1 uM", "kmet": draw(hourly), "ksort": draw(hourly)}
+    what, more = draw(st.sampled_from([("pgp", ""), ("energy", ""), ("efflux", "ptx"), ("metabolism", "ptx")]))
+    size = draw(between(0.0 if what == "pgp" else -1.0, 3.0))
+    half, hill = draw(between(1.0, 1e4)), draw(hills)
+    other = context.clones[-1]
+    return [
+        mdr.medium("ptx", start="1 uM"),
+        mdr.medium("gw4869", molar_mass="577.5 g/mol"),
+        *_pgp_content(draw, context, drug=False),
+        mdr.intracellular("ptx", on=["S", "R"], into="EV", consumed=True, outside_volume=well, **cell),
+        mdr.vesicles.release(
+            {"R": draw(texts(1.0, 500.0, "1/day")), other: "10 1/day"},
+            clearance=draw(hourly),
+            depletion=draw(maybe(hourly)),
+            start=draw(maybe(texts(1.0, 1e8, "vesicle/mL"))),
+        ),
+        mdr.vesicles.uptake(["S", "R"], rate=draw(small), saturation=draw(maybe(texts(1e3, 1e9, "vesicle/mL")))),
+        mdr.vesicles.induction(context.drugs[0], on="R", emax=2, ec50=draw(concentrations)),
+        mdr.vesicles.inhibition("gw4869", on="R", emax=draw(shares), ec50=draw(concentrations)),
+        mdr.vesicles.apheresis(),
+        mdr.vesicles.cargo("mir", load={"R": draw(between(0.0, 50.0))}, into="S", decay=draw(maybe(hourly))),
+        mdr.vesicles.effect("mir", on="S", what=what, drug=more, size=size, half=half, hill=hill),
+        mdr.vesicles.pgp({"R": draw(between(0.0, 1e-3))}, into="S"),
+        mdr.vesicles.drug("ptx", into="S", kon="1e-12 mL/h", koff=draw(maybe(hourly)), outside_volume=well),
+    ]
+
+
+@st.composite
 def _radiotherapy(draw: Draw, context: Context) -> list[Mechanism]:
     alpha = texts(0.05, 0.5, "1/Gy")
     pairs = st.tuples(alpha, texts(0.005, 0.05, "1/Gy**2")) | alpha
@@ -356,6 +389,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "pgp.contact": _pgp_contact,
     "pgp.grid": _pgp_grid,
     "radiotherapy": _radiotherapy,
+    **dict.fromkeys((f"vesicles.{name}" for name in VESICLES), _vesicles),
     "resection": _both(lambda context: [mdr.resection()]),
     "toxicity.myelosuppression": _blood,
     "seeding": lambda context: texts(1.0, 1e12, "cell").map(lambda total: [mdr.seeding(total=total, shares={})]),
