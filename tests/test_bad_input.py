@@ -442,8 +442,8 @@ def test_hostile_formulas(formula: str) -> None:
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
-        (lambda: text("k*x**2", k="1 1/h"), "stopped at 0.99999.* h: a state grows without limit; .* x = "),
-        (lambda: text("k*x**3", k="1 1/h"), "stopped at 0.4999.* h: a state grows without limit"),
+        (lambda: text("k*x**2", k="1 1/h"), r"stopped at (0\.99999\d*|1) h: a state grows without limit; .* x = "),
+        (lambda: text("k*x**3", k="1 1/h"), r"stopped at (0\.4999\d*|0\.5) h: a state grows without limit"),
         (lambda: text("k*a/b", k="1 1/h", a=0, b=0), "stopped at 0 h: .*the rate of process 'p' is nan"),
         (lambda: text("k*x", k="1e6 1/h"), "the state is no longer finite; the largest state is x = inf"),
     ],

@@ -3,7 +3,7 @@
 from pkpd_mdr.engine.lowering import Compiled, compile_model
 from pkpd_mdr.engine.ports import BoundPorts
 from pkpd_mdr.engine.reference import Accuracy
-from pkpd_mdr.engine.solve import Ensemble, Status, Trajectory, solve
+from pkpd_mdr.engine.solve import Ensemble, Status, Trajectory, Watch, solve
 from pkpd_mdr.engine.timeline import Timeline, build
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Status",
     "Timeline",
     "Trajectory",
+    "Watch",
     "build",
     "compile_model",
     "solve",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
+from sympy.core.relational import Relational
 
 from pkpd_mdr.errors import ModelError, did_you_mean
 from pkpd_mdr.expression import TIME, symbol
@@ -111,9 +112,11 @@ class Compiled:
         self._processes = {name: process.rate for name, process in model.processes.items()}
         self._jacobian_entries = list(model.jacobian)
         moving = set(self._state_symbols) | {TIME}
-        self.linear = not any(entry.free_symbols & moving for entry in self._jacobian_entries) and not any(
-            TIME in entry.free_symbols for entry in self.derivatives
-        )
+        # a rate such as `a if x < 1 else b` has no derivative by x, and yet it is not affine
+        conditions = [c for entry in self.derivatives for c in entry.atoms(Relational, sp.Heaviside, sp.sign)]
+        self.linear = not any(
+            entry.free_symbols & moving for entry in [*self._jacobian_entries, *conditions]
+        ) and not any(TIME in entry.free_symbols for entry in self.derivatives)
 
     # -- functions of (t, y, p) ------------------------------------------------------------------------
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from pkpd_mdr.engine.gradients import input_by, length_by
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
-from pkpd_mdr.engine.reference import Accuracy, BrokenRunError, Propagator
-from pkpd_mdr.engine.status import Status
+from pkpd_mdr.engine.reference import Accuracy, BrokenRunError, Guard, Propagator
+from pkpd_mdr.engine.status import Status, Watch
 from pkpd_mdr.engine.steady import steady_state
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 
-__all__ = ["NOISE", "Member"]
+__all__ = ["NOISE", "CrossedError", "Member"]
 
 NOISE = 1e-6  # in units of a state: below zero by less is no stock that somebody could miss
+
+
+class CrossedError(Exception):
+    """A watched output crossed its level: the member ends here, and well."""
+
+    def __init__(self, watch: int) -> None:
+        super().__init__(watch)
+        self.watch = watch
 
 
 class Member:
@@ -33,6 +42,9 @@ class Member:
     accuracy : Accuracy
     columns : sequence of str
         Parameters by which to differentiate.
+    watches : sequence of Watch
+        Outputs that end the member where they cross a level.
+    levels : ndarray, shape (watches,), optional
     """
 
     def __init__(
@@ -42,6 +54,8 @@ class Member:
         timeline: Timeline,
         accuracy: Accuracy,
         columns: Sequence[str] = (),
+        watches: Sequence[Watch] = (),
+        levels: FloatArray | None = None,
     ) -> None:
         n, m = len(compiled.states), len(columns)
         self.compiled, self.timeline, self.columns = compiled, timeline, tuple(columns)
@@ -55,6 +69,8 @@ class Member:
         self.last_event = ""
         self.times: list[float] = []
         self._kept: list[tuple[FloatArray, FloatArray]] = []
+        self.watches, self._levels = tuple(watches), np.zeros(len(watches)) if levels is None else levels
+        self._above = np.zeros(len(watches), dtype=bool)
         self._targets = [compiled.states.index(port.target) if port.target else -1 for port in compiled.ports]
 
     # -- views -----------------------------------------------------------------------------------------
@@ -100,6 +116,7 @@ class Member:
             self.gradient[:] = 0.0 if by is None else by
         if not np.isfinite(self.z).all():
             raise BrokenRunError("the start is not finite", self.t, self.state.copy())
+        self._above = self._watched() > 0
 
     def execute(self, window: tuple[float, float] | None) -> None:
         """Execute the instructions of the window, integrating between them."""
@@ -114,20 +131,25 @@ class Member:
                 position += 1
             self._pass(marks)
             if position < len(todo):
-                item = todo[position]
-                self._move(item.time)
-                self._apply(item)
-                position += 1
+                time = todo[position].time
+                self._move(time)
+                while position < len(todo) and todo[position].kind is not Kind.MARK and todo[position].time == time:
+                    self._apply(todo[position])
+                    position += 1
+                self._look()
         self._move(stop)
 
     def _pass(self, marks: list[Instruction]) -> None:
         """Integrate through consecutive marks in one call, keeping the state at each."""
         ahead = sorted({item.time for item in marks if item.time > self.t})
+        kept = [item for item in marks if item.kind is Kind.MARK]
+        for item in kept:
+            if item.time <= self.t:
+                self._keep(item, self.z)
         reached = dict(zip(ahead, self._integrate(np.array(ahead)), strict=True)) if ahead else {}
-        for item in marks:
-            here = reached.get(item.time, self.z)
-            if item.kind is Kind.MARK:
-                self._keep(item, here)
+        for item in kept:
+            if item.time in reached:
+                self._keep(item, reached[item.time])
         if ahead:
             self.t, self.z = ahead[-1], reached[ahead[-1]].copy()
 
@@ -142,13 +164,51 @@ class Member:
             inputs[self._targets[port]] += self.rates[port]
             inputs_by[self._targets[port]] += self.rates_by[port]
         try:
-            reached = self.propagator.advance(self.t, self.z, times, inputs, inputs_by)
+            if self.watches:
+                reached = self._up_to_crossing(times, inputs)
+            else:
+                reached = self.propagator.advance(self.t, self.z, times, inputs, inputs_by)
             seen = np.abs(np.vstack([self.z[: self.n], reached[:, : self.n]])).max(axis=0)
             self.largest = np.maximum(self.largest, seen)
             return reached
         except BrokenRunError as problem:
             self._creep(times[times < problem.t], inputs, inputs_by)
             raise
+
+    def _watched(self) -> FloatArray:
+        """What is watched, less its levels."""
+        names = [watch.output for watch in self.watches]
+        if not names:
+            return np.zeros(0)
+        found = self.compiled.outputs(names, np.array([self.t]), self.state[None], self.parameters)[0]
+        return np.asarray(found - self._levels)
+
+    def _look(self) -> None:
+        """After events: an output that they took across its level ends the member."""
+        above = self._watched() > 0
+        before, self._above = self._above, above
+        for k, watch in enumerate(self.watches):
+            if above[k] != before[k] and watch.direction in (0, 1 if above[k] else -1):
+                raise CrossedError(k)
+
+    def _guards(self) -> list[Guard]:
+        def guard(name: str, level: float, t: float, y: FloatArray) -> float:
+            return float(self.compiled.outputs([name], np.array([t]), y[None], self.parameters)[0, 0]) - level
+
+        pairs = zip(self.watches, self._levels.tolist(), strict=True)
+        return [(partial(guard, watch.output, level), watch.direction) for watch, level in pairs]
+
+    def _up_to_crossing(self, times: FloatArray, inputs: FloatArray) -> FloatArray:
+        """Integrate through `times`; where a watch is crossed first, keep the marks before it and end there."""
+        reached, crossing = self.propagator.watched(self.t, self.z, times, inputs, self._guards())
+        if crossing is None:
+            return reached
+        marks = {item.time: item for item in self.timeline.instructions if item.kind is Kind.MARK}
+        for time, z in zip(times, reached, strict=False):
+            if time in marks and time < crossing[0]:
+                self._keep(marks[time], z)
+        self.t, self.z = crossing[0], crossing[1].copy()
+        raise CrossedError(crossing[2])
 
     def _creep(self, times: FloatArray, inputs: FloatArray, inputs_by: FloatArray) -> None:
         """After a failure: keep the marks before it, one by one."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from pkpd_mdr.arguments import COUNT, NUMBER, TEXT
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, Scalar
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 
-__all__ = ["METHODS", "Accuracy", "BrokenRunError", "Propagator"]
+__all__ = ["LARGEST", "METHODS", "Accuracy", "BrokenRunError", "Guard", "Propagator"]
 
-_LARGEST = 1e100  # LSODA can leap over a blow-up; no real stock comes near this
+Guard = tuple[Callable[[float, FloatArray], float], int]
+
+LARGEST = 1e100  # LSODA can leap over a blow-up; no real stock comes near this
 _NOTHING = 1e-13  # of the time, or hours: stretches that are rounding only
 _LSODA_SAYS = {
     "Excess work": "too many steps are needed",
@@ -45,8 +48,9 @@ class Accuracy:
         Absolute tolerance in units of each state (1e-12 cells, 1e-12 mg ...): a clone of ten cells beside 1e12 is
         resolved, and the error left in an extinct clone stays far below one cell while it grows again.
     method : str
-        ``"auto"`` (matrix exponential for affine models, else LSODA), ``"LSODA"``, ``"BDF"``, ``"Radau"``,
-        ``"DOP853"``, ``"expm"`` or ``"rodas"`` (the compiled path; needs llvmlite: the extra ``fast``).
+        ``"auto"`` (matrix exponentials for affine models, else the compiled engine, or LSODA where llvmlite is
+        missing), ``"rodas"`` (the compiled engine), or of SciPy ``"LSODA"``, ``"BDF"``, ``"Radau"``, ``"DOP853"`` and
+        ``"expm"``.
     budget : int
         Most evaluations of the right-hand side between two discontinuities.
 
@@ -170,6 +174,53 @@ class Propagator:
         """The rate of every process at one point; NaN where it cannot be evaluated."""
         return self.compiled.rates(t, y.tolist(), self._plain)
 
+    def watched(
+        self, t0: float, z0: FloatArray, times: FloatArray, inputs: FloatArray, guards: Sequence[Guard]
+    ) -> tuple[FloatArray, tuple[float, FloatArray, int] | None]:
+        """As `advance`, up to the first crossing of a guard, by SciPy's events.
+
+        Parameters
+        ----------
+        t0, z0, times, inputs
+            As in `advance`, without sensitivities.
+        guards : sequence of (function of (t, y), direction)
+
+        Returns
+        -------
+        reached : ndarray, shape (k, n)
+            At those of `times` before the crossing.
+        crossing : (time, state, guard) or None
+
+        Raises
+        ------
+        BrokenRunError
+            As in `advance`.
+        """
+        from scipy.integrate import solve_ivp
+
+        events: list[Any] = []
+        for function, direction in guards:
+            event: Any = partial(_first_two, function)
+            event.terminal, event.direction = True, direction
+            events.append(event)
+        method = self.accuracy.method if self.accuracy.method not in ("auto", "expm") else "LSODA"
+        solver: Any = solve_ivp
+        none = np.zeros((len(z0), 0))
+        self._calls = 0
+        result = solver(
+            lambda t, z: self._derivative(t, z, inputs, none), (t0, float(times[-1])), z0, method=method, t_eval=times,
+            events=events, rtol=max(self.accuracy.rtol, 3e-14), atol=self._tolerances(),
+        )  # fmt: skip
+        self.steps += len(result.t)
+        if result.status < 0:
+            raise BrokenRunError(f"{method} gave up ({result.message.rstrip('.').lower()})", t0, z0.copy())
+        reached = np.asarray(result.y.T if np.size(result.y) else np.empty((0, len(z0))), dtype=float)
+        hit = [k for k, found in enumerate(result.t_events) if len(found)]
+        if not hit:
+            return reached, None
+        first = min(hit, key=lambda k: result.t_events[k][0])
+        return reached, (float(result.t_events[first][0]), np.asarray(result.y_events[first][0]), first)
+
     # -- affine ----------------------------------------------------------------------------------------
 
     def _exponential(self, t0: float, z0: FloatArray, times: FloatArray, inputs: FloatArray) -> FloatArray:
@@ -236,7 +287,7 @@ class Propagator:
             out[n:] = (jacobian @ z[n:].reshape(n, m) + forcing + inputs_by).ravel()
         if not math.isfinite(out.sum()):
             raise BrokenRunError("a rate is not finite", t, y.copy())
-        if n and (max(map(abs, plain)) > _LARGEST or np.abs(out[:n]).max() > _LARGEST):
+        if n and (max(map(abs, plain)) > LARGEST or np.abs(out[:n]).max() > LARGEST):
             raise BrokenRunError("a state grows without limit", t, y.copy())
         return out
 
@@ -326,6 +377,10 @@ class Propagator:
             when = float(result.t[-1]) if len(result.t) else t0
             raise BrokenRunError(f"{method} gave up ({result.message.rstrip('.').lower()})", when, last)
         return np.asarray(result.y.T, dtype=float)
+
+
+def _first_two(function: Callable[[float, FloatArray], float], t: float, y: FloatArray) -> float:
+    return function(t, y)
 
 
 def _lsoda_words(message: str, finite: bool) -> str:

@@ -1,24 +1,29 @@
 """The seam: a compiled model, parameters, starts and timelines in; trajectories with a status each out.
 
-Every engine answers `solve`. A member that cannot be finished is a `Status` with a sentence and keeps what was
-computed; the other members are not touched.
+Two engines answer `solve`: the compiled one (`machine`) and the reference path through SciPy. A member that cannot be
+finished is a `Status` with a sentence and keeps what was computed; the other members are not touched.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
-from pkpd_mdr.engine.member import Member
+from pkpd_mdr.engine.member import CrossedError, Member
 from pkpd_mdr.engine.reference import Accuracy, BrokenRunError
-from pkpd_mdr.engine.status import Status
+from pkpd_mdr.engine.status import Status, Watch
 from pkpd_mdr.engine.timeline import Timeline
 from pkpd_mdr.errors import SimulationError, shown
 
-__all__ = ["Ensemble", "Status", "Trajectory", "solve"]
+_log = logging.getLogger("pkpd_mdr")
+
+__all__ = ["Ensemble", "Status", "Trajectory", "Watch", "solve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,14 @@ class Trajectory:
     status : Status
     steps : int
         Steps that the integrator took.
+    time : float
+        Hours at `end`.
+    crossed : int
+        Number of the watch that ended the member early, at `time`; -1 for none.
+    end_by : ndarray, shape (n, columns), or None
+        Derivatives of `end` at a fixed time (compiled engine).
+    crossed_by : ndarray, shape (columns,), or None
+        Derivatives of the time at which the watch was crossed.
     """
 
     times: FloatArray
@@ -45,6 +58,10 @@ class Trajectory:
     end: FloatArray
     status: Status
     steps: int
+    time: float = float("nan")
+    crossed: int = -1
+    end_by: FloatArray | None = None
+    crossed_by: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,8 @@ class Ensemble:
     members: tuple[Trajectory, ...]
     outputs: tuple[str, ...]
     columns: tuple[str, ...] = ()
+    engine: str = "SciPy"
+    """``"compiled"`` or ``"SciPy"``: which of the two engines solved it."""
     failed: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +91,8 @@ def solve(
     starts_by: FloatArray | None = None,
     rows: Sequence[FloatArray] | None = None,
     window: tuple[float, float] | None = None,
+    watches: Sequence[Watch] = (),
+    levels: FloatArray | None = None,
 ) -> Ensemble:
     """Solve many members of one model.
 
@@ -95,6 +116,10 @@ def solve(
     window : (float, float), optional
         Execute only instructions with ``window[0] <= time < window[1]`` and stop at ``window[1]`` (or at the stop of
         the timeline): how a run is continued from visit to visit. None executes the whole timeline.
+    watches : sequence of Watch
+        Outputs that end a member where they cross a level; what is crossed already at the begin does not count.
+    levels : ndarray, shape (members, watches)
+        The levels, in internal units.
 
     Returns
     -------
@@ -104,24 +129,21 @@ def solve(
     Raises
     ------
     SimulationError
-        The shapes do not fit each other.
+        The shapes do not fit each other; or SciPy is asked for watches and sensitivities at once.
     """
     accuracy = accuracy or Accuracy()
-    if accuracy.method == "rodas":
+    if _takes_machine(compiled, accuracy, sensitivities, watches):
         from pkpd_mdr.engine.machine.compiled import solve_compiled
+        from pkpd_mdr.engine.machine.reading import NoMachineCodeError
 
-        return solve_compiled(
-            compiled,
-            parameters,
-            starts,
-            timelines,
-            outputs,
-            accuracy=accuracy,
-            sensitivities=sensitivities,
-            starts_by=starts_by,
-            rows=rows,
-            window=window,
-        )
+        options: dict[str, Any] = {"accuracy": accuracy, "sensitivities": sensitivities, "starts_by": starts_by}
+        options |= {"rows": rows, "window": window, "watches": watches, "levels": levels}
+        try:
+            return solve_compiled(compiled, parameters, starts, timelines, outputs, **options)
+        except NoMachineCodeError as problem:
+            if accuracy.method == "rodas":
+                raise
+            fall_back(str(problem))
     parameters = np.atleast_2d(np.asarray(parameters, dtype=float))
     if len(parameters) != len(timelines) or parameters.shape[1] != len(compiled.parameters):
         raise SimulationError(
@@ -132,6 +154,8 @@ def solve(
         raise SimulationError(
             f"starts have the shape {np.shape(starts)}, but should have ({len(timelines)}, {len(compiled.states)})"
         )
+    if watches and sensitivities:
+        raise SimulationError("SciPy gives no sensitivities of a run that a watch ends; use method='auto'")
     names, columns = tuple(outputs), tuple(sensitivities)
     for name in names:
         compiled.expression(name)
@@ -140,30 +164,49 @@ def solve(
         start = None if starts is None else np.asarray(starts[i], dtype=float)
         by = None if starts_by is None else np.asarray(starts_by[i], dtype=float)
         table = parameters[i : i + 1] if rows is None else np.atleast_2d(np.asarray(rows[i], dtype=float))
-        members.append(_solve_one(compiled, table, start, by, timeline, names, columns, accuracy, window))
+        member = Member(compiled, table, timeline, accuracy, columns, watches, None if levels is None else levels[i])
+        members.append(_solve_one(member, start, by, names, window))
     return Ensemble(tuple(members), names, columns)
 
 
+def _takes_machine(
+    compiled: Compiled, accuracy: Accuracy, sensitivities: Sequence[str], watches: Sequence[Watch]
+) -> bool:
+    """Whether the compiled engine solves this: what is affine is exact by matrix exponentials, the rest is its own."""
+    if accuracy.method != "auto" or (compiled.linear and not (sensitivities or watches)):
+        return accuracy.method == "rodas"
+    from pkpd_mdr.engine.machine import native
+
+    if not native.available():
+        fall_back("llvmlite is not installed, or does not know this processor")
+    return native.available()
+
+
+@cache
+def fall_back(reason: str) -> None:
+    """Say once that SciPy solves what the compiled engine should have solved."""
+    _log.warning("the compiled engine is not used, and SciPy solves instead, which is slower: %s", reason)
+
+
 def _solve_one(
-    compiled: Compiled,
-    rows: FloatArray,
+    member: Member,
     start: FloatArray | None,
     start_by: FloatArray | None,
-    timeline: Timeline,
     outputs: tuple[str, ...],
-    columns: tuple[str, ...],
-    accuracy: Accuracy,
     window: tuple[float, float] | None,
 ) -> Trajectory:
-    member = Member(compiled, rows, timeline, accuracy, columns)
+    crossed, rows = -1, member.rows
     try:
         if not np.isfinite(rows).all():
-            bad = compiled.parameters[int(np.argmin(np.isfinite(rows).all(axis=0)))]
-            raise BrokenRunError(f"parameter {shown(bad)} is not a finite number", 0.0, np.zeros(len(compiled.states)))
+            bad = member.compiled.parameters[int(np.argmin(np.isfinite(rows).all(axis=0)))]
+            raise BrokenRunError(f"parameter {shown(bad)} is not a finite number", 0.0, np.zeros(member.n))
         member.begin(start, start_by, window)
         member.execute(window)
         status = member.negative()
+    except CrossedError as crossing:
+        status, crossed = member.negative(), crossing.watch
     except BrokenRunError as problem:
         status = Status(False, member.explain(problem), problem.t)
     values, gradients = member.collect(outputs)
-    return Trajectory(np.array(member.times), values, gradients, member.ended(), status, member.propagator.steps)
+    end, steps = member.ended(), member.propagator.steps
+    return Trajectory(np.array(member.times), values, gradients, end, status, steps, member.t, crossed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_until_it_is_compiled_the_plain_loop_serves(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
     monkeypatch.delenv("PKPD_MDR_DRIVER", raising=False)
     assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=False) is loop.drive
-    folder = Path(driver._folder(loop.drive))
+    folder = Path(driver._folder())
     (folder / "engine_0").mkdir(parents=True)
     (folder / "engine_0" / "loop.drive-1.py3.nbi").touch()
     assert driver._warm(loop.drive)
@@ -40,10 +41,16 @@ def test_compiled_drivers_are_kept_by_the_content_of_their_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
-    assert driver._folder(loop.drive) != driver._folder(columns.drive_columns)
-    assert driver._folder(loop.drive).startswith(str(tmp_path))
+    before = driver._folder()
+    assert before.startswith(str(tmp_path))
+    copied = tmp_path / "machine"
+    shutil.copytree(Path(driver.__file__).parent, copied)
+    monkeypatch.setattr(driver, "__file__", str(copied / "driver.py"))
+    assert driver._folder() == before
+    (copied / "loop.py").write_text("# changed")
+    assert driver._folder() != before
     monkeypatch.setenv("PKPD_MDR_CACHE", "off")
-    assert driver._folder(loop.drive) == ""
+    assert driver._folder() == ""
 
 
 def test_parts_of_memory_are_aligned_and_apart() -> None:

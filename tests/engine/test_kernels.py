@@ -37,7 +37,7 @@ def elementary(request: pytest.FixtureRequest) -> Callable[[str, np.ndarray], np
     lines = functions(width)
     for name in NAMES:
         code = Code(width)
-        code.store(code.call(f"lane_{name}", code.load("%x", 0)), "%o", 0)
+        code.store(code.own(name, code.load("%x", 0)), "%o", 0)
         lines += function(f"do_{name}", ["%x", "%o"], code)
     library = native.load("\n".join(lines))
 
@@ -111,7 +111,7 @@ def test_lanes_do_not_depend_on_their_number() -> None:
 def test_sparse_decomposition_solves(size: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     cells = [(i, j) for i in range(size) for j in range(size) if random.random() < 0.35]
-    made = plan(size, cells)
+    made = plan(range(size), cells)
     entries, b = random.normal(size=len(cells)), random.normal(size=size)
     diagonal = 10.0 + 2 * size
     factor, solve = Code(1), Code(1)

@@ -1,7 +1,8 @@
 """The driver for sensitivities: one member at a time, its parameters in groups of eight lanes.
 
 Same rules as `loop.py`, whose helpers do the work on states (with one lane); here stand the derivatives. They jump with
-the state: at an event of time tau(p) and map g, ``S+ = g_y (S- + f- tau') + g_p - f+ tau'``.
+the state: at an event of time tau(p) and map g, ``S+ = g_y (S- + f- tau') + g_p - f+ tau'``. Where a condition c of the
+model changes, tau' = -(c_y S + c_p)/(c_y f + c_t), and the state itself does not jump.
 """
 
 from __future__ import annotations
@@ -9,9 +10,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pkpd_mdr.engine.machine import loop
+from pkpd_mdr.engine.machine.guards import crossing, first_change, see, turn
 from pkpd_mdr.engine.machine.loop import (
+    _aim,
+    _apply,
+    _commit,
+    _enter,
+    _finish,
+    _land,
+    _mark,
+    _marking,
+    _remember,
+)  # fmt: skip
+from pkpd_mdr.engine.machine.records import (
     ACT,
     ADD,
+    BUDGET,
     CHANGE,
     END,
     MARK,
@@ -20,22 +34,12 @@ from pkpd_mdr.engine.machine.loop import (
     RESET,
     SET,
     STEADY,
+    STUCK,
     Floats,
     Integers,
     Run,
-    _after,
-    _aim,
-    _apply,
-    _choose,
-    _commit,
-    _enter,
-    _finish,
-    _judge,
-    _mark,
-    _marking,
-    _remember,
     invoke,
-)
+)  # fmt: skip
 
 __all__ = ["HELPERS", "ColumnMachine", "ColumnPointers", "Columns", "Derivatives", "Wide", "drive_columns"]
 
@@ -48,12 +52,16 @@ class ColumnMachine(NamedTuple):
     dense: int
     start_by: int
     observe_by: int
+    guard_by: int
     flow: int
     acts: Integers
 
 
 class Columns(NamedTuple):
-    """Working arrays; the last axis has eight lanes, which are parameters. See `tangent.Arrays` for the first eight."""
+    """Working arrays; the last axis has eight lanes, which are parameters. See `tangent.Arrays` for the first eight.
+
+    `flow` has one lane; `before` and `delay` (by column) serve a change of mode.
+    """
 
     S: Floats
     W: Floats
@@ -71,7 +79,13 @@ class Columns(NamedTuple):
     x: Floats
     amount: Floats
     out: Floats
+    u: Floats
+    dt: Floats
+    none: Floats
+    g: Floats
     flow: Floats
+    before: Floats
+    delay: Floats
     rates: Floats
 
 
@@ -94,6 +108,10 @@ class ColumnPointers(NamedTuple):
     x: int
     amount: int
     out: int
+    u: int
+    dt: int
+    none: int
+    g: int
     flow: int
     area: int
     lu: int
@@ -108,7 +126,8 @@ class Derivatives(NamedTuple):
     at the begin. `row` gives for each instruction its row within its line in `shifts` (of the time of the event;
     `moves` where that is not zero) and `inputs` (of what it adds), or -1; rows of member m begin at `first`. `settled`
     goes with the steady states. `targets` are the states that inputs feed. `values` (marks, outputs, columns) is the
-    result.
+    result, and so are `ends` (members, n, columns) of the last state and `delays` (members, columns) of the time at
+    which a watch ended the member.
     """
 
     own: int
@@ -125,10 +144,12 @@ class Derivatives(NamedTuple):
     settled: Floats
     targets: Integers
     values: Floats
+    ends: Floats
+    delays: Floats
 
 
 class Wide(NamedTuple):
-    """All that one driver works with beside `loop.Run`."""
+    """All that one driver works with beside `records.Run`."""
 
     machine: ColumnMachine
     at: ColumnPointers
@@ -304,13 +325,14 @@ def _event_columns(run: Run, wide: Wide, item: int) -> None:
         _spread_parameters(run, wide)
     _feed(run, wide)
     if moves:
+        see(run, 0, False)
         _shift(run, wide, row, -1.0)
 
 
 def _due_columns(run: Run, wide: Wide, after: float, entered: bool) -> bool:
     """Execute what is due up to the time `after`; True when the timeline has ended. As `loop._due`."""
     lanes, program = run.lanes, run.program
-    committed, changed = entered, entered
+    committed, changed, events = entered, entered, False
     while True:
         item = lanes.place[0]
         time = program.time[item]
@@ -322,18 +344,78 @@ def _due_columns(run: Run, wide: Wide, after: float, entered: bool) -> bool:
         if time > after or program.kind[item] == END:
             break
         if program.kind[item] == MARK:
-            member = lanes.member[0]
-            row = run.members.mark_first[member] + run.results.reached[member]
-            share = (time - lanes.t[0]) / lanes.used[0] if inside else 1.0
-            _mark(_marking(run), 0, member, row, time, share)
-            _mark_columns(run, wide, row, time, share)
-            run.results.reached[member] += 1
+            _mark_both(run, wide, time, (time - lanes.t[0]) / lanes.used[0] if inside else 1.0)
         else:
             _event_columns(run, wide, item)
-            changed = True
+            changed = events = True
         lanes.place[0] = item + 1
     _aim(run, 0, item, changed)
-    return bool(time <= after)
+    if events:
+        see(run, 0, False)
+    return bool(time <= after) or run.results.crossed[lanes.member[0]] >= 0
+
+
+def _mark_both(run: Run, wide: Wide, time: float, share: float) -> None:
+    """Write the outputs of one mark and their derivatives."""
+    member = run.lanes.member[0]
+    row = run.members.mark_first[member] + run.results.reached[member]
+    _mark(_marking(run), 0, member, row, time, share)
+    _mark_columns(run, wide, row, time, share)
+    run.results.reached[member] += 1
+
+
+def _land_columns(run: Run, wide: Wide, share: float) -> float:
+    """End the last step at a share of it, where a condition changes; returns the time there. As `loop._land`."""
+    lanes, columns, at = run.lanes, wide.columns, wide.at
+    after, n = float(lanes.t[0] + share * lanes.used[0]), columns.S.shape[1]
+    while run.program.time[lanes.place[0]] < after:
+        time = run.program.time[lanes.place[0]]
+        _mark_both(run, wide, time, (time - lanes.t[0]) / lanes.used[0])
+        lanes.place[0] += 1
+    for lane in range(8):
+        columns.x[lane] = share
+    for g in range(columns.S.shape[0]):
+        places = (at.S + 64 * n * g, at.W + 64 * n * g, at.V + 512 * n * g)
+        invoke(wide.machine.dense, (places[0], places[1], places[2], at.x, at.inner))
+        for i in range(n):
+            for lane in range(8):
+                columns.S[g, i, lane] = columns.inner[i, lane]
+    _land(run, 0, share)
+    _switch(run, wide, first_change(run, 0))
+    return after
+
+
+def _switch(run: Run, wide: Wide, k: int) -> None:
+    """A condition changes: the time at which it does depends on the parameters, and behind it the flow is another."""
+    columns, at, base, derivatives = wide.columns, wide.at, run.at, wide.derivatives
+    n, count = columns.S.shape[1], columns.rates.shape[1]
+    flow = (base.y, base.q, base.u, base.t, at.flow)
+    invoke(wide.machine.flow, flow)
+    _spread_state(columns, run.lanes.y, run.lanes.t[0])
+    for lane in range(8):
+        columns.dt[lane] = 1.0
+        for i in range(columns.u.shape[0]):
+            columns.u[i, lane] = run.lanes.u[i, 0]
+        for i in range(n):
+            columns.inner[i, lane] = columns.before[i, 0] = columns.flow[i, 0]
+    invoke(wide.machine.guard_by, (at.y, at.p, at.u, at.t, at.inner, at.none, at.dt, at.g))
+    slope = columns.g[k, 0]
+    for lane in range(8):
+        columns.dt[lane] = 0.0
+    for g in range(columns.S.shape[0]):
+        seeds = at.dp + 64 * columns.p.shape[0] * g
+        invoke(wide.machine.guard_by, (at.y, at.p, at.u, at.t, at.S + 64 * n * g, seeds, at.dt, at.g))
+        for c in range(8 * g, min(8 * g + 8, count)):
+            columns.delay[c] = -columns.g[k, c & 7] / slope if slope != 0.0 else 0.0
+    turn(run, 0, False)
+    if run.results.crossed[run.lanes.member[0]] >= 0:
+        for c in range(count):
+            derivatives.delays[run.lanes.member[0], c] = columns.delay[c]
+        return
+    invoke(wide.machine.flow, flow)
+    for i in range(n):
+        for c in range(count):
+            columns.S[c >> 3, i, c & 7] += (columns.before[i, 0] - columns.flow[i, 0]) * columns.delay[c]
 
 
 def _worst(columns: Columns, e: Floats) -> None:
@@ -346,6 +428,31 @@ def _worst(columns: Columns, e: Floats) -> None:
     if not worst <= e[0, 0]:
         e[0, 0] = worst
         e[1, 0] = 0.2 if not worst < 1e30 else min(6.0, max(0.2, 0.9 * max(worst, 1e-20) ** -0.1))
+
+
+def _choose(left: float, h: float) -> float:
+    """The step to try: up to the event, half the way where one step would not suffice, or as controlled."""
+    return left if h * 1.0001 >= left else 0.5 * left if 2.0 * h > left else h
+
+
+def _judge(e: Floats, t: Floats, h: Floats, used: Floats, stretch: Floats, most: float, lane: int) -> int:
+    """After a step: set the next one. Returns -1 for a good step, -2 for one to repeat, else why the member stops."""
+    stretch[lane] += 1.0
+    tried, before = used[lane], h[lane]
+    if not e[0, lane] <= 1.0:
+        h[lane] = tried * min(e[1, lane], 0.9)
+        if h[lane] < 1e-15 * max(abs(t[lane]), 1e-3):
+            return STUCK
+        return BUDGET if stretch[lane] >= most else -2
+    following = tried * e[1, lane]
+    # a step that was cut short for an event says little about the next
+    h[lane] = max(following, before) if tried < before * 0.999 else following
+    return BUDGET if stretch[lane] >= most else -1
+
+
+def _after(target: float, t: float, used: float) -> float:
+    """The time after a good step; a whole step ends exactly at the event."""
+    return target if used == target - t else t + used
 
 
 def _step_columns(run: Run, wide: Wide) -> int:
@@ -367,13 +474,13 @@ def _step_columns(run: Run, wide: Wide) -> int:
         base.e,
     )
     invoke(run.machine.step, pointers)
-    run.results.steps[lanes.member[0]] += 1
+    lanes.steps[0] += 1.0
     if e[0, 0] <= 1.0:
         given = (base.y, base.k, at.lu, base.u, base.t, base.used, base.tolerances, at.q, at.area)
         invoke(wide.machine.columns, (*given, at.S, at.W, at.V, at.B, at.U, at.Z, at.e))
         if wide.derivatives.controlled:
             _worst(wide.columns, e)
-    return _judge(e, t, h, used, lanes.stretch, run.control.most, 0)
+    return _judge(e, t, h, used, lanes.stretch, run.control.most[0], 0)
 
 
 def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
@@ -388,6 +495,7 @@ def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
     begin, end : int
         Members to solve.
     """
+    guarded = run.lanes.g.shape[0] > 0
     for member in range(begin, end):
         _enter(run, 0, member)
         _enter_columns(run, wide, member)
@@ -397,9 +505,23 @@ def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
             if verdict == -1:
                 if run.lanes.fresh[0]:
                     _remember(run.lanes, 0)
-                after = _after(run.lanes.target[0], run.lanes.t[0], run.lanes.used[0])
-                ended = _due_columns(run, wide, after, False)
+                after, entered = _after(run.lanes.target[0], run.lanes.t[0], run.lanes.used[0]), False
+                share = crossing(run, 0) if guarded else 2.0
+                worked = 0.0
+                if share <= 1.0:
+                    worked, entered = run.lanes.stretch[0], True
+                    after = _land_columns(run, wide, share)
+                ended = run.results.crossed[member] >= 0 or _due_columns(run, wide, after, entered)
+                run.lanes.stretch[0] += worked
+        _leave(wide, member)
         _finish(run, 0, max(verdict, OK))
+
+
+def _leave(wide: Wide, member: int) -> None:
+    """Write the derivatives of the last state."""
+    for i in range(wide.columns.S.shape[1]):
+        for c in range(wide.columns.rates.shape[1]):
+            wide.derivatives.ends[member, i, c] = wide.columns.S[c >> 3, i, c & 7]
 
 
 HELPERS = (
@@ -418,8 +540,15 @@ HELPERS = (
     _reset_columns,
     _jump_columns,
     _event_columns,
+    _mark_both,
+    _land_columns,
+    _switch,
+    _leave,
     _due_columns,
     _worst,
+    _after,
+    _choose,
+    _judge,
     _step_columns,
 )
 """Functions that `drive_columns` calls."""

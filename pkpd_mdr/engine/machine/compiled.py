@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, compile_model
-from pkpd_mdr.engine.machine import driver, loop, native
+from pkpd_mdr.engine.machine import driver, loop, native, records
 from pkpd_mdr.engine.machine.kernels import Kernels
 from pkpd_mdr.engine.machine.program import Line, lower, lower_line
-from pkpd_mdr.engine.machine.stepper import Sizes, observe_module, step_module
-from pkpd_mdr.engine.machine.tangent import Arrays, observe_by_module, tangent_module
+from pkpd_mdr.engine.machine.stepper import Sizes, guard_module, observe_module, step_module
+from pkpd_mdr.engine.machine.tangent import Arrays, guard_by_module, observe_by_module, tangent_module
 from pkpd_mdr.engine.member import NOISE, Member
-from pkpd_mdr.engine.reference import Accuracy, BrokenRunError, Propagator
+from pkpd_mdr.engine.reference import LARGEST, Accuracy, BrokenRunError, Propagator
 from pkpd_mdr.engine.solve import Ensemble, Trajectory
 from pkpd_mdr.engine.solve import solve as solve_reference
-from pkpd_mdr.engine.status import Status
+from pkpd_mdr.engine.status import Status, Watch
 from pkpd_mdr.engine.steady import steady_state
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 from pkpd_mdr.errors import SimulationError
@@ -37,7 +37,7 @@ __all__ = ["Native", "Work", "solve_compiled", "warm_up"]
 _KEPT = 64
 _FIRST_STEP = 0.01
 _FEW, _MANY, _WORTH = 2, 64, 500
-Lowered = tuple[list[Line], loop.Program, int]
+Lowered = tuple[list[Line], records.Program, int]
 _natives: OrderedDict[str, Native] = OrderedDict()
 _lock = threading.RLock()
 
@@ -52,12 +52,14 @@ class Native:
 
     def __init__(self, compiled: Compiled) -> None:
         self.kernels = Kernels(compiled)
-        self._steps: dict[int, tuple[native.Library, Sizes]] = {}
+        self._steps: dict[tuple[int, bool], tuple[native.Library, Sizes]] = {}
         self._observers: dict[tuple[int, tuple[str, ...]], native.Library] = {}
+        self._guards: dict[tuple[int, tuple[str, ...]], native.Library] = {}
         # the timelines are kept too, so that their identities stay theirs
         self._programs: OrderedDict[Any, tuple[tuple[Timeline, ...], Lowered]] = OrderedDict()
         self._tangents: dict[tuple[str, ...], tuple[native.Library, Arrays]] = {}
         self._observers_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
+        self._guards_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
 
     @classmethod
     def of(cls, compiled: Compiled) -> Native:
@@ -69,13 +71,13 @@ class Native:
                 _natives.popitem(last=False)
             return found
 
-    def step(self, width: int) -> tuple[native.Library, Sizes]:
-        """The functions of a step over `width` lanes, and the sizes of its arrays."""
+    def step(self, width: int, driven: bool = False) -> tuple[native.Library, Sizes]:
+        """The functions of a step over `width` lanes, linear parts in closed form or not, and array sizes."""
         with _lock:
-            if width not in self._steps:
-                text, sizes = step_module(self.kernels, width)
-                self._steps[width] = native.load(text), sizes
-            return self._steps[width]
+            if (width, driven) not in self._steps:
+                text, sizes = step_module(self.kernels, width, driven=driven)
+                self._steps[width, driven] = native.load(text), sizes
+            return self._steps[width, driven]
 
     def observer(self, width: int, outputs: tuple[str, ...]) -> native.Library:
         """The function that computes outputs over `width` lanes."""
@@ -83,6 +85,13 @@ class Native:
             if (width, outputs) not in self._observers:
                 self._observers[width, outputs] = native.load(observe_module(self.kernels, outputs, width))
             return self._observers[width, outputs]
+
+    def guard(self, width: int, watched: tuple[str, ...]) -> native.Library:
+        """The function that computes the model's conditions and watched outputs over `width` lanes."""
+        with _lock:
+            if (width, watched) not in self._guards:
+                self._guards[width, watched] = native.load(guard_module(self.kernels, watched, width))
+            return self._guards[width, watched]
 
     def tangent(self, columns: tuple[str, ...]) -> tuple[native.Library, Arrays]:
         """The functions that carry derivatives by some parameters, and the sizes of their arrays."""
@@ -99,6 +108,13 @@ class Native:
                 self._observers_by[outputs, columns] = native.load(observe_by_module(self.kernels, outputs, columns))
             return self._observers_by[outputs, columns]
 
+    def guard_by(self, watched: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
+        """The function that differentiates conditions and watched outputs."""
+        with _lock:
+            if (watched, columns) not in self._guards_by:
+                self._guards_by[watched, columns] = native.load(guard_by_module(self.kernels, watched, columns))
+            return self._guards_by[watched, columns]
+
     def program(self, timelines: tuple[Timeline, ...], window: tuple[float, float] | None) -> Lowered:
         """Timelines as arrays; the last few are kept, because fits solve the same ones again and again."""
         key = window, tuple(map(id, timelines))
@@ -113,16 +129,21 @@ class Native:
                 self._programs.popitem(last=False)
             return kept[1]
 
-    def machine(self, width: int, outputs: tuple[str, ...]) -> loop.Machine:
+    def machine(
+        self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...] = (), *, driven: bool = False
+    ) -> records.Machine:
         """Addresses for the driver."""
-        library, _ = self.step(width)
+        library, _ = self.step(width, driven)
+        guarded = bool(watched or self.kernels.conditions)
         acts = np.array([library.address(f"act_{i}") for i in range(len(self.kernels.compiled.ports))], dtype=np.int64)
-        return loop.Machine(
+        return records.Machine(
             prepare=library.address("prepare"),
             start=library.address("start"),
             step=library.address("step"),
+            march=library.address("march"),
             dense=library.address("dense"),
             observe=self.observer(width, outputs).address("observe"),
+            guard=self.guard(width, watched).address("guard") if guarded else 0,
             acts=acts,
         )
 
@@ -139,6 +160,8 @@ def solve_compiled(
     starts_by: FloatArray | None = None,
     rows: Sequence[FloatArray] | None = None,
     window: tuple[float, float] | None = None,
+    watches: Sequence[Watch] = (),
+    levels: FloatArray | None = None,
     width: int | None = None,
     threads: int | None = None,
     control_sensitivities: bool = True,
@@ -147,7 +170,7 @@ def solve_compiled(
 
     Parameters
     ----------
-    compiled, parameters, starts, timelines, outputs, accuracy, sensitivities, starts_by, rows, window
+    compiled, parameters, starts, timelines, outputs, accuracy, sensitivities, starts_by, rows, window, watches, levels
         As in `pkpd_mdr.engine.solve`; of the accuracy, `rtol`, `atol` and `budget` are used.
     width : int, optional
         Lanes; chosen by the number of members and the processor when not given. Results do not depend on it.
@@ -172,6 +195,8 @@ def solve_compiled(
             "starts_by": starts_by,
             "rows": rows,
             "window": window,
+            "watches": watches,
+            "levels": levels,
         }
         return solve_reference(compiled, parameters, starts, timelines, outputs, accuracy=plain, **options)
     table = np.atleast_2d(np.asarray(parameters, dtype=float))
@@ -179,7 +204,9 @@ def solve_compiled(
     for name in outputs:
         compiled.expression(name)
     work = Work(compiled, table, timelines, tuple(outputs), accuracy or Accuracy(), rows, window)
-    work.columns = tuple(sensitivities)
+    work.columns, work.watches = tuple(sensitivities), tuple(watches)
+    if watches:
+        work.levels = np.asarray(levels, dtype=float).reshape(len(table), len(watches))
     few = bool(sensitivities) or len(table) <= _FEW
     work.prepare(starts, 1 if sensitivities else width or (1 if few else native.preferred_width()))
     if sensitivities:
@@ -189,7 +216,7 @@ def solve_compiled(
     else:
         drive = work.driver()
     work.run(drive, threads or (1 if len(table) < _MANY else os.cpu_count() or 1))
-    return Ensemble(tuple(work.trajectory(i) for i in range(len(table))), work.outputs, work.columns)
+    return Ensemble(tuple(work.trajectory(i) for i in range(len(table))), work.outputs, work.columns, "compiled")
 
 
 def warm_up() -> float:
@@ -227,11 +254,11 @@ def _check(
         )
 
 
-def _addresses(lanes: loop.Lanes, control: loop.Control) -> loop.Pointers:
+def _addresses(lanes: records.Lanes, control: records.Control) -> records.Pointers:
     """Addresses of the arrays that machine code reads and writes."""
-    names = [name for name in loop.Pointers._fields if name != "tolerances"]
+    names = [name for name in records.Pointers._fields if name not in ("tolerances", "most")]
     found: dict[str, int] = {name: getattr(lanes, name).ctypes.data for name in names}
-    return loop.Pointers(tolerances=control.tolerances.ctypes.data, **found)
+    return records.Pointers(tolerances=control.tolerances.ctypes.data, most=control.most.ctypes.data, **found)
 
 
 @dataclass(slots=True)
@@ -246,6 +273,8 @@ class Work:
     rows: Sequence[FloatArray] | None
     window: tuple[float, float] | None
     columns: tuple[str, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    levels: FloatArray | None = None
     lines: list[Line] = field(default_factory=list)
     line_of: list[int] = field(default_factory=list)
     tables: list[FloatArray] = field(default_factory=list)
@@ -253,11 +282,14 @@ class Work:
     refused: set[int] = field(default_factory=set)
     width: int = 1
     memories: int = 1
-    program: loop.Program = field(init=False)
-    members: loop.Members = field(init=False)
-    results: loop.Results = field(init=False)
+    driven: int = 0
+    program: records.Program = field(init=False)
+    members: records.Members = field(init=False)
+    results: records.Results = field(init=False)
     settled_by: FloatArray = field(init=False)
     gradients: FloatArray | None = None
+    ends_by: FloatArray | None = None
+    delays: FloatArray | None = None
 
     # -- before ----------------------------------------------------------------------------------------
 
@@ -272,18 +304,20 @@ class Work:
         settled, fixes, settled_first = self._settled()
         marks = np.array([len(line.marks) for line in self.lines], dtype=np.int64)[self.line_of]
         self._refuse(stacked, first, given)
-        self.members = loop.Members(
+        self.members = records.Members(
             line=np.array(self.line_of, dtype=np.int64),
             row_first=first[:-1].astype(np.int64),
-            rows=np.ascontiguousarray(stacked),
+            rows=np.empty((0, 0)),
             starts=np.ascontiguousarray(given),
             settled_first=settled_first,
             settled=settled,
             fixes=fixes,
             mark_first=(np.cumsum(marks) - marks).astype(np.int64),
+            order=np.arange(len(self.parameters)),
         )
+        self._complete(stacked, first)
         count, n = len(self.parameters), len(self.compiled.states)
-        self.results = loop.Results(
+        self.results = records.Results(
             values=np.full((int(marks.sum()), len(self.outputs)), np.nan),
             reached=np.zeros(count, dtype=np.int64),
             end=np.zeros((count, n)),
@@ -292,7 +326,24 @@ class Work:
             event=np.full(count, -1, dtype=np.int64),
             steps=np.zeros(count, dtype=np.int64),
             below=np.full((count, 3), -1.0),
+            crossed=np.full(count, -1, dtype=np.int64),
         )
+
+    def _complete(self, stacked: FloatArray, first: records.Integers) -> None:
+        """Put decompositions of linear parts and levels of watches behind the parameters.
+
+        Members whose linear parts are in closed form are solved first, as these use another step than the rest.
+        """
+        numbers, usable = Native.of(self.compiled).kernels.linear.decompose(stacked)
+        driven = (
+            np.logical_and.reduceat(usable, first[:-1]) if numbers.shape[1] and not self.columns else usable & False
+        )
+        parts = [stacked, numbers]
+        if self.levels is not None:
+            parts.append(np.repeat(self.levels, np.diff(first), axis=0))
+        order = np.argsort(~driven, kind="stable")
+        self.driven = int(driven.sum())
+        self.members = self.members._replace(rows=np.ascontiguousarray(np.hstack(parts)), order=order)
 
     def _lower(self) -> None:
         known: dict[int, int] = {}
@@ -312,12 +363,12 @@ class Work:
         """The parameter rows of a member."""
         return self.tables[member] if self.tables else self.parameters[member : member + 1]
 
-    def _starts(self, stacked: FloatArray, first: loop.Integers) -> FloatArray:
+    def _starts(self, stacked: FloatArray, first: records.Integers) -> FloatArray:
         """The model's own start under the row in force at the begin, `width` members at a time."""
         library, sizes = Native.of(self.compiled).step(self.width)
         call = library.call("start", 2)
         chosen = stacked[first[:-1] + np.array([self.lines[line].row for line in self.line_of])]
-        p, y = driver.aligned(sizes.parameters, self.width), driver.aligned(sizes.states, self.width)
+        p, y = driver.aligned(stacked.shape[1], self.width), driver.aligned(sizes.states, self.width)
         out = np.empty((len(chosen), sizes.states))
         for begin in range(0, len(chosen), self.width):
             block = chosen[begin : begin + self.width]
@@ -326,7 +377,7 @@ class Work:
             out[begin : begin + len(block)] = y.T[: len(block)]
         return out
 
-    def _settled(self) -> tuple[FloatArray, loop.Integers, loop.Integers]:
+    def _settled(self) -> tuple[FloatArray, records.Integers, records.Integers]:
         """Steady states of all members: values, what is done with them, and where each member's begin."""
         n = len(self.compiled.states)
         counts = np.array([len(line.steady) for line in self.lines], dtype=np.int64)[self.line_of]
@@ -349,7 +400,7 @@ class Work:
                 place += 1
         return values, fixes, (np.cumsum(counts) - counts).astype(np.int64)
 
-    def _refuse(self, stacked: FloatArray, first: loop.Integers, starts: FloatArray) -> None:
+    def _refuse(self, stacked: FloatArray, first: records.Integers, starts: FloatArray) -> None:
         """Members that cannot begin: their lanes stop at once, and the others do not notice."""
         finite = np.logical_and.reduceat(np.isfinite(stacked).all(axis=1), first[:-1])
         begun = np.isfinite(starts).all(axis=1)
@@ -367,20 +418,27 @@ class Work:
     # -- run -------------------------------------------------------------------------------------------
 
     def driver(self) -> Callable[[int, int], None]:
-        """A function that solves the members ``begin .. end - 1`` in lanes of its own."""
-        machine = Native.of(self.compiled).machine(self.width, self.outputs)
+        """A function that solves the members ``begin .. end - 1`` of the order in lanes of its own."""
         drive = driver.compiled_loop(loop.drive, loop.HELPERS, worth=len(self.parameters) >= _WORTH)
 
         def part(begin: int, end: int) -> None:
-            drive(self.whole(machine), begin, end)
+            for driven, first, last in ((True, begin, min(end, self.driven)), (False, max(begin, self.driven), end)):
+                if first < last:
+                    drive(self.whole(driven=driven), first, last)
 
         return part
 
-    def whole(self, machine: loop.Machine) -> loop.Run:
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The outputs that are watched."""
+        return tuple(watch.output for watch in self.watches)
+
+    def whole(self, *, driven: bool = False) -> records.Run:
         """All that a driver works with, in lanes of its own."""
-        lanes, control = self.lanes(), self.control()
+        machine = Native.of(self.compiled).machine(self.width, self.outputs, self.watched, driven=driven)
+        lanes, control = self.lanes(driven=driven), self.control()
         at = _addresses(lanes, control)
-        return loop.Run(machine, at, self.program, self.members, self.results, lanes, control)
+        return records.Run(machine, at, self.program, self.members, self.results, lanes, control)
 
     def run(self, drive: Callable[[int, int], None], threads: int) -> None:
         """Solve; members are dealt to threads in contiguous parts."""
@@ -404,30 +462,49 @@ class Work:
         if problems:
             raise problems[0]
 
-    def control(self) -> loop.Control:
+    def control(self) -> records.Control:
         """The accuracy as the driver reads it."""
         scale, accuracy = self.compiled.scale, self.accuracy
         loose = np.where(self.compiled.guarded, max(1e3 * accuracy.atol, NOISE) * scale, -1.0)
         slack = np.stack([np.full(len(scale), 1e3 * accuracy.rtol), loose], axis=1).ravel()
         tolerances = np.concatenate([[accuracy.rtol], accuracy.atol * scale])
-        return loop.Control(tolerances, slack, max(accuracy.budget // 8, 1), _FIRST_STEP)
+        conditions, watches = Native.of(self.compiled).kernels.conditions, self.watches
+        inclusive = np.array([*(c.inclusive for c in conditions), *(False for _ in watches)], dtype=np.int64)
+        direction = np.array([*(0 for _ in conditions), *(w.direction for w in watches)], dtype=np.int64)
+        most = np.array([max(accuracy.budget // 8, 1)], dtype=float)
+        return records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
 
-    def lanes(self) -> loop.Lanes:
+    def lanes(self, *, driven: bool) -> records.Lanes:
         """Empty lanes."""
-        _, sizes = Native.of(self.compiled).step(self.width)
+        _, sizes = Native.of(self.compiled).step(self.width, driven)
         w, n = self.width, sizes.states
-        ports = len(self.compiled.ports)
+        ports, guards = len(self.compiled.ports), len(Native.of(self.compiled).kernels.conditions) + len(self.watches)
         shapes = {
-            "y": n, "w": n, "k": 8 * n, "p": sizes.parameters, "q": sizes.slots, "u": sizes.inputs, "work": sizes.work,
-            "out": n, "rates": ports, "memo": self.memories, "high": n, "e": 2,
-            "seen": len(self.outputs),
+            "y": n, "w": n, "k": 8 * n, "p": self.members.rows.shape[1], "q": sizes.slots, "u": sizes.inputs + guards,
+            "work": sizes.work, "out": n, "rates": ports, "memo": self.memories, "high": n, "e": 2,
+            "seen": len(self.outputs), "g": guards,
         }  # fmt: skip
         arrays: dict[str, Any] = driver.aligned_parts({name: (size, w) for name, size in shapes.items()})
-        single = dict.fromkeys(("t", "h", "used", "take", "x", "amount", "target"), (w,))
+        names = (
+            "t",
+            "h",
+            "used",
+            "take",
+            "x",
+            "amount",
+            "target",
+            "due",
+            "active",
+            "steps",
+            "stretch",
+            "after",
+            "verdict",
+        )
+        single = dict.fromkeys(names, (w,))
         arrays |= driver.aligned_parts(single)
         arrays["y"][:], arrays["p"][:], arrays["used"][:] = 1.0, 1.0, 1e-3
-        whole: dict[str, Any] = {name: np.zeros(w, dtype=np.int64) for name in ("place", "memory", "fresh", "stretch")}
-        return loop.Lanes(**arrays, **whole, member=np.full(w, -1, dtype=np.int64))
+        whole: dict[str, Any] = {name: np.zeros(w, dtype=np.int64) for name in ("place", "memory", "fresh")}
+        return records.Lanes(**arrays, **whole, member=np.full(w, -1, dtype=np.int64))
 
     # -- after -----------------------------------------------------------------------------------------
 
@@ -444,17 +521,25 @@ class Work:
             end=results.end[member],
             status=status,
             steps=int(results.steps[member]),
+            time=float(results.time[member]),
+            crossed=int(results.crossed[member]),
+            end_by=None if self.ends_by is None else self.ends_by[member],
+            crossed_by=None if self.delays is None or results.crossed[member] < 0 else self.delays[member],
         )
 
     def _status(self, member: int) -> Status:
         results = self.results
         code = int(results.status[member])
-        if code == loop.OK and member not in self.broken:
+        if code == records.OK and member not in self.broken:
             return self._negative(member)
         time = float(results.time[member])
-        reason = "the steps became too small to go on (a rate is not finite, or grows without bound)"
-        if code == loop.BUDGET:
+        reason = "the steps became too small to go on (a rate is not finite)"
+        if np.abs(results.end[member]).max(initial=0.0) > LARGEST:
+            reason = "a state grows without limit"
+        if code == records.BUDGET:
             reason = f"the budget of {self.accuracy.budget} evaluations is used up"
+            if Native.of(self.compiled).kernels.conditions:
+                reason += " (perhaps a condition of the model switches to and fro)"
         problem = BrokenRunError(reason, time, results.end[member])
         if member in self.broken:
             problem = self.broken[member]

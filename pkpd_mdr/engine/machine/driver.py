@@ -7,6 +7,7 @@ plain loop (``python``) or for compiling at the first use (``numba``).
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import os
 import platform
@@ -21,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from pkpd_mdr.engine.machine import loop, native
-from pkpd_mdr.engine.machine.loop import Floats
+from pkpd_mdr.engine.machine import native, records
+from pkpd_mdr.engine.machine.records import Floats
 
+_log = logging.getLogger("pkpd_mdr")
 _OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 __all__ = ["aligned", "aligned_parts", "compiled_loop", "has_numba"]
@@ -83,9 +85,16 @@ def compiled_loop(
         Compiled where that is done, kept on disk, worth it or asked for; else as it is, some ten times slower.
     """
     if not has_numba():
+        _say_slow()
         return drive
     asked = worth or os.environ.get("PKPD_MDR_DRIVER", "") == "numba"
     return _compile(drive, tuple(helpers)) if asked or _warm(drive) else drive
+
+
+@cache
+def _say_slow() -> None:
+    """Say once that the loop is not compiled."""
+    _log.warning("numba is not installed or not asked for: the engine's loop runs in Python, some ten times slower")
 
 
 _done: set[Callable[..., None]] = set()
@@ -94,7 +103,7 @@ _done: set[Callable[..., None]] = set()
 def _warm(drive: Callable[..., None]) -> bool:
     """Whether a driver is compiled, in this process or on disk."""
     if drive not in _done:
-        folder = _folder(drive)
+        folder = _folder()
         if not folder or not any(Path(folder).rglob(f"*.{drive.__name__}-*.nbi")):
             return False
         _done.add(drive)
@@ -110,7 +119,7 @@ def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]
     for helper in helpers:
         extending.register_jitable(helper)
     config: Any = import_module("numba.core.config")
-    before, folder = config.CACHE_DIR, _folder(drive)
+    before, folder = config.CACHE_DIR, _folder()
     config.CACHE_DIR = folder or before
     try:
         compiled: Callable[..., None] = numba.njit(cache=bool(folder), **_OPTIONS)(drive)
@@ -122,12 +131,12 @@ def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]
     return compiled
 
 
-def _folder(drive: Callable[..., None]) -> str:
-    """Where compiled drivers are kept: by the content of the sources, which numba does not see as a whole."""
+def _folder() -> str:
+    """Where compiled drivers are kept: by the content of all sources, which numba does not see as a whole."""
     folder = native.cache_folder()
     if folder is None:
         return ""
-    sources = [Path(__file__), Path(loop.__file__), Path(drive.__code__.co_filename)]
+    sources = sorted(Path(__file__).parent.glob("*.py"))
     versions = f"{sys.version_info[:2]} {version('numba')} {platform.machine()}".encode()
     content = hashlib.sha256(b"".join([versions, *(path.read_bytes() for path in sources)])).hexdigest()[:12]
     return str(folder / f"driver-{content}")
@@ -135,7 +144,7 @@ def _folder(drive: Callable[..., None]) -> str:
 
 @cache
 def _teach_invoke() -> None:
-    """Let compiled code call `loop.invoke`: a call of a function pointer with addresses as arguments."""
+    """Let compiled code call `records.invoke`: a call of a function pointer with addresses as arguments."""
     ir = import_module("llvmlite.ir")
     types = import_module("numba.core.types")
     extending = import_module("numba.extending")
@@ -155,4 +164,4 @@ def _teach_invoke() -> None:
     def implementation(address: Any, pointers: Any) -> Any:
         return lambda address, pointers: call(address, pointers)
 
-    extending.overload(loop.invoke, strict=False)(implementation)
+    extending.overload(records.invoke, strict=False)(implementation)

@@ -7,17 +7,21 @@ its slots afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from pkpd_mdr.engine.lowering import Compiled
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node, Row
 from pkpd_mdr.engine.machine.lanes import Code, Place, function
-from pkpd_mdr.engine.machine.reading import Reader
+from pkpd_mdr.engine.machine.linear import Linear
+from pkpd_mdr.engine.machine.reading import Condition, Reader
 from pkpd_mdr.engine.machine.sparse import Plan, plan
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT
 
-__all__ = ["Kernels", "kernel", "place"]
+__all__ = ["Kernels", "System", "flow_kernel", "kernel", "place"]
 
 _POINTERS = {
     "y": "%y",
@@ -29,7 +33,30 @@ _POINTERS = {
     "dt": "%dt",
     "s": "%s",
     "dp": "%dp",
+    "a": "%a",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What a step integrates.
+
+    Parameters
+    ----------
+    rows : tuple of int
+        The states.
+    jacobian : dict of (row, column) to node
+        Derivatives of their rates by themselves, in the order of memory.
+    by_time : dict of int to node
+        Derivatives of their rates by time, through what drives them too.
+    plan : Plan
+        How the step's matrix is decomposed.
+    """
+
+    rows: tuple[int, ...]
+    jacobian: dict[tuple[int, int], Node]
+    by_time: dict[int, Node]
+    plan: Plan
 
 
 class Kernels:
@@ -50,7 +77,12 @@ class Kernels:
     jacobian : dict of (row, column) to node
         Entries in the order of memory.
     by_time : dict of int to node
-        Derivatives by time; empty for a model that does not name the time.
+        Derivatives by time; empty for a model whose rates do not depend on it between two changes of mode.
+    conditions : list of Condition
+        Conditions in the right-hand side, whose modes stand behind the inputs: the rates switch where one changes.
+    stocks : frozenset of int
+        States that rates see as empty when rounding left them below zero; otherwise the noise of an extinct clone would
+        grow into negative cells.
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -63,10 +95,14 @@ class Kernels:
         self.amount = graph.leaf("amount", 0)
         leaves = {symbol(name): node for name, node in zip(compiled.states, self.states, strict=True)}
         leaves |= {symbol(name): node for name, node in zip(compiled.parameters, self.parameters, strict=True)}
-        self.reader = Reader(graph, leaves | {TIME: self.time, AMOUNT: self.amount})
+        leaves |= {TIME: self.time, AMOUNT: self.amount}
+        self.reader = Reader(graph, leaves)
+        self.conditions: list[Condition] = []
+        self.stocks = frozenset(np.flatnonzero(compiled.guarded).tolist())
         doses = {compiled.states.index(port.target) for port in compiled.ports if port.action == "dose" and port.target}
         self.targets = tuple(sorted(doses))
-        self.right = [self.reader.read(expression) for expression in compiled.derivatives]
+        rates = Reader(graph, leaves, self.conditions)
+        self.right = [rates.read(expression) for expression in compiled.derivatives]
         for k, target in enumerate(self.targets):
             self.right[target] = graph.add(self.right[target], graph.leaf("u", k))
         one = graph.constant(1.0)
@@ -75,17 +111,31 @@ class Kernels:
         )
         self.jacobian = {(i, j): node for i, row in enumerate(rows) for j, node in row.items() if j >= 0}
         self.by_time = {i: row[-1] for i, row in enumerate(rows) if -1 in row}
+        self.modes = len(self.targets)
         self.starts = [self.reader.read(expression) for expression in compiled.starts]
 
     @cached_property
     def plan(self) -> Plan:
         """How the step's matrix is decomposed."""
-        return plan(self.size, self.jacobian)
+        return plan(range(self.size), self.jacobian)
 
-    @property
-    def timed(self) -> bool:
-        """Whether the right-hand side names the time."""
-        return bool(self.by_time)
+    @cached_property
+    def linear(self) -> Linear:
+        """The parts that have a closed form."""
+        return Linear(self)
+
+    def system(self, *, driven: bool) -> System:
+        """What a step integrates: everything, or what is left when linear parts are in closed form."""
+        if not driven:
+            return System(tuple(range(self.size)), self.jacobian, self.by_time, self.plan)
+        graph, zero = self.graph, self.graph.constant(0.0)
+        ahead = set(self.linear.states)
+        rows = tuple(i for i in range(self.size) if i not in ahead)
+        jacobian = {cell: node for cell, node in self.jacobian.items() if not ahead & {*cell}}
+        seeds = {self.states[i]: {0: self.right[i]} for i in ahead} | {self.time: {0: graph.constant(1.0)}}
+        slopes = [row.get(0, zero) for row in graph.gradient([self.right[i] for i in rows], seeds)]
+        by_time = {i: node for i, node in zip(rows, slopes, strict=True) if node != zero}
+        return System(rows, jacobian, by_time, plan(rows, jacobian))
 
     def seeds(self, columns: Sequence[str]) -> dict[Node, Row]:
         """Seeds for derivatives by some parameters; direction k is column k."""
@@ -120,6 +170,32 @@ def place(leaf: Leaf) -> Place:
     return _POINTERS[leaf[0]], leaf[1]
 
 
+def flow_kernel(
+    kernels: Kernels,
+    name: str,
+    width: int,
+    outputs: Sequence[tuple[str, int, Node]],
+    slots: dict[Node, Place],
+    arguments: Sequence[str],
+    *,
+    internal: bool = False,
+    common: Sequence[str] = (),
+) -> list[str]:
+    """As `kernel`, for what belongs to the right-hand side: with modes, and with stocks that are not below zero.
+
+    Behind the pointers in `common` stand single numbers that serve all lanes.
+    """
+
+    def placed(leaf: Leaf) -> Place:
+        return ("%u", kernels.modes + leaf[1]) if leaf[0] == "m" else place(leaf)
+
+    code = Code(width, {("%y", i) for i in kernels.stocks}, common)
+    values = code.graph(kernels.graph, [node for _, _, node in outputs], placed, slots)
+    for (pointer, number, _), value in zip(outputs, values, strict=True):
+        code.store(value, pointer, number)
+    return function(name, arguments, code, internal=internal)
+
+
 def kernel(
     graph: Dag,
     name: str,
@@ -127,8 +203,6 @@ def kernel(
     arguments: Sequence[str],
     outputs: Sequence[tuple[str, int, Node]],
     slots: dict[Node, Place],
-    *,
-    internal: bool = False,
 ) -> list[str]:
     """A function that computes nodes and writes each behind a pointer.
 
@@ -143,11 +217,9 @@ def kernel(
     outputs : sequence of (pointer, number, node)
     slots : dict of node to place
         What ``prepare`` computed; empty to compute everything from parameters.
-    internal : bool
-        Whether only this module calls it.
     """
     code = Code(width)
     values = code.graph(graph, [node for _, _, node in outputs], place, slots)
     for (pointer, number, _), value in zip(outputs, values, strict=True):
         code.store(value, pointer, number)
-    return function(name, arguments, code, internal=internal)
+    return function(name, arguments, code)

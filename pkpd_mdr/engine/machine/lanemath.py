@@ -55,7 +55,12 @@ def functions(width: int) -> list[str]:
     for name, build in bodies.items():
         code = Code(width)
         result = build(code)
-        lines += [f"define internal {vector} @lane_{name}({vector} %x) {{", *code.lines, f"ret {vector} {result}", "}"]
+        lines += [
+            f"define internal {vector} @lane_{name}_{width}({vector} %x) {{",
+            *code.lines,
+            f"ret {vector} {result}",
+            "}",
+        ]
     return lines
 
 
@@ -136,13 +141,13 @@ def _log1p(code: Code) -> str:
     one = code.constant(1.0)
     u = code.binary("fadd", one, "%x")
     lost = code.binary("fsub", "%x", code.binary("fsub", u, one))
-    return code.binary("fadd", code.call("lane_log", u), code.binary("fdiv", lost, u))
+    return code.binary("fadd", code.own("log", u), code.binary("fdiv", lost, u))
 
 
 def _tanh(code: Code) -> str:
     size = code.intrinsic("fabs", "%x")
     top = code.constant(22.0)
     size = code.select(code.compare("fcmp ogt", size, top), top, size)
-    t = code.call("lane_expm1", code.binary("fmul", size, code.constant(-2.0)))
+    t = code.own("expm1", code.binary("fmul", size, code.constant(-2.0)))
     value = code.binary("fdiv", code.negative(t), code.binary("fadd", t, code.constant(2.0)))
     return code.intrinsic("copysign", value, "%x")

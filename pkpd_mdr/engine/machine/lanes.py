@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
 
-__all__ = ["Code", "function", "loop"]
+__all__ = ["Code", "function", "loop", "over"]
 
 Place = tuple[str, int]
+
+_WRITTEN_OUT = 16
 
 _SIMPLE = {"+": "fadd", "-": "fsub", "*": "fmul"}
 _COMPARE = {"<": "fcmp olt", "<=": "fcmp ole", "==": "fcmp oeq"}
@@ -30,6 +32,10 @@ class Code:
     ----------
     width : int
         Lanes per vector.
+    stocks : collection of (pointer, number), optional
+        Vectors that a graph reads as zero where they are below zero.
+    common : collection of pointers, optional
+        Behind these a graph reads one number for all lanes.
 
     Examples
     --------
@@ -39,8 +45,8 @@ class Code:
     True
     """
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(self, width: int, stocks: Collection[Place] = (), common: Collection[str] = ()) -> None:
+        self.width, self.stocks, self.common = width, stocks, common
         self.vector = f"<{width} x double>"
         self.lines: list[str] = []
         self._count = 0
@@ -73,6 +79,10 @@ class Code:
         """Call a function of vectors."""
         return self.new(f"call {self.vector} @{name}({', '.join(f'{self.vector} {v}' for v in values)})")
 
+    def own(self, name: str, value: str) -> str:
+        """Call one of the functions of `lanemath.py`."""
+        return self.call(f"lane_{name}_{self.width}", value)
+
     def intrinsic(self, name: str, *values: str) -> str:
         """Call an LLVM intrinsic on vectors of doubles."""
         return self.call(f"llvm.{name}.v{self.width}f64", *values)
@@ -88,6 +98,12 @@ class Code:
     def select(self, condition: str, a: str, b: str) -> str:
         """`a` where the condition holds, else `b`."""
         return self.new(f"select <{self.width} x i1> {condition}, {self.vector} {a}, {self.vector} {b}")
+
+    def row(self, row: int | str, shift: int) -> int | str:
+        """A row number moved by a constant."""
+        if isinstance(row, int):
+            return row + shift
+        return self.new(f"add i64 {row}, {shift}") if shift else row
 
     def place(self, base: str, index: int | str) -> str:
         """Address of vector number `index` behind a pointer."""
@@ -169,11 +185,13 @@ class _Writer:
     def _value(self, node: Node) -> str:
         code, emit = self.dag.codes[node], self.code
         if node in self.kept:
-            return emit.load(*self.kept[node])
+            return self._read(self.kept[node])
         if code[0] == "c":
             return emit.constant(code[1])
         if code[0] == "x":
-            return emit.load(*self.leaves((code[1], code[2])))
+            place = self.leaves((code[1], code[2]))
+            value, zero = self._read(place), emit.constant(0.0)
+            return emit.select(emit.compare("fcmp olt", value, zero), zero, value) if place in emit.stocks else value
         if code[0] in ("+", "-") and self.fused & {*code[1:]}:
             return self._fused(code)
         values = [self.names[i] for i in code[1:]]
@@ -184,8 +202,12 @@ class _Writer:
         if code[0] in _INTRINSIC:
             return emit.intrinsic(_INTRINSIC[code[0]], *values)
         if code[0] in _OWN:
-            return emit.call(f"lane_{code[0]}", *values)
+            return emit.own(code[0], values[0])
         return self._other(code, values)
+
+    def _read(self, place: Place) -> str:
+        fetch = self.code.spread if place[0] in self.code.common else self.code.load
+        return fetch(*place)
 
     def _other(self, code: tuple[str, ...], values: list[str]) -> str:
         emit = self.code
@@ -232,6 +254,32 @@ def function(name: str, arguments: Sequence[str], code: Code, *, internal: bool 
     kind = "internal " if internal else ""
     given = ", ".join(f"ptr noalias {item}" for item in arguments)
     return [f"define {kind}void @{name}({given}) {{", "entry:", *code.lines, "ret void", "}"]
+
+
+def over(
+    name: str, arguments: Sequence[str], width: int, rows: Sequence[int], body: Callable[[Code, int | str], None]
+) -> list[str]:
+    """An internal function that runs its body for each row: written out for few rows, as a loop over a table for many.
+
+    Parameters
+    ----------
+    name : str
+    arguments : sequence of str
+    width : int
+    rows : sequence of int
+    body : callable
+        Writes the code of one row, given its number or the name of the register that holds it.
+    """
+    code = Code(width)
+    if len(rows) <= _WRITTEN_OUT:
+        for row in rows:
+            body(code, row)
+        return function(name, arguments, code, internal=True)
+    table = f"@rows_{name}"
+    numbers = f"{table} = internal constant [{len(rows)} x i64] [{', '.join(f'i64 {row}' for row in rows)}]"
+    place = code.new(f"getelementptr inbounds [{len(rows)} x i64], ptr {table}, i64 0, i64 %i")
+    body(code, code.new(f"load i64, ptr {place}"))
+    return [numbers, *loop(name, arguments, code, len(rows))]
 
 
 def loop(name: str, arguments: Sequence[str], code: Code, count: int) -> list[str]:

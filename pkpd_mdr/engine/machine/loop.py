@@ -8,187 +8,38 @@ never depends on the other lanes.
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = [
-    "ACT", "ADD", "BUDGET", "CHANGE", "END", "HELPERS", "MARK", "OK", "RATE", "RESET", "SET", "STEADY", "STUCK",
-    "Control", "Lanes", "Machine", "Members", "Pointers", "Program", "Results", "Run", "drive", "invoke",
-]  # fmt: skip
+from pkpd_mdr.engine.machine import guards
+from pkpd_mdr.engine.machine.guards import across, crossing, see, turn
+from pkpd_mdr.engine.machine.records import (
+    ACT,
+    ADD,
+    CHANGE,
+    DUE,
+    END,
+    MARK,
+    OK,
+    RATE,
+    RESET,
+    SET,
+    STEADY,
+    Floats,
+    Lanes,
+    Pointers,
+    Run,
+    invoke,
+)  # fmt: skip
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-
-MARK, ADD, RATE, SET, STEADY, RESET, CHANGE, END, ACT = range(9)
-OK, BUDGET, STUCK = range(3)
-
-_FUNCTIONS: dict[tuple[int, int], Any] = {}
-
-
-def invoke(address: int, pointers: tuple[int, ...]) -> None:
-    """Call machine code with addresses of arrays."""
-    key = address, len(pointers)
-    if key not in _FUNCTIONS:
-        _FUNCTIONS[key] = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(pointers))(int(address))
-    _FUNCTIONS[key](*pointers)
-
-
-class Machine(NamedTuple):
-    """Addresses of the model's functions; `acts` has one for each port, 0 where the port has no act."""
-
-    prepare: int
-    start: int
-    step: int
-    dense: int
-    observe: int
-    acts: Integers
-
-
-class Pointers(NamedTuple):
-    """Addresses of arrays of `Lanes`, and of the tolerances."""
-
-    y: int
-    w: int
-    k: int
-    p: int
-    q: int
-    u: int
-    t: int
-    used: int
-    tolerances: int
-    take: int
-    work: int
-    e: int
-    x: int
-    out: int
-    amount: int
-    seen: int
-
-
-class Program(NamedTuple):
-    """Instructions of all timelines one after another, and where each timeline begins.
-
-    `slot` is a state (ADD, SET), a port (RATE, ACT), a parameter row (CHANGE), the number of a steady state (STEADY) or
-    1 for a RESET to the start. `memory` says which remembered step serves after an instruction. `stop` is the next
-    instruction that is not a MARK. `rates` (timelines, ports) and `row` hold at the begin; `feeds` is the input of a
-    port.
-    """
-
-    time: Floats
-    kind: Integers
-    slot: Integers
-    value: Floats
-    memory: Integers
-    stop: Integers
-    first: Integers
-    begin: Floats
-    rates: Floats
-    row: Integers
-    feeds: Integers
-
-
-class Members(NamedTuple):
-    """What is to be solved, by member.
-
-    `line` is the timeline; parameter rows of member m begin at ``rows[row_first[m]]``, its steady states at
-    ``settled[settled_first[m]]`` (with `fixes` 0: not touched, 1: replaced, 2: added; the last column 1 ends all
-    inputs), its marks at ``values[mark_first[m]]`` of the results.
-    """
-
-    line: Integers
-    row_first: Integers
-    rows: Floats
-    starts: Floats
-    settled_first: Integers
-    settled: Floats
-    fixes: Integers
-    mark_first: Integers
-
-
-class Results(NamedTuple):
-    """Outputs at marks (marks, outputs) and, by member: marks reached, last state and time, status, last event, steps.
-
-    `below` has, for a stock that fell below zero by more than rounding explains: its state, value and time.
-    """
-
-    values: Floats
-    reached: Integers
-    end: Floats
-    time: Floats
-    status: Integers
-    event: Integers
-    steps: Integers
-    below: Floats
-
-
-class Lanes(NamedTuple):
-    """What the lanes hold now; the last axis is the lane.
-
-    State `y`, new state `w`, stages `k`, parameters `p` and what ``prepare`` made of them (`q`), inputs `u`, time `t`,
-    step that is controlled (`h`) and step that is tried (`used`), squared error and growth (`e`), whether the next step
-    begins at `w` (`take`), rates by port, time of the next event (`target`), remembered steps (`memo`), and scratch.
-    """
-
-    y: Floats
-    w: Floats
-    k: Floats
-    p: Floats
-    q: Floats
-    u: Floats
-    t: Floats
-    h: Floats
-    used: Floats
-    e: Floats
-    take: Floats
-    work: Floats
-    x: Floats
-    out: Floats
-    amount: Floats
-    rates: Floats
-    target: Floats
-    memo: Floats
-    high: Floats
-    seen: Floats
-    member: Integers
-    place: Integers
-    memory: Integers
-    fresh: Integers
-    stretch: Integers
-
-
-class Control(NamedTuple):
-    """How exactly to integrate.
-
-    `tolerances` has rtol, then the absolute tolerance of each state. `slack` tells per state how far it may fall below
-    zero: a share of its largest size so far, and an absolute part; the latter is negative for a state that may be
-    negative. `most` is the number of steps between two events, `first` the step in hours to try first.
-    """
-
-    tolerances: Floats
-    slack: Floats
-    most: int
-    first: float
-
-
-class Run(NamedTuple):
-    """All that one driver works with."""
-
-    machine: Machine
-    at: Pointers
-    program: Program
-    members: Members
-    results: Results
-    lanes: Lanes
-    control: Control
+__all__ = ["HELPERS", "drive"]
 
 
 def _inputs(run: Run, lane: int) -> None:
     """Sum the rates of the ports that feed each input."""
     u, rates = run.lanes.u, run.lanes.rates
-    for i in range(u.shape[0]):
+    for i in range(u.shape[0] - run.lanes.g.shape[0]):
         u[i, lane] = 0.0
     for port in range(rates.shape[0]):
         if rates[port, lane] != 0.0:
@@ -207,7 +58,8 @@ def _enter(run: Run, lane: int, member: int) -> None:
     """Put a member into a lane, at the begin of its timeline."""
     lanes, line = run.lanes, run.members.line[member]
     lanes.member[lane], lanes.place[lane], lanes.memory[lane] = member, run.program.first[line], 0
-    lanes.t[lane], lanes.h[lane], lanes.stretch[lane], lanes.take[lane] = run.program.begin[line], 0.0, 0, 0.0
+    lanes.t[lane], lanes.h[lane], lanes.stretch[lane], lanes.take[lane] = run.program.begin[line], 0.0, 0.0, 0.0
+    lanes.active[lane], lanes.steps[lane] = 1.0, 0.0
     for i in range(lanes.y.shape[0]):
         lanes.y[i, lane] = run.members.starts[member, i]
         lanes.high[i, lane] = 0.0
@@ -217,6 +69,7 @@ def _enter(run: Run, lane: int, member: int) -> None:
         lanes.rates[port, lane] = run.program.rates[line, port]
     _parameters(run, lane, run.program.row[line])
     _inputs(run, lane)
+    see(run, lane, True)
 
 
 class Marking(NamedTuple):
@@ -251,7 +104,7 @@ def _mark(marking: Marking, lane: int, member: int, row: int, time: float, share
     y, out, high, below, slack, at = marking.y, marking.out, marking.high, marking.below, marking.slack, marking.at
     if share < 1.0:
         marking.x[lane] = share
-        invoke(marking.dense, (at.y, at.w, at.k, at.x, at.out))
+        invoke(marking.dense, (at.y, at.w, at.k, at.x, at.out, at.q, at.u, at.used))
     for i in range(y.shape[0]):
         value = out[i, lane] if share < 1.0 else y[i, lane]
         if slack[2 * i + 1] >= 0.0:
@@ -341,13 +194,13 @@ def _aim(run: Run, lane: int, item: int, changed: bool) -> None:
     if changed:
         remembered = lanes.memo[lanes.memory[lane], lane]
         lanes.h[lane] = remembered if remembered > 0.0 else run.control.first
-        lanes.fresh[lane], lanes.stretch[lane] = 1, 0
+        lanes.fresh[lane], lanes.stretch[lane] = 1, 0.0
 
 
 def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
-    """Execute what is due up to the time `after`; True when the timeline has ended."""
+    """Execute what is due up to the time `after`; True when the member has ended."""
     lanes, program = run.lanes, run.program
-    committed, changed = entered, entered
+    committed, changed, events = entered, entered, False
     while True:
         item = lanes.place[lane]
         time = program.time[item]
@@ -365,10 +218,29 @@ def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
             run.results.reached[member] += 1
         else:
             _apply(run, lane, item)
-            changed = True
+            changed = events = True
         lanes.place[lane] = item + 1
     _aim(run, lane, item, changed)
-    return bool(time <= after)
+    if events:
+        see(run, lane, False)
+    return bool(time <= after) or run.results.crossed[lanes.member[lane]] >= 0
+
+
+def _land(run: Run, lane: int, share: float) -> float:
+    """End the last step at a share of it, with marks before written; returns the time there."""
+    lanes, program, member = run.lanes, run.program, run.lanes.member[lane]
+    after = float(lanes.t[lane] + share * lanes.used[lane])
+    while program.time[lanes.place[lane]] < after:
+        time = program.time[lanes.place[lane]]
+        row = run.members.mark_first[member] + run.results.reached[member]
+        _mark(_marking(run), lane, member, row, time, (time - lanes.t[lane]) / lanes.used[lane])
+        run.results.reached[member] += 1
+        lanes.place[lane] += 1
+    across(run, lane, share)
+    for i in range(lanes.w.shape[0]):
+        lanes.w[i, lane] = lanes.out[i, lane]
+    _commit(lanes, lane, after)
+    return after
 
 
 def _finish(run: Run, lane: int, status: int) -> None:
@@ -378,27 +250,8 @@ def _finish(run: Run, lane: int, status: int) -> None:
     for i in range(lanes.y.shape[0]):
         results.end[member, i] = lanes.y[i, lane]
     results.time[member], results.status[member] = lanes.t[lane], status
-    lanes.member[lane], lanes.take[lane], lanes.used[lane] = -1, 0.0, 1e-3
-
-
-def _choose(left: float, h: float) -> float:
-    """The step to try: up to the event, half the way where one step would not suffice, or as controlled."""
-    return left if h * 1.0001 >= left else 0.5 * left if 2.0 * h > left else h
-
-
-def _judge(e: Floats, t: Floats, h: Floats, used: Floats, stretch: Integers, most: int, lane: int) -> int:
-    """After a step: set the next one. Returns -1 for a good step, -2 for one to repeat, else why the member stops."""
-    stretch[lane] += 1
-    tried, before = used[lane], h[lane]
-    if not e[0, lane] <= 1.0:
-        h[lane] = tried * min(e[1, lane], 0.9)
-        if h[lane] < 1e-15 * max(abs(t[lane]), 1e-3):
-            return STUCK
-        return BUDGET if stretch[lane] >= most else -2
-    following = tried * e[1, lane]
-    # a step that was cut short for an event says little about the next
-    h[lane] = max(following, before) if tried < before * 0.999 else following
-    return BUDGET if stretch[lane] >= most else -1
+    results.steps[member] = int(lanes.steps[lane])
+    lanes.member[lane], lanes.take[lane], lanes.active[lane] = -1, 0.0, 0.0
 
 
 def _remember(lanes: Lanes, lane: int) -> None:
@@ -407,20 +260,43 @@ def _remember(lanes: Lanes, lane: int) -> None:
     lanes.memo[lanes.memory[lane], lane] = lanes.h[lane]
 
 
-def _after(target: float, t: float, used: float) -> float:
-    """The time after a good step; a whole step ends exactly at the event."""
-    return target if used == target - t else t + used
-
-
 def _refill(run: Run, lane: int, begin: int, end: int) -> int:
     """Move members in until one has something to integrate; return the first not yet begun."""
     while begin < end:
-        _enter(run, lane, begin)
+        _enter(run, lane, run.members.order[begin])
         begin += 1
         if not _due(run, lane, run.lanes.t[lane], True):
+            _await(run, lane)
             break
         _finish(run, lane, OK)
     return begin
+
+
+def _await(run: Run, lane: int) -> None:
+    """Tell the marching lanes when this one needs attention next."""
+    lanes = run.lanes
+    soon = lanes.fresh[lane] > 0 or lanes.g.shape[0] > 0
+    lanes.due[lane] = -np.inf if soon else run.program.time[lanes.place[lane]]
+
+
+def _attend(run: Run, lane: int) -> bool:
+    """After a good step that was due: what happens on the way and at its end; True when the member has ended."""
+    lanes, results = run.lanes, run.results
+    after, entered, worked = lanes.after[lane], False, 0.0
+    if lanes.fresh[lane]:
+        _remember(lanes, lane)
+    share = crossing(run, lane) if lanes.g.shape[0] > 0 else 2.0
+    if share <= 1.0:
+        after, entered, worked = _land(run, lane, share), True, lanes.stretch[lane]
+        turn(run, lane, False)
+    ended = False
+    if run.program.time[lanes.place[lane]] > after and not entered:
+        lanes.t[lane], lanes.take[lane] = after, 1.0
+    else:
+        ended = results.crossed[lanes.member[lane]] >= 0 or _due(run, lane, after, entered)
+        lanes.stretch[lane] += worked  # a condition that switches to and fro uses up the budget
+    _await(run, lane)
+    return ended
 
 
 def drive(run: Run, begin: int, end: int) -> None:
@@ -433,42 +309,29 @@ def drive(run: Run, begin: int, end: int) -> None:
     begin, end : int
         Members to solve.
     """
-    lanes, at, times, steps, most = run.lanes, run.at, run.program.time, run.results.steps, run.control.most
-    t, h, used, target, take, member = lanes.t, lanes.h, lanes.used, lanes.target, lanes.take, lanes.member
-    place, e, stretch, fresh = lanes.place, lanes.e, lanes.stretch, lanes.fresh
-    pointers = (at.y, at.q, at.u, at.t, at.used, at.tolerances, at.take, at.k, at.w, at.work, at.e)
-    width, active = t.shape[0], 0
+    lanes, at = run.lanes, run.at
+    member, verdict = lanes.member, lanes.verdict
+    pointers = (
+        at.y, at.q, at.u, at.t, at.h, at.used, at.target, at.due, at.active, at.tolerances, at.most, at.take, at.k,
+        at.w, at.work, at.e, at.steps, at.stretch, at.after, at.verdict,
+    )  # fmt: skip
+    width, occupied = lanes.t.shape[0], 0
     for lane in range(width):
         begin = _refill(run, lane, begin, end)
-        active += int(member[lane] >= 0)
-    while active > 0:
+        occupied += int(member[lane] >= 0)
+    while occupied > 0:
+        invoke(run.machine.march, pointers)
         for lane in range(width):
-            if member[lane] >= 0:
-                used[lane] = _choose(target[lane] - t[lane], h[lane])
-        invoke(run.machine.step, pointers)
-        for lane in range(width):
-            if member[lane] < 0:
+            outcome = int(verdict[lane])
+            if outcome == 0 or (outcome == DUE and not _attend(run, lane)):
                 continue
-            steps[member[lane]] += 1
-            verdict = _judge(e, t, h, used, stretch, most, lane)
-            take[lane] = 0.0
-            if verdict == -2:
-                continue
-            if verdict == -1:
-                if fresh[lane]:
-                    _remember(lanes, lane)
-                after = _after(target[lane], t[lane], used[lane])
-                if times[place[lane]] > after:
-                    t[lane], take[lane] = after, 1.0
-                    continue
-                if not _due(run, lane, after, False):
-                    continue
-            _finish(run, lane, max(verdict, OK))
+            _finish(run, lane, OK if outcome == DUE else outcome)
             begin = _refill(run, lane, begin, end)
-            active -= int(member[lane] < 0)
+            occupied -= int(member[lane] < 0)
 
 
 HELPERS = (
+    *guards.HELPERS,
     _inputs,
     _parameters,
     _enter,
@@ -483,10 +346,10 @@ HELPERS = (
     _commit,
     _aim,
     _due,
-    _choose,
-    _judge,
+    _land,
     _remember,
-    _after,
+    _await,
     _refill,
+    _attend,
 )
 """Functions that `drive` calls."""

@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
-from pkpd_mdr.engine.machine import loop
+from pkpd_mdr.engine.machine import records
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 
 __all__ = ["Line", "lower", "lower_line"]
 
-_KINDS = {Kind.MARK: loop.MARK, Kind.JUMP: loop.ADD, Kind.RATE: loop.RATE, Kind.SET: loop.SET, Kind.STEADY: loop.STEADY}
-_KINDS |= {Kind.RESET: loop.RESET, Kind.CHANGE: loop.CHANGE, Kind.END: loop.END}
+_KINDS = {
+    Kind.MARK: records.MARK,
+    Kind.JUMP: records.ADD,
+    Kind.RATE: records.RATE,
+    Kind.SET: records.SET,
+    Kind.STEADY: records.STEADY,
+}
+_KINDS |= {Kind.RESET: records.RESET, Kind.CHANGE: records.CHANGE, Kind.END: records.END}
 
 
 @dataclass(slots=True)
@@ -90,7 +96,7 @@ def _run_up(line: Line, item: Instruction) -> None:
         line.rates[:] = 0.0
 
 
-def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> tuple[loop.Program, int]:
+def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> tuple[records.Program, int]:
     """All lines as one program.
 
     Parameters
@@ -102,7 +108,7 @@ def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> 
 
     Returns
     -------
-    program : loop.Program
+    program : records.Program
     memories : int
         How many kinds of event there are, the begin included: each remembers a step of its own.
     """
@@ -120,7 +126,7 @@ def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> 
         compiled.states.index(port.target) if port.action == "dose" and port.target else -1 for port in compiled.ports
     ]
     lengths = np.array([0, *(len(line.items) for line in lines)])
-    program = loop.Program(
+    program = records.Program(
         time=np.array([item.time for item in items]),
         kind=kinds,
         slot=slots,
@@ -151,23 +157,23 @@ def _numbers(lines: Sequence[Line]) -> dict[int, int]:
 
 def _kind(compiled: Compiled, item: Instruction) -> int:
     if item.kind is Kind.JUMP and compiled.ports[item.port].action == "act":
-        return loop.ACT
+        return records.ACT
     return _KINDS[item.kind]
 
 
 def _slot(compiled: Compiled, item: Instruction, kind: int) -> int:
-    if kind in (loop.ADD, loop.SET):
+    if kind in (records.ADD, records.SET):
         return compiled.states.index(compiled.ports[item.port].target)
-    if kind in (loop.RATE, loop.ACT):
+    if kind in (records.RATE, records.ACT):
         return item.port
-    return item.index if kind == loop.CHANGE else int(kind == loop.RESET and item.value > 0)
+    return item.index if kind == records.CHANGE else int(kind == records.RESET and item.value > 0)
 
 
 def _stops(kinds: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """For each instruction the next that is not a MARK, itself included."""
     stops, following = np.empty_like(kinds), len(kinds) - 1
     for place in range(len(kinds) - 1, -1, -1):
-        if kinds[place] != loop.MARK:
+        if kinds[place] != records.MARK:
             following = place
         stops[place] = following
     return stops

@@ -7,12 +7,23 @@ instead of once per step.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pkpd_mdr.engine.machine.dag import Dag, Node
 from pkpd_mdr.errors import ModelError
 
-__all__ = ["Reader"]
+__all__ = ["Condition", "NoMachineCodeError", "Reader"]
+
+
+class Condition(NamedTuple):
+    """A condition that holds where `node` is above zero, or (inclusive) not below it."""
+
+    node: Node
+    inclusive: bool
+
+
+class NoMachineCodeError(ModelError):
+    """A formula holds a function that has no machine code; SciPy can still solve the model."""
 
 
 class Reader:
@@ -22,6 +33,9 @@ class Reader:
     ----------
     graph : Dag
     leaves : mapping of sympy.Symbol to node
+    conditions : list of Condition, optional
+        Where given, a condition on states or time is not read as a comparison: it becomes a mode, leaf ``("m", k)``,
+        which is 1 where it holds and 0 where not, and condition k is appended here. A step can then hold it fixed.
 
     Examples
     --------
@@ -33,8 +47,8 @@ class Reader:
     -18.0
     """
 
-    def __init__(self, graph: Dag, leaves: Mapping[Any, Node]) -> None:
-        self.graph = graph
+    def __init__(self, graph: Dag, leaves: Mapping[Any, Node], conditions: list[Condition] | None = None) -> None:
+        self.graph, self.conditions = graph, conditions
         self._known: dict[Any, Node] = dict(leaves)
 
     def read(self, expression: Any) -> Node:
@@ -43,7 +57,9 @@ class Reader:
         Raises
         ------
         ModelError
-            The expression holds a symbol without a leaf or a function that has no machine code.
+            The expression holds a symbol without a leaf.
+        NoMachineCodeError
+            It holds a function that has no machine code.
         """
         found = self._known.get(expression)
         if found is None:
@@ -70,7 +86,7 @@ class Reader:
         if special is not None:
             return special(self.graph, [self.read(part) for part in expression.args])
         if name not in _PLAIN:
-            raise ModelError(
+            raise NoMachineCodeError(
                 f"the function {name!r} in '{expression}' has no machine code; use one of {', '.join(_PLAIN)}"
             )
         return self.graph.function(_PLAIN[name], self.read(expression.args[0]))
@@ -126,13 +142,20 @@ class Reader:
                 result = self.graph.compare(operation, result, part)
             return result
         left, right = reversed(parts) if swapped else parts
-        return self.graph.compare(operation, left, right)
+        moving = not (self.graph.settled[left] and self.graph.settled[right])
+        if self.conditions is None or operation == "==" or not moving:
+            return self.graph.compare(operation, left, right)
+        condition = Condition(self.graph.sub(right, left), operation == "<=")
+        if condition not in self.conditions:
+            self.conditions.append(condition)
+        mode = self.graph.leaf("m", self.conditions.index(condition))
+        return self.graph.compare("<", self.graph.constant(0.5), mode)
 
     def _piecewise(self, expression: Any) -> Node:
         pieces = [(self.read(value), condition) for value, condition in expression.args]
         result = pieces[-1][0]
         if pieces[-1][1] != True:  # noqa: E712 - a SymPy truth value
-            raise ModelError(f"the formula '{expression}' has no last 'else'; give a value for every case")
+            raise NoMachineCodeError(f"the formula '{expression}' has no last 'else'; give a value for every case")
         for value, condition in reversed(pieces[:-1]):
             result = self.graph.select(self.read(condition), value, result)
         return result

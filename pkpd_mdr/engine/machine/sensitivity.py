@@ -36,14 +36,13 @@ def derivative_driver(
     controlled : bool
         Whether the error of sensitivities judges steps.
     """
-    native = Native.of(work.compiled)
-    machine, by = native.machine(1, work.outputs), _machine(work)
+    by = _machine(work)
     derivatives = _derivatives(work, own, starts_by, controlled)
-    work.gradients = derivatives.values
+    work.gradients, work.ends_by, work.delays = derivatives.values, derivatives.ends, derivatives.delays
     drive = driver.compiled_loop(wide.drive_columns, wide.HELPERS, worth=len(work.parameters) >= _WORTH)
 
     def part(begin: int, end: int) -> None:
-        run = work.whole(machine)
+        run = work.whole()
         columns, area = _columns(work)
         at = _addresses(work, columns, area, run.lanes.work)
         drive(run, wide.Wide(by, at, columns, derivatives), begin, end)
@@ -55,6 +54,7 @@ def _machine(work: Work) -> wide.ColumnMachine:
     native = Native.of(work.compiled)
     library, _ = native.tangent(work.columns)
     observer = native.observer_by(work.outputs, work.columns)
+    guarded = bool(work.watches or native.kernels.conditions)
     acts = [library.address(f"act_by_{i}") for i in range(len(work.compiled.ports))]
     return wide.ColumnMachine(
         prepare=library.address("prepare"),
@@ -62,6 +62,7 @@ def _machine(work: Work) -> wide.ColumnMachine:
         dense=library.address("dense"),
         start_by=library.address("start_by"),
         observe_by=observer.address("observe_by"),
+        guard_by=native.guard_by(work.watched, work.columns).address("guard_by") if guarded else 0,
         flow=native.step(1)[0].address("flow"),
         acts=np.array(acts, dtype=np.int64),
     )
@@ -70,26 +71,29 @@ def _machine(work: Work) -> wide.ColumnMachine:
 def _columns(work: Work) -> tuple[wide.Columns, FloatArray]:
     """Working arrays, and scratch."""
     _, arrays = Native.of(work.compiled).tangent(work.columns)
-    n, g, parameters = arrays.states, arrays.groups, len(work.compiled.parameters)
+    n, g, parameters = arrays.states, arrays.groups, work.members.rows.shape[1]
+    kernels = Native.of(work.compiled).kernels
+    guards = len(kernels.conditions) + len(work.watches)
     shapes: dict[str, tuple[int, ...]] = {
         "S": (g, n), "W": (g, n), "V": (g, GROUP, n), "B": (GROUP, g, n), "U": (g, n), "Z": (g, n), "e": (g,),
         "q": (arrays.slots,), "p": (parameters,), "dp": (g, parameters), "inner": (n,), "y": (n,), "t": (), "x": (),
-        "amount": (), "out": (max(n, len(work.outputs)),),
+        "amount": (), "out": (max(n, len(work.outputs)),), "u": (kernels.modes + guards,), "dt": (),
+        "none": (parameters,), "g": (guards,),
     }  # fmt: skip
     made: dict[str, Any] = dict(driver.aligned_parts({name: (*shape, GROUP) for name, shape in shapes.items()}))
     made["Z"][:] = 1.0
     for c, name in enumerate(work.columns):
         made["dp"][c // GROUP, work.compiled.parameters.index(name), c % GROUP] = 1.0
     rates = np.zeros((len(work.compiled.ports), len(work.columns)))
-    return wide.Columns(**made, flow=driver.aligned(n, 1), rates=rates), driver.aligned(arrays.area, GROUP)
+    plain = {"flow": driver.aligned(n, 1), "before": np.zeros((n, 1)), "delay": np.zeros(len(work.columns))}
+    return wide.Columns(**made, **plain, rates=rates), driver.aligned(arrays.area, GROUP)
 
 
 def _addresses(work: Work, columns: wide.Columns, area: FloatArray, scratch: FloatArray) -> wide.ColumnPointers:
-    kernels = Native.of(work.compiled).kernels
-    decomposition = 2 * kernels.size + len(kernels.jacobian)
+    _, sizes = Native.of(work.compiled).step(1)
     names = [name for name in wide.ColumnPointers._fields if name not in ("area", "lu")]
     found: dict[str, int] = {name: getattr(columns, name).ctypes.data for name in names}
-    return wide.ColumnPointers(**found, area=area.ctypes.data, lu=scratch.ctypes.data + 8 * decomposition)
+    return wide.ColumnPointers(**found, area=area.ctypes.data, lu=scratch.ctypes.data + 8 * sizes.factors)
 
 
 def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled: bool) -> wide.Derivatives:
@@ -123,6 +127,8 @@ def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled
         settled=work.settled_by,
         targets=np.array(Native.of(compiled).kernels.targets, dtype=np.int64),
         values=np.full((len(work.results.values), len(work.outputs), m), np.nan),
+        ends=np.zeros((count, n, m)),
+        delays=np.zeros((count, m)),
     )
 
 

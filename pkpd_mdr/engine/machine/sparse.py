@@ -6,7 +6,7 @@ codes of atmospheric chemistry do the same; Sandu et al. 1997). The order of eli
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pkpd_mdr.engine.machine.lanes import Code
@@ -30,12 +30,15 @@ class Plan:
         Rows in the order of elimination.
     cells : mapping of (row, column) to position
         Entries of the factors, fill-in included.
+    rows : tuple of int
+        Where in a vector each row stands.
     """
 
     size: int
     entries: dict[Cell, int]
     order: tuple[int, ...]
     cells: dict[Cell, int]
+    rows: tuple[int, ...]
 
     def factor(self, code: Code) -> None:
         """Write the decomposition: J behind ``%jac``, the diagonal term in ``%diagonal``, factors into ``%lu``."""
@@ -67,7 +70,7 @@ class Plan:
             Whether the factors are single numbers that serve all lanes (lanes are then columns of ``%b``).
         """
         fetch = code.spread if spread else code.load
-        b = {i: code.load("%b", i) for i in range(self.size)}
+        b = {i: code.load("%b", self.rows[i]) for i in range(self.size)}
         for place, i in enumerate(self.order):
             for k in (row for row in self.order[:place] if (i, row) in self.cells):
                 b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, k])), b[k], b[i])
@@ -77,17 +80,18 @@ class Plan:
                 b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, j])), b[j], b[i])
             b[i] = code.binary("fmul", b[i], fetch("%lu", self.cells[i, i]))
         for i in range(self.size):
-            code.store(b[i], "%b", i)
+            code.store(b[i], "%b", self.rows[i])
 
 
-def plan(size: int, entries: Iterable[Cell]) -> Plan:
+def plan(rows: Sequence[int], entries: Iterable[Cell]) -> Plan:
     """Plan the decomposition of a matrix with the entries of J and a full diagonal.
 
     Parameters
     ----------
-    size : int
+    rows : sequence of int
+        The rows (and columns) of the matrix, by their places in a vector.
     entries : iterable of (row, column)
-        Where J has entries; their positions are their numbers here.
+        Where J has entries, by the same places; their positions are their numbers here.
 
     Returns
     -------
@@ -95,18 +99,19 @@ def plan(size: int, entries: Iterable[Cell]) -> Plan:
 
     Examples
     --------
-    >>> len(plan(3, [(0, 0), (1, 0), (2, 1)]).cells)
+    >>> len(plan(range(3), [(0, 0), (1, 0), (2, 1)]).cells)
     5
     """
-    places = {cell: position for position, cell in enumerate(entries)}
-    rows = [{column for row, column in places if row == i} | {i} for i in range(size)]
+    at, size = {row: i for i, row in enumerate(rows)}, len(rows)
+    places = {(at[i], at[j]): position for position, (i, j) in enumerate(entries)}
+    filled = [{column for row, column in places if row == i} | {i} for i in range(size)]
     left, order = set(range(size)), []
     while left:
-        pivot = min(sorted(left), key=lambda k: (sum(k in rows[i] for i in left) - 1) * (len(rows[k] & left) - 1))
+        pivot = min(sorted(left), key=lambda k: (sum(k in filled[i] for i in left) - 1) * (len(filled[k] & left) - 1))
         order.append(pivot)
         left.remove(pivot)
         for i in left:
-            if pivot in rows[i]:
-                rows[i] |= rows[pivot] & left
-    cells = sorted((i, j) for i in range(size) for j in rows[i])
-    return Plan(size, places, tuple(order), {cell: position for position, cell in enumerate(cells)})
+            if pivot in filled[i]:
+                filled[i] |= filled[pivot] & left
+    cells = sorted((i, j) for i in range(size) for j in filled[i])
+    return Plan(size, places, tuple(order), {cell: position for position, cell in enumerate(cells)}, tuple(rows))

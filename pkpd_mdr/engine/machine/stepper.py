@@ -7,7 +7,8 @@ prepare(p, q)                              slots of what depends on parameters a
 start(p, y)                                the model's own start
 flow(y, q, u, t, f)                        the right-hand side
 step(y, q, u, t, h, tol, take, k, w, ...)  one step: stages k, new state w; then scratch, and the verdict e
-dense(y, w, k, x, out)                     the state at t + x*h inside the last step, from its y, w and k
+march(...)                                 steps until a lane needs the driver; see `march.py`
+dense(y, w, k, x, out, q, u, h)            the state at t + x*h inside the last step, from its y, w and k
 act_<port>(y, p, t, amount, out)           the state after an act
 =========================================  =======================================================================
 
@@ -22,35 +23,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pkpd_mdr.engine.machine import tableau
-from pkpd_mdr.engine.machine.kernels import Kernels, kernel
+from pkpd_mdr.engine.machine.dag import Node
+from pkpd_mdr.engine.machine.kernels import Kernels, System, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, loop
+from pkpd_mdr.engine.machine.lanes import Code, Place, function, over
+from pkpd_mdr.engine.machine.march import march
 
-__all__ = ["Sizes", "dense_loop", "observe_module", "stage_loops", "step_module"]
+__all__ = ["Sizes", "dense_rows", "guard_module", "observe_module", "stage_rows", "step_module"]
 
+_SHARED = 8
+"""With one lane, driving states are computed for this many times at once."""
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many vectors each array of a step holds."""
+    """How many vectors each array of a step holds; the decomposition stands at `factors` of `work`."""
 
     states: int
-    parameters: int
     slots: int
     inputs: int
     work: int
+    factors: int
 
 
-def step_module(kernels: Kernels, width: int) -> tuple[str, Sizes]:
+def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> tuple[str, Sizes]:
     """The module of a model for a number of lanes.
 
     Parameters
     ----------
     kernels : Kernels
     width : int
+    driven : bool
+        Whether linear parts are in closed form, and the step integrates what they drive.
 
     Returns
     -------
@@ -58,28 +66,45 @@ def step_module(kernels: Kernels, width: int) -> tuple[str, Sizes]:
         LLVM IR.
     sizes : Sizes
     """
-    graph, n = kernels.graph, kernels.size
-    right = [("%f", i, node) for i, node in enumerate(kernels.right)]
-    full = right + [("%jac", z, node) for z, node in enumerate(kernels.jacobian.values())]
-    full += [("%ft", i, kernels.by_time.get(i, graph.constant(0.0))) for i in range(n) if kernels.timed]
-    slots = kernels.slots([node for _, _, node in full])
+    graph, n, system = kernels.graph, kernels.size, kernels.system(driven=driven)
+    right = [("%f", i, kernels.right[i]) for i in system.rows]
+    full = right + [("%jac", z, node) for z, node in enumerate(system.jacobian.values())]
+    full += [("%ft", i, system.by_time.get(i, graph.constant(0.0))) for i in system.rows if system.by_time]
+    ahead = [("%o", m, node) for m, node in enumerate(kernels.linear.ahead)] if driven else []
+    slots = kernels.slots([node for _, _, node in full + ahead])
     common = ["%y", "%q", "%u", "%t"]
+    flow = right if not driven else [("%f", i, node) for i, node in enumerate(kernels.right)]
     lines = functions(width)
-    lines += kernel(
-        graph, "prepare", width, ["%p", "%q"], [("%q", place[1], node) for node, place in slots.items()], {}
-    )
+    lines += kernel(graph, "prepare", width, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     lines += kernel(graph, "start", width, ["%p", "%y"], [("%y", i, node) for i, node in enumerate(kernels.starts)], {})
-    lines += kernel(graph, "flow", width, [*common, "%f"], right, slots)
-    lines += kernel(graph, "full", width, [*common, "%f", "%jac", "%ft"], full, slots, internal=True)
+    lines += flow_kernel(kernels, "flow", width, flow, slots, [*common, "%f"])
+    lines += flow_kernel(kernels, "rates", width, right, slots, [*common, "%f"], internal=True)
+    lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", "%jac", "%ft"], internal=True)
     for port, part in enumerate(kernels.compiled.ports):
         if part.action == "act":
             after = [("%out", i, node) for i, node in enumerate(kernels.act(port))]
             lines += kernel(graph, f"act_{port}", width, ["%y", "%p", "%t", "%amount", "%out"], after, {})
+    whole = _Step(kernels, system, width, kernels.linear.states if driven else ())
     if n:
-        lines += _matrix(kernels, width) + stage_loops(n, width) + _step(kernels, width) + dense_loop(n, width)
-    work = 2 * n + len(kernels.jacobian) + len(kernels.plan.cells)
-    sizes = Sizes(n, len(kernels.parameters), len(slots), len(kernels.targets), work)
-    return "\n".join(lines), sizes
+        lines += whole.ahead(ahead, slots) + _matrix(system, width) + stage_rows(system.rows, n, width)
+        lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.states, ("%q", "%u", "%h"))
+        lines += march(width)
+    return "\n".join(lines), Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
+
+
+def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:
+    """The module with ``guard(y, p, u, t, out)``: the conditions of the model, then watched outputs less their levels.
+
+    The levels stand behind the parameters and the decompositions of linear parts.
+    """
+    graph, known = kernels.graph, len(kernels.parameters) + kernels.linear.columns
+    nodes = [condition.node for condition in kernels.conditions]
+    for k, name in enumerate(watched):
+        output = kernels.reader.read(kernels.compiled.expression(name))
+        nodes.append(graph.sub(output, graph.leaf("p", known + k)))
+    written = [("%out", i, node) for i, node in enumerate(nodes)]
+    arguments = ["%y", "%p", "%u", "%t", "%out"]
+    return "\n".join(functions(width) + flow_kernel(kernels, "guard", width, written, {}, arguments))
 
 
 def observe_module(kernels: Kernels, outputs: Sequence[str], width: int) -> str:
@@ -100,113 +125,195 @@ def observe_module(kernels: Kernels, outputs: Sequence[str], width: int) -> str:
     )
 
 
-def _matrix(kernels: Kernels, width: int) -> list[str]:
+def _matrix(system: System, width: int) -> list[str]:
     factor, solve = Code(width), Code(width)
-    kernels.plan.factor(factor)
-    kernels.plan.solve(solve)
+    system.plan.factor(factor)
+    system.plan.solve(solve)
     lines = function("factor", ["%jac", "%diagonal", "%lu"], factor, internal=True)
     return lines + function("solve", ["%lu", "%b"], solve, internal=True)
 
 
-def _offset(code: Code, base: str, extra: int) -> str:
-    """Load vector i + extra of an array, i being the counter of the loop."""
-    return code.load(base, code.new(f"add i64 %i, {extra}") if extra else "%i")
-
-
-def _sum(code: Code, weights: list[float], base: str, n: int, first: str) -> str:
+def _sum(code: Code, weights: list[float], base: str, n: int, row: int | str, first: str) -> str:
+    """`first` plus the weighted sum of the stages of a row."""
     total = first
     for j, value in enumerate(weights):
         if value:
-            total = code.multiply_add(code.constant(value), _offset(code, base, j * n), total)
+            total = code.multiply_add(code.constant(value), code.load(base, code.row(row, j * n)), total)
     return total
 
 
-def stage_loops(n: int, width: int) -> list[str]:
+def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
     """Functions ``argument_s(y, k, w)`` and ``right_s(f, ft, ih, hd, k)`` for the stages s = 1..7.
 
     The first forms the argument of stage s; the last two only add one stage to that of the stage before. The second
     forms its right-hand side in place of stage s: f + (sum of C_sj u_j)/h, and h*d_s*df/dt where `ft` is given.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        The states that are integrated.
+    n : int
+        All states: stage j of row i is vector ``j*n + i`` behind k.
+    width : int
     """
+
+    def argument(s: int, code: Code, i: int | str) -> None:
+        if s <= 5:
+            total = _sum(code, tableau.WEIGHTS[s, :s].tolist(), "%k", n, i, code.load("%y", i))
+        else:
+            total = code.binary("fadd", code.load("%w", i), code.load("%k", code.row(i, (s - 1) * n)))
+        code.store(total, "%w", i)
+
+    def right(s: int, code: Code, i: int | str) -> None:
+        total = _sum(code, tableau.COUPLING[s, :s].tolist(), "%k", n, i, code.constant(0.0))
+        total = code.multiply_add(total, code.load("%ih", 0), code.load("%f", i))
+        code.store(total, "%k", code.row(i, s * n))
+
+    def drift(code: Code, i: int | str) -> None:
+        code.store(code.multiply_add(code.load("%hd", 0), code.load("%ft", i), code.load("%b", i)), "%b", i)
+
     lines: list[str] = []
     for s in range(1, tableau.STAGES):
-        code = Code(width)
-        if s <= 5:
-            total = _sum(code, tableau.WEIGHTS[s, :s].tolist(), "%k", n, code.load("%y", "%i"))
-        else:
-            total = code.binary("fadd", code.load("%w", "%i"), _offset(code, "%k", (s - 1) * n))
-        code.store(total, "%w", "%i")
-        lines += loop(f"argument_{s}", ["%y", "%k", "%w"], code, n)
-        code = Code(width)
-        total = _sum(code, tableau.COUPLING[s, :s].tolist(), "%k", n, code.constant(0.0))
-        total = code.multiply_add(total, code.load("%ih", 0), code.load("%f", "%i"))
-        code.store(total, "%k", code.new(f"add i64 %i, {s * n}"))
-        lines += loop(f"right_{s}", ["%f", "%ih", "%k"], code, n)
-    code = Code(width)
-    code.store(code.multiply_add(code.load("%hd", 0), code.load("%ft", "%i"), code.load("%b", "%i")), "%b", "%i")
-    return lines + loop("drift", ["%ft", "%hd", "%b"], code, n)
+        lines += over(f"argument_{s}", ["%y", "%k", "%w"], width, rows, partial(argument, s))
+        lines += over(f"right_{s}", ["%f", "%ih", "%k"], width, rows, partial(right, s))
+    return lines + over("drift", ["%ft", "%hd", "%b"], width, rows, drift)
 
 
-def _step(kernels: Kernels, width: int) -> list[str]:
-    code, n, vector = Code(width), kernels.size, f"<{width} x double>"
-    names = ("%ih", "%diagonal", "%ts", "%hd")
-    code.lines += [f"{name} = alloca {vector}, align 64" for name in names]
-    areas = {"%f": 0, "%ft": n, "%jac": 2 * n, "%lu": 2 * n + len(kernels.jacobian)}
-    code.lines += [f"{name} = getelementptr inbounds {vector}, ptr %work, i64 {at}" for name, at in areas.items()]
-    h, t = code.load("%h", 0), code.load("%t", 0)
-    inverse = code.binary("fdiv", code.constant(1.0), h)
-    code.store(inverse, "%ih", 0)
-    code.store(code.binary("fmul", inverse, code.constant(1.0 / tableau.GAMMA)), "%diagonal", 0)
-    code.lines += [
-        "call void @begin(ptr %take, ptr %w, ptr %y)",
-        "call void @full(ptr %y, ptr %q, ptr %u, ptr %t, ptr %k, ptr %jac, ptr %ft)",
-        "call void @factor(ptr %jac, ptr %diagonal, ptr %lu)",
-    ]
-    for s in range(tableau.STAGES):
+_TIMES = (*tableau.ALPHA[1:5].tolist(), 1.0)
+"""Shares of a step at which driving states are needed: for the stages 1 to 4, and for the later ones and the end."""
+
+
+class _Step:
+    """Writes ``step`` and its parts.
+
+    Parameters
+    ----------
+    kernels : Kernels
+    system : System
+    width : int
+    states : tuple of int
+        The states that are in closed form.
+    """
+
+    def __init__(self, kernels: Kernels, system: System, width: int, states: tuple[int, ...]) -> None:
+        self.kernels, self.system, self.width, self.states = kernels, system, width, states
+        n, lanes = kernels.size, _SHARED if width == 1 else 1
+        sizes = {
+            "%f": n, "%ft": n, "%jac": len(system.jacobian), "%lu": len(system.plan.cells),
+            "%a": len(_TIMES) * lanes, "%path": len(states) * (lanes if width == 1 else len(_TIMES)),
+        }  # fmt: skip
+        self.areas, self.size = {}, 0
+        for name, size in sizes.items():
+            self.areas[name] = self.size
+            self.size += size
+
+    def ahead(self, nodes: list[tuple[str, int, Node]], slots: dict[Node, Place]) -> list[str]:
+        """``ahead(y, q, u, a, o)``, and for one lane the same for several times at once."""
+        if not self.states:
+            return []
+        given = ["%y", "%q", "%u", "%a", "%o"]
+        lines = flow_kernel(self.kernels, "ahead", self.width, nodes, slots, given, internal=True)
+        if self.width == 1:
+            common = ("%y", "%q", "%u")
+            lines += functions(_SHARED)
+            lines += flow_kernel(self.kernels, "ahead_wide", _SHARED, nodes, slots, given, internal=True, common=common)
+        return lines
+
+    def step(self) -> list[str]:
+        """The function ``step``."""
+        code, n, timed = Code(self.width), self.kernels.size, bool(self.system.by_time)
+        names = ("%ih", "%diagonal", "%ts", "%hd")
+        code.lines += [f"{name} = alloca {code.vector}, align 64" for name in names]
+        code.lines += [
+            f"{name} = getelementptr inbounds {code.vector}, ptr %work, i64 {at}" for name, at in self.areas.items()
+        ]
+        h, t = code.load("%h", 0), code.load("%t", 0)
+        inverse = code.binary("fdiv", code.constant(1.0), h)
+        code.store(inverse, "%ih", 0)
+        code.store(code.binary("fmul", inverse, code.constant(1.0 / tableau.GAMMA)), "%diagonal", 0)
+        code.lines += [
+            "call void @begin(ptr %take, ptr %w, ptr %y)",
+            "call void @full(ptr %y, ptr %q, ptr %u, ptr %t, ptr %k, ptr %jac, ptr %ft)",
+            "call void @factor(ptr %jac, ptr %diagonal, ptr %lu)",
+        ]
+        self._paths(code, h)
+        for s in range(tableau.STAGES if self.system.rows else 0):
+            self._stage(code, s, h, t, timed, n)
+        self._follow(code, len(_TIMES) - 1)
+        code.lines += ["call void @finish(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %e)"]
+        return function("step", _STEP, code)
+
+    def _stage(self, code: Code, s: int, h: str, t: str, timed: bool, n: int) -> None:
         stage = code.place("%k", s * n)
         if s:
-            if kernels.timed:
+            place = "%t"
+            if self.kernels.by_time:
                 code.store(code.multiply_add(h, code.constant(float(tableau.ALPHA[s])), t), "%ts", 0)
+                place = "%ts"
+            code.lines.append(f"call void @argument_{s}(ptr %y, ptr %k, ptr %w)")
+            if s <= len(_TIMES):
+                self._follow(code, s - 1)
             code.lines += [
-                f"call void @argument_{s}(ptr %y, ptr %k, ptr %w)",
-                f"call void @flow(ptr %w, ptr %q, ptr %u, ptr {'%ts' if kernels.timed else '%t'}, ptr %f)",
+                f"call void @rates(ptr %w, ptr %q, ptr %u, ptr {place}, ptr %f)",
                 f"call void @right_{s}(ptr %f, ptr %ih, ptr %k)",
             ]
-        if kernels.timed:
+        if timed:
             code.store(code.binary("fmul", h, code.constant(float(tableau.SLOPES[s]))), "%hd", 0)
             code.lines.append(f"call void @drift(ptr %ft, ptr %hd, ptr {stage})")
         code.lines.append(f"call void @solve(ptr %lu, ptr {stage})")
-    code.lines += ["call void @finish(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %e)"]
-    return _finish(n, width) + function("step", _STEP, code)
 
+    def _paths(self, code: Code, h: str) -> None:
+        """The driving states at all times of the step, into ``%path``."""
+        if not self.states:
+            return
+        for i, share in enumerate(_TIMES):
+            code.store(code.binary("fmul", h, code.constant(share)), "%a", i)
+        if self.width == 1:
+            code.lines.append("call void @ahead_wide(ptr %y, ptr %q, ptr %u, ptr %a, ptr %path)")
+            return
+        for i in range(len(_TIMES)):
+            places = code.place("%a", i), code.place("%path", i * len(self.states))
+            code.lines.append(f"call void @ahead(ptr %y, ptr %q, ptr %u, ptr {places[0]}, ptr {places[1]})")
 
-def _finish(n: int, width: int) -> list[str]:
-    """``finish(y, tol, k, w, e)``: add the last stage to w and form the squared error norm."""
-    code = Code(width)
-    error = _offset(code, "%k", 7 * n)
-    old, new = code.load("%y", "%i"), code.binary("fadd", code.load("%w", "%i"), error)
-    code.store(new, "%w", "%i")
-    a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
-    size = code.select(code.compare("fcmp ogt", a, b), a, b)
-    scale = code.multiply_add(size, code.spread("%tol", 0), code.spread("%tol", code.new("add i64 %i, 1")))
-    ratio = code.binary("fdiv", error, scale)
-    code.store(code.multiply_add(ratio, ratio, code.load("%e", 0)), "%e", 0)
-    lines = loop("measure", ["%y", "%tol", "%k", "%w", "%e"], code, n)
-    code = Code(width)
-    code.store(code.constant(0.0), "%e", 0)
-    code.lines.append("call void @measure(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %e)")
-    square = code.binary("fmul", code.load("%e", 0), code.constant(1.0 / n))
-    code.store(square, "%e", 0)
-    code.store(_growth(code, square), "%e", 1)
-    lines += function("finish", ["%y", "%tol", "%k", "%w", "%e"], code, internal=True)
-    code = Code(width)
-    taken = code.compare("fcmp ogt", code.load("%take", 0), code.constant(0.0))
-    code.store(code.select(taken, code.load("%w", "%i"), code.load("%y", "%i")), "%y", "%i")
-    return lines + loop("begin", ["%take", "%w", "%y"], code, n)
+    def _follow(self, code: Code, time: int) -> None:
+        """Put the driving states at one of the times into ``%w``."""
+        for m, state in enumerate(self.states):
+            place = m * _SHARED + time if self.width == 1 else time * len(self.states) + m
+            code.store(code.load("%path", place), "%w", state)
+
+    def finish(self) -> list[str]:
+        """``begin(take, w, y)``, and ``finish(y, tol, k, w, e)``: the last stage is added to w, the error formed."""
+        n, width, rows = self.kernels.size, self.width, self.system.rows
+
+        def measure(code: Code, i: int | str) -> None:
+            error = code.load("%k", code.row(i, 7 * n))
+            old, new = code.load("%y", i), code.binary("fadd", code.load("%w", i), error)
+            code.store(new, "%w", i)
+            a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
+            size = code.select(code.compare("fcmp ogt", a, b), a, b)
+            scale = code.multiply_add(size, code.spread("%tol", 0), code.spread("%tol", code.row(i, 1)))
+            ratio = code.binary("fdiv", error, scale)
+            code.store(code.multiply_add(ratio, ratio, code.load("%e", 0)), "%e", 0)
+
+        def begin(code: Code, i: int | str) -> None:
+            taken = code.compare("fcmp ogt", code.load("%take", 0), code.constant(0.0))
+            code.store(code.select(taken, code.load("%w", i), code.load("%y", i)), "%y", i)
+
+        lines = over("measure", ["%y", "%tol", "%k", "%w", "%e"], width, rows, measure) if rows else []
+        code = Code(width)
+        code.store(code.constant(0.0), "%e", 0)
+        if rows:
+            code.lines.append("call void @measure(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %e)")
+        square = code.binary("fmul", code.load("%e", 0), code.constant(1.0 / max(len(rows), 1)))
+        code.store(square, "%e", 0)
+        code.store(_growth(code, square), "%e", 1)
+        lines += function("finish", ["%y", "%tol", "%k", "%w", "%e"], code, internal=True)
+        return lines + over("begin", ["%take", "%w", "%y"], width, range(n), begin)
 
 
 def _growth(code: Code, square: str) -> str:
     """0.9 times the fifth root of 1/error, between 0.2 and 6."""
-    root = code.call("lane_exp", code.binary("fmul", code.call("lane_log", square), code.constant(-0.1)))
+    root = code.own("exp", code.binary("fmul", code.own("log", square), code.constant(-0.1)))
     factor = code.binary("fmul", root, code.constant(0.9))
     for limit, relation in ((6.0, "fcmp ogt"), (0.2, "fcmp olt")):
         bound = code.constant(limit)
@@ -215,18 +322,29 @@ def _growth(code: Code, square: str) -> str:
     return code.select(known, factor, code.constant(0.2))
 
 
-def dense_loop(n: int, width: int) -> list[str]:
-    """The function ``dense(y, w, k, x, out)``."""
+def dense_rows(
+    rows: Sequence[int], n: int, width: int, states: Sequence[int] = (), given: Sequence[str] = ()
+) -> list[str]:
+    """The function ``dense(y, w, k, x, out, *given)``; states in closed form are computed anew."""
+
+    def inside(code: Code, i: int | str) -> None:
+        x = code.load("%x", 0)
+        rest = code.binary("fsub", code.constant(1.0), x)
+        inner = code.constant(0.0)
+        for line in (2, 1, 0):
+            part = _sum(code, tableau.INNER[line].tolist(), "%k", n, i, code.constant(0.0))
+            inner = code.multiply_add(x, inner, part)
+        ahead = code.multiply_add(rest, inner, code.load("%w", i))
+        code.store(code.multiply_add(x, ahead, code.binary("fmul", rest, code.load("%y", i))), "%out", i)
+
     code = Code(width)
-    x = code.load("%x", 0)
-    rest = code.binary("fsub", code.constant(1.0), x)
-    inner = code.constant(0.0)
-    for row in (2, 1, 0):
-        part = _sum(code, tableau.INNER[row].tolist(), "%k", n, code.constant(0.0))
-        inner = code.multiply_add(x, inner, part)
-    ahead = code.multiply_add(rest, inner, code.load("%w", "%i"))
-    code.store(code.multiply_add(x, ahead, code.binary("fmul", rest, code.load("%y", "%i"))), "%out", "%i")
-    lines = loop("inside", ["%y", "%w", "%k", "%x", "%out"], code, n)
-    code = Code(width)
-    code.lines.append("call void @inside(ptr %y, ptr %w, ptr %k, ptr %x, ptr %out)")
-    return lines + function("dense", ["%y", "%w", "%k", "%x", "%out"], code)
+    lines = over("inside", ["%y", "%w", "%k", "%x", "%out"], width, rows, inside) if rows else []
+    if states:
+        code.lines += [f"%a = alloca {code.vector}, align 64", f"%o = alloca [{len(states)} x {code.vector}], align 64"]
+        code.store(code.binary("fmul", code.load("%h", 0), code.load("%x", 0)), "%a", 0)
+        code.lines.append("call void @ahead(ptr %y, ptr %q, ptr %u, ptr %a, ptr %o)")
+    if rows:
+        code.lines.append("call void @inside(ptr %y, ptr %w, ptr %k, ptr %x, ptr %out)")
+    for m, state in enumerate(states):
+        code.store(code.load("%o", m), "%out", state)
+    return lines + function("dense", ["%y", "%w", "%k", "%x", "%out", *given], code)

@@ -26,12 +26,12 @@ from dataclasses import dataclass
 
 from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
-from pkpd_mdr.engine.machine.kernels import Kernels, kernel
+from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop
-from pkpd_mdr.engine.machine.stepper import dense_loop, stage_loops
+from pkpd_mdr.engine.machine.stepper import dense_rows, stage_rows
 
-__all__ = ["GROUP", "Arrays", "observe_by_module", "tangent_module"]
+__all__ = ["GROUP", "Arrays", "guard_by_module", "observe_by_module", "tangent_module"]
 
 GROUP = tableau.STAGES
 """Lanes: stages of a step, or parameters of a group."""
@@ -74,24 +74,18 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> tuple[str, Array
     first = [*kernels.jacobian.values(), *forcing.values()]
     second = _along_stage(kernels, first)
     slots = kernels.slots([*first, *second])
-    nj, nf, nu, groups = len(kernels.jacobian), len(forcing), len(kernels.targets), -(-len(columns) // GROUP)
+    nj, nf, groups = len(kernels.jacobian), len(forcing), -(-len(columns) // GROUP)
+    nu = kernels.modes + len(kernels.conditions)
     lines = functions(GROUP)
     lines += kernel(graph, "prepare", GROUP, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     given = ["%y", "%q", "%u", "%t"]
-    lines += kernel(
-        graph,
-        "at_stages",
-        GROUP,
-        [*given, "%o"],
-        [("%o", i, node) for i, node in enumerate(first)],
-        slots,
-        internal=True,
-    )
+    stages = [("%o", i, node) for i, node in enumerate(first)]
+    lines += flow_kernel(kernels, "at_stages", GROUP, stages, slots, [*given, "%o"], internal=True)
     along = [("%o", i, node) for i, node in enumerate(second)]
-    lines += kernel(graph, "along", GROUP, [*given, "%k", "%dt", "%o"], along, slots, internal=True)
+    lines += flow_kernel(kernels, "along", GROUP, along, slots, [*given, "%k", "%dt", "%o"], internal=True)
     area = _area(n, nu, nj, nf)
     lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area) + _group(kernels, n)
-    lines += _columns(n, groups, area) + dense_loop(n, GROUP)
+    lines += _columns(n, groups, area) + dense_rows(range(n), n, GROUP)
     lines += _event_kernels(kernels, columns)
     return "\n".join(lines), Arrays(n, groups, len(slots), area["end"])
 
@@ -102,6 +96,21 @@ def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequenc
     return "\n".join(
         functions(GROUP) + _along_seeds(kernels, "observe_by", nodes, columns, ["%y", "%p", "%t", "%s", "%dp", "%out"])
     )
+
+
+def guard_by_module(kernels: Kernels, watched: Sequence[str], columns: Sequence[str]) -> str:
+    """The module with ``guard_by(y, p, u, t, s, dp, dt, out)``: conditions and watches differentiated along seeds."""
+    graph, names, known = kernels.graph, kernels.compiled.parameters, len(kernels.parameters) + kernels.linear.columns
+    nodes = [condition.node for condition in kernels.conditions]
+    for k, name in enumerate(watched):
+        output = kernels.reader.read(kernels.compiled.expression(name))
+        nodes.append(graph.sub(output, graph.leaf("p", known + k)))
+    seeds = {node: {0: graph.leaf("s", i)} for i, node in enumerate(kernels.states)}
+    seeds |= {kernels.parameters[names.index(c)]: {0: graph.leaf("dp", names.index(c))} for c in columns}
+    rows = graph.gradient(nodes, seeds | {kernels.time: {0: graph.leaf("dt", 0)}})
+    written = [("%out", i, row.get(0, graph.constant(0.0))) for i, row in enumerate(rows)]
+    arguments = ["%y", "%p", "%u", "%t", "%s", "%dp", "%dt", "%out"]
+    return "\n".join(functions(GROUP) + flow_kernel(kernels, "guard_by", GROUP, written, {}, arguments))
 
 
 def _along_stage(kernels: Kernels, nodes: list[Node]) -> list[Node]:
@@ -216,7 +225,7 @@ def _group(kernels: Kernels, n: int) -> list[str]:
     mean = code.binary("fmul", code.binary("fmul", ratio, ratio), code.constant(1.0 / n))
     code.store(code.binary("fadd", mean, code.load("%e", 0)), "%e", 0)
     lines += loop("measure_group", ["%s", "%w", "%v", "%rtol", "%z", "%e"], code, n)
-    return lines + stage_loops(n, GROUP)
+    return lines + stage_rows(range(n), n, GROUP)
 
 
 def _columns(n: int, groups: int, area: dict[str, int]) -> list[str]:

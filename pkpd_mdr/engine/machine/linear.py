@@ -1,0 +1,166 @@
+"""Linear parts of a model in closed form: pharmacokinetics that the rest depends on, and that does not depend on it.
+
+States whose rates are affine in themselves with coefficients that depend on parameters alone need no integrator. For a
+block of them, x' = A x + b with A = V diag(e) V^-1 (one decomposition per member), the state a time s after x is::
+
+    x + V diag((exp(e s) - 1)/e) V^-1 (A x + b)
+
+which is exact, holds for A without an inverse, and needs nothing but the state at the begin of a step. The rest of the
+model is then integrated as a system driven by x(t). A matrix that cannot be decomposed well (equal rates in a chain,
+oscillation) is left to the integrator, member by member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.engine.machine.dag import Node
+
+if TYPE_CHECKING:
+    from pkpd_mdr.engine.machine.kernels import Kernels
+
+__all__ = ["Linear"]
+
+Flags = npt.NDArray[np.bool_]
+
+_LARGEST_BLOCK = 6
+_WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
+_REAL = 1e-12
+
+
+class Linear:
+    """The linear blocks of a model.
+
+    Parameters
+    ----------
+    kernels : Kernels
+
+    Attributes
+    ----------
+    blocks : tuple of tuple of int
+        States of each block.
+    states : tuple of int
+        All of them, block after block.
+    columns : int
+        Numbers of a decomposition, which stand behind the parameters: eigenvalues, their inverses (0 for 0), V, V^-1.
+    """
+
+    def __init__(self, kernels: Kernels) -> None:
+        self.kernels = kernels
+        self.blocks = tuple(block for block in _components(kernels) if len(block) <= _LARGEST_BLOCK)
+        self.states = tuple(state for block in self.blocks for state in block)
+        self.columns = sum(2 * len(block) * (1 + len(block)) for block in self.blocks)
+
+    @cached_property
+    def ahead(self) -> list[Node]:
+        """The states of the blocks a time ``("a", 0)`` later, as nodes."""
+        graph, first, nodes = self.kernels.graph, len(self.kernels.parameters), []
+        later = graph.leaf("a", 0)
+        for block in self.blocks:
+            size = len(block)
+            leaf = [graph.leaf("p", first + i) for i in range(2 * size * (1 + size))]
+            values, inverses, vectors = leaf[:size], leaf[size : 2 * size], leaf[2 * size : 2 * size + size * size]
+            back = leaf[2 * size + size * size :]
+            modes = []
+            for j in range(size):
+                weight = graph.constant(0.0)
+                for i, state in enumerate(block):
+                    weight = graph.add(weight, graph.mul(back[j * size + i], self.kernels.right[state]))
+                grown = graph.mul(graph.function("expm1", graph.mul(values[j], later)), inverses[j])
+                flat = graph.compare("==", values[j], graph.constant(0.0))
+                modes.append(graph.mul(graph.select(flat, later, grown), weight))
+            for i, state in enumerate(block):
+                moved = self.kernels.states[state]
+                for j in range(size):
+                    moved = graph.add(moved, graph.mul(vectors[i * size + j], modes[j]))
+                nodes.append(moved)
+            first += len(leaf)
+        return nodes
+
+    def decompose(self, rows: FloatArray) -> tuple[FloatArray, Flags]:
+        """Decompose the blocks for parameter rows.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (r, parameters)
+
+        Returns
+        -------
+        numbers : ndarray, shape (r, columns)
+        usable : ndarray of bool, shape (r,)
+            Rows for which the closed form is good to rounding.
+        """
+        usable: Flags = np.asarray(np.isfinite(rows).all(axis=1))
+        parts = []
+        leaves: Mapping[tuple[str, int], FloatArray] = {("p", j): rows[:, j] for j in range(rows.shape[1])}
+        for block in self.blocks:
+            numbers, good = _decompose(self._matrices(block, leaves, len(rows)))
+            usable &= good
+            parts.append(numbers)
+        return np.hstack(parts) if parts else np.zeros((len(rows), 0)), usable
+
+    def _matrices(self, block: tuple[int, ...], leaves: Mapping[tuple[str, int], FloatArray], count: int) -> FloatArray:
+        jacobian = self.kernels.jacobian
+        cells = [(i, j) for i, row in enumerate(block) for j, column in enumerate(block) if (row, column) in jacobian]
+        found = self.kernels.graph.evaluate([jacobian[block[i], block[j]] for i, j in cells], leaves)
+        matrices = np.zeros((count, len(block), len(block)))
+        for (i, j), values in zip(cells, found, strict=True):
+            matrices[:, i, j] = values
+        return matrices
+
+
+def _decompose(matrices: FloatArray) -> tuple[FloatArray, Flags]:
+    """Eigenvalues, inverses of them, eigenvectors and their inverse by row, and whether they serve."""
+    count, size = len(matrices), matrices.shape[1]
+    finite: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+    safe = np.where(finite[:, None, None], matrices, np.eye(size))
+    values, vectors = np.linalg.eig(safe)
+    scale = np.abs(values).max(axis=1, initial=0.0) + 1e-300
+    good: Flags = finite & (np.abs(values.imag).max(axis=1, initial=0.0) <= _REAL * scale)
+    real, plain = np.array(values.real), np.array(vectors.real)
+    good &= np.linalg.cond(plain) <= _WORST
+    plain[~good] = np.eye(size)
+    back = np.linalg.inv(plain)
+    rebuilt = np.einsum("rij,rj,rjk->rik", plain, real, back)
+    good &= np.abs(rebuilt - safe).max(axis=(1, 2), initial=0.0) <= _REAL * scale
+    real[np.abs(real) <= 1e-14 * scale[:, None]] = 0.0
+    inverses = np.divide(1.0, real, out=np.zeros_like(real), where=real != 0.0)
+    numbers = np.concatenate([real, inverses, plain.reshape(count, -1), back.reshape(count, -1)], axis=1)
+    return np.where(good[:, None], numbers, 0.0), good
+
+
+def _components(kernels: Kernels) -> list[tuple[int, ...]]:
+    """Sets of states that are linear in themselves and connected, each closed under what its rates depend on."""
+    graph = kernels.graph
+    depends: dict[int, set[int]] = {i: set() for i in range(kernels.size)}
+    affine = {i for i in range(kernels.size) if i not in kernels.by_time and not _has_modes(kernels, i)}
+    for (i, j), node in kernels.jacobian.items():
+        depends[i].add(j)
+        if not graph.settled[node]:
+            affine.discard(i)
+    while True:
+        closed = {i for i in affine if depends[i] <= affine}
+        if closed == affine:
+            break
+        affine = closed
+    groups: list[set[int]] = []
+    for i in sorted(affine):
+        touching = [group for group in groups if group & (depends[i] | {i}) or any(i in depends[j] for j in group)]
+        merged = {i} | (depends[i] & affine)
+        for group in touching:
+            merged |= group
+            groups.remove(group)
+        groups.append(merged)
+    return [tuple(sorted(group)) for group in groups]
+
+
+def _has_modes(kernels: Kernels, state: int) -> bool:
+    """Whether the rate of a state switches."""
+    graph = kernels.graph
+    return any(graph.codes[node][:2] == ("x", "m") for node in graph.needed([kernels.right[state]]))
