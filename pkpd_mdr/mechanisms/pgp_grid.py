@@ -58,6 +58,11 @@ class PgpGrid:
             raise ModelError(
                 f"{where}: dependence {shown(self.dependence)} is not known{did_you_mean(self.dependence, _DEPENDENCE)}"
             )
+        if not (self.growth is None or isinstance(self.growth, Growth) or callable(self.growth)):
+            raise ModelError(
+                f"{where}: growth = {shown(self.growth)} is neither a growth law nor a function of content that gives "
+                "one; write for example lambda p: growth.exponential(rate=f'{0.03*(1 - 0.2*p)} 1/h')"
+            )
         for content, _ in self.start:
             if not NUMBER.fits(content) or not 0 <= content <= self.largest:
                 raise ModelError(

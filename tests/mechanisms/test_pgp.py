@@ -292,11 +292,17 @@ def test_refining_the_grid_approaches_a_continuous_trait() -> None:
         ({"largest": 0.0}, "largest = 0 is not a content above zero"),
         ({"start": {2.0: 1e6}}, "content 2.0; write one from 0 to 1"),
         ({"dependence": "densitty"}, "'density'"),
+        ({"growth": 3}, "growth = 3 is neither a growth law nor a function"),
     ],
 )
 def test_refusals_of_the_grid(given: dict[str, object], words: str) -> None:
     with pytest.raises(ModelError, match=words):
         mdr.pgp.grid("M", **{"largest": 1.0, "tau": "0.1 1/h", **given})
+
+
+def test_a_function_that_gives_no_law_is_refused_when_joined() -> None:
+    with pytest.raises(ModelError, match="growth = 3 is not a growth law"):
+        Model(mdr.pgp.grid("M", largest=1, growth=lambda p: 3))  # type: ignore[arg-type, return-value]
 
 
 def test_refusals_of_content() -> None:
