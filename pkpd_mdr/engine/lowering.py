@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -148,10 +148,40 @@ class Compiled:
         function = self._cached(("start",), lambda: self._scalar(self.starts))
         return np.array(function(0.0, [0.0] * len(self.states), parameters), dtype=float)
 
-    def fillings(self, parameters: FloatArray) -> FloatArray:
-        """Content per cell of every pool at time zero, shape (states,); 0 for what is no pool."""
+    def fill(self, start: FloatArray, given: Collection[str], parameters: FloatArray) -> None:
+        """Let the pools of carriers whose start was given hold what the model says per cell; in place.
+
+        Parameters
+        ----------
+        start : ndarray, shape (states,)
+        given : collection of str
+            States whose start does not come from the model; a pool among them stays as it is.
+        parameters : ndarray, shape (p,)
+        """
+        for pool, carrier in self._to_fill(given):
+            start[pool] = self._filling(parameters)[pool] * start[carrier]
+
+    def fill_by_parameters(
+        self, by: FloatArray, start: FloatArray, given: Collection[str], parameters: FloatArray, columns: Sequence[str]
+    ) -> None:
+        """Do the same for the derivatives of the start by parameters, shape (states, columns)."""
+        for pool, carrier in self._to_fill(given):
+            build = partial(self._slopes, self._fillings[pool], columns)
+            gradient = self._cached(("filling_by", pool, *columns), build)
+            slopes = np.array(gradient(0.0, [0.0] * len(self.states), parameters), dtype=float)
+            by[pool] = slopes * start[carrier] + self._filling(parameters)[pool] * by[carrier]
+
+    def _slopes(self, expression: Expression, columns: Sequence[str]) -> Scalar:
+        return self._scalar(self._gradient([expression], columns))
+
+    def _to_fill(self, given: Collection[str]) -> list[tuple[int, int]]:
+        pairs = self.carriers.items()
+        return [(p, c) for p, c in pairs if self.states[c] in given and self.states[p] not in given]
+
+    def _filling(self, parameters: FloatArray) -> list[float]:
         function = self._cached(("fillings",), lambda: self._scalar(self._fillings))
-        return np.array(function(0.0, [0.0] * len(self.states), parameters), dtype=float)
+        values: list[float] = function(0.0, [0.0] * len(self.states), parameters)
+        return values
 
     def start_by_parameters(self, parameters: FloatArray, columns: Sequence[str]) -> FloatArray:
         """Derivatives of the start by parameters, shape (states, columns)."""

@@ -194,11 +194,7 @@ def start_vector(
         if value < 0 and compiled.guarded[index]:
             raise SimulationError(f"start of {shown(name)}: {shown(given)} is negative, but {state.kind} cannot be")
         vector[index] = value
-    if start and compiled.carriers:
-        fillings = compiled.fillings(parameters)
-        for pool, carrier in compiled.carriers.items():
-            if compiled.states[carrier] in start and compiled.states[pool] not in start:
-                vector[pool] = fillings[pool] * vector[carrier]
+    compiled.fill(vector, start or (), parameters)
     return vector
 
 

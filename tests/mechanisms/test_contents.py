@@ -11,6 +11,7 @@ from scipy.integrate import solve_ivp
 from strategies.ledger import EXACT, books, sources, stock
 
 import pkpd_mdr as mdr
+from pkpd_mdr.engine import compile_model
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import Log, symbol
 from pkpd_mdr.model import Mechanism, Model
@@ -329,3 +330,21 @@ def test_the_compiled_engine_gives_the_same_contents() -> None:
     ]
     for name in ("P_S", "P_R", "P_A", "lost_pgp"):
         np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-6)
+
+
+def test_starts_that_data_know_fill_the_pools_with_their_derivatives() -> None:
+    """What a fit does with a known number of cells: content per cell times cells, and its slope in the content."""
+    model = Model(
+        mdr.clone("S"), mdr.clone("R", start=10), mdr.pgp.content("S", start=0.3), mdr.pgp.content("R", start=2)
+    )
+    compiled = compile_model(model)
+    values = np.array([item.internal for item in model.parameters.values()])
+    columns = ("P0_S", "P0_R", "R0")
+    start, by = compiled.start(values), compiled.start_by_parameters(values, columns)
+    place = {name: i for i, name in enumerate(compiled.states)}
+    start[place["S"]] = 1e6
+    compiled.fill(start, {"S": 1e6}, values)
+    compiled.fill_by_parameters(by, start, {"S": 1e6}, values, columns)
+    assert [start[place["pgp_S"]], start[place["pgp_R"]]] == pytest.approx([3e5, 20])
+    np.testing.assert_allclose(by[place["pgp_S"]], [1e6, 0, 0])
+    np.testing.assert_allclose(by[place["pgp_R"]], [0, 10, 2])
