@@ -20,7 +20,8 @@ from engine_models import MODELS, Benchmark
 from scipy.integrate import solve_ivp
 
 from pkpd_mdr.engine import Accuracy, Ensemble
-from pkpd_mdr.engine.machine.compiled import Native, solve_compiled, warm_up
+from pkpd_mdr.engine.machine.code import MachineCode
+from pkpd_mdr.engine.machine.compiled import solve_compiled, warm_up
 from pkpd_mdr.expression import Log, Power, symbol
 
 
@@ -135,7 +136,7 @@ def sensitivities(model: Benchmark, rounds: int) -> None:
 
 
 def cold(model: Benchmark) -> None:
-    native = Native(model.compiled)
+    native = MachineCode(model.compiled)
     begin = time.process_time()
     native.step(1)
     native.observer(1, model.compiled.states)
