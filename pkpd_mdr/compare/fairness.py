@@ -16,6 +16,7 @@ from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model, find_port
 from pkpd_mdr.regimen import Regimen
+from pkpd_mdr.regimen.acts import REMOVALS
 from pkpd_mdr.run import courses, start_vector, with_exposure
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
 
@@ -122,7 +123,7 @@ def match(
 
 def _same_drugs(plans: Mapping[str, Regimen]) -> tuple[str, ...]:
     """The drugs, which have to be the same in all arms."""
-    drugs = {name: tuple(port for port in plan.ports if port != "surgery") for name, plan in plans.items()}
+    drugs = {name: tuple(port for port in plan.ports if port not in REMOVALS) for name, plan in plans.items()}
     for name, given in drugs.items():
         if not given:
             raise RegimenError(

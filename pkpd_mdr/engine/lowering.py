@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -89,6 +89,8 @@ class Compiled:
         are exact.
     scale : ndarray, shape (states,)
         Internal size of one unit of each state.
+    carriers : dict of int to int
+        Index of each pool to the index of the clone or the vesicles that hold it.
     guarded : ndarray of bool, shape (states,)
         States that cannot be negative: cells, amounts, concentrations, vesicles.
     counted : ndarray of bool, shape (states,)
@@ -115,6 +117,8 @@ class Compiled:
         self._parameter_symbols = [symbol(name) for name in self.parameters]
         self.derivatives = list(model.derivatives.values())
         self.starts = [state.start for state in model.states.values()]
+        self.carriers = {i: self.states.index(s.carrier) for i, s in enumerate(model.states.values()) if s.carrier}
+        self._fillings = [state.filling for state in model.states.values()]
         self._observables = {item.name: item.expression for item in model.observables.values()}
         self._jacobian_entries = list(model.jacobian)
         moving = set(self._state_symbols) | {TIME}
@@ -166,6 +170,41 @@ class Compiled:
             columns = function(0.0, [0.0] * len(self.states), np.asarray(parameters, dtype=float).T)
         found = [np.broadcast_to(np.asarray(column, float), len(parameters)) for column in columns]
         return np.stack(found, axis=-1) if found else np.zeros((len(parameters), 0))
+
+    def fill(self, start: FloatArray, given: Collection[str], parameters: FloatArray) -> None:
+        """Let the pools of carriers whose start was given hold what the model says per cell; in place.
+
+        Parameters
+        ----------
+        start : ndarray, shape (states,)
+        given : collection of str
+            States whose start does not come from the model; a pool among them stays as it is.
+        parameters : ndarray, shape (p,)
+        """
+        for pool, carrier in self._to_fill(given):
+            start[pool] = self._filling(parameters)[pool] * start[carrier]
+
+    def fill_by_parameters(
+        self, by: FloatArray, start: FloatArray, given: Collection[str], parameters: FloatArray, columns: Sequence[str]
+    ) -> None:
+        """Do the same for the derivatives of the start by parameters, shape (states, columns)."""
+        for pool, carrier in self._to_fill(given):
+            build = partial(self._slopes, self._fillings[pool], columns)
+            gradient = self._cached(("filling_by", pool, *columns), build)
+            slopes = np.array(gradient(0.0, [0.0] * len(self.states), parameters), dtype=float)
+            by[pool] = slopes * start[carrier] + self._filling(parameters)[pool] * by[carrier]
+
+    def _slopes(self, expression: Expression, columns: Sequence[str]) -> Scalar:
+        return self._scalar(self._gradient([expression], columns))
+
+    def _to_fill(self, given: Collection[str]) -> list[tuple[int, int]]:
+        pairs = self.carriers.items()
+        return [(p, c) for p, c in pairs if self.states[c] in given and self.states[p] not in given]
+
+    def _filling(self, parameters: FloatArray) -> list[float]:
+        function = self._cached(("fillings",), lambda: self._scalar(self._fillings))
+        values: list[float] = function(0.0, [0.0] * len(self.states), parameters)
+        return values
 
     def start_by_parameters(self, parameters: FloatArray, columns: Sequence[str]) -> FloatArray:
         """Derivatives of the start by parameters, shape (states, columns)."""

@@ -317,6 +317,10 @@ class Problem:
                 starts[row, position] = value
                 if by is not None:
                     by[row, position] = 0.0
+            given = self.members[i].begin.states
+            self.compiled.fill(starts[row], given, parameters[i])
+            if by is not None:
+                self.compiled.fill_by_parameters(by[row], starts[row], given, parameters[i], columns)
         return starts, by
 
 

@@ -1,6 +1,6 @@
 """Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
 
-from pkpd_mdr.mechanisms import growth, immune, pk, stroma, toxicity
+from pkpd_mdr.mechanisms import growth, immune, pgp, pk, stroma, toxicity, vesicles
 from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.cytokine import cytokine
@@ -8,6 +8,7 @@ from pkpd_mdr.mechanisms.dosing import dosing
 from pkpd_mdr.mechanisms.exosome import exosomes
 from pkpd_mdr.mechanisms.genotype import genotypes
 from pkpd_mdr.mechanisms.hierarchy import stem_hierarchy
+from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.modulation import switching_modulation
@@ -32,12 +33,14 @@ __all__ = [
     "genotypes",
     "growth",
     "immune",
+    "intracellular",
     "kill",
     "medium",
     "mutation",
     "observable",
     "parameter",
     "persisters",
+    "pgp",
     "pk",
     "process",
     "radiotherapy",
@@ -51,4 +54,5 @@ __all__ = [
     "switching_modulation",
     "toxicity",
     "trait_axis",
+    "vesicles",
 ]

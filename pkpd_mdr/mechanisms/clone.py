@@ -216,7 +216,7 @@ class Seeding:
 
     def _rest(self, scope: Scope) -> str:
         named = {name for name, _ in self.shares}
-        free = [name for name in scope.clones if name not in named and scope.states[name].start.is_zero]
+        free = [name for name in scope.clones if name not in named and not scope.started(name)]
         if len(free) != 1:
             which = (
                 "no clone is left for the rest" if not free else f"the rest could go to {', '.join(map(repr, free))}"

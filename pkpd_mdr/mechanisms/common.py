@@ -20,6 +20,7 @@ __all__ = [
     "clone_of",
     "drug_at",
     "growth_of",
+    "holder_of",
     "joined",
     "molar_mass_of",
     "names_of",
@@ -63,6 +64,23 @@ def cells_of(scope: Scope, name: str, asked_by: str) -> Expression:
             f"{asked_by} needs {shown(name)} as a number of cells, but it is in {scope.states[name].unit.text!r}"
         )
     return scope.find("cells", name, asked_by)
+
+
+def holder_of(scope: Scope, name: str, asked_by: str) -> Expression:
+    """Cells of any kind as a number: a clone, fibroblasts, effector cells; `ModelError` otherwise."""
+    if name in scope.clones:
+        return cells_of(scope, name, asked_by)
+    held = [key for key, state in scope.states.items() if state.kind == "cells"]
+    if name not in held:
+        raise ModelError(
+            f"{asked_by} names {shown(name)}, which is neither a clone nor a state of kind 'cells'"
+            f"{did_you_mean(name, held)}"
+        )
+    if not scope.states[name].unit.dimensionless:
+        raise ModelError(
+            f"{asked_by} needs {shown(name)} as a number of cells, but it is in {scope.states[name].unit.text!r}"
+        )
+    return symbol(name)
 
 
 def growth_of(scope: Scope, name: str, asked_by: str) -> Expression:

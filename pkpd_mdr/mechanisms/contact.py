@@ -1,4 +1,7 @@
-"""Resistance handed from cell to cell on contact. Here the reduced form; content per cell will stand beside it."""
+"""Resistance handed from cell to cell on contact: the reduced form with two phenotypes.
+
+The graded forms, in which P-gp is content of cells and conserved, are `pgp.contact` and `pgp.grid`.
+"""
 
 from __future__ import annotations
 
@@ -108,8 +111,8 @@ def contact_transfer(
 
     ``S + R -> A + R`` at ``contact_S_A*R*S/burden`` (frequency) or ``contact_S_A*R*S`` (density), ``A -> S`` at
     ``loss_A_S*A``, ``A -> R`` at ``fixation_A_R*A``. It conserves the number of cells but not the protein: the donor is
-    not debited, and content per cell is not graded (Pasquier et al. 2011, Biol Direct 6:5, measure the graded form).
-    Drug-driven fixation is ``switching("A", "R", induced_by=...)``.
+    not debited, and content per cell is not graded: that is `pkpd_mdr.pgp.contact` (Pasquier et al. 2011, Biol Direct
+    6:5, measure the graded form). Drug-driven fixation is ``switching("A", "R", induced_by=...)``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Resistance carried by vesicles. Here the reduced form; the graded forms, with cargo, will stand beside it."""
+"""Resistance carried by vesicles: the reduced form with two phenotypes; `vesicles` holds the graded forms."""
 
 from __future__ import annotations
 
@@ -161,6 +161,8 @@ def exosomes(
     name: str = "exosomes",
 ) -> Mechanism:
     """Vesicles from resistant cells make sensitive cells resistant. A reduced form: two phenotypes, no graded cargo.
+
+    The graded forms, with cargo per cell, P-gp and drug that are conserved, are in `pkpd_mdr.vesicles`.
 
     With X the vesicles per volume, V the volume, R the source, S the target::
 

@@ -9,7 +9,7 @@ import sympy as sp
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME
 from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, unit_dimensions
-from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process
+from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process, State
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def check_model(model: Model) -> None:
     """
     known = symbol_dimensions(model)
     for state in model.states.values():
+        _check_carrier(model, state)
+        _declared(state.filling, known, f"the content of {shown(state.name)} at the start")
         _declared(state.start, known, f"the start of {shown(state.name)}")
         if not state.start.is_zero:
             check_same(
@@ -56,6 +58,18 @@ def check_model(model: Model) -> None:
         check_same(dimensions_of(item.expression, known, where), unit_dimensions(item.unit), where)
     for port in model.ports:
         _check_port(model, port, known)
+
+
+def _check_carrier(model: Model, state: State) -> None:
+    if not state.carrier:
+        return
+    carrier = model.states.get(state.carrier)
+    if carrier is None or carrier.kind not in ("cells", "vesicles"):
+        what = "is not a state" if carrier is None else f"is a state of kind {shown(carrier.kind)}"
+        raise ModelError(
+            f"{shown(state.name)} is the content of {shown(state.carrier)}, which {what}; cells and vesicles hold "
+            f"something{did_you_mean(state.carrier, [n for n, s in model.states.items() if s.kind == 'cells'])}"
+        )
 
 
 def _declared(expression: Expression, known: dict[Expression, Dimensions], where: str) -> None:

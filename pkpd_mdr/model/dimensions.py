@@ -124,12 +124,14 @@ def dimensions_of(expression: Expression, known: Mapping[Expression, Dimensions]
             product = _times(product, part)
         return product
     if expression.is_Pow or name == "Power":
-        check_same(inner[1], {}, f"{where}: the exponent of '{expression}'")
+        if inner[1]:  # the sentence is costly to write for long expressions
+            check_same(inner[1], {}, f"{where}: the exponent of '{expression}'")
         return _times({}, inner[0], expression.args[1])
     if name == "sign":
         return {}
     if name in _PURE:
-        check_same(inner[0], {}, f"{where}: the argument of {name.lower()} in '{expression}'")
+        if inner[0]:
+            check_same(inner[0], {}, f"{where}: the argument of {name.lower()} in '{expression}'")
         return {}
     return _alike(expression, inner, known, where)
 

@@ -16,6 +16,7 @@ from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import show
 from pkpd_mdr.model.check import check_model
+from pkpd_mdr.model.contents import carry
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
 from pkpd_mdr.model.scope import Mechanism, Scope
 from pkpd_mdr.units import QuantityLike
@@ -75,9 +76,11 @@ class Model:
         scope = Scope()
         for item in mechanisms:
             item.declare(scope)
+        scope.declared()
         for item in mechanisms:
             item.connect(scope)
         scope.finish()
+        carry(scope)
         self._fill(
             mechanisms=mechanisms,
             states=MappingProxyType(scope.states),
@@ -107,8 +110,9 @@ class Model:
         totals: dict[str, list[Expression]] = {name: [] for name in self.states}
         for process in self.processes.values():
             for name, share in process.moves.items():
-                totals[name].append(share * process.rate)
-        return MappingProxyType({name: sp.Add(*parts) for name, parts in totals.items()})
+                # term by term, so that the cells in `rate` cancel those in a content per cell and leave no 0/0
+                totals[name].extend(part * process.rate for part in sp.Add.make_args(share))
+        return MappingProxyType({name: _gathered(parts) for name, parts in totals.items()})
 
     @cached_property
     def jacobian(self) -> sp.Matrix:
@@ -125,7 +129,10 @@ class Model:
     @cached_property
     def structure_hash(self) -> str:
         """Hash of equations, starts, ports and observables without parameter values."""
-        lines = [f"{s.name}|{s.kind}|{s.unit.text}|{sp.srepr(s.start)}" for s in self.states.values()]
+        lines = [
+            f"{s.name}|{s.kind}|{s.unit.text}|{sp.srepr(s.start)}|{s.carrier}|{sp.srepr(s.filling)}"
+            for s in self.states.values()
+        ]
         lines += [
             f"{p.name}|{sp.srepr(p.rate)}|{[(k, sp.srepr(v)) for k, v in p.moves.items()]}"
             for p in self.processes.values()
@@ -263,3 +270,19 @@ def _joined_again(content_hash: str, mechanisms: tuple[Mechanism, ...], paramete
     while len(_arrived) > _KEPT:
         _arrived.popitem(last=False)
     return found
+
+
+_MANY = 12
+
+
+def _gathered(parts: list[Expression]) -> Expression:
+    """The sum of terms, with a divisor that many of them share written once, so that it is differentiated once."""
+    groups: dict[Expression, list[Expression]] = {}
+    for part in parts:
+        factors = sp.Mul.make_args(part)
+        below = [item for item in factors if item.is_Pow and item.exp.is_negative]
+        groups.setdefault(sp.Mul(*below), []).append(sp.Mul(*(item for item in factors if item not in below)))
+    sums = []
+    for divisor, items in groups.items():
+        sums.append(divisor * sp.Add(*items) if len(items) >= _MANY else sp.Add(*(divisor * item for item in items)))
+    return sp.Add(*sums)

@@ -118,6 +118,10 @@ class State:
         Stock per unit of the state (1 for an amount, a volume for a concentration).
     description : str
         One line for tables.
+    carrier : str
+        For a pool: the clone (or the vesicles) whose content it is; empty otherwise.
+    filling : sympy.Expr
+        For a pool: content per cell at time zero, so that `start` is this times the start of the carrier.
     """
 
     name: str
@@ -127,6 +131,8 @@ class State:
     balance: str = ""
     weight: Expression = sp.S.One
     description: str = ""
+    carrier: str = ""
+    filling: Expression = sp.S.Zero
 
     @property
     def scale(self) -> float:

@@ -3,7 +3,8 @@
 Joining has two passes. In `Mechanism.declare` each mechanism adds its states, parameters and ports and *offers*
 quantities ("birth of S", "concentration of dox"); it may also scale or add to quantities that others offer. In
 `Mechanism.connect`, when all is known, it writes its processes from what it finds. So the order in which mechanisms
-are listed does not matter, and collective terms such as the total burden include every clone.
+are listed does not matter, and collective terms such as the total burden include every clone. What cells hold
+(`Scope.content`) is carried along with them after that; see `pkpd_mdr.model.contents`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sympy as sp
 
 from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, check_name, parse, symbol
+from pkpd_mdr.model.contents import Content, filled
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
@@ -37,6 +39,9 @@ Given = QuantityLike | Parameter | Formula
 """What a slot of a mechanism takes: a quantity, a shared `Parameter`, or a `Formula` of other parameters."""
 
 Thunk = Callable[[], Expression]
+
+AnyUnit = str | Unit | Callable[[], Unit]
+"""A unit, or how to find it once everything is declared: that of another mechanism's concentration."""
 
 
 @runtime_checkable
@@ -71,7 +76,7 @@ class _Offer:
         self.base: Thunk | None = None
         self.factors: list[Thunk] = []
         self.addends: list[Thunk] = []
-        self.unit: Unit | None = None
+        self.unit: Unit | Callable[[], Unit] | None = None
         self.value: Expression | None = None
 
 
@@ -85,10 +90,14 @@ class Scope:
         self.observables: dict[str, Observable] = {}
         self.ports: list[Port] = []
         self.clones: dict[str, bool] = {}
+        self.contents: dict[str, Content] = {}
+        self.deliveries: dict[tuple[str, str], str] = {}
         self._formulas: list[tuple[sp.Symbol, str | Expression, str]] = []
         self._offers: dict[tuple[str, str], _Offer] = {}
         self._resolving: list[tuple[str, str]] = []
         self._starts: dict[str, Expression] = {}
+        self._later: dict[str, Callable[[], Unit]] = {}
+        self._settled: dict[str, set[str]] = {}
 
     # -- declare ---------------------------------------------------------------------------------------
 
@@ -96,15 +105,21 @@ class Scope:
         self,
         name: str,
         *,
-        unit: str | Unit,
+        unit: AnyUnit,
         start: Given | None = None,
         kind: str = "effect",
         balance: str = "",
         weight: Expression | float = 1,
         description: str = "",
     ) -> Expression:
-        """Add a state and return its symbol; a given start becomes the parameter ``<name>0``."""
+        """Add a state and return its symbol; a given start becomes the parameter ``<name>0``.
+
+        The unit may be a function, called between the two passes; such a state starts at zero.
+        """
         self._free(name, "state")
+        if callable(unit):
+            self._later[name] = unit
+            unit = ""
         unit = Unit.of(unit)
         value: Expression = sp.Integer(0)
         if start is not None:
@@ -114,9 +129,60 @@ class Scope:
         self.states[name] = State(name, unit, value, kind, balance, as_expression(weight), description)
         return symbol(name)
 
+    def content(
+        self,
+        name: str,
+        *,
+        carrier: str,
+        quantity: str,
+        unit: AnyUnit,
+        role: str = "",
+        lost: str = "",
+        filling: Expression | float = 0,
+        description: str = "",
+    ) -> Expression:
+        """Add a pool, which goes with its carrier through every process and act, and return its symbol.
+
+        Its unit is that of the whole content and should be as small as the content of one cell, as it sets the
+        absolute tolerance. What dying cells hold goes to the state `lost`, ``lost_<quantity>`` unless given.
+        """
+        lost = lost or self.sink(f"lost_{quantity}", quantity, unit, f"{quantity} that dying cells held")
+        pool = self.state(name, unit=unit, kind="amount", balance=quantity, description=description)
+        self.states[name] = replace(self.states[name], carrier=carrier, filling=as_expression(filling))
+        self.contents[name] = Content(name, carrier, quantity, role or quantity, lost)
+        return pool
+
+    def sink(self, name: str, quantity: str, unit: AnyUnit, description: str) -> str:
+        """Add the state that records what is lost of a quantity, unless it is there already; returns its name."""
+        if name not in self.states:
+            self.state(name, unit=unit, kind="amount", balance=quantity, description=description)
+        return name
+
+    def deliver(self, process: str, quantity: str, into: str) -> None:
+        """Let what the carriers of a process hold of a quantity go into a state instead of being lost."""
+        self.deliveries[process, quantity] = into
+
+    def redirect(self, content: str, lost: str) -> None:
+        """Let what dying cells hold of a pool go into another state of the same balance than its sink."""
+        self.contents[content] = replace(self.contents[content], lost=lost)
+
+    def weigh(self, name: str, balance: str, weight: Expression, asked_by: str) -> None:
+        """Let a state stand in a balance with a weight: a concentration times its volume is an amount."""
+        state = self.states[name]
+        if state.balance not in ("", balance) or (state.balance and state.weight != weight):
+            raise ModelError(
+                f"{asked_by} counts {shown(name)} as {shown(balance)} times {weight}, but it counts as "
+                f"{shown(state.balance)} times {state.weight} already; use the same volume everywhere"
+            )
+        self.states[name] = replace(state, balance=balance, weight=as_expression(weight))
+
     def start(self, state: str, value: Expression) -> None:
         """Let a state start at an expression of parameters (resolved after all states are declared)."""
         self._starts[state] = value
+
+    def started(self, state: str) -> bool:
+        """Whether some mechanism says how a state starts, be it at zero."""
+        return state in self._starts or not self.states[state].start.is_zero
 
     def parameter(
         self,
@@ -161,7 +227,11 @@ class Scope:
             )
         self.ports.append(port)
 
-    def offer(self, kind: str, owner: str, value: Thunk, *, unit: str | Unit | None = None) -> None:
+    def settle(self, drug: str, state: str) -> None:
+        """Let a steady-state dose of a drug bring this state, too, to its periodic values."""
+        self._settled.setdefault(drug, set()).add(state)
+
+    def offer(self, kind: str, owner: str, value: Thunk, *, unit: AnyUnit | None = None) -> None:
         """Offer a quantity under a kind and an owner; it is evaluated when somebody looks it up.
 
         A quantity that others compare with their own parameters, such as a concentration, tells its unit.
@@ -170,7 +240,7 @@ class Scope:
         if entry.base is not None:
             raise ModelError(f"{kind} of {shown(owner)} is declared twice; leave one of the two out")
         entry.base = value
-        entry.unit = None if unit is None else Unit.of(unit)
+        entry.unit = unit if unit is None or callable(unit) else Unit.of(unit)
 
     def scale(self, kind: str, owner: str, factor: Thunk) -> None:
         """Multiply a quantity that some mechanism offers."""
@@ -179,6 +249,11 @@ class Scope:
     def add(self, kind: str, owner: str, addend: Thunk) -> None:
         """Add to a quantity that some mechanism offers (before factors)."""
         self._offers.setdefault((kind, owner), _Offer()).addends.append(addend)
+
+    def declared(self) -> None:
+        """Between the two passes: give states the units that they take from others."""
+        for name, unit in self._later.items():
+            self.states[name] = replace(self.states[name], unit=unit())
 
     # -- connect ---------------------------------------------------------------------------------------
 
@@ -211,7 +286,12 @@ class Scope:
             raise ModelError(
                 f"{asked_by} needs the unit of the {kind} of {shown(owner)}, which was offered without one"
             )
-        return entry.unit
+        return entry.unit() if callable(entry.unit) else entry.unit
+
+    def offered(self, kind: str, owner: str) -> bool:
+        """Whether some mechanism offers this quantity."""
+        entry = self._offers.get((kind, owner))
+        return entry is not None and entry.base is not None
 
     def owners(self, kind: str) -> list[tuple[str, str]]:
         """The (kind, owner) pairs under which a kind of quantity is offered, in order of declaration."""
@@ -278,6 +358,7 @@ class Scope:
                     f"a start is declared for {shown(state)}, which is not a state{did_you_mean(state, self.states)}"
                 )
             self.states[state] = replace(self.states[state], start=value)
+        self.ports = [self._with_settled(port) for port in self.ports]
         values = {stand_in: self.read(text, _written_as(name)) for stand_in, text, name in self._formulas}
         for _ in range(len(values).bit_length()):
             values = {key: value.xreplace(values) for key, value in values.items()}
@@ -287,12 +368,16 @@ class Scope:
             )
         if values:
             self._substitute(values)
+        self.states = filled(self.states)
 
     def _substitute(self, values: Mapping[Expression, Expression]) -> None:
         def fill(expression: Expression) -> Expression:
             return expression if expression is None else expression.xreplace(values)
 
-        self.states = {n: replace(s, start=fill(s.start), weight=fill(s.weight)) for n, s in self.states.items()}
+        self.states = {
+            n: replace(s, start=fill(s.start), weight=fill(s.weight), filling=fill(s.filling))
+            for n, s in self.states.items()
+        }
         self.processes = {
             n: replace(p, rate=fill(p.rate), moves={k: fill(v) for k, v in p.moves.items()})
             for n, p in self.processes.items()
@@ -309,6 +394,10 @@ class Scope:
             )
             for port in self.ports
         ]
+
+    def _with_settled(self, port: Port) -> Port:
+        more = sorted(self._settled.get(port.name, set()) - set(port.steady))
+        return replace(port, steady=(*port.steady, *more)) if port.action == "dose" else port
 
     def _free(self, name: str, what: str) -> None:
         check_name(name, what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen, alternate
-from pkpd_mdr.regimen.builders import bolus, exposure, infusion, nothing, oral, radiation, surgery
+from pkpd_mdr.regimen.builders import apheresis, bolus, exposure, infusion, nothing, oral, radiation, surgery
 from pkpd_mdr.regimen.entries import Change, Entry, Give, Mark, Reset, arrange
 from pkpd_mdr.regimen.records import read_doses, write_doses
 from pkpd_mdr.regimen.strategies import (
@@ -37,6 +37,7 @@ __all__ = [
     "Visit",
     "adaptive",
     "alternate",
+    "apheresis",
     "arrange",
     "bolus",
     "exposure",

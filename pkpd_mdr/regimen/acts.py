@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["MOST_ACTS", "Act", "hours"]
+__all__ = ["MOST_ACTS", "REMOVALS", "Act", "hours"]
+
+REMOVALS = frozenset({"surgery", "apheresis"})
+"""Modalities that remove a share, so that they are no dose to be matched or scaled."""
 
 MOST_ACTS = 100_000
 _CLOSE = 1e-12  # an end within rounding of an edge is not cut

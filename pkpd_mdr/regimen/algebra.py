@@ -10,7 +10,7 @@ from numbers import Integral
 
 from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, Kind, takes
 from pkpd_mdr.errors import RegimenError, did_you_mean, shown
-from pkpd_mdr.regimen.acts import MOST_ACTS, Act, hours
+from pkpd_mdr.regimen.acts import MOST_ACTS, REMOVALS, Act, hours
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
 __all__ = ["Regimen", "alternate"]
@@ -294,7 +294,7 @@ class Regimen:
             )
         if port is not None:
             self._known(port)
-        chosen = [act.port == port if port is not None else act.port != "surgery" for act in self.acts]
+        chosen = [act.port == port if port is not None else act.port not in REMOVALS for act in self.acts]
         acts = tuple(_scaled(act, factor) if hit else act for act, hit in zip(self.acts, chosen, strict=True))
         return Regimen(acts, self.length)
 
@@ -406,8 +406,8 @@ def _refuse_too_many(count: int, where: str) -> None:
 
 
 def _scaled(act: Act, factor: float) -> Act:
-    if act.port == "surgery" and act.amount.internal * factor > 1:
-        raise RegimenError(f"{act} cannot be scaled by {factor:g}: surgery removes a share of at most 1")
+    if act.port in REMOVALS and act.amount.internal * factor > 1:
+        raise RegimenError(f"{act} cannot be scaled by {factor:g}: {act.port} removes a share of at most 1")
     rate = None if act.rate is None else replace(act.rate, value=act.rate.value * factor)
     return replace(act, amount=replace(act.amount, value=act.amount.value * factor), rate=rate)
 

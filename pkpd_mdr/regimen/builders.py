@@ -1,4 +1,4 @@
-"""How users write single acts: bolus, infusion, oral, exposure, radiation, surgery, nothing."""
+"""How users write single acts: bolus, infusion, oral, exposure, radiation, surgery, apheresis, nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pkpd_mdr.regimen.acts import Act, hours
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["bolus", "exposure", "infusion", "nothing", "oral", "radiation", "surgery"]
+__all__ = ["apheresis", "bolus", "exposure", "infusion", "nothing", "oral", "radiation", "surgery"]
 
 _READABLE = ("mg", "umol", "mg/h", "umol/h")
 _CELLS = ("cell", "cell/h")
@@ -220,11 +220,38 @@ def surgery(removed: QuantityLike = 0.9, *, at: QuantityLike = 0) -> Regimen:
     >>> surgery(0.9, at="14 day").acts[0].time
     336.0
     """
-    found = quantity(removed, "share removed by surgery")
-    share = read(found, "", "share removed by surgery")
+    return _removal("surgery", removed, at)
+
+
+def apheresis(removed: QuantityLike = 0.5, *, at: QuantityLike = 0) -> Regimen:
+    """One session that removes a share of the circulating vesicles, on the port ``"apheresis"``.
+
+    Parameters
+    ----------
+    removed : float or str
+        Share above 0 and at most 1, or ``"50 %"``.
+    at : str
+        Time of the session.
+
+    Raises
+    ------
+    RegimenError
+        The share is not above 0 and at most 1, or the time is negative.
+
+    Examples
+    --------
+    >>> len(apheresis(0.5).every("7 day", times=4).acts)
+    4
+    """
+    return _removal("apheresis", removed, at)
+
+
+def _removal(what: str, removed: QuantityLike, at: QuantityLike) -> Regimen:
+    found = quantity(removed, f"share removed by {what}")
+    share = read(found, "", f"share removed by {what}")
     if not 0 < share <= 1:
-        raise RegimenError(f"surgery cannot remove a share of {shown(removed)}; write a share above 0 and at most 1")
-    return _one(Act(_start(at, "surgery"), "surgery", "act", Quantity(share)))
+        raise RegimenError(f"{what} cannot remove a share of {shown(removed)}; write a share above 0 and at most 1")
+    return _one(Act(_start(at, what), what, "act", Quantity(share)))
 
 
 def nothing(over: QuantityLike = 0) -> Regimen:

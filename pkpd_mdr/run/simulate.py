@@ -177,6 +177,8 @@ def start_vector(
 ) -> FloatArray:
     """The state at time zero: the model's own start, with what the user gave.
 
+    Cells that start otherwise than the model says hold what the model says per cell.
+
     Parameters
     ----------
     model : Model
@@ -205,6 +207,7 @@ def start_vector(
         if value < 0 and compiled.guarded[index]:
             raise SimulationError(f"start of {shown(name)}: {shown(given)} is negative, but {state.kind} cannot be")
         vector[index] = value
+    compiled.fill(vector, start or (), parameters)
     return vector
 
 

@@ -16,6 +16,8 @@ from pkpd_mdr.model import Mechanism, Model
 
 __all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "models", "public_mechanisms"]
 
+VESICLES = ("apheresis", "cargo", "drug", "effect", "induction", "inhibition", "pgp", "release", "uptake")
+
 # -- drugs ------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +203,105 @@ def _contact(draw: Draw, context: Context) -> list[Mechanism]:
     ]
 
 
+def _pgp_content(draw: Draw, context: Context, drug: bool) -> list[Mechanism]:
+    parts = []
+    for name in context.clones:
+        effect: dict[str, object] = {}
+        if drug and draw(st.booleans()):
+            effect = {"induced_by": context.drugs[0], "emax": draw(rates), "ec50": draw(concentrations)}
+        turnover = {"synthesis": draw(maybe(rates)), "degradation": draw(maybe(rates))}
+        parts.append(mdr.pgp.content(name, start=draw(between(0.0, 2.0)), **turnover, **effect))
+    return parts
+
+
+@st.composite
+def _pgp(draw: Draw, context: Context) -> list[Mechanism]:
+    return _pgp_content(draw, context, drug=True)
+
+
+@st.composite
+def _pgp_contact(draw: Draw, context: Context) -> list[Mechanism]:
+    density = draw(st.booleans())
+    rate = "1e-12 1/cell/h" if density else draw(rates)
+    dependence = "density" if density else "frequency"
+    return [
+        *_pgp_content(draw, context, drug=False),
+        mdr.pgp.contact(list(context.clones), rate=rate, dependence=dependence),
+    ]
+
+
+@st.composite
+def _pgp_grid(draw: Draw, context: Context) -> list[Mechanism]:
+    density = draw(st.booleans())
+    return [
+        mdr.pgp.grid(
+            "M",
+            largest=draw(between(0.5, 3.0)),
+            bins=draw(st.integers(3, 4)),
+            tau="1e-12 1/cell/h" if density else draw(maybe(rates)),
+            dependence="density" if density else "frequency",
+            f=draw(between(0.01, 0.5)),
+            growth=draw(st.none() | st.just(mdr.growth.exponential(rate="0.1 1/day"))),
+            death=draw(maybe(rates)),
+            loss=draw(maybe(rates)),
+            synthesis=draw(maybe(rates)),
+            start={0.0: draw(texts(1.0, 1e8, "cell"))},
+        )
+    ]
+
+
+@st.composite
+def _intracellular(draw: Draw, context: Context) -> list[Mechanism]:
+    drug, form = context.drugs[0], draw(st.sampled_from(["dynamic", "quasi-steady"]))
+    hourly = texts(0.05, 3.0, "1/h")
+    given: dict[str, object] = {"k0": draw(hourly), "form": form, "kmet": draw(maybe(hourly))}
+    if draw(st.booleans()):
+        given |= {"vP": draw(texts(0.1, 30.0, "uM/h", "mg/L/h")), "Km": draw(concentrations)}
+        if len(context.drugs) > 1 and draw(st.booleans()):
+            given["inhibitors"] = {context.drugs[1]: draw(concentrations)}
+    if draw(st.booleans()):
+        given |= {"kb": draw(texts(0.1, 5.0, "1/uM/h")), "kd": draw(hourly), "Bmax": draw(concentrations)}
+    if draw(st.booleans()):
+        given |= {"kseq": draw(hourly), "krel": draw(maybe(hourly))}
+    if draw(st.booleans()):
+        given |= {"ksort": draw(hourly), "kout": draw(maybe(hourly)) if form == "dynamic" else None}
+    clone = draw(st.sampled_from(context.clones))
+    effect = {"emax": draw(rates), "ec50": draw(concentrations)}
+    return [mdr.intracellular(drug, on=clone, **given), mdr.kill(drug, on=clone, site=clone, **effect)]
+
+
+@st.composite
+def _vesicles(draw: Draw, context: Context) -> list[Mechanism]:
+    """Everything that vesicles do, with a drug of their own so that it is in a medium and can be balanced."""
+    hourly, small = texts(0.05, 3.0, "1/h"), texts(1e-10, 1e-7, "mL/h")
+    well = mdr.parameter("well", "1 mL")
+    cell = {"k0": draw(hourly), "vP": "2 uM/h", "Km": "1 uM", "kmet": draw(hourly), "ksort": draw(hourly)}
+    what, more = draw(st.sampled_from([("pgp", ""), ("energy", ""), ("efflux", "ptx"), ("metabolism", "ptx")]))
+    size = draw(between(0.0 if what == "pgp" else -1.0, 3.0))
+    half, hill = draw(between(1.0, 1e4)), draw(hills)
+    other = context.clones[-1]
+    return [
+        mdr.medium("ptx", start="1 uM"),
+        mdr.medium("gw4869", molar_mass="577.5 g/mol"),
+        *_pgp_content(draw, context, drug=False),
+        mdr.intracellular("ptx", on=["S", "R"], into="EV", consumed=True, outside_volume=well, **cell),
+        mdr.vesicles.release(
+            {"R": draw(texts(1.0, 500.0, "1/day")), other: "10 1/day"},
+            clearance=draw(hourly),
+            depletion=draw(maybe(hourly)),
+            start=draw(maybe(texts(1.0, 1e8, "vesicle/mL"))),
+        ),
+        mdr.vesicles.uptake(["S", "R"], rate=draw(small), saturation=draw(maybe(texts(1e3, 1e9, "vesicle/mL")))),
+        mdr.vesicles.induction(context.drugs[0], on="R", emax=2, ec50=draw(concentrations)),
+        mdr.vesicles.inhibition("gw4869", on="R", emax=draw(shares), ec50=draw(concentrations)),
+        mdr.vesicles.apheresis(),
+        mdr.vesicles.cargo("mir", load={"R": draw(between(0.0, 50.0))}, into="S", decay=draw(maybe(hourly))),
+        mdr.vesicles.effect("mir", on="S", what=what, drug=more, size=size, half=half, hill=hill),
+        mdr.vesicles.pgp({"R": draw(between(0.0, 1e-3))}, into="S"),
+        mdr.vesicles.drug("ptx", into="S", kon="1e-12 mL/h", koff=draw(maybe(hourly)), outside_volume=well),
+    ]
+
+
 @st.composite
 def _radiotherapy(draw: Draw, context: Context) -> list[Mechanism]:
     alpha = texts(0.05, 0.5, "1/Gy")
@@ -264,7 +365,12 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "cost": lambda context: shares.map(lambda share: [mdr.cost("R", share)]),
     "exosomes": _exosomes,
     "contact_transfer": _contact,
+    "intracellular": _intracellular,
+    "pgp.content": _pgp,
+    "pgp.contact": _pgp_contact,
+    "pgp.grid": _pgp_grid,
     "radiotherapy": _radiotherapy,
+    **dict.fromkeys((f"vesicles.{name}" for name in VESICLES), _vesicles),
     "resection": _resection,
     "toxicity.myelosuppression": _blood,
     "seeding": lambda context: texts(1.0, 1e12, "cell").map(lambda total: [mdr.seeding(total=total, shares={})]),
