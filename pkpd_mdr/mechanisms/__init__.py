@@ -1,6 +1,6 @@
 """Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
 
-from pkpd_mdr.mechanisms import growth, pgp, pk, toxicity, vesicles
+from pkpd_mdr.mechanisms import delivery, growth, pgp, pk, toxicity, vesicles
 from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.dosing import dosing
@@ -18,6 +18,7 @@ __all__ = [
     "combined_kill",
     "contact_transfer",
     "cost",
+    "delivery",
     "dosing",
     "exosomes",
     "formula",

@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import sympy as sp
 from hypothesis import strategies as st
+from strategies.delivery import DELIVERY
+from strategies.values import MOLAR_MASS, Context, Draw, between, concentrations, hills, maybe, rates, shares, texts
 
 from pkpd_mdr import mechanisms as mdr
 from pkpd_mdr.model import Mechanism, Model
 
 __all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "models", "public_mechanisms"]
 
-Draw = st.DrawFn
-MOLAR_MASS = "543.5 g/mol"
 VESICLES = ("apheresis", "cargo", "drug", "effect", "induction", "inhibition", "pgp", "release", "uptake")
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a part may refer to."""
-
-    drugs: tuple[str, ...]
-    clones: tuple[str, ...]
-
-
-def between(low: float, high: float) -> st.SearchStrategy[float]:
-    return st.floats(low, high, allow_nan=False).map(lambda value: float(f"{value:.4g}"))
-
-
-def texts(low: float, high: float, *units: str) -> st.SearchStrategy[str]:
-    return st.builds(lambda value, unit: f"{value!r} {unit}", between(low, high), st.sampled_from(units))
-
-
-rates = texts(0.01, 2.0, "1/day", "1/week")
-shares = between(0.0, 1.0)
-concentrations = texts(0.01, 5.0, "uM", "mg/L")
-hills = between(0.5, 4.0)
-
-
-def maybe(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    return st.none() | strategy
-
 
 # -- drugs ------------------------------------------------------------------------------------------------
 
@@ -399,6 +371,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "dosing": _both(_own_drug),
     "observable": _both(lambda context: [mdr.observable("volume", "burden*1e-8", "1")]),
     "formula": _both(lambda context: [mdr.observable("half", mdr.formula("burden/2").text, "cell")]),
+    **DELIVERY,
 }
 
 
