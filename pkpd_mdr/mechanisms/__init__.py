@@ -1,6 +1,7 @@
 """Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
 
-from pkpd_mdr.mechanisms import delivery, growth, pgp, pk, toxicity, vesicles
+from pkpd_mdr.mechanisms import damage, death, delivery, growth, pgp, pk, toxicity, vesicles
+from pkpd_mdr.mechanisms.adaptation import fading, tolerance
 from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.dosing import dosing
@@ -8,6 +9,7 @@ from pkpd_mdr.mechanisms.exosome import exosomes
 from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
+from pkpd_mdr.mechanisms.peak import peak, peak_kill
 from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
 from pkpd_mdr.mechanisms.surgery import resection
@@ -18,9 +20,12 @@ __all__ = [
     "combined_kill",
     "contact_transfer",
     "cost",
+    "damage",
+    "death",
     "delivery",
     "dosing",
     "exosomes",
+    "fading",
     "formula",
     "growth",
     "intracellular",
@@ -29,6 +34,8 @@ __all__ = [
     "mutation",
     "observable",
     "parameter",
+    "peak",
+    "peak_kill",
     "pgp",
     "pk",
     "process",
@@ -37,6 +44,7 @@ __all__ = [
     "seeding",
     "state",
     "switching",
+    "tolerance",
     "toxicity",
     "vesicles",
 ]

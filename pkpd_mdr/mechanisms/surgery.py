@@ -31,7 +31,9 @@ class Resection:
 
     def connect(self, scope: Scope) -> None:
         """Add the port."""
-        cells = {name: clone_of(scope, name, self.label) for name in self.on or scope.clones}
+        # without names all that counts as burden is within reach, dying and damaged cells too
+        reach = self.on or [name for _, name in scope.owners("burden")]
+        cells = {name: clone_of(scope, name, self.label) if self.on else scope.find("burden", name) for name in reach}
         effects = {name: number * (1 - AMOUNT) for name, number in cells.items()}
         scope.port(Port("surgery", "operation", "act", Unit.of(""), effects=effects))
 
@@ -45,7 +47,7 @@ def resection(on: str | Sequence[str] | None = None) -> Mechanism:
     Parameters
     ----------
     on : str or sequence of str, optional
-        Clones within reach; all of them unless given.
+        Clones within reach; unless given all of them, with dying and damaged cells.
 
     Returns
     -------

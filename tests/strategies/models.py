@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import sympy as sp
 from hypothesis import strategies as st
+from strategies.death import DEATH
 from strategies.delivery import DELIVERY
 from strategies.values import MOLAR_MASS, Context, Draw, between, concentrations, hills, maybe, rates, shares, texts
 
@@ -372,6 +373,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "observable": _both(lambda context: [mdr.observable("volume", "burden*1e-8", "1")]),
     "formula": _both(lambda context: [mdr.observable("half", mdr.formula("burden/2").text, "cell")]),
     **DELIVERY,
+    **DEATH,
 }
 
 
@@ -395,13 +397,14 @@ def declarations(draw: Draw) -> list[Mechanism]:
     for drug in context.drugs:
         parts.append(draw(DRUGS[draw(st.sampled_from(sorted(DRUGS)))](drug)))
     labels = {part.label for part in parts}
-    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True))
+    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True, max_size=8))
     if len(context.drugs) > 1 and "combined_kill" in chosen:
         chosen = [name for name in chosen if name != "kill"]  # a drug kills a clone in one way
     for name in chosen:
-        fresh = [part for part in draw(OTHERS[name](context)) if part.label not in labels]
-        labels |= {part.label for part in fresh}
-        parts += fresh
+        for part in draw(OTHERS[name](context)):
+            if part.label not in labels:
+                labels.add(part.label)
+                parts.append(part)
     return draw(st.permutations(parts))
 
 
