@@ -9,6 +9,7 @@ import sympy as sp
 from hypothesis import strategies as st
 from strategies.death import DEATH
 from strategies.delivery import DELIVERY
+from strategies.harm import HARM
 from strategies.values import MOLAR_MASS, Context, Draw, between, concentrations, hills, maybe, rates, shares, texts
 
 from pkpd_mdr import mechanisms as mdr
@@ -315,13 +316,6 @@ def _mutation(draw: Draw, context: Context) -> list[Mechanism]:
     return [mdr.mutation("S", context.clones[-1], **given)]
 
 
-@st.composite
-def _blood(draw: Draw, context: Context) -> list[Mechanism]:
-    slope = draw(st.dictionaries(st.sampled_from(context.drugs), texts(0.1, 30.0, "L/umol", "L/mg"), min_size=1))
-    numbers = {"baseline": "5e9 1/L", "transit_time": "124 h", "feedback": draw(between(0.1, 0.3))}
-    return [mdr.toxicity.myelosuppression("anc", slope=slope, **numbers)]
-
-
 def _quiescent(context: Context) -> list[Mechanism]:
     """A user's own pool that S fills and that empties again, as text and as SymPy."""
     S, sleep = sp.symbols("S sleep", positive=True)
@@ -364,7 +358,6 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "radiotherapy": _radiotherapy,
     **dict.fromkeys((f"vesicles.{name}" for name in VESICLES), _vesicles),
     "resection": _both(lambda context: [mdr.resection()]),
-    "toxicity.myelosuppression": _blood,
     "seeding": lambda context: texts(1.0, 1e12, "cell").map(lambda total: [mdr.seeding(total=total, shares={})]),
     "process": _both(_quiescent),
     "state": _both(_quiescent),
@@ -374,6 +367,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "formula": _both(lambda context: [mdr.observable("half", mdr.formula("burden/2").text, "cell")]),
     **DELIVERY,
     **DEATH,
+    **HARM,
 }
 
 
