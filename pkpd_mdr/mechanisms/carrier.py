@@ -138,7 +138,7 @@ def carrier(
         L' = dose - (CL/V)*L - leakage*L - uptake*L        Lt' = uptake*L - release*Lt
 
     ``leakage*L`` enters the free drug in the blood, ``release*Lt`` the free drug in the tumour; what is cleared takes
-    its content with it. Nothing is lost otherwise. A `barrier` with ``delivery="<name>@<site>"`` lowers the uptake.
+    its content with it. Nothing is lost otherwise. What scales the ``delivery`` of ``<name>@<site>`` scales the uptake.
 
     Parameters
     ----------

@@ -13,22 +13,20 @@ import sympy as sp
 from pkpd_mdr.arguments import FLAG, TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.barrier import barrier, stroma, vasculature
 from pkpd_mdr.mechanisms.carrier import carrier, consumption
 from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, molar_mass_of
 from pkpd_mdr.mechanisms.inhibitors import Inhibitors, inhibition
+from pkpd_mdr.mechanisms.vasculature import vasculature
 from pkpd_mdr.model.parts import Expression
-from pkpd_mdr.model.scope import Given, Mechanism, Scope
+from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 
 __all__ = [
     "Site",
-    "barrier",
     "blood_brain_barrier",
     "carrier",
     "consumption",
     "csf",
-    "stroma",
     "tumour",
     "vasculature",
 ]
@@ -98,6 +96,8 @@ class Site:
         barrier: Expression = sp.Integer(0)
         if self.barrier is not None:
             barrier = self._slot(scope, "barrier", self.barrier, "", "share of the entry that is barred", upper=1.0)
+            if isinstance(self.barrier, Formula):
+                barrier = sp.Max(sp.Integer(0), sp.Min(sp.Integer(1), barrier, evaluate=False), evaluate=False)
         scope.offer("delivery", self.owner, lambda: 1 - barrier)
         scope.offer(
             "concentration",
@@ -203,8 +203,8 @@ def tumour(
     """A drug in the tumour, behind a barrier of stroma and poor vessels.
 
     ``Ct' = (1 - B)*kin*fu*C - kout*Ct`` with C the concentration in plasma and B in [0, 1] the barrier, at 1 of which
-    nothing enters. At steady state ``Ct/C = (1 - B)*fu*kin/kout``. A barrier that changes, or acts on growth and on
-    immune cells too, is declared by `barrier`, which multiplies.
+    nothing enters. At steady state ``Ct/C = (1 - B)*fu*kin/kout``. Stroma and others may scale the entry further (it is
+    offered as the ``delivery`` of ``<drug>@<site>``).
 
     Parameters
     ----------
@@ -218,7 +218,8 @@ def tumour(
         With it the place holds an amount that is taken from the blood and given back (parameter ``V_<drug>_tumour``);
         without it, as for an effect site, no mass moves.
     barrier : share, Parameter or Formula, optional
-        B; parameter ``barrier_<drug>_tumour``. Zero if absent.
+        B; parameter ``barrier_<drug>_tumour``. Zero if absent; a formula, such as ``formula("hypoperfusion")`` of
+        `vasculature`, is kept within [0, 1].
     site : str
         Name of the place: the state is ``<site>_<drug>``, the observable ``C_<drug>_<site>``, and kill laws take
         ``site=<site>``.

@@ -139,6 +139,22 @@ def test_death_by_adducts_is_the_kill_by_what_the_clone_holds() -> None:
     assert "apoptosis_slope_adducts_S" in one.parameters
 
 
+def test_adducts_follow_the_drug_inside_the_cells() -> None:
+    """P-gp keeps the drug and so the adducts out by 1 + vP/(k0 Km); a strong inhibitor restores the parental number."""
+
+    def reached(inhibitor: float, **pump: object) -> float:
+        inside = mdr.intracellular("tmz", on="S", k0="5 1/h", **pump)
+        parts = [held(1e-4), mdr.medium("psc", start=f"{inhibitor} uM"), mdr.clone("S", start=1e6)]
+        model = mdr.Model(*parts, inside, bound(formed_by={"tmz@S": "2e6 1/uM/h"}, repair="1 1/h"))
+        return float(model.simulate(until="40 h", times=["40 h"], accuracy=EXACT).frame["adducts_in_S"].iloc[-1])
+
+    pump = {"vP": "100 uM/h", "Km": "1 uM", "inhibitors": {"psc": "0.1 uM"}}
+    parental, resistant, restored = reached(0.0), reached(0.0, **pump), reached(1e6, **pump)
+    assert parental == pytest.approx(200.0, rel=1e-6)
+    assert parental / resistant == pytest.approx(1 + 100 / 5, rel=1e-3)
+    assert restored == pytest.approx(parental, rel=1e-4)
+
+
 def joined(*parts: Mechanism) -> Callable[[], Model]:
     return lambda: mdr.Model(held(), mdr.clone("S"), *parts)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import PkpdMdrError
-from pkpd_mdr.model import Mechanism, Model
+from pkpd_mdr.model import Mechanism, Model, Scope
 from pkpd_mdr.regimen import Regimen
 
 EXACT = mdr.Accuracy(rtol=1e-10)
@@ -39,6 +41,24 @@ def plasma(drug: str = "x", **changes: object) -> Mechanism:
 
 def held(drug: str = "x", level: str = "2 uM") -> Mechanism:
     return mdr.medium(drug, start=level)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What stroma does to the delivery of a drug."""
+
+    owner: str
+    factor: float
+
+    @property
+    def label(self) -> str:
+        return f"scales_{self.owner}"
+
+    def declare(self, scope: Scope) -> None:
+        scope.scale("delivery", self.owner, lambda: sp.Float(self.factor))
+
+    def connect(self, scope: Scope) -> None:
+        """Nothing."""
 
 
 # -- tumour -----------------------------------------------------------------------------------------------
@@ -79,10 +99,15 @@ def test_a_barrier_of_one_lets_nothing_in_and_a_barrier_of_zero_is_none() -> Non
     assert open_[1:].min() > 0
     assert np.all(closed == 0.0)
     np.testing.assert_array_equal(tumour(barrier=0.0), open_)
-    np.testing.assert_allclose(tumour(mdr.delivery.barrier(level=0.0, delivery="x@tumour")), open_, rtol=1e-12)
-    np.testing.assert_allclose(tumour(mdr.delivery.barrier(level=0.4, delivery="x@tumour")), 0.6 * open_, rtol=1e-9)
-    weighed = tumour(mdr.delivery.barrier(level=0.4, delivery={"x@tumour": 0.5}), barrier=0.5)
-    np.testing.assert_allclose(weighed, 0.8 * 0.5 * open_, rtol=1e-9)
+    np.testing.assert_allclose(tumour(barrier=0.4), 0.6 * open_, rtol=1e-9)
+    np.testing.assert_allclose(tumour(Scales("x@tumour", 0.8), barrier=0.5), 0.4 * open_, rtol=1e-9)
+
+
+def test_a_barrier_by_formula_stays_a_share() -> None:
+    for text, factor in (("2*burden/burden", 0.0), ("-3*burden/burden", 1.0), ("burden/(burden + 3e3)", 0.75)):
+        site = mdr.delivery.tumour("x", kin="1 1/h", kout="0.5 1/h", barrier=mdr.formula(text))
+        (found,) = last(mdr.Model(held(), mdr.clone("S", start=1e3), site), None, "100 h", "C_x_tumour")
+        assert found == pytest.approx(4 * factor, rel=1e-9, abs=1e-12)
 
 
 @FEW
@@ -167,37 +192,7 @@ def test_temozolomide_in_cerebrospinal_fluid() -> None:
     assert in_fluid / in_plasma == pytest.approx(0.20, abs=0.01)
 
 
-# -- barriers on growth and access, stroma, vasculature ----------------------------------------------------
-
-
-def test_a_barrier_acts_on_growth_alone_where_asked() -> None:
-    law = mdr.growth.exponential(rate="0.1 1/h")
-    parts = [mdr.clone("S", growth=law, start=1e3), mdr.clone("R", growth=law, start=1e3)]
-    model = mdr.Model(*parts, mdr.delivery.barrier(level=0.5, growth={"S": 0.4, "R": -0.4}))
-    found = last(model, None, "10 h", "S", "R")
-    assert found == pytest.approx([1e3 * math.exp(0.8), 1e3 * math.exp(1.2)], rel=1e-8)
-
-
-def test_a_level_by_formula_stays_within_bounds() -> None:
-    law = mdr.growth.exponential(rate="0.1 1/h")
-    for text, factor in (("2*burden/burden", 0.0), ("-3*burden/burden", 1.0)):
-        wall = mdr.delivery.barrier(level=mdr.formula(text), growth="S")
-        assert last(mdr.Model(mdr.clone("S", growth=law, start=1e3), wall), None, "10 h", "S") == pytest.approx(
-            [1e3 * math.exp(factor)], rel=1e-8
-        )
-
-
-@FEW
-@given(rate=constant, loss=constant, start=share, slope=constant)
-def test_stroma_stays_in_bounds_and_settles(rate: float, loss: float, start: float, slope: float) -> None:
-    stroma = mdr.delivery.stroma(
-        rate=f"{rate!r} 1/h", loss=f"{loss!r} 1/h", half=1e6, start=start, depleted_by={"x": f"{slope!r} 1/uM/h"}
-    )
-    model = mdr.Model(mdr.clone("S", start=3e6), held(), stroma)
-    course = model.simulate(until="400 h", times="10 h", accuracy=EXACT).frame["stroma"].to_numpy()
-    assert course.min() >= 0
-    assert course.max() <= 1
-    assert course[-1] == pytest.approx(0.75 * rate / (0.75 * rate + loss + 2 * slope), rel=1e-7)
+# -- vasculature ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("speed", [0.05, 0.192, 1.0])
@@ -268,7 +263,7 @@ def test_a_carrier_that_leaks_at_once_is_the_free_drug() -> None:
 
 
 def test_a_barrier_keeps_carriers_out() -> None:
-    model = liposome(mdr.delivery.barrier(level=1.0, delivery=["pld@tumour", "x@tumour"]))
+    model = liposome(Scales("pld@tumour", 0.0), Scales("x@tumour", 0.0))
     frame = model.simulate(mdr.bolus("pld", "50 mg"), until="100 h", times="20 h").frame
     assert np.all(frame[["tumour_pld", "tumour_x"]].to_numpy() == 0.0)
     assert frame["C_x"].iloc[-1] > 0
@@ -312,12 +307,6 @@ BAD: Sequence[tuple[str, Callable[[], object], str]] = [
     ("quasi-steady volume", lambda: mdr.delivery.tumour("x", volume="1 L", quasi_steady=True, **RATES), "leave out"),
     ("barrier beyond one", joined(mdr.delivery.tumour("x", barrier=1.2, **RATES)), r"outside its bounds \[0, 1\]"),
     ("rate without unit", joined(mdr.delivery.tumour("x", kin=1.0, kout="1 1/h")), "no unit"),
-    ("nothing held back", lambda: mdr.delivery.barrier(level=0.5), "nothing is held back"),
-    ("no place", lambda: mdr.delivery.barrier(level=0.5, delivery="x"), "'x@tumour'"),
-    ("unknown place", joined(mdr.delivery.barrier(level=0.5, delivery="x@tumor")), "needs the delivery of 'x@tumor'"),
-    ("no access", joined(mdr.delivery.barrier(level=0.5, access="S")), "needs the effector access of 'S'"),
-    ("growth of nobody", joined(mdr.delivery.barrier(level=0.5, growth="T")), "'T', which is not a clone"),
-    ("a number for names", lambda: mdr.delivery.barrier(level=0.5, growth=3), "growth is 3, not a name"),
     (
         "unknown inhibitor",
         joined(
@@ -341,11 +330,6 @@ BAD: Sequence[tuple[str, Callable[[], object], str]] = [
         "volume twice",
         joined(mdr.delivery.consumption("x", by="S", clearance="1 nL/h", volume="1 L")),
         "has a volume already",
-    ),
-    (
-        "stroma without tumour",
-        lambda: mdr.Model(mdr.delivery.stroma(rate="1 1/h", half="1 cell", loss="1 1/h")),
-        "no clone",
     ),
     (
         "vessels in cells",

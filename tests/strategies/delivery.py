@@ -23,7 +23,8 @@ def own(**changes: object) -> Mechanism:
 
 @st.composite
 def _tumour(draw: Draw, context: Context) -> list[Mechanism]:
-    given = {"kin": draw(constants), "kout": draw(constants), "fu": draw(maybe(shares)), "barrier": draw(maybe(shares))}
+    given = {"kin": draw(constants), "kout": draw(constants), "fu": draw(maybe(shares))}
+    given["barrier"] = draw(maybe(shares | st.just(mdr.formula("burden/(burden + 1e9)"))))
     drug = context.drugs[0]
     return [
         mdr.delivery.tumour(drug, quasi_steady=draw(st.booleans()), **given),
@@ -46,21 +47,6 @@ def _brain(draw: Draw, context: Context) -> list[Mechanism]:
 def _csf(draw: Draw, context: Context) -> list[Mechanism]:
     barrier = draw(maybe(shares))
     return [own(), mdr.delivery.csf("own", kin=draw(constants), kout=draw(constants), volume="0.14 L", barrier=barrier)]
-
-
-@st.composite
-def _barrier(draw: Draw, context: Context) -> list[Mechanism]:
-    level = draw(shares | st.just(mdr.formula("burden/(burden + 1e9)")))
-    targets = {"delivery": {"own@csf": draw(shares)} if draw(st.booleans()) else "own@csf"}
-    site = mdr.delivery.csf("own", kin="1 1/day", kout="1 1/h", volume="140 mL")
-    return [own(), site, mdr.delivery.barrier("wall", level=level, **targets)]
-
-
-@st.composite
-def _stroma(draw: Draw, context: Context) -> list[Mechanism]:
-    depleted = draw(st.dictionaries(st.sampled_from(context.drugs), texts(0.01, 1.0, "L/umol/day")))
-    given = {"rate": draw(rates), "loss": draw(rates), "half": draw(texts(1e3, 1e9, "cell"))}
-    return [mdr.delivery.stroma(start=draw(maybe(shares)), depleted_by=depleted, **given)]
 
 
 @st.composite
@@ -125,8 +111,6 @@ DELIVERY: dict[str, Callable[[Context], Parts]] = {
     "delivery.tumour": _tumour,
     "delivery.blood_brain_barrier": _brain,
     "delivery.csf": _csf,
-    "delivery.barrier": _barrier,
-    "delivery.stroma": _stroma,
     "delivery.vasculature": _vasculature,
     "delivery.carrier": _carrier,
     "delivery.consumption": _consumption,
