@@ -75,8 +75,9 @@ class Peak:
             )
 
     def _above(self, scope: Scope) -> Expression:
-        above = scope.find("concentration", self.owner, self.label) - symbol(self.label)
-        return sp.Max(sp.Integer(0), above, evaluate=False)
+        concentration, level = scope.find("concentration", self.owner, self.label), symbol(self.label)
+        # as a condition and not as a maximum, so that the engine cuts a step where the concentration turns
+        return sp.Piecewise((concentration - level, concentration > level), (sp.Integer(0), True))
 
 
 @takes(ModelError, drug=TEXT, site=TEXT)
@@ -179,7 +180,7 @@ class PeakKill:
             f"exponent_{self.label}_{clone}",
             self.exponent,
             unit="",
-            lower=POSITIVE,
+            lower=1.0,
             description=f"steepness of survival of {clone} in the peak",
         )
         return m * rise * Power(x, m - 1) / (1 + Power(x, m))
@@ -202,7 +203,8 @@ def peak_kill(potency: Mapping[str, Given], *, on: str | Sequence[str], exponent
     on : str or sequence of str
         Clones.
     exponent : float, Parameter or Formula
-        m; parameter ``exponent_peak_kill_<drug>_<clone>``.
+        m, at least 1 (below it the first trace of a drug would kill at an infinite rate); parameter
+        ``exponent_peak_kill_<drug>_<clone>``.
 
     Returns
     -------

@@ -344,7 +344,7 @@ def test_only_a_higher_dose_raises_the_peak_unless_it_is_forgotten() -> None:
 
 
 @FEW
-@given(m=st.floats(0.7, 4.0), K=st.floats(0.05, 5.0), first=st.floats(1.0, 80.0), second=st.floats(1.0, 80.0))
+@given(m=st.floats(1.0, 4.0), K=st.floats(0.05, 5.0), first=st.floats(1.0, 80.0), second=st.floats(1.0, 80.0))
 def test_survival_is_set_by_the_highest_peak_alone(m: float, K: float, first: float, second: float) -> None:
     """S/S0 = 1/(1 + (K max C)^m), whatever the order of doses."""
     drug = mdr.pk.one_compartment("x", CL="5 L/h", V="10 L")
@@ -394,6 +394,11 @@ BAD: Sequence[tuple[str, Callable[[], object], str]] = [
     ("fades since when", lambda: mdr.fading("x", on="S", rate="1 1/h", since="now"), "'first_dose', 'start'"),
     ("nothing to tolerate", joined(mdr.tolerance("x", on="S", rate="1 1/h", half="1 uM")), "no effect on 'S'"),
     ("no peak", joined(mdr.peak_kill({"x": "1 1/uM"}, on="S", exponent=1.0)), "needs the peak of 'x'"),
+    (
+        "infinite rate",
+        joined(mdr.peak("x"), mdr.peak_kill({"x": "1 1/uM"}, on="S", exponent=0.5)),
+        r"outside its bounds \[1, inf\]",
+    ),
     ("no drug", lambda: mdr.peak_kill({}, on="S", exponent=1.0), "needs a drug"),
     ("peak of nothing", joined(mdr.peak("y")), "needs the concentration of 'y'"),
 ]

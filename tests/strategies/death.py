@@ -88,7 +88,7 @@ def _tolerance(draw: Draw, context: Context) -> list[Mechanism]:
 
 @st.composite
 def _peak(draw: Draw, context: Context) -> list[Mechanism]:
-    return [mdr.peak(context.drugs[0], follow="1e3 1/h", forget=draw(maybe(rates)))]
+    return [mdr.peak(context.drugs[0], follow="20 1/h", forget=draw(maybe(rates)))]
 
 
 @st.composite
