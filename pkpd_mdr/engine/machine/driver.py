@@ -117,7 +117,7 @@ def _compile(drive: Callable[..., None], helpers: tuple[Callable[..., Any], ...]
     extending = import_module("numba.extending")
     _teach_invoke()
     for helper in helpers:
-        extending.register_jitable(helper)
+        extending.register_jitable(forceinline=True)(helper)  # a call would copy all arrays' shapes and strides
     config: Any = import_module("numba.core.config")
     before, folder = config.CACHE_DIR, _folder()
     config.CACHE_DIR = folder or before

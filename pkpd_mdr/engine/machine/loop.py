@@ -27,6 +27,7 @@ from pkpd_mdr.engine.machine.records import (
     SET,
     STEADY,
     Floats,
+    Integers,
     Lanes,
     Pointers,
     Run,
@@ -280,11 +281,9 @@ def _await(run: Run, lane: int) -> None:
 
 
 def _attend(run: Run, lane: int) -> bool:
-    """After a good step that was due: what happens on the way and at its end; True when the member has ended."""
+    """After a good step that ends at an event or in which a condition may change; True when the member has ended."""
     lanes, results = run.lanes, run.results
     after, entered, worked = lanes.after[lane], False, 0.0
-    if lanes.fresh[lane]:
-        _remember(lanes, lane)
     share = crossing(run, lane) if lanes.g.shape[0] > 0 else 2.0
     if share <= 1.0:
         after, entered, worked = _land(run, lane, share), True, lanes.stretch[lane]
@@ -299,6 +298,78 @@ def _attend(run: Run, lane: int) -> bool:
     return ended
 
 
+def _pass_marks(marking: Marking, marks: Marks) -> None:
+    """Write the marks inside the last steps, for all lanes side by side.
+
+    What is handed over is copied at every call, so this takes no more than it needs.
+    """
+    y, out, x, high, slack = marking.y, marking.out, marking.x, marking.high, marking.slack
+    pending = marks.t.shape[0]
+    while pending > 0:
+        pending = 0
+        for lane in range(marks.t.shape[0]):
+            marks.row[lane], x[lane] = -1, 1.0
+            if marks.verdict[lane] != 1.0:
+                continue
+            item = marks.place[lane]
+            if marks.kind[item] == MARK and marks.time[item] <= marks.after[lane]:
+                x[lane] = (marks.time[item] - marks.t[lane]) / marks.used[lane]
+                if marks.time[item] == marks.after[lane]:
+                    x[lane] = 1.0
+                marks.row[lane] = marks.first[marks.member[lane]] + marks.reached[marks.member[lane]]
+                pending += 1
+        if pending == 0:
+            return
+        at = marking.at
+        invoke(marking.dense, (at.y, at.w, at.k, at.x, at.out, at.q, at.u, at.used))
+        for lane in range(marks.t.shape[0]):
+            if marks.row[lane] < 0:
+                continue
+            time, member = marks.time[marks.place[lane]], marks.member[lane]
+            x[lane] = time
+            for i in range(y.shape[0]):
+                if slack[2 * i + 1] >= 0.0:
+                    value = out[i, lane]
+                    high[i, lane] = max(high[i, lane], abs(value))
+                    if value < -(slack[2 * i] * high[i, lane] + slack[2 * i + 1]):
+                        if marking.below[member, 0] < 0.0:
+                            marking.below[member, 0], marking.below[member, 1] = i, value
+                            marking.below[member, 2] = time
+                    elif value < 0.0:
+                        out[i, lane] = 0.0
+        invoke(marking.observe, (at.out, at.p, at.x, at.seen))
+        for lane in range(marks.t.shape[0]):
+            if marks.row[lane] >= 0:
+                for i in range(marking.values.shape[1]):
+                    marking.values[marks.row[lane], i] = marking.seen[i, lane]
+                marks.reached[marks.member[lane]] += 1
+                marks.place[lane] += 1
+
+
+class Marks(NamedTuple):
+    """Where the lanes stand among their marks; `row` is scratch."""
+
+    t: Floats
+    used: Floats
+    after: Floats
+    verdict: Floats
+    member: Integers
+    place: Integers
+    row: Integers
+    time: Floats
+    kind: Integers
+    first: Integers
+    reached: Integers
+
+
+def _marks(run: Run) -> Marks:
+    lanes, program = run.lanes, run.program
+    return Marks(
+        lanes.t, lanes.used, lanes.after, lanes.verdict, lanes.member, lanes.place, lanes.row, program.time,
+        program.kind, run.members.mark_first, run.results.reached,
+    )  # fmt: skip
+
+
 def drive(run: Run, begin: int, end: int) -> None:
     """Solve the members ``begin .. end - 1``.
 
@@ -309,8 +380,9 @@ def drive(run: Run, begin: int, end: int) -> None:
     begin, end : int
         Members to solve.
     """
-    lanes, at = run.lanes, run.at
-    member, verdict = lanes.member, lanes.verdict
+    lanes, at, times = run.lanes, run.at, run.program.time
+    member, verdict, fresh, place, after = lanes.member, lanes.verdict, lanes.fresh, lanes.place, lanes.after
+    guarded, marking, marks = lanes.g.shape[0] > 0, _marking(run), _marks(run)
     pointers = (
         at.y, at.q, at.u, at.t, at.h, at.used, at.target, at.due, at.active, at.tolerances, at.most, at.take, at.k,
         at.w, at.work, at.e, at.steps, at.stretch, at.after, at.verdict,
@@ -321,10 +393,21 @@ def drive(run: Run, begin: int, end: int) -> None:
         occupied += int(member[lane] >= 0)
     while occupied > 0:
         invoke(run.machine.march, pointers)
+        if not guarded:
+            _pass_marks(marking, marks)
         for lane in range(width):
             outcome = int(verdict[lane])
-            if outcome == 0 or (outcome == DUE and not _attend(run, lane)):
+            if outcome == 0:
                 continue
+            if outcome == DUE:
+                if fresh[lane]:
+                    fresh[lane] = 0
+                    lanes.memo[lanes.memory[lane], lane] = lanes.h[lane]
+                if times[place[lane]] > after[lane] and not guarded:
+                    lanes.t[lane], lanes.take[lane], lanes.due[lane] = after[lane], 1.0, times[place[lane]]
+                    continue
+                if not _attend(run, lane):
+                    continue
             _finish(run, lane, OK if outcome == DUE else outcome)
             begin = _refill(run, lane, begin, end)
             occupied -= int(member[lane] < 0)
@@ -351,5 +434,7 @@ HELPERS = (
     _await,
     _refill,
     _attend,
+    _pass_marks,
+    _marks,
 )
 """Functions that `drive` calls."""

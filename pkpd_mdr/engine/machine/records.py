@@ -177,6 +177,7 @@ class Lanes(NamedTuple):
     place: Integers
     memory: Integers
     fresh: Integers
+    row: Integers
 
 
 class Control(NamedTuple):

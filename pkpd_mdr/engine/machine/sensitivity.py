@@ -11,8 +11,9 @@ from pkpd_mdr.engine.gradients import input_by, length_by
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.engine.machine import columns as wide
 from pkpd_mdr.engine.machine import driver
-from pkpd_mdr.engine.machine.compiled import Native, Work
+from pkpd_mdr.engine.machine.code import MachineCode
 from pkpd_mdr.engine.machine.tangent import GROUP
+from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.timeline import Instruction, Kind
 
 __all__ = ["derivative_driver"]
@@ -42,16 +43,16 @@ def derivative_driver(
     drive = driver.compiled_loop(wide.drive_columns, wide.HELPERS, worth=len(work.parameters) >= _WORTH)
 
     def part(begin: int, end: int) -> None:
-        run = work.whole()
-        columns, area = _columns(work)
-        at = _addresses(work, columns, area, run.lanes.work)
-        drive(run, wide.Wide(by, at, columns, derivatives), begin, end)
+        with work.whole() as run:
+            columns, area = _columns(work)
+            at = _addresses(work, columns, area, run.lanes.work)
+            drive(run, wide.Wide(by, at, columns, derivatives), begin, end)
 
     return part
 
 
 def _machine(work: Work) -> wide.ColumnMachine:
-    native = Native.of(work.compiled)
+    native = MachineCode.of(work.compiled)
     library, _ = native.tangent(work.columns)
     observer = native.observer_by(work.outputs, work.columns)
     guarded = bool(work.watches or native.kernels.conditions)
@@ -70,9 +71,9 @@ def _machine(work: Work) -> wide.ColumnMachine:
 
 def _columns(work: Work) -> tuple[wide.Columns, FloatArray]:
     """Working arrays, and scratch."""
-    _, arrays = Native.of(work.compiled).tangent(work.columns)
+    _, arrays = MachineCode.of(work.compiled).tangent(work.columns)
     n, g, parameters = arrays.states, arrays.groups, work.members.rows.shape[1]
-    kernels = Native.of(work.compiled).kernels
+    kernels = MachineCode.of(work.compiled).kernels
     guards = len(kernels.conditions) + len(work.watches)
     shapes: dict[str, tuple[int, ...]] = {
         "S": (g, n), "W": (g, n), "V": (g, GROUP, n), "B": (GROUP, g, n), "U": (g, n), "Z": (g, n), "e": (g,),
@@ -90,7 +91,7 @@ def _columns(work: Work) -> tuple[wide.Columns, FloatArray]:
 
 
 def _addresses(work: Work, columns: wide.Columns, area: FloatArray, scratch: FloatArray) -> wide.ColumnPointers:
-    _, sizes = Native.of(work.compiled).step(1)
+    _, sizes = MachineCode.of(work.compiled).step(1)
     names = [name for name in wide.ColumnPointers._fields if name not in ("area", "lu")]
     found: dict[str, int] = {name: getattr(columns, name).ctypes.data for name in names}
     return wide.ColumnPointers(**found, area=area.ctypes.data, lu=scratch.ctypes.data + 8 * sizes.factors)
@@ -125,7 +126,7 @@ def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled
         moves=np.array(shifts.any(axis=1), dtype=np.int64),
         inputs=inputs,
         settled=work.settled_by,
-        targets=np.array(Native.of(compiled).kernels.targets, dtype=np.int64),
+        targets=np.array(MachineCode.of(compiled).kernels.targets, dtype=np.int64),
         values=np.full((len(work.results.values), len(work.outputs), m), np.nan),
         ends=np.zeros((count, n, m)),
         delays=np.zeros((count, m)),

@@ -1,0 +1,190 @@
+"""A model as machine code: functions for each number of lanes and each set of outputs, and benches to run them on."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from pkpd_mdr.engine.lowering import Compiled
+from pkpd_mdr.engine.machine import driver, native, records
+from pkpd_mdr.engine.machine.kernels import Kernels
+from pkpd_mdr.engine.machine.program import Line, lower, lower_line
+from pkpd_mdr.engine.machine.stepper import Sizes, guard_module, observe_module, step_module
+from pkpd_mdr.engine.machine.tangent import Arrays, guard_by_module, observe_by_module, tangent_module
+from pkpd_mdr.engine.member import NOISE
+from pkpd_mdr.engine.reference import Accuracy
+from pkpd_mdr.engine.status import Watch
+from pkpd_mdr.engine.timeline import Timeline
+
+__all__ = ["BenchKey", "MachineCode"]
+
+_KEPT, _MANY, _BENCHES = 64, 64, 4
+_FIRST_STEP = 0.01
+_BY_LANE = (
+    "t", "h", "used", "take", "x", "amount", "target", "due", "active", "steps", "stretch", "after", "verdict",
+)  # fmt: skip
+Lowered = tuple[list[Line], records.Program, int]
+BenchKey = tuple[int, bool, int, int, int, int]
+"""Lanes, whether linear parts are in closed form, outputs, numbers in a parameter row, remembered steps, conditions."""
+_codes: OrderedDict[str, MachineCode] = OrderedDict()
+_lock = threading.RLock()
+
+
+class MachineCode:
+    """A model as machine code, for each number of lanes that was asked for.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.kernels = Kernels(compiled)
+        self._steps: dict[tuple[int, bool], tuple[native.Library, Sizes]] = {}
+        self._observers: dict[tuple[int, tuple[str, ...]], native.Library] = {}
+        self._guards: dict[tuple[int, tuple[str, ...]], native.Library] = {}
+        # the timelines are kept too, so that their identities stay theirs
+        self._programs: OrderedDict[Any, tuple[tuple[Timeline, ...], Lowered]] = OrderedDict()
+        self._tangents: dict[tuple[str, ...], tuple[native.Library, Arrays]] = {}
+        self._observers_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
+        self._benches: dict[BenchKey, list[tuple[records.Lanes, records.Pointers]]] = {}
+        self._controls: dict[tuple[Any, ...], records.Control] = {}
+        self._guards_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
+
+    @classmethod
+    def of(cls, compiled: Compiled) -> MachineCode:
+        """The machine code of a model; the last 64 are kept."""
+        with _lock:
+            found = _codes.pop(compiled.structure_hash, None) or cls(compiled)
+            _codes[compiled.structure_hash] = found
+            while len(_codes) > _KEPT:
+                _codes.popitem(last=False)
+            return found
+
+    def step(self, width: int, driven: bool = False) -> tuple[native.Library, Sizes]:
+        """The functions of a step over `width` lanes, linear parts in closed form or not, and array sizes."""
+        with _lock:
+            if (width, driven) not in self._steps:
+                text, sizes = step_module(self.kernels, width, driven=driven)
+                self._steps[width, driven] = native.load(text), sizes
+            return self._steps[width, driven]
+
+    def observer(self, width: int, outputs: tuple[str, ...]) -> native.Library:
+        """The function that computes outputs over `width` lanes."""
+        with _lock:
+            if (width, outputs) not in self._observers:
+                self._observers[width, outputs] = native.load(observe_module(self.kernels, outputs, width))
+            return self._observers[width, outputs]
+
+    def guard(self, width: int, watched: tuple[str, ...]) -> native.Library:
+        """The function that computes the model's conditions and watched outputs over `width` lanes."""
+        with _lock:
+            if (width, watched) not in self._guards:
+                self._guards[width, watched] = native.load(guard_module(self.kernels, watched, width))
+            return self._guards[width, watched]
+
+    def tangent(self, columns: tuple[str, ...]) -> tuple[native.Library, Arrays]:
+        """The functions that carry derivatives by some parameters, and the sizes of their arrays."""
+        with _lock:
+            if columns not in self._tangents:
+                text, arrays = tangent_module(self.kernels, columns)
+                self._tangents[columns] = native.load(text), arrays
+            return self._tangents[columns]
+
+    def observer_by(self, outputs: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
+        """The function that differentiates outputs."""
+        with _lock:
+            if (outputs, columns) not in self._observers_by:
+                self._observers_by[outputs, columns] = native.load(observe_by_module(self.kernels, outputs, columns))
+            return self._observers_by[outputs, columns]
+
+    def guard_by(self, watched: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
+        """The function that differentiates conditions and watched outputs."""
+        with _lock:
+            if (watched, columns) not in self._guards_by:
+                self._guards_by[watched, columns] = native.load(guard_by_module(self.kernels, watched, columns))
+            return self._guards_by[watched, columns]
+
+    def program(self, timelines: tuple[Timeline, ...], window: tuple[float, float] | None) -> Lowered:
+        """Timelines as arrays; the last few are kept, because fits solve the same ones again and again."""
+        key = window, tuple(map(id, timelines))
+        with _lock:
+            kept = self._programs.pop(key, None)
+            if kept is None:
+                lines = [lower_line(self.kernels.compiled, timeline, window) for timeline in timelines]
+                kept = timelines, (lines, *lower(self.kernels.compiled, lines, self.kernels.targets))
+            if len(timelines) <= _MANY:
+                self._programs[key] = kept
+            while len(self._programs) > _KEPT:
+                self._programs.popitem(last=False)
+            return kept[1]
+
+    def machine(
+        self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...] = (), *, driven: bool = False
+    ) -> records.Machine:
+        """Addresses for the driver."""
+        library, _ = self.step(width, driven)
+        guarded = bool(watched or self.kernels.conditions)
+        acts = np.array([library.address(f"act_{i}") for i in range(len(self.kernels.compiled.ports))], dtype=np.int64)
+        return records.Machine(
+            prepare=library.address("prepare"),
+            start=library.address("start"),
+            step=library.address("step"),
+            march=library.address("march"),
+            dense=library.address("dense"),
+            observe=self.observer(width, outputs).address("observe"),
+            guard=self.guard(width, watched).address("guard") if guarded else 0,
+            acts=acts,
+        )
+
+    @contextmanager
+    def bench(self, key: BenchKey) -> Iterator[tuple[records.Lanes, records.Pointers]]:
+        """Lanes with the addresses of their arrays; kept for the next run that needs the like."""
+        with _lock:
+            kept = self._benches.setdefault(key, [])
+            found = kept.pop() if kept else None
+        lanes = found or self._lanes(key)
+        yield lanes
+        with _lock:
+            if len(kept) < _BENCHES:
+                kept.append(lanes)
+
+    def _lanes(self, key: BenchKey) -> tuple[records.Lanes, records.Pointers]:
+        width, driven, outputs, rows, memories, guards = key
+        _, sizes = self.step(width, driven)
+        n = sizes.states
+        shapes = {
+            "y": n, "w": n, "k": 8 * n, "p": rows, "q": sizes.slots, "u": sizes.inputs + guards, "work": sizes.work,
+            "out": n, "rates": len(self.kernels.compiled.ports), "memo": memories, "high": n, "e": 2, "seen": outputs,
+            "g": guards,
+        }  # fmt: skip
+        arrays: dict[str, Any] = driver.aligned_parts({name: (size, width) for name, size in shapes.items()})
+        arrays |= driver.aligned_parts(dict.fromkeys(_BY_LANE, (width,)))
+        arrays["y"][:], arrays["p"][:], arrays["used"][:] = 1.0, 1.0, 1e-3
+        whole: dict[str, Any] = {name: np.zeros(width, dtype=np.int64) for name in ("place", "memory", "fresh", "row")}
+        lanes = records.Lanes(**arrays, **whole, member=np.full(width, -1, dtype=np.int64))
+        names = [name for name in records.Pointers._fields if name not in ("tolerances", "most")]
+        found: dict[str, int] = {name: getattr(lanes, name).ctypes.data for name in names}
+        return lanes, records.Pointers(tolerances=0, most=0, **found)
+
+    def control(self, accuracy: Accuracy, watches: tuple[Watch, ...]) -> records.Control:
+        """An accuracy, and what is watched, as the drivers read it."""
+        key = accuracy.rtol, accuracy.atol, accuracy.budget, watches
+        found = self._controls.get(key)
+        if found is None:
+            compiled, conditions = self.kernels.compiled, self.kernels.conditions
+            scale = compiled.scale
+            loose = np.where(compiled.guarded, max(1e3 * accuracy.atol, NOISE) * scale, -1.0)
+            slack = np.stack([np.full(len(scale), 1e3 * accuracy.rtol), loose], axis=1).ravel()
+            tolerances = np.concatenate([[accuracy.rtol], accuracy.atol * scale])
+            inclusive = np.array([*(c.inclusive for c in conditions), *(False for _ in watches)], dtype=np.int64)
+            direction = np.array([*(0 for _ in conditions), *(w.direction for w in watches)], dtype=np.int64)
+            most = np.array([max(accuracy.budget // 8, 1)], dtype=float)
+            found = records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
+            self._controls[key] = found
+        return found

@@ -1,0 +1,291 @@
+"""One call of the compiled engine: from arguments to arrays, through the drivers, to trajectories."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from pkpd_mdr.engine.lowering import Compiled, FloatArray
+from pkpd_mdr.engine.machine import driver, loop, records
+from pkpd_mdr.engine.machine.code import MachineCode
+from pkpd_mdr.engine.machine.program import Line
+from pkpd_mdr.engine.member import Member
+from pkpd_mdr.engine.reference import LARGEST, Accuracy, BrokenRunError, Propagator
+from pkpd_mdr.engine.solve import Trajectory
+from pkpd_mdr.engine.status import Status, Watch
+from pkpd_mdr.engine.steady import steady_state
+from pkpd_mdr.engine.timeline import Timeline
+
+__all__ = ["Work"]
+
+_WORTH = 500
+
+
+@dataclass(slots=True)
+class Work:
+    """One call of `solve_compiled`: from arguments to arrays, and from results to trajectories."""
+
+    compiled: Compiled
+    parameters: FloatArray
+    timelines: Sequence[Timeline]
+    outputs: tuple[str, ...]
+    accuracy: Accuracy
+    rows: Sequence[FloatArray] | None
+    window: tuple[float, float] | None
+    columns: tuple[str, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    levels: FloatArray | None = None
+    lines: list[Line] = field(default_factory=list)
+    line_of: list[int] = field(default_factory=list)
+    tables: list[FloatArray] = field(default_factory=list)
+    broken: dict[int, BrokenRunError] = field(default_factory=dict)
+    refused: set[int] = field(default_factory=set)
+    width: int = 1
+    memories: int = 1
+    driven: int = 0
+    program: records.Program = field(init=False)
+    members: records.Members = field(init=False)
+    results: records.Results = field(init=False)
+    settled_by: FloatArray = field(init=False)
+    gradients: FloatArray | None = None
+    ends_by: FloatArray | None = None
+    delays: FloatArray | None = None
+
+    # -- before ----------------------------------------------------------------------------------------
+
+    def prepare(self, starts: FloatArray | None, width: int) -> None:
+        """Lower everything to arrays."""
+        self.width = width
+        self._lower()
+        lengths = [len(table) for table in self.tables] or [1] * len(self.parameters)
+        first = np.cumsum([0, *lengths])
+        stacked = np.concatenate(self.tables) if self.tables else self.parameters
+        given = self._starts(stacked, first) if starts is None else np.array(starts, dtype=float)
+        settled, fixes, settled_first = self._settled()
+        marks = np.array([len(line.marks) for line in self.lines], dtype=np.int64)[self.line_of]
+        self._refuse(stacked, first, given)
+        self.members = records.Members(
+            line=np.array(self.line_of, dtype=np.int64),
+            row_first=first[:-1].astype(np.int64),
+            rows=np.empty((0, 0)),
+            starts=np.ascontiguousarray(given),
+            settled_first=settled_first,
+            settled=settled,
+            fixes=fixes,
+            mark_first=(np.cumsum(marks) - marks).astype(np.int64),
+            order=np.arange(len(self.parameters)),
+        )
+        self._complete(stacked, first)
+        count, n = len(self.parameters), len(self.compiled.states)
+        self.results = records.Results(
+            values=np.full((int(marks.sum()), len(self.outputs)), np.nan),
+            reached=np.zeros(count, dtype=np.int64),
+            end=np.zeros((count, n)),
+            time=np.zeros(count),
+            status=np.zeros(count, dtype=np.int64),
+            event=np.full(count, -1, dtype=np.int64),
+            steps=np.zeros(count, dtype=np.int64),
+            below=np.full((count, 3), -1.0),
+            crossed=np.full(count, -1, dtype=np.int64),
+        )
+
+    def _complete(self, stacked: FloatArray, first: records.Integers) -> None:
+        """Put decompositions of linear parts and levels of watches behind the parameters.
+
+        Members whose linear parts are in closed form are solved first, as these use another step than the rest.
+        """
+        numbers, usable = MachineCode.of(self.compiled).kernels.linear.decompose(stacked)
+        driven = (
+            np.logical_and.reduceat(usable, first[:-1]) if numbers.shape[1] and not self.columns else usable & False
+        )
+        parts = [stacked, numbers]
+        if self.levels is not None:
+            parts.append(np.repeat(self.levels, np.diff(first), axis=0))
+        order = np.argsort(~driven, kind="stable")
+        self.driven = int(driven.sum())
+        self.members = self.members._replace(rows=np.ascontiguousarray(np.hstack(parts)), order=order)
+
+    def _lower(self) -> None:
+        known: dict[int, int] = {}
+        for timeline in self.timelines:
+            self.line_of.append(known.setdefault(id(timeline), len(known)))
+        unique = (
+            dict(zip(map(id, self.timelines), self.timelines, strict=True))
+            if len(known) > 1
+            else {0: self.timelines[0]}
+        )
+        found = MachineCode.of(self.compiled).program(tuple(unique.values()), self.window)
+        self.lines, self.program, self.memories = found
+        if self.rows is not None:
+            self.tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in self.rows]
+
+    def table(self, member: int) -> FloatArray:
+        """The parameter rows of a member."""
+        return self.tables[member] if self.tables else self.parameters[member : member + 1]
+
+    def _starts(self, stacked: FloatArray, first: records.Integers) -> FloatArray:
+        """The model's own start under the row in force at the begin, `width` members at a time."""
+        library, sizes = MachineCode.of(self.compiled).step(self.width)
+        call = library.call("start", 2)
+        chosen = stacked[first[:-1] + np.array([self.lines[line].row for line in self.line_of])]
+        p, y = driver.aligned(stacked.shape[1], self.width), driver.aligned(sizes.states, self.width)
+        out = np.empty((len(chosen), sizes.states))
+        for begin in range(0, len(chosen), self.width):
+            block = chosen[begin : begin + self.width]
+            p[:, : len(block)] = block.T
+            call(p.ctypes.data, y.ctypes.data)
+            out[begin : begin + len(block)] = y.T[: len(block)]
+        return out
+
+    def _settled(self) -> tuple[FloatArray, records.Integers, records.Integers]:
+        """Steady states of all members: values, what is done with them, and where each member's begin."""
+        n = len(self.compiled.states)
+        counts = np.array([len(line.steady) for line in self.lines], dtype=np.int64)[self.line_of]
+        values, fixes = np.zeros((counts.sum(), n)), np.zeros((counts.sum(), n + 1), dtype=np.int64)
+        self.settled_by = np.zeros((len(values), n, len(self.columns)))
+        place = 0
+        for member, line in enumerate(self.line_of if len(values) else []):
+            for item, row in self.lines[line].steady:
+                assert item.steady is not None
+                try:
+                    propagator = Propagator(self.compiled, self.table(member)[row], self.accuracy, self.columns)
+                    states, found, by = steady_state(propagator, item)
+                except BrokenRunError as problem:
+                    self.broken.setdefault(member, problem)
+                    states, found, by = list(range(n)), np.full(n, np.nan), np.zeros((n, len(self.columns)))
+                values[place, states] = found
+                self.settled_by[place, states] = by
+                fixes[place, states] = 2 if item.steady.add else 1
+                fixes[place, n] = int(not item.steady.add)
+                place += 1
+        return values, fixes, (np.cumsum(counts) - counts).astype(np.int64)
+
+    def _refuse(self, stacked: FloatArray, first: records.Integers, starts: FloatArray) -> None:
+        """Members that cannot begin: their lanes stop at once, and the others do not notice."""
+        finite = np.logical_and.reduceat(np.isfinite(stacked).all(axis=1), first[:-1])
+        begun = np.isfinite(starts).all(axis=1)
+        for member in np.flatnonzero(~(finite & begun)).tolist():
+            table, zero = self.table(member), np.zeros(len(self.compiled.states))
+            if not finite[member]:
+                bad = self.compiled.parameters[int(np.argmin(np.isfinite(table).all(axis=0)))]
+                self.broken[member] = BrokenRunError(f"parameter {bad!r} is not a finite number", 0.0, zero)
+            else:
+                begin = self.lines[self.line_of[member]].begin
+                self.broken[member] = BrokenRunError("the start is not finite", begin, starts[member].copy())
+            self.refused.add(member)
+            starts[member] = np.nan
+
+    # -- run -------------------------------------------------------------------------------------------
+
+    def driver(self) -> Callable[[int, int], None]:
+        """A function that solves the members ``begin .. end - 1`` of the order in lanes of its own."""
+        drive = driver.compiled_loop(loop.drive, loop.HELPERS, worth=len(self.parameters) >= _WORTH)
+
+        def part(begin: int, end: int) -> None:
+            for driven, first, last in ((True, begin, min(end, self.driven)), (False, max(begin, self.driven), end)):
+                if first < last:
+                    with self.whole(driven=driven) as run:
+                        drive(run, first, last)
+
+        return part
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The outputs that are watched."""
+        return tuple(watch.output for watch in self.watches)
+
+    @contextmanager
+    def whole(self, *, driven: bool = False) -> Iterator[records.Run]:
+        """All that a driver works with, in lanes of its own."""
+        code = MachineCode.of(self.compiled)
+        machine = code.machine(self.width, self.outputs, self.watched, driven=driven)
+        control = code.control(self.accuracy, self.watches)
+        guards = len(control.inclusive)
+        key = self.width, driven, len(self.outputs), self.members.rows.shape[1], self.memories, guards
+        with code.bench(key) as (lanes, at):
+            at = at._replace(tolerances=control.tolerances.ctypes.data, most=control.most.ctypes.data)
+            yield records.Run(machine, at, self.program, self.members, self.results, lanes, control)
+
+    def run(self, drive: Callable[[int, int], None], threads: int) -> None:
+        """Solve; members are dealt to threads in contiguous parts."""
+        count = len(self.parameters)
+        threads = max(1, min(threads, count // self.width)) if driver.has_numba() else 1
+        edges = [count * i // threads for i in range(threads + 1)]
+        problems: list[BaseException] = []
+
+        def guarded(begin: int, end: int) -> None:
+            try:
+                drive(begin, end)
+            except BaseException as problem:  # handed to the caller's thread
+                problems.append(problem)
+
+        workers = [threading.Thread(target=guarded, args=span) for span in pairwise(edges[1:])]
+        for worker in workers:
+            worker.start()
+        guarded(edges[0], edges[1])
+        for worker in workers:
+            worker.join()
+        if problems:
+            raise problems[0]
+
+    # -- after -----------------------------------------------------------------------------------------
+
+    def trajectories(self) -> tuple[Trajectory, ...]:
+        """What became of the members, in the order given."""
+        results, lines, fine = self.results, self.lines, Status()
+        reached, first = results.reached.tolist(), self.members.mark_first.tolist()
+        steps, times, crossed = results.steps.tolist(), results.time.tolist(), results.crossed.tolist()
+        good = (results.status == records.OK) & (results.below[:, 0] < 0)
+        good[list(self.broken)] = False
+        found = []
+        for m, ok in enumerate(good.tolist()):
+            last = first[m] + (0 if m in self.refused else reached[m])
+            trajectory = Trajectory(
+                times=lines[self.line_of[m]].marks[: last - first[m]],
+                values=results.values[first[m] : last],
+                sensitivities=None if self.gradients is None else self.gradients[first[m] : last],
+                end=results.end[m],
+                status=fine if ok else self._status(m),
+                steps=steps[m],
+                time=times[m],
+                crossed=crossed[m],
+                end_by=None if self.ends_by is None else self.ends_by[m],
+                crossed_by=None if self.delays is None or crossed[m] < 0 else self.delays[m],
+            )
+            found.append(trajectory)
+        return tuple(found)
+
+    def _status(self, member: int) -> Status:
+        results = self.results
+        code = int(results.status[member])
+        if code == records.OK and member not in self.broken:
+            return self._negative(member)
+        time = float(results.time[member])
+        reason = "the steps became too small to go on (a rate is not finite)"
+        if np.abs(results.end[member]).max(initial=0.0) > LARGEST:
+            reason = "a state grows without limit"
+        if code == records.BUDGET:
+            reason = f"the budget of {self.accuracy.budget} evaluations is used up"
+            if MachineCode.of(self.compiled).kernels.conditions:
+                reason += " (perhaps a condition of the model switches to and fro)"
+        problem = BrokenRunError(reason, time, results.end[member])
+        if member in self.broken:
+            problem = self.broken[member]
+        teller = Member(self.compiled, self.table(member), self.timelines[member], self.accuracy)
+        event = int(results.event[member])
+        if event >= 0:
+            item = self.lines[self.line_of[member]].items[event - int(self.program.first[self.line_of[member]])]
+            teller.last_event = teller.describe(item)
+        return Status(False, teller.explain(problem), problem.t)
+
+    def _negative(self, member: int) -> Status:
+        state, value, time = self.results.below[member]
+        name = self.compiled.states[int(state)]
+        return Status(
+            False, f"{name} falls to {value:.4g} at {time:.6g} h: a process takes away more than is there", float(time)
+        )
