@@ -43,7 +43,7 @@ def test_mgmt_is_used_up_one_for_one(A0: float, G0: float) -> None:
 
 
 @FEW
-@given(repair=constant, growth=st.floats(0.0, 0.1), C=st.floats(0.1, 50.0))
+@given(repair=constant, growth=st.floats(0.0, 0.1, allow_subnormal=False), C=st.floats(0.1, 50.0))
 def test_adducts_settle_where_formation_is_repair_and_dilution(repair: float, growth: float, C: float) -> None:
     law = mdr.growth.exponential(rate=f"{growth!r} 1/h")
     model = mdr.Model(held(C), mdr.clone("S", growth=law, start=1e3), bound(repair=f"{repair!r} 1/h"))
@@ -153,6 +153,33 @@ def test_adducts_follow_the_drug_inside_the_cells() -> None:
     assert parental == pytest.approx(200.0, rel=1e-6)
     assert parental / resistant == pytest.approx(1 + 100 / 5, rel=1e-3)
     assert restored == pytest.approx(parental, rel=1e-4)
+
+
+def test_the_cargo_of_vesicles_changes_repair_mgmt_and_evasion() -> None:
+    """Each acts on what is offered here: two rates times 1 + size*H, evasion plus size*H within [0, 1]."""
+    source = [
+        mdr.clone("R", start=1e6),
+        mdr.vesicles.release({"R": "200 1/day"}, clearance="0.1 1/h"),
+        mdr.vesicles.uptake("S", rate="1e-7 mL/h"),
+        mdr.vesicles.cargo("mir", load={"R": 10.0}, into="S", decay="0.05 1/h"),
+    ]
+    model = mdr.Model(
+        held(1.0),
+        mdr.clone("S", start=1e6),
+        *source,
+        mdr.damage.mgmt("S", synthesis="100 1/h", degradation="0.02 1/h"),
+        bound(repair="0.1 1/h"),
+        mdr.death.path("adducts", on="S", slope="1e-12 1/h"),
+        mdr.death.evasion("S", apoptosis=0.3),
+        *(
+            mdr.vesicles.effect("mir", on="S", what=what, size=size, half=1e-9)
+            for what, size in (("repair", 2.0), ("mgmt", -0.5), ("apoptosis evasion", 0.9))
+        ),
+    )
+    end = model.simulate(until="2000 h", times=["2000 h"], accuracy=EXACT).frame.iloc[-1]
+    assert end["adducts_in_S"] == pytest.approx(20 / (0.1 * 3), rel=1e-4)
+    assert end["mgmt_in_S"] == pytest.approx(100 * 0.5 / 0.02, rel=1e-4)
+    assert end["evaded_apoptosis_S"] == 1.0
 
 
 def joined(*parts: Mechanism) -> Callable[[], Model]:
