@@ -57,7 +57,9 @@ def test_transfers_keep_the_number_of_cells_and_the_amount_of_drug(model: Model)
             assert all(sp.simplify(total) == 0 for total in totals.values())
 
 
-MAKERS = ("synthesis_", "loading_", "elimination_", "loss_", "entry_", "leak_", "efflux_")  # of what cells hold
+# processes that make or take what cells hold
+MAKERS = ("synthesis_", "loading_", "elimination_", "loss_", "entry_", "leak_", "efflux_")
+MAKERS += ("formation_", "repair_", "suicide_")
 
 
 @SOME
