@@ -120,8 +120,14 @@ class Unit:
         for name, exponent in other.dims:
             dims[name] = dims.get(name, Fraction(0)) + power * exponent
         kept = tuple(sorted((name, value) for name, value in dims.items() if value))
-        right = other.text if power == 1 else f"({other.text})**{power}"
-        text = " * ".join(part for part in (self.text, right if other.text else "") if part)
+        plain = other.text.isidentifier()
+        if not other.text:
+            text = self.text
+        elif power == -1:
+            text = f"{self.text or 1}/{other.text if plain else f'({other.text})'}"
+        else:
+            right = other.text if power == 1 else f"({other.text})**{power}"
+            text = f"{self.text} * {right}" if self.text else right
         return Unit(text, self.factor * other.factor**power, kept)
 
     def __str__(self) -> str:

@@ -337,6 +337,10 @@ class Compiled:
         n, inside = len(self.states), [self.states.index(name) for name in port.steady]
         linear = True
         for row in inside:
+            if TIME in self.derivatives[row].free_symbols:
+                raise ModelError(
+                    f"a steady-state dose of {port.name!r} is not defined: {self.states[row]!r} depends on the time"
+                )
             for column in range(n):
                 entry = self._jacobian_entries[row * n + column]
                 if column not in inside and not entry.is_zero:

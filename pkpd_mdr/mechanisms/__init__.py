@@ -1,6 +1,7 @@
 """Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
 
-from pkpd_mdr.mechanisms import growth, immune, pgp, pk, stroma, toxicity, vesicles
+from pkpd_mdr.mechanisms import damage, death, delivery, growth, immune, pgp, pk, stroma, toxicity, vesicles
+from pkpd_mdr.mechanisms.adaptation import fading, tolerance
 from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.cytokine import cytokine
@@ -12,6 +13,7 @@ from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.modulation import switching_modulation
+from pkpd_mdr.mechanisms.peak import peak, peak_kill
 from pkpd_mdr.mechanisms.persistence import epigenetic_memory, persisters
 from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
@@ -26,9 +28,13 @@ __all__ = [
     "contact_transfer",
     "cost",
     "cytokine",
+    "damage",
+    "death",
+    "delivery",
     "dosing",
     "epigenetic_memory",
     "exosomes",
+    "fading",
     "formula",
     "genotypes",
     "growth",
@@ -39,6 +45,8 @@ __all__ = [
     "mutation",
     "observable",
     "parameter",
+    "peak",
+    "peak_kill",
     "persisters",
     "pgp",
     "pk",
@@ -52,6 +60,7 @@ __all__ = [
     "stroma",
     "switching",
     "switching_modulation",
+    "tolerance",
     "toxicity",
     "trait_axis",
     "vesicles",

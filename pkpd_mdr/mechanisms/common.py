@@ -215,6 +215,12 @@ class DrugEffect:
         potency = self.potency(scope, prefix, owner, asked_by)
         return hill(potency, sp.Integer(1), self.steepness(scope, prefix, owner))
 
+    @staticmethod
+    def at(owner: str, **effect: Given | None) -> DrugEffect:
+        """The effect of a drug that is named with its site, as in ``"dox@tumour"``."""
+        drug, _, site = owner.partition("@")
+        return DrugEffect(drug, site, **effect)  # type: ignore[arg-type]
+
     def expression(
         self, scope: Scope, owner: str, *, unit: str, asked_by: str, prefix: str = "", upper: float = float("inf")
     ) -> Expression:

@@ -53,9 +53,11 @@ def _rate(scope: Scope, what: str, clone: str, given: Given, description: str) -
 
 
 def _capacity(scope: Scope, clone: str, given: Given, unit: Unit) -> Expression:
-    return scope.parameter(
+    capacity = scope.parameter(
         f"capacity_{clone}", given, unit=unit, lower=POSITIVE, description=f"burden at which {clone} stops growing"
     )
+    # a formula may name a state, such as a vasculature, that can be empty
+    return sp.Max(capacity, sp.Float(POSITIVE), evaluate=False) if isinstance(given, Formula) else capacity
 
 
 def _load(scope: Scope, clone: str, competition: Competition | None) -> Thunk:

@@ -20,11 +20,24 @@ from pkpd_mdr.arguments import TEXT
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, joined, read_molar_mass
+from pkpd_mdr.mechanisms.disposition import autoinduction, gut_efflux, kpd, saturable_distribution
 from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Quantity, Unit
 
-__all__ = ["Compartments", "Options", "Route", "one_compartment", "route", "three_compartment", "two_compartment"]
+__all__ = [
+    "Compartments",
+    "Options",
+    "Route",
+    "autoinduction",
+    "gut_efflux",
+    "kpd",
+    "one_compartment",
+    "route",
+    "saturable_distribution",
+    "three_compartment",
+    "two_compartment",
+]
 
 _CONCENTRATION = {"umol": "uM", "mg": "mg/L", "": "1/L"}
 _MG = Unit("mg", 1.0)
@@ -153,6 +166,11 @@ class Compartments:
         volume = self._slot(scope, self.volume[0], self.volume[1], "L", "volume", lower=POSITIVE)
         concentration = symbol(f"central_{drug}") / volume
         scope.offer("concentration", drug, lambda: concentration, unit=unit)
+        scope.offer("stock", drug, lambda: symbol(f"central_{drug}"), unit=self.amount_unit)
+        scope.offer("volume", drug, lambda: volume)
+        if self.CL is not None:
+            given = self.CL
+            scope.offer("clearance", drug, lambda: self._slot(scope, "CL", given, "L/h", "clearance"))
         scope.observable(f"C_{drug}", concentration, unit, f"concentration of {drug}")
         if self.keo is not None:
             scope.offer("concentration", drug_at(drug, "effect"), lambda: symbol(f"Ce_{drug}"), unit=unit)
@@ -203,7 +221,7 @@ class Compartments:
     def _eliminate(self, scope: Scope, concentration: Expression) -> None:
         drug, moves = self.drug, {f"central_{self.drug}": -1}
         if self.CL is not None:
-            clearance = self._slot(scope, "CL", self.CL, "L/h", "clearance")
+            clearance = scope.find("clearance", drug)
             scope.process(f"elimination_{drug}", clearance * concentration, moves, description=f"{drug} is cleared")
         if self.Vmax is not None and self.Km is not None:
             most = self._slot(

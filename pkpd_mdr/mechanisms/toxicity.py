@@ -1,8 +1,11 @@
-"""Toxicity, the price of treatment: blood cells that mature through transit compartments."""
+"""Toxicity, the price of treatment: blood cells that mature in stages, lymphocytes, the heart, body weight.
+
+Each is a state with a name that endpoints read (``anc_nadir``), and an observable ``<name>_relative`` to the baseline.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,11 +14,20 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Power, check_name, symbol
+from pkpd_mdr.mechanisms.cardiac import cardiomyocytes, cumulative_exposure
 from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect
+from pkpd_mdr.mechanisms.turnover import body_weight, lymphopenia, read_effects
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 
-__all__ = ["Myelosuppression", "myelosuppression"]
+__all__ = [
+    "Myelosuppression",
+    "body_weight",
+    "cardiomyocytes",
+    "cumulative_exposure",
+    "lymphopenia",
+    "myelosuppression",
+]
 
 _STAGES = ("precursor", "transit1", "transit2", "transit3")
 
@@ -35,7 +47,8 @@ class Myelosuppression:
         check_name(self.name, "the name of the blood cells")
         if not self.effects:
             raise ModelError(
-                f"myelosuppression of {shown(self.name)} needs a drug, as in slope={{'pac': '28.9 L/umol'}}"
+                f"myelosuppression of {shown(self.name)} needs a drug, as in slope={{'pac': '28.9 L/umol'}} or "
+                "emax={'pac': (0.9, '0.5 uM')}"
             )
 
     @property
@@ -89,13 +102,15 @@ class Myelosuppression:
                 description=f"{name} mature",
             )
         scope.process(f"loss_{name}", rate * pools[-1], {name: -1}, description=f"{name} leave the blood")
+        scope.observable(f"{name}_relative", pools[-1] / baseline, "", f"{name} as a share of the baseline")
 
 
-@takes(ModelError, name=TEXT, slope=TABLE)
+@takes(ModelError, name=TEXT, slope=TABLE, emax=TABLE, unit=TEXT)
 def myelosuppression(
     name: str = "anc",
     *,
-    slope: Mapping[str, Given],
+    slope: Mapping[str, Given] | None = None,
+    emax: Mapping[str, Sequence[Given]] | None = None,
     baseline: Given,
     transit_time: Given,
     feedback: Given,
@@ -104,14 +119,20 @@ def myelosuppression(
     """Blood cells under chemotherapy: proliferation with feedback, three transits, blood.
 
     ``Prol' = k Prol ((1 - E)(Circ0/Circ)**g - 1)``, three transits at rate k, ``Circ' = k (T3 - Circ)``, with
-    ``k = 4/transit_time`` and ``E = sum of slope*C`` (Friberg et al. 2002, J Clin Oncol 20:4713).
+    ``k = 4/transit_time`` and E the sum over drugs of ``slope*C`` or ``emax*C**h/(ec50**h + C**h)`` (Friberg et al.
+    2002, J Clin Oncol 20:4713). At constant concentration all pools settle at ``Circ0*(1 - E)**(1/g)``.
+
+    One declaration for each kind of cells: neutrophils, leukocytes, platelets; each has its own numbers.
 
     Parameters
     ----------
     name : str
         The circulating cells, ``"anc"`` (absolute neutrophil count) or what is counted; a state of the model.
-    slope : mapping of str to quantity, Parameter or Formula
-        Drug to its effect per concentration; parameters ``slope_<drug>_<name>``.
+    slope : mapping of str to quantity, Parameter or Formula, optional
+        Drug (or ``"drug@site"``) to its effect per concentration; parameters ``slope_<drug>_<name>``.
+    emax : mapping of str to sequence, optional
+        Drug to emax, ec50 and, if it is not 1, the Hill exponent of a saturating effect; parameters
+        ``emax_<drug>_<name>``, ``ec50_<drug>_<name>`` and ``hill_<drug>_<name>``.
     baseline : quantity, Parameter or Formula
         Count without drug, in `unit`; parameter ``baseline_<name>``.
     transit_time : quantity, Parameter or Formula
@@ -124,11 +145,12 @@ def myelosuppression(
     Returns
     -------
     Mechanism
+        With five pools, of which ``<name>`` is in the blood, and the observable ``<name>_relative``.
 
     Raises
     ------
     ModelError
-        No drug is named, or a drug is unknown.
+        No drug is named, a drug is unknown, or an effect is not complete.
     UnitError
         A quantity has no unit or the wrong one.
 
@@ -144,5 +166,5 @@ def myelosuppression(
     >>> list(model.states)[-1]
     'wbc'
     """
-    effects = tuple(DrugEffect(drug, slope=value) for drug, value in slope.items())
+    effects = read_effects(f"myelosuppression of {shown(name)}", slope, emax)
     return Myelosuppression(effects, name, baseline, transit_time, feedback, Unit.of(unit))

@@ -152,7 +152,8 @@ def _alike(
     result: Dimensions | None = None
     first = ""
     for part, dims in zip(parts, inner, strict=True):
-        if part.is_number and abs(part) <= _GUARD:
+        value = part.args[0] if type(part).__name__ == "ExprCondPair" else part
+        if value.is_number and abs(value) <= _GUARD:
             continue
         if result is None:
             result, first = dims, str(part)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from pkpd_mdr.arguments import NUMBER, TEXT, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.units import QuantityLike, read
+from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = [
     "Endpoint",
@@ -32,6 +33,7 @@ __all__ = [
     "peak_of",
     "resistant_share",
     "share_of_start",
+    "time_below",
     "time_of_nadir",
     "time_to_progression",
     "time_to_threshold",
@@ -118,6 +120,42 @@ def time_to_threshold(level: float, *, of: str = "burden", name: str = "time_to_
         "high",
         "time",
         f"{of} above {level:g}",
+    )
+
+
+@takes(SimulationError, of=TEXT, name=TEXT)
+def time_below(level: QuantityLike, *, of: str, better: str = "low", name: str | None = None) -> Endpoint:
+    """Time that an output spends below a level, as neutrophils below 0.5e9 per litre (grade 4).
+
+    Parameters
+    ----------
+    level : quantity
+        With its unit, such as ``"0.5e9 1/L"``; a number is in internal units.
+    of : str
+        The output.
+    better : {"high", "low"}
+        Which direction is good for the patient.
+    name : str, optional
+        Under which the endpoint is listed; ``<of>_time_below`` if absent.
+
+    Returns
+    -------
+    Endpoint
+        In time.
+
+    Examples
+    --------
+    >>> time_below("0.5e9 1/L", of="anc").name
+    'anc_time_below'
+    """
+    limit = quantity(level, "level").internal
+    return Endpoint(
+        name or f"{of}_time_below",
+        (of, f"d/dt {of}"),
+        lambda course: _Path.of(course, of).below(limit),
+        better,
+        "time",
+        f"time of {of} below {level}",
     )
 
 
@@ -361,6 +399,16 @@ class _Path:
     def area(self) -> float:
         """Integral over time."""
         return float(self.lengths @ (self.cubics @ np.array([1 / 4, 1 / 3, 1 / 2, 1.0])))
+
+    def below(self, level: float) -> float:
+        """Total time below a level."""
+        total = 0.0
+        for k in np.flatnonzero(self._hull().min(axis=1) < level):
+            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
+            marks = [0.0, *_roots(shifted), 1.0]
+            parts = (b - a for a, b in pairwise(marks) if np.polyval(shifted, (a + b) / 2) < 0)
+            total += float(self.lengths[k]) * sum(parts)
+        return total
 
     def first_above(self, level: Callable[[FloatArray], FloatArray], interval: float | None) -> float:
         """First time (or first visit) at which the value exceeds a level that may depend on the lowest so far."""

@@ -57,7 +57,9 @@ def test_transfers_keep_the_number_of_cells_and_the_amount_of_drug(model: Model)
             assert all(sp.simplify(total) == 0 for total in totals.values())
 
 
-MAKERS = ("synthesis_", "loading_", "elimination_", "loss_", "entry_", "leak_", "efflux_")  # of what cells hold
+# processes that make or take what cells hold
+MAKERS = ("synthesis_", "loading_", "elimination_", "loss_", "entry_", "leak_", "efflux_")
+MAKERS += ("formation_", "repair_", "suicide_")
 
 
 @SOME
@@ -144,9 +146,9 @@ def test_everything_can_be_shown(model: Model) -> None:
 @given(model=models())
 def test_one_burden_and_one_resistant_share(model: Model) -> None:
     burden = model.observables["burden"].expression
-    assert burden == sp.Add(*map(symbol, model.clones))
+    doomed = [name for name in model.states if name.startswith(("dying", "damaged_"))]
+    assert burden == sp.Add(*map(symbol, [*model.clones, *doomed]))
     share = model.observables["resistant_share"].expression
-    assert share.subs(dict.fromkeys(map(symbol, model.clones), 0)) == 0
-    assert float(share.subs({symbol(name): 3 if name == "R" else 1 for name in model.clones})) == pytest.approx(
-        3 / (2 + len(model.clones))
-    )
+    assert share.subs(dict.fromkeys(map(symbol, [*model.clones, *doomed]), 0)) == 0
+    cells = {symbol(name): 3 if name == "R" else 1 for name in [*model.clones, *doomed]}
+    assert float(share.subs(cells)) == pytest.approx(3 / sum(cells.values()))

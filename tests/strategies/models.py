@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import sympy as sp
 from hypothesis import strategies as st
+from strategies.death import DEATH
+from strategies.delivery import DELIVERY
 from strategies.dynamics import DYNAMICS
+from strategies.harm import HARM
 from strategies.immune import HOST
 from strategies.values import MOLAR_MASS, Context, Draw, between, concentrations, hills, maybe, rates, shares, texts
 
@@ -323,13 +326,6 @@ def _mutation(draw: Draw, context: Context) -> list[Mechanism]:
     return [mdr.mutation("S", context.clones[-1], **given)]
 
 
-@st.composite
-def _blood(draw: Draw, context: Context) -> list[Mechanism]:
-    slope = draw(st.dictionaries(st.sampled_from(context.drugs), texts(0.1, 30.0, "L/umol", "L/mg"), min_size=1))
-    numbers = {"baseline": "5e9 1/L", "transit_time": "124 h", "feedback": draw(between(0.1, 0.3))}
-    return [mdr.toxicity.myelosuppression("anc", slope=slope, **numbers)]
-
-
 def _quiescent(context: Context) -> list[Mechanism]:
     """A user's own pool that S fills and that empties again, as text and as SymPy."""
     S, sleep = sp.symbols("S sleep", positive=True)
@@ -372,7 +368,6 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "radiotherapy": _radiotherapy,
     **dict.fromkeys((f"vesicles.{name}" for name in VESICLES), _vesicles),
     "resection": _resection,
-    "toxicity.myelosuppression": _blood,
     "seeding": lambda context: texts(1.0, 1e12, "cell").map(lambda total: [mdr.seeding(total=total, shares={})]),
     "process": _both(_quiescent),
     "state": _both(_quiescent),
@@ -382,6 +377,9 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "formula": _both(lambda context: [mdr.observable("half", mdr.formula("burden/2").text, "cell")]),
     **HOST,
     **DYNAMICS,
+    **DELIVERY,
+    **DEATH,
+    **HARM,
 }
 
 
@@ -405,7 +403,7 @@ def declarations(draw: Draw) -> list[Mechanism]:
     for drug in context.drugs:
         parts.append(draw(DRUGS[draw(st.sampled_from(sorted(DRUGS)))](drug)))
     labels = {part.label for part in parts}
-    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True))
+    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True, max_size=8))
     if len(context.drugs) > 1 and "combined_kill" in chosen:
         chosen = [name for name in chosen if name != "kill"]  # a drug kills a clone in one way
     if set(chosen) & {"genotypes", "persisters", "trait_axis"}:
