@@ -36,6 +36,7 @@ Flags = npt.NDArray[np.bool_]
 _LARGEST_BLOCK = 12
 _WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
 _REAL = 1e-12
+_FLAT = 1e-290  # an eigenvalue below is zero: its inverse would overflow
 
 
 class Linear:
@@ -88,7 +89,7 @@ class Linear:
                 for i, state in enumerate(block):
                     weight = graph.add(weight, graph.mul(back[j * size + i], self.kernels.right[state]))
                 grown = graph.mul(graph.function("expm1", graph.mul(values[j], later)), inverses[j])
-                flat = graph.compare("==", values[j], graph.constant(0.0))
+                flat = graph.compare("<", graph.function("abs", values[j]), graph.constant(_FLAT))
                 modes.append(graph.mul(graph.select(flat, later, grown), weight))
             for i, state in enumerate(block):
                 moved = self.kernels.states[state]
@@ -143,7 +144,7 @@ def _decompose(matrices: FloatArray) -> tuple[FloatArray, Flags]:
     back = np.linalg.inv(plain)
     rebuilt = np.einsum("rij,rj,rjk->rik", plain, real, back)
     good &= np.abs(rebuilt - safe).max(axis=(1, 2), initial=0.0) <= _REAL * scale
-    real[np.abs(real) <= 1e-14 * scale[:, None]] = 0.0
+    real[np.abs(real) <= np.maximum(1e-14 * scale[:, None], _FLAT)] = 0.0
     inverses = np.divide(1.0, real, out=np.zeros_like(real), where=real != 0.0)
     numbers = np.concatenate([real, inverses, plain.reshape(count, -1), back.reshape(count, -1)], axis=1)
     return np.where(good[:, None], numbers, 0.0), good
