@@ -25,7 +25,7 @@ import pkpd_mdr as mdr
 from pkpd_mdr.data import Condition, from_frame
 from pkpd_mdr.engine import BoundPorts, build, compile_model, solve
 from pkpd_mdr.regimen import Act, Change, Give, Mark
-from pkpd_mdr.units import quantity
+from pkpd_mdr.units import Unit, quantity
 
 EXACT = mdr.Accuracy(rtol=1e-10)
 DAY = 24.0
@@ -190,8 +190,10 @@ def full_plan(model: mdr.Model) -> mdr.Regimen:
     plan = mdr.nothing()
     for k, port in enumerate(model.ports):
         if port.action == "dose":
+            usual = any(port.unit.like(Unit.of(text)) for text in ("mg", "umol"))
+            amount = "40 mg" if usual else f"40 {port.unit.text or 'cell'}"  # some doses are cells or cytokines
             dose = (mdr.infusion if k % 2 else mdr.bolus)(
-                port.name, "40 mg", at=f"{2 + k} h", **({"over": "3 h"} if k % 2 else {})
+                port.name, amount, at=f"{2 + k} h", **({"over": "3 h"} if k % 2 else {})
             )
             plan = plan & mdr.Regimen(tuple(replace(act, route=port.route) for act in dose.acts)).every("20 h", times=3)
         elif port.action == "expose":

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, reject, settings
 from hypothesis import strategies as st
 from strategies.models import models
 
@@ -472,25 +472,36 @@ def test_switching_keeps_the_number_of_cells(start: int, other: int, method: str
     assert (found.values == np.floor(found.values)).all()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    phases=[Phase.explicit, Phase.generate],  # shrinking whole models takes minutes
+)
 @given(model=models(), seed=st.integers(0, 2**32), method=st.sampled_from(["ssa", "tau", "hybrid"]))
 def test_counts_of_random_models_are_whole_and_never_negative(model: Model, seed: int, method: str) -> None:
     compiled = compile_model(model)
     assume(compiled.counted.any())
     starts = np.where(compiled.counted, np.random.default_rng(seed).integers(0, 40, len(compiled.states)), 0.0)
     starts = np.where(compiled.counted, starts, compiled.start(values(model)[0]))[None]
+    counted = [name for name, whole in zip(compiled.states, compiled.counted, strict=True) if whole]
+    compiled.fill(starts[0], counted, values(model)[0])
     items = [Instruction(t, Kind.MARK, index=i) for i, t in enumerate((0.0, 3.0, 10.0))]
     items[1:1] = [
         Instruction(2.0, Kind.JUMP, i, 0.5) for i, port in enumerate(compiled.ports) if port.action != "expose"
     ]  # fmt: skip
     timeline = Timeline((*items, Instruction(10.0, Kind.END)), 0.0, 10.0)
     options = mdr.Stochastic(method=method, threshold=60, budget=3000)
-    found = solve_stochastic(
-        compiled, values(model), starts, [timeline], compiled.states, stochastic=options, seeds=[seed]
-    ).members[0]
+    given = (compiled, values(model), starts, [timeline], compiled.states)
+    try:
+        found = solve_stochastic(*given, stochastic=options, seeds=[seed]).members[0]
+    except mdr.SimulationError as refused:
+        if "put the share into its rate" in str(refused):  # the P-gp grid moves fractions of cells
+            reject()
+        raise
     counts = found.values[:, compiled.counted]
     assert (counts >= 0).all()
     if method != "hybrid":
         assert (counts == np.floor(counts)).all()
     if not found.status.ok:  # net growth laws above their capacity, or a fast start
-        assert any(words in found.status.sentence for words in ("the rate of process", "budget of 3000", "falls to"))
+        told = ("the rate of process", "budget of 3000", "falls to")
+        assert any(words in found.status.sentence for words in told), found.status.sentence

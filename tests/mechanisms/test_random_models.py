@@ -58,7 +58,7 @@ def test_transfers_keep_the_number_of_cells_and_the_amount_of_drug(model: Model)
 
 
 # processes that make or take what cells hold
-MAKERS = ("synthesis_", "loading_", "elimination_", "loss_", "entry_", "leak_", "efflux_")
+MAKERS = ("synthesis_", "loading_", "elimination_", "saturable_elimination_", "loss_", "entry_", "leak_", "efflux_")
 MAKERS += ("formation_", "repair_", "suicide_")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import pickle
@@ -91,10 +90,8 @@ def test_every_model_travels(found):
 
 
 def published():
-    """Gallery functions that need no argument."""
-    items = [getattr(mdr.gallery, name) for name in mdr.gallery.__all__]
-    empty = inspect.Parameter.empty
-    return [item for item in items if all(p.default is not empty for p in inspect.signature(item).parameters.values())]
+    """Gallery models, as functions; Bozic's lesion is no model of equations."""
+    return [entry.make for name, entry in mdr.gallery.MODELS.items() if name != "bozic2013"]
 
 
 @pytest.mark.parametrize("make", published(), ids=lambda make: make.__name__)
