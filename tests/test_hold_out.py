@@ -200,6 +200,8 @@ def full_plan(model: mdr.Model) -> mdr.Regimen:
             plan = plan & mdr.exposure(port.name, "1 uM", over="15 h", at=f"{3 + k} h").every("25 h", times=2)
         elif port.name == "radiation":
             plan = plan & mdr.radiation("2 Gy", at="20 h").every("24 h", times=2)
+        elif port.name == "apheresis":
+            plan = plan & mdr.apheresis(0.5, at="30 h")
         else:
             plan = plan & mdr.surgery(removed=0.5, at="40 h")
     return plan
@@ -212,7 +214,7 @@ def test_two_integrators_agree_on_random_models(model: mdr.Model) -> None:
     """LSODA and Radau to 1e-5, nothing negative, and a drug that only moves about stays."""
     plan = full_plan(model)
     frames = [
-        model.simulate(plan, until="50 h", times="5 h", accuracy=mdr.Accuracy(rtol=1e-8, method=method)).frame
+        model.simulate(plan, until="50 h", times="5 h", accuracy=mdr.Accuracy(rtol=1e-9, method=method)).frame
         for method in ("LSODA", "Radau")
     ]
     one, two = (frame.to_numpy() for frame in frames)
