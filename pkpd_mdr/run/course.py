@@ -26,6 +26,8 @@ from pkpd_mdr.engine import (
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
+from pkpd_mdr.run.rows import Rows
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity
 
 if TYPE_CHECKING:
@@ -34,10 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Course", "Event", "courses", "total_given", "total_of"]
 
 Flags = npt.NDArray[np.bool_]
-_FILL = 240
-_GRADED = 2.0 ** -np.arange(8.0, 0.0, -0.5)
-_NEAR = 1e-10  # of the run: times nearer than this are one time
-_FINEST = 5e-5  # of the run: rows closer together than this tell endpoints nothing
 _CLOSE = 1e-6
 _ROUNDING = 1e-12
 
@@ -66,8 +64,10 @@ class Course:
         What was given, at times of the run.
     events : tuple of Event
     until : float
-        Hours up to which the run was asked for.
+        Hours up to which the run was asked for, or to which it went where a level of `Stop` ended it.
     status : Status
+    stopped : bool
+        Whether a level of `Stop` ended it.
     """
 
     times: FloatArray
@@ -78,6 +78,7 @@ class Course:
     events: tuple[Event, ...]
     until: float
     status: Status
+    stopped: bool = False
 
     def output(self, name: str) -> FloatArray:
         """One output at all rows, shape (k,)."""
@@ -100,6 +101,12 @@ class _Member:
     values: list[FloatArray] = field(default_factory=list)
     status: Status = field(default_factory=Status)
     chance: tuple[Stochastic, Stream] | None = None
+    ended: Event | None = None
+
+    @property
+    def going(self) -> bool:
+        """Whether there is something left to solve."""
+        return self.status.ok and self.ended is None
 
 
 def courses(
@@ -117,6 +124,7 @@ def courses(
     threads: int | None = None,
     stochastic: Stochastic | None = None,
     seeds: Sequence[Seed] | None = None,
+    stop: Stop | None = None,
 ) -> list[Course]:
     """Run many members under one regimen or strategy, or each under a regimen of its own.
 
@@ -155,8 +163,8 @@ def courses(
     if stochastic is not None:
         _seed(members, stochastic, seeds)
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
-    rows = _Rows.of(times, until, visits, fill)
-    engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads)
+    rows = Rows.of(times, until, visits, fill)
+    engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads, stop=stop)
     if isinstance(plan, Strategy):
         _visits(compiled, members, plan, until, engine, measure)
     else:
@@ -201,11 +209,11 @@ def _visits(
     for k in range(count):
         now = k * plan.visit_interval
         for member in members:
-            if member.status.ok:
+            if member.going:
                 _decide(compiled, member, plan, now, measure)
                 member.active = same.setdefault(member.active, member.active)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
-        engine([member for member in members if member.status.ok], window)
+        engine([member for member in members if member.going], window)
 
 
 def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:
@@ -251,12 +259,16 @@ def _window(
     members: list[_Member],
     window: tuple[float, float],
     *,
-    rows: _Rows,
+    rows: Rows,
     names: tuple[str, ...],
     accuracy: Accuracy | None,
     threads: int | None,
+    stop: Stop | None = None,
 ) -> None:
-    """Solve one window for all members and append what came out."""
+    """Solve one window for all members and append what came out.
+
+    Where a level ends a member, its window is solved again up to there, so that rows lead to the very end.
+    """
     plans = _timelines(compiled, members, window, rows)
     if not plans:
         return
@@ -272,9 +284,16 @@ def _window(
         accuracy=accuracy,
         window=(_just_before(window[0]), _just_before(window[1])),
         threads=threads,
+        **({} if stop is None else {"watches": stop.watches, "levels": stop.table(len(todo))}),
     )
     for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
-        _append(member, trajectory, shown)
+        if stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
+            member.ended = Event(trajectory.time, stop.words[trajectory.crossed])
+            again = (window[0], math.inf)
+            short = rows.up_to(trajectory.time)
+            _window(compiled, [member], again, rows=short, names=names, accuracy=accuracy, threads=threads)
+        else:
+            _append(member, trajectory, shown)
 
 
 def _just_before(visit: float) -> float:
@@ -283,7 +302,7 @@ def _just_before(visit: float) -> float:
 
 
 def _timelines(
-    compiled: Compiled, members: list[_Member], window: tuple[float, float], rows: _Rows
+    compiled: Compiled, members: list[_Member], window: tuple[float, float], rows: Rows
 ) -> list[tuple[_Member, tuple[Timeline, Flags]]]:
     """A timeline for each member; a member whose parameters do not allow one (a negative lag) fails by itself.
 
@@ -308,7 +327,7 @@ def _timelines(
 
 
 def _tried(
-    compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows
+    compiled: Compiled, member: _Member, window: tuple[float, float], part: Rows
 ) -> tuple[Timeline, Flags] | RegimenError:
     try:
         return _timeline(compiled, member, window, part)
@@ -323,71 +342,7 @@ def _append(member: _Member, trajectory: Trajectory, shown: Flags) -> None:
     member.shown.append(shown[: len(trajectory.times)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """When rows are wanted, and hidden ones that endpoints read between them.
-
-    Times that differ by rounding only are made one: an integrator cannot step between them.
-    """
-
-    wanted: FloatArray
-    hidden: FloatArray
-    until: float
-    filled: bool = True
-
-    @staticmethod
-    def of(times: FloatArray, until: float, visits: FloatArray, filled: bool) -> _Rows:
-        """Wanted times and an even fill; a fill next to a wanted time or to a visit is left out."""
-        close = _NEAR * until
-        wanted = np.unique(_snapped(times[(times >= 0) & (times <= until)], visits, close))
-        fill = np.linspace(0.0, until, _FILL + 1) if filled else np.empty(0)
-        return _Rows(wanted, fill[~_near(fill, np.union1d(wanted, visits), close)], until, filled)
-
-    def between(self, low: float, high: float) -> _Rows:
-        """Those in ``[low, high)``."""
-        wanted = self.wanted[slice(*np.searchsorted(self.wanted, [low, high]))]
-        hidden = self.hidden[slice(*np.searchsorted(self.hidden, [low, high]))]
-        return _Rows(wanted, hidden, self.until, self.filled)
-
-    def around(self, low: float, high: float, edges: FloatArray, ends: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Wanted and hidden rows of a window; behind each edge they stand ever further apart, as slopes change there.
-
-        An exposure's end runs before any row at its time, so a row just before it keeps the slope until there.
-        """
-        close = _NEAR * self.until
-        wanted = np.unique(_snapped(self.wanted, edges, close))
-        if not self.filled:
-            return wanted, np.empty(0)
-        stops = np.append(edges[1:], min(high, self.until))[: len(edges)]
-        steps = np.outer(stops - edges, _GRADED)
-        graded = (edges[:, None] + steps)[steps >= _FINEST * self.until]
-        more = np.concatenate([self.hidden, graded, ends[ends > low] - 3 * close])
-        fixed = np.unique(np.concatenate([wanted, edges, [low, min(high, self.until)]]))
-        more = np.unique(more[~_near(more, fixed, close) & (more > low) & (more < min(high, self.until))])
-        apart = np.diff(more, prepend=-math.inf) > close
-        last = [self.until] if high > self.until else []
-        return wanted, np.setdiff1d(np.concatenate([more[apart], edges, [low], last]), wanted)
-
-
-def _nearest(times: FloatArray, anchors: FloatArray) -> FloatArray:
-    """The anchor nearest to each time."""
-    right = np.clip(np.searchsorted(anchors, times), 0, len(anchors) - 1)
-    left = np.maximum(right - 1, 0)
-    return np.asarray(np.where(times - anchors[left] <= anchors[right] - times, anchors[left], anchors[right]))
-
-
-def _near(times: FloatArray, anchors: FloatArray, close: float) -> Flags:
-    if not len(anchors):
-        return np.zeros(len(times), dtype=bool)
-    return np.asarray(np.abs(times - _nearest(times, anchors)) <= close)
-
-
-def _snapped(times: FloatArray, anchors: FloatArray, close: float) -> FloatArray:
-    """Times, those next to an anchor moved onto it."""
-    return np.where(_near(times, anchors, close), _nearest(times, anchors), times) if len(anchors) else times
-
-
-def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows) -> tuple[Timeline, Flags]:
+def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], part: Rows) -> tuple[Timeline, Flags]:
     """The timeline up to the end of a window, with marks inside the window only."""
     low, high = window
     stop = min(high, part.until)
@@ -428,13 +383,15 @@ def _over(act: Act, ports: BoundPorts) -> float:
 
 def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -> list[Course]:
     """Members as courses; what was given is described once for all who were given the same."""
-    given: dict[int, tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
+    given: dict[tuple[int, float], tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
     found = []
     for member in members:
-        if id(member.acts) not in given:
-            acts = tuple(act for act in member.acts if act.time <= until)
-            given[id(member.acts)] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in acts)
-        acts, events = given[id(member.acts)]
+        end = until if member.ended is None else member.ended.time
+        last = () if member.ended is None else (member.ended,)
+        if (key := (id(member.acts), end)) not in given:
+            acts = tuple(act for act in member.acts if act.time <= end)
+            given[key] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in acts)
+        acts, events = given[key]
         found.append(
             Course(
                 times=_joined(member.times, (0,)),
@@ -442,9 +399,10 @@ def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -
                 outputs=names,
                 values=_joined(member.values, (0, len(names))),
                 acts=acts,
-                events=_in_time([*member.events, *events]) if member.events else events,
-                until=until,
+                events=(_in_time([*member.events, *events]) if member.events else events) + last,
+                until=end,
                 status=member.status,
+                stopped=member.ended is not None,
             )
         )
     return found

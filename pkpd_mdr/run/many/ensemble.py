@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pkpd_mdr.arguments import COUNT, FLAG, TEXT, Kind, listed, takes
+from pkpd_mdr.arguments import COUNT, FLAG, TABLE, TEXT, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
@@ -28,6 +28,7 @@ from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, s
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, output_times, with_exposure
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["simulate_many"]
@@ -44,6 +45,7 @@ _FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(g
     model=MODEL,
     combine=TEXT,
     measure=TEXT,
+    stop=TABLE,
     reduce=TEXT,
     seed=COUNT,
     executor=EXECUTOR,
@@ -69,6 +71,7 @@ def simulate_many(
     endpoints: str | Endpoint | Sequence[str | Endpoint] = (),
     reduce: str | None = None,
     measure: str = "burden",
+    stop: Mapping[str, QuantityLike] | None = None,
     seed: int | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
@@ -116,6 +119,9 @@ def simulate_many(
         times x outputs otherwise: 68 MB for one output of 1e5 members at 85 times).
     measure : str
         The output that strategies are shown at visits.
+    stop : mapping of str to quantity, optional
+        Output to a level at which a member ends, as in `pkpd_mdr.simulate`; rows behind its end are missing,
+        and quantiles that would need them are NaN.
     seed : int, optional
         Kept in `Many.provenance`; nothing here is random yet, as visits measure without error.
     executor : concurrent.futures.Executor, optional
@@ -174,7 +180,7 @@ def simulate_many(
     if end <= 0:
         raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='180 day'")
     plans = read_plans(model, regimens)
-    study = _study(model, end, times, outputs, endpoints, reduce, measure, accuracy)
+    study = _with(_study(model, end, times, outputs, endpoints, reduce, measure, accuracy), stop=Stop.of(model, stop))
     if any(isinstance(plan, Strategy) for plan in plans.values()):
         _check_measure(study.model, measure)
     columns = Columns.of(id, labels, study.outputs)

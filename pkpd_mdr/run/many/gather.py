@@ -214,6 +214,7 @@ class Gathering:
             "outputs": ", ".join(study.outputs),
             "endpoints": fingerprint(study.endpoints),
             "measure": study.measure,
+            "stop": repr(study.stop),
             "accuracy": fingerprint(study.accuracy),
             "seed": repr(self.seed),
             "chunk": str(self.size),

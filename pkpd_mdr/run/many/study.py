@@ -21,6 +21,7 @@ from pkpd_mdr.regimen import Act, Regimen, Strategy
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.endpoints import Endpoint
 from pkpd_mdr.run.many.plans import Plan
+from pkpd_mdr.run.stopping import Stop
 
 __all__ = ["Chunk", "Failure", "Part", "Study", "run_chunk"]
 
@@ -64,6 +65,8 @@ class Study:
         Of the engine, in each worker.
     acts : bool
         Whether parts tell what each member was given.
+    stop : Stop or None
+        Levels at which a member ends.
     """
 
     model: Model
@@ -76,6 +79,7 @@ class Study:
     accuracy: Accuracy
     threads: int | None
     acts: bool = False
+    stop: Stop | None = None
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -198,6 +202,7 @@ def _run(
             measure=study.measure,
             fill=bool(study.endpoints),
             threads=study.threads,
+            stop=study.stop,
         )
     except PkpdMdrError as problem:
         if len(chosen) == 1:
