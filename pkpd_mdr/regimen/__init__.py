@@ -6,6 +6,7 @@ from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen, alternate
 from pkpd_mdr.regimen.builders import apheresis, bolus, exposure, infusion, nothing, oral, radiation, surgery
 from pkpd_mdr.regimen.entries import Change, Entry, Give, Mark, Reset, arrange
+from pkpd_mdr.regimen.measured import Measured, measured
 from pkpd_mdr.regimen.records import read_doses, write_doses
 from pkpd_mdr.regimen.strategies import (
     Adaptive,
@@ -27,6 +28,7 @@ __all__ = [
     "Entry",
     "Give",
     "Mark",
+    "Measured",
     "OnProgression",
     "Record",
     "Regimen",
@@ -42,6 +44,7 @@ __all__ = [
     "bolus",
     "exposure",
     "infusion",
+    "measured",
     "nothing",
     "on_progression",
     "oral",

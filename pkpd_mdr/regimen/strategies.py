@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar
 
 from pkpd_mdr.arguments import NUMBER, TEXT, takes
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act, hours
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.units import QuantityLike
@@ -57,11 +57,15 @@ class Visit:
         Lowest measured burden so far.
     number : int
         0 for the visit at time zero.
+    others : tuple of (str, tuple of float)
+        Further outputs that visits show, with their values at all visits up to this one.
 
     Examples
     --------
-    >>> Visit.first(1e9).baseline
-    1000000000.0
+    >>> start = Visit.first(1e9, others={"weight": 70.0})
+    >>> now = start.following(336.0, 4e8, others={"weight": 63.0})
+    >>> now.baseline, now.of("weight"), now.change("weight")
+    (1000000000.0, 63.0, 0.9)
     """
 
     time: float
@@ -70,16 +74,45 @@ class Visit:
     baseline: float
     nadir: float
     number: int
+    others: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
     @classmethod
-    def first(cls, burden: float, *, time: float = 0.0) -> Visit:
+    def first(cls, burden: float, *, time: float = 0.0, others: Mapping[str, float] | None = None) -> Visit:
         """The visit at which treatment starts."""
-        return cls(time, burden, ((time, burden),), burden, burden, 0)
+        shown_too = tuple((name, (value,)) for name, value in (others or {}).items())
+        return cls(time, burden, ((time, burden),), burden, burden, 0, shown_too)
 
-    def following(self, time: float, burden: float) -> Visit:
-        """The next visit after this one."""
+    def following(self, time: float, burden: float, *, others: Mapping[str, float] | None = None) -> Visit:
+        """The next visit after this one; it shows the same outputs."""
         history = (*self.history, (time, burden))
-        return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1)
+        now = others or {}
+        shown_too = tuple((name, (*values, now[name])) for name, values in self.others)
+        return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1, shown_too)
+
+    def series(self, output: str) -> tuple[float, ...]:
+        """A further output at all visits up to this one, in internal units.
+
+        Raises
+        ------
+        RegimenError
+            Visits do not show it.
+        """
+        known = dict(self.others)
+        if output not in known:
+            raise RegimenError(
+                f"the visit does not show {shown(output)}{did_you_mean(output, known)}; "
+                f"name it in measure=['burden', {output!r}]"
+            )
+        return known[output]
+
+    def of(self, output: str) -> float:
+        """A further output as measured now, in internal units; see `series`."""
+        return self.series(output)[-1]
+
+    def change(self, output: str) -> float:
+        """A further output as a share of its value at the first visit; see `series`."""
+        series = self.series(output)
+        return series[-1] / series[0] if series[0] else math.nan
 
 
 class Strategy(ABC):
@@ -92,6 +125,11 @@ class Strategy(ABC):
     """
 
     visit_interval: float
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Outputs that visits have to show beside the burden."""
+        return ()
 
     @property
     @abstractmethod

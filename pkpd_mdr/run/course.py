@@ -25,7 +25,7 @@ from pkpd_mdr.engine import (
 )
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
-from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
+from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Visit
 from pkpd_mdr.run.rows import Rows
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Course", "Event", "courses", "total_given", "total_of"]
 
 Flags = npt.NDArray[np.bool_]
+Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
 _CLOSE = 1e-6
 _ROUNDING = 1e-12
 
@@ -68,6 +69,10 @@ class Course:
     status : Status
     stopped : bool
         Whether a level of `Stop` ended it.
+    visit : Visit or None
+        The last visit of a strategy, with everything that was measured.
+    measured : tuple of str
+        Outputs that visits show, the burden first.
     """
 
     times: FloatArray
@@ -79,6 +84,8 @@ class Course:
     until: float
     status: Status
     stopped: bool = False
+    visit: Visit | None = None
+    measured: tuple[str, ...] = ()
 
     def output(self, name: str) -> FloatArray:
         """One output at all rows, shape (k,)."""
@@ -91,6 +98,7 @@ class _Member:
 
     parameters: FloatArray
     state: FloatArray | None
+    number: int = 0
     memory: Any = None
     visit: Visit | None = None
     acts: tuple[Act, ...] = ()
@@ -119,12 +127,14 @@ def courses(
     times: FloatArray,
     outputs: Sequence[str],
     accuracy: Accuracy | None = None,
-    measure: str = "burden",
+    measure: str | Sequence[Measured] = "burden",
     fill: bool = True,
     threads: int | None = None,
     stochastic: Stochastic | None = None,
     seeds: Sequence[Seed] | None = None,
     stop: Stop | None = None,
+    seed: int = 0,
+    numbers: Sequence[int] | None = None,
 ) -> list[Course]:
     """Run many members under one regimen or strategy, or each under a regimen of its own.
 
@@ -142,8 +152,8 @@ def courses(
         Hours at which rows are wanted; rows around acts and a fill for endpoints are added, which `Course.shown` hides.
     outputs : sequence of str
     accuracy : Accuracy, optional
-    measure : str
-        The output that a strategy is shown at visits.
+    measure : str or sequence of Measured
+        The outputs that a strategy is shown at visits, the first as the burden.
     fill : bool
         Whether rows for endpoints are added; without them only the wanted rows are computed.
     threads : int, optional
@@ -152,6 +162,12 @@ def courses(
         Let cells divide and die by chance; a path goes on through visits with the random numbers of its stream.
     seeds : sequence of int, SeedSequence or Stream, optional
         One a member; ``SeedSequence(stochastic.seed).spawn(members)`` when not given.
+
+    stop : Stop, optional
+    seed : int
+        Of the errors of measurement.
+    numbers : sequence of int, optional
+        Numbers of the members, on which their errors depend; 0, 1, ... if left out.
 
     Returns
     -------
@@ -165,14 +181,17 @@ def courses(
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
     rows = Rows.of(times, until, visits, fill)
     engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads, stop=stop)
+    looks = (Measured(measure),) if isinstance(measure, str) else tuple(measure)
     if isinstance(plan, Strategy):
-        _visits(compiled, members, plan, until, engine, measure)
+        for place, member in enumerate(members):
+            member.number = place if numbers is None else int(numbers[place])
+        _visits(compiled, members, plan, until, engine, (looks, seed))
     else:
         plans = [plan] * len(members) if isinstance(plan, Regimen) else plan
         for member, own in zip(members, plans, strict=True):
             member.acts = member.active = own.acts
         engine(members, (0.0, math.inf))
-    return _courses(members, names, until)
+    return _courses(members, names, until, tuple(look.output for look in looks))
 
 
 def _seed(members: Sequence[_Member], stochastic: Stochastic, seeds: Sequence[Seed] | None) -> None:
@@ -199,7 +218,7 @@ def _visits(
     plan: Strategy,
     until: float,
     engine: Callable[[list[_Member], tuple[float, float]], None],
-    measure: str,
+    looks: Looks,
 ) -> None:
     """Decide at each visit and solve up to the next; members under the same acts share one tuple of them."""
     for member in members:
@@ -210,16 +229,29 @@ def _visits(
         now = k * plan.visit_interval
         for member in members:
             if member.going:
-                _decide(compiled, member, plan, now, measure)
+                _decide(compiled, member, plan, now, looks)
                 member.active = same.setdefault(member.active, member.active)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
         engine([member for member in members if member.going], window)
 
 
-def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:
+def _look(compiled: Compiled, member: _Member, now: float, looks: Looks) -> Visit:
+    """The visit as the clinic sees it."""
     state = compiled.start(member.parameters) if member.state is None else member.state
-    burden = float(compiled.outputs([measure], np.array([now]), state[None], member.parameters)[0, 0])
-    member.visit = Visit.first(burden) if member.visit is None else member.visit.following(now, burden)
+    measures, seed = looks
+    names = [look.output for look in measures]
+    true = compiled.outputs(names, np.array([now]), state[None], member.parameters)[0].tolist()
+    number = 0 if member.visit is None else member.visit.number + 1
+    pairs = zip(measures, true, strict=True)
+    seen = [look.see(value, seed=seed, member=member.number, visit=number) for look, value in pairs]
+    others = dict(zip(names[1:], seen[1:], strict=True))
+    if member.visit is None:
+        return Visit.first(seen[0], others=others)
+    return member.visit.following(now, seen[0], others=others)
+
+
+def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, looks: Looks) -> None:
+    member.visit = _look(compiled, member, now, looks)
     acts, member.memory, note = plan.decide(member.visit, member.memory)
     member.acts += acts
     ports = BoundPorts(compiled, member.parameters[None])
@@ -381,7 +413,9 @@ def _over(act: Act, ports: BoundPorts) -> float:
     return act.time + given.lag + act.additional * act.interval + span
 
 
-def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -> list[Course]:
+def _courses(
+    members: Sequence[_Member], names: tuple[str, ...], until: float, measured: tuple[str, ...]
+) -> list[Course]:
     """Members as courses; what was given is described once for all who were given the same."""
     given: dict[tuple[int, float], tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
     found = []
@@ -403,6 +437,8 @@ def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -
                 until=end,
                 status=member.status,
                 stopped=member.ended is not None,
+                visit=member.visit,
+                measured=measured if member.visit is not None else (),
             )
         )
     return found

@@ -308,7 +308,8 @@ def endpoint(given: str | Endpoint) -> Endpoint:
     ----------
     given : str or Endpoint
         ``"time_to_progression"``, ``"time_to_stop"``, ``"nadir"``, ``"resistant_share"``, ``"auc_burden"``,
-        ``"exposure_dox"``, or ``"<output>_nadir"``, ``"<output>_peak"``, ``"<output>_end"`` for any output of the model.
+        ``"exposure_dox"``, or ``"<output>_nadir"``, ``"<output>_peak"``, ``"<output>_end"`` for any output of the
+        model.
 
     Raises
     ------

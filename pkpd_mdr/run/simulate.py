@@ -8,14 +8,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from pkpd_mdr.arguments import TABLE, TEXT, Kind, listed, takes
+from pkpd_mdr.arguments import TABLE, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
+from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -34,7 +35,8 @@ STOCHASTIC = Kind.of(Stochastic, words="a Stochastic; write for example Stochast
     model=MODEL,
     start=TABLE,
     parameters=TABLE,
-    measure=TEXT,
+    measure=MEASURE,
+    seed=SEED,
     stop=TABLE,
     accuracy=ACCURACY,
     stochastic=STOCHASTIC,
@@ -47,7 +49,8 @@ def simulate(
     start: Mapping[str, QuantityLike] | None = None,
     times: QuantityLike | Sequence[QuantityLike] | None = None,
     parameters: Mapping[str, QuantityLike] | None = None,
-    measure: str = "burden",
+    measure: Measure = "burden",
+    seed: int = 0,
     stop: Mapping[str, QuantityLike] | None = None,
     accuracy: Accuracy | None = None,
     stochastic: Stochastic | None = None,
@@ -67,8 +70,10 @@ def simulate(
         Distance between rows (``"1 day"``) or the times themselves; 241 even times when left out.
     parameters : mapping of str to quantity, optional
         Parameter values for this run.
-    measure : str
-        The output that a strategy is shown at visits.
+    measure : str, Measured, or sequence of them
+        The outputs that a strategy is shown at visits, the first as the burden: exactly, or as ``measured(...)`` says.
+    seed : int
+        Of the errors of measurement, 0 or more.
     stop : mapping of str to quantity, optional
         Output to a level at which the run ends, whichever is crossed first, from below or from above:
         ``{"burden": "1e12 cell"}``. The run ends at the exact time, its last row is there, and `Run.events` says so;
@@ -107,8 +112,6 @@ def simulate(
     values = np.array([item.internal for item in full.parameters.values()])
     outputs = [*full.states, *full.observables]
     slopes = [f"d/dt {name}" for name in outputs]
-    if isinstance(plan, Strategy):
-        _measurable(compiled, measure)
     course = courses(
         compiled,
         values[None],
@@ -118,7 +121,8 @@ def simulate(
         times=output_times(times, end),
         outputs=[*outputs, *slopes],
         accuracy=accuracy,
-        measure=measure,
+        measure=read_measures(full, measure, [plan]),
+        seed=seed,
         stochastic=stochastic,
         stop=_stop(full, stop, stochastic),
     )[0]
@@ -153,15 +157,6 @@ def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
             f"{shown(regimen)} is not a regimen; build one with bolus(...), infusion(...), exposure(...) or a strategy"
         )
     return regimen
-
-
-def _measurable(compiled: Compiled, measure: str) -> None:
-    try:
-        compiled.expression(measure)
-    except PkpdMdrError as problem:
-        raise SimulationError(
-            f"measure: a strategy is shown {shown(measure)} at visits (name an output with measure=...), but {problem}"
-        ) from problem
 
 
 def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: float) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 from pkpd_mdr.engine import Watch
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
-from pkpd_mdr.model import Model
+from pkpd_mdr.model import Model, Observable, State
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["Stop"]
@@ -60,7 +60,7 @@ class Stop:
         """
         if not given:
             return None
-        known = {**model.states, **model.observables}
+        known: dict[str, State | Observable] = {**model.states, **model.observables}
         levels, words = [], []
         for name, level in given.items():
             if name not in known:
