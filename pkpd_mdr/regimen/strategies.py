@@ -19,7 +19,7 @@ from pkpd_mdr.arguments import NUMBER, TEXT, takes
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act, hours
 from pkpd_mdr.regimen.algebra import Regimen
-from pkpd_mdr.units import QuantityLike
+from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = [
     "Adaptive",
@@ -129,6 +129,11 @@ class Strategy(ABC):
     @property
     def needs(self) -> tuple[str, ...]:
         """Outputs that visits have to show beside the burden."""
+        return ()
+
+    @property
+    def thresholds(self) -> tuple[tuple[str, Quantity], ...]:
+        """Outputs (``""`` is the burden) and levels that they are compared with; checked against the model's units."""
         return ()
 
     @property
@@ -292,15 +297,20 @@ class Adaptive(Strategy):
             course = replace(course, clock=course.clock + visit.time - course.since)
         course = replace(course, since=visit.time)
         note = "treatment starts" if visit.number == 0 else ""
-        if course.on and visit.number > 0 and visit.burden < self.stop_below * visit.baseline:
+        unit = self._reference(visit)
+        if course.on and visit.number > 0 and visit.burden < self.stop_below * unit:
             course, note = replace(course, on=False), "treatment pauses"
-        elif not course.on and visit.burden > self.restart_above * visit.baseline:
+        elif not course.on and visit.burden > self.restart_above * unit:
             course, note = replace(course, on=True, clock=_next_due(self.regimen, course.clock)), "treatment restarts"
         if not course.on:
             return (), course, note
         acts = self._acts(self.regimen, course.clock, visit)
         over = course.clock >= self.regimen.length - _CLOSE and not acts
         return acts, course, "no dose of the regimen is left" if over else note
+
+    def _reference(self, visit: Visit) -> float:
+        """What the fractions are fractions of."""
+        return visit.baseline
 
 
 @takes(RegimenError, stop_below=NUMBER, restart_above=NUMBER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pkpd_mdr.arguments import COUNT, Kind, listed
-from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model, Observable, State
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
 
@@ -45,7 +45,7 @@ def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strate
     SimulationError
         An output that the model does not have (the nearest is suggested), or one that is named twice.
     RegimenError
-        An error of measurement in a unit that is not the output's.
+        An error of measurement, or a level of a strategy, in a unit that is not the output's.
     """
     looks = [item if isinstance(item, Measured) else Measured(str(item)) for item in _items(given)]
     strategies = [plan for plan in plans if isinstance(plan, Strategy)]
@@ -69,4 +69,12 @@ def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strate
             found.append(look.for_unit(known[look.output].unit))
         except PkpdMdrError as problem:
             raise type(problem)(f"measure: {problem}") from problem
+    for plan in strategies:
+        for name, level in plan.thresholds:
+            unit = known[name or found[0].output].unit
+            if not level.unit.like(unit):
+                raise RegimenError(
+                    f"a strategy compares {shown(name or found[0].output)} with {shown(level)}, but the model shows it "
+                    f"in {shown(unit.text)}; give the level in a unit like that"
+                )
     return tuple(found)
