@@ -55,7 +55,8 @@ def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strate
     for name in names:
         if names.count(name) > 1:
             raise SimulationError(f"measure: {shown(name)} is named twice; a visit shows each output once")
-    needed = dict.fromkeys(name for plan in strategies for name in plan.needs if name not in names)
+    wanted = [name for plan in strategies for name in (*plan.needs, *(output for output, _ in plan.thresholds))]
+    needed = dict.fromkeys(name for name in wanted if name and name not in names)
     known: dict[str, State | Observable] = {**model.states, **model.observables}
     found = []
     for look in [*looks, *map(Measured, needed)]:
