@@ -83,9 +83,19 @@ class Visit:
         return cls(time, burden, ((time, burden),), burden, burden, 0, shown_too)
 
     def following(self, time: float, burden: float, *, others: Mapping[str, float] | None = None) -> Visit:
-        """The next visit after this one; it shows the same outputs."""
+        """The next visit after this one; it shows the same outputs.
+
+        Raises
+        ------
+        RegimenError
+            One of them is missing, or another one is there.
+        """
         history = (*self.history, (time, burden))
-        now = others or {}
+        now, before = others or {}, [name for name, _ in self.others]
+        if set(now) != set(before):
+            raise RegimenError(
+                f"visits show {shown(before)} from the first one on, not {shown(list(now))} at {time:g} h"
+            )
         shown_too = tuple((name, (*values, now[name])) for name, values in self.others)
         return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1, shown_too)
 
@@ -224,7 +234,8 @@ def on_progression(
     """Give regimens in turn; the next one starts at the visit that finds progression.
 
     Progression is a burden above `growth` times the reference. The reference is set anew at each switch. After the
-    last regimen there is nothing to switch to: it goes on as written.
+    last regimen there is nothing to switch to: it goes on as written. Generations of a targeted drug are a list of
+    regimens, ``on_progression(*generations, visit="28 day")``.
 
     Parameters
     ----------

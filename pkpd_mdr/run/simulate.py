@@ -77,7 +77,8 @@ def simulate(
     stop : mapping of str to quantity, optional
         Output to a level at which the run ends, whichever is crossed first, from below or from above:
         ``{"burden": "1e12 cell"}``. The run ends at the exact time, its last row is there, and `Run.events` says so;
-        endpoints read the run as far as it goes. What is beyond its level at the start has to come back to cross it.
+        endpoints read the run as far as it goes. What is beyond its level at the start has to come back to
+        cross it; the burden at the start as a level ends the run where it is reached again.
     accuracy : Accuracy, optional
     stochastic : Stochastic, optional
         Let whole cells divide, die and change by chance: one path, the same for the same seed. Not with `stop`.

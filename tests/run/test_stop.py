@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pkpd_mdr as mdr
+from pkpd_mdr.run import time_to_threshold
 
 RATE = 0.1  # 1/day
 
@@ -33,6 +36,22 @@ def test_a_run_ends_at_the_time_of_its_closed_form(model):
     assert run.endpoint("auc_burden") == pytest.approx((1e12 - 1e9) / RATE, rel=1e-5)
     assert run.endpoint("burden_peak") == pytest.approx(1e12, rel=1e-6)
     assert run.plot().get_xlim()[1] == pytest.approx(end, rel=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0, 60), st.floats(1, 15), st.floats(1.001, 50))
+def test_a_run_ends_where_the_free_run_passes_the_level(model, dose, days, fold):
+    plan = mdr.exposure("D", f"{dose + 1} nM", over=f"{days} day").every("20 day", times=3)
+    free = model.simulate(plan, until="90 day")
+    held = model.simulate(plan, until="90 day", stop={"burden": (fold * 1e9, "cell")})
+    reached = free.endpoint(time_to_threshold(fold * 1e9))
+    assert held.endpoint("time_to_stop") == pytest.approx(reached, rel=1e-4)
+    assert held.endpoint("nadir") >= free.endpoint("nadir") * (1 - 1e-5)
+
+
+def test_the_start_as_a_level_is_the_return_to_it(model):
+    run = model.simulate(mdr.exposure("D", "40 nM", over="5 day"), until="90 day", stop={"burden": "1e9 cell"})
+    assert run.course.until / 24 == pytest.approx(5 + 0.3 * 5 / RATE, rel=1e-6)
 
 
 def test_a_level_that_is_not_reached_changes_nothing(model):

@@ -91,6 +91,8 @@ def test_visits_show_further_outputs_with_their_history():
     assert (last.of("w"), last.change("w"), last.series("w")) == (63.0, 0.9, (70.0, 63.0))
     with pytest.raises(mdr.RegimenError, match=r"does not show 'anc'.*measure=\['burden', 'anc'\]"):
         last.of("anc")
+    with pytest.raises(mdr.RegimenError, match=r"visits show \['w'\] from the first one on, not \[\] at 72 h"):
+        last.following(72.0, 3.0)
 
 
 @pytest.mark.parametrize(
