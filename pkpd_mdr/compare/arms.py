@@ -90,6 +90,8 @@ def scaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
     for name, value in parts_of(plan).items():
         if isinstance(value, Regimen):
             changes[name] = _scaled(value, factor, drug)
+        elif isinstance(value, Strategy):
+            changes[name] = scaled(arm, value, factor, drug)
         elif isinstance(value, tuple):
             changes[name] = tuple(_scaled(part, factor, drug) for part in value)
     if not changes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, NUMBER, TABLE, TEXT, listed, takes
+from pkpd_mdr.arguments import NUMBER, TABLE, TEXT, listed, takes
 from pkpd_mdr.compare.arms import Plan, named, read_arms
 from pkpd_mdr.compare.draws import Drawn, Members, read_draws
 from pkpd_mdr.compare.fairness import Matching, match
@@ -21,13 +21,14 @@ from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Act, Strategy
+from pkpd_mdr.regimen import Act, Measured, Strategy
 from pkpd_mdr.run import Endpoint, endpoint, start_vector, with_exposure
 from pkpd_mdr.run.course import total_of
 from pkpd_mdr.run.endpoints import check_endpoint
 from pkpd_mdr.run.many.members import Places
 from pkpd_mdr.run.many.study import Chunk, Part, Study
 from pkpd_mdr.run.many.workers import EXECUTOR, chunk_size, in_turn, through
+from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -46,9 +47,9 @@ _GRID = 240
     primary=TEXT,
     fair=TEXT,
     reference=TEXT,
-    measure=TEXT,
+    measure=MEASURE,
     level=NUMBER,
-    seed=COUNT,
+    seed=SEED,
     accuracy=ACCURACY,
     executor=EXECUTOR,
 )
@@ -63,7 +64,7 @@ def compare(
     primary: str | None = None,
     fair: str | None = None,
     reference: str | None = None,
-    measure: str = "burden",
+    measure: Measure = "burden",
     level: float = 0.95,
     seed: int = 0,
     accuracy: Accuracy | None = None,
@@ -93,12 +94,12 @@ def compare(
         impossible.
     reference : str, optional
         The arm that differences are taken to; for each endpoint the best arm if left out.
-    measure : str
-        The output that strategies are shown at visits.
+    measure : str, Measured, or sequence of them
+        The outputs that strategies are shown at visits, the first as the burden: exactly, or as ``measured(...)`` says.
     level : float
         Of the intervals.
     seed : int
-        Kept in `Comparison.provenance`; nothing here is random yet, as visits measure without error.
+        Of the errors of measurement at visits, 0 or more; all arms measure a draw with the same luck.
     accuracy : Accuracy, optional
     executor : concurrent.futures.Executor, optional
         Where members run, as in `pkpd_mdr.simulate_many`; the comparison is the same to the last bit.
@@ -146,14 +147,14 @@ def compare(
     matching: Matching | None = None
     if fair is not None:
         plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
-    study = _Study.of(model, members, start, wanted, length, measure, accuracy or Accuracy())
-    if any(isinstance(plan, Strategy) for plan in plans.values()):
-        study.check_measure()
-    found = study.arms(plans, executor)
+    looks = read_measures(model, measure, plans.values())
+    study = _Study.of(model, members, start, wanted, length, looks, accuracy or Accuracy())
+    found = study.arms(plans, executor, seed)
     settings = Settings(
         primary=_primary(primary, wanted),
         reference=reference,
-        measure=measure,
+        measure=looks[0].output,
+        exact=all(look.exact for look in looks),
         level=level,
         seed=seed,
         varied=members.varied,
@@ -209,7 +210,7 @@ class _Study:
     endpoints: tuple[Endpoint, ...]
     units: tuple[Unit, ...]
     length: Quantity
-    measure: str
+    looks: tuple[Measured, ...]
     accuracy: Accuracy
 
     @staticmethod
@@ -219,7 +220,7 @@ class _Study:
         start: Mapping[str, QuantityLike] | None,
         endpoints: tuple[Endpoint, ...],
         length: Quantity,
-        measure: str,
+        looks: tuple[Measured, ...],
         accuracy: Accuracy,
     ) -> _Study:
         needs = [name for item in endpoints for name in item.needs]
@@ -229,7 +230,7 @@ class _Study:
             _check(item, full, compiled)
         units = tuple(endpoint_unit(item, full, length.unit) for item in endpoints)
         starts = np.array([start_vector(full, compiled, row, start) for row in members.values])
-        return _Study(full, compiled, members.values, starts, endpoints, units, length, measure, accuracy)
+        return _Study(full, compiled, members.values, starts, endpoints, units, length, looks, accuracy)
 
     @property
     def times(self) -> FloatArray:
@@ -237,20 +238,16 @@ class _Study:
         return np.linspace(0.0, self.length.internal, _GRID + 1)
 
     @property
+    def measure(self) -> str:
+        """The output that is drawn."""
+        return self.looks[0].output
+
+    @property
     def shows_burden(self) -> bool:
         """Whether the model has a burden to draw."""
         return self.measure in self.model.observables or self.measure in self.model.states
 
-    def check_measure(self) -> None:
-        """Strategies need something to look at."""
-        if not self.shows_burden:
-            known = [*self.model.observables, *self.model.states]
-            raise SimulationError(
-                f"strategies are shown {shown(self.measure)} at visits, which the model does not"
-                f" have{did_you_mean(self.measure, known)}"
-            )
-
-    def arms(self, plans: Mapping[str, Plan], executor: Executor | None) -> dict[str, _Arm]:
+    def arms(self, plans: Mapping[str, Plan], executor: Executor | None, seed: int) -> dict[str, _Arm]:
         """Run all arms for all draws and read their endpoints."""
         outputs = (self.measure,) if self.shows_burden else ()
         work = Study(
@@ -260,16 +257,17 @@ class _Study:
             outputs,
             self.endpoints,
             self.compiled.states,
-            self.measure,
+            self.looks,
             self.accuracy,
             threads=None if executor is None else 1,
             acts=True,
+            seed=seed,
         )
         draws = np.arange(len(self.values))
         size = chunk_size(len(plans) * len(draws), executor)
         blocks = [(name, draws[begin : begin + size]) for name in plans for begin in range(0, len(draws), size)]
         chunks = (
-            Chunk(number, self.values[block], self.starts[block], (plans[name],), np.zeros(len(block), dtype=np.int64))
+            Chunk(number, self.values[block], self.starts[block], (plans[name],), np.zeros_like(block), block)
             for number, (name, block) in enumerate(blocks)
         )
         parts = in_turn(work, chunks) if executor is None else through(executor, work, chunks)

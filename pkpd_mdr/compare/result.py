@@ -82,6 +82,8 @@ class Settings:
     ----------
     relative, absolute : float
         Values that differ by less are ties: no more than the integration error.
+    exact : bool
+        Whether visits show true values.
     """
 
     primary: str
@@ -92,6 +94,7 @@ class Settings:
     varied: tuple[str, ...]
     relative: float
     absolute: float
+    exact: bool = True
 
     def absolute_for(self, item: Endpoint) -> float:
         """The absolute part counts for amounts of cells or drug only."""

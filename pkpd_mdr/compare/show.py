@@ -48,7 +48,8 @@ def statements(comparison: Comparison) -> list[str]:
     lines += _failures(comparison)
     lines.append(_uncertainty(comparison))
     if any(not hasattr(plan, "acts") for plan in comparison.plans.values()):
-        lines.append(f"strategies see {comparison.settings.measure!r} exactly, at their visits only")
+        how = "exactly" if comparison.settings.exact else "with errors of measurement"
+        lines.append(f"strategies see {comparison.settings.measure!r} {how}, at their visits only")
     if any(item.unit == "time" for item in comparison.endpoints):
         lines.append(
             f"a time not reached by the end is shown as > {comparison.until} and counts as"

@@ -6,6 +6,10 @@ from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen, alternate
 from pkpd_mdr.regimen.builders import apheresis, bolus, exposure, infusion, nothing, oral, radiation, surgery
 from pkpd_mdr.regimen.entries import Change, Entry, Give, Mark, Reset, arrange
+from pkpd_mdr.regimen.limits import Limit, Limited, limit, limited
+from pkpd_mdr.regimen.measured import Measured, measured
+from pkpd_mdr.regimen.protocols import Rechallenge, rechallenge, stupp
+from pkpd_mdr.regimen.ranges import Modulated, RangeBounded, modulated, range_bounded
 from pkpd_mdr.regimen.records import read_doses, write_doses
 from pkpd_mdr.regimen.strategies import (
     Adaptive,
@@ -26,8 +30,14 @@ __all__ = [
     "DoseRecords",
     "Entry",
     "Give",
+    "Limit",
+    "Limited",
     "Mark",
+    "Measured",
+    "Modulated",
     "OnProgression",
+    "RangeBounded",
+    "Rechallenge",
     "Record",
     "Regimen",
     "Reset",
@@ -42,12 +52,19 @@ __all__ = [
     "bolus",
     "exposure",
     "infusion",
+    "limit",
+    "limited",
+    "measured",
+    "modulated",
     "nothing",
     "on_progression",
     "oral",
     "radiation",
+    "range_bounded",
     "read_doses",
+    "rechallenge",
     "rule",
+    "stupp",
     "surgery",
     "write_doses",
 ]

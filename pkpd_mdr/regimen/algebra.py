@@ -154,7 +154,25 @@ class Regimen:
         return self & other._moved(self.length + pause)
 
     def __and__(self, other: Regimen) -> Regimen:
-        """Give both regimens from the same zero."""
+        """Give both regimens from the same zero.
+
+        Examples
+        --------
+        An inhibitor or a depleting agent with, before and after a drug; cells after a targeted drug; a metronomic
+        schedule; a bolus every three weeks on top of a daily dose:
+
+        >>> from pkpd_mdr.regimen.builders import bolus, exposure, oral
+        >>> dox, inhibitor = bolus("dox", "75 mg"), exposure("gw4869", "10 uM", over="24 h")
+        >>> together, before = inhibitor & dox, inhibitor & dox.shift("24 h")
+        >>> after = dox & inhibitor.shift("2 h")
+        >>> [act.port for act in before], [act.port for act in after]
+        (['gw4869', 'dox'], ['dox', 'gw4869'])
+        >>> cells_last = oral("erl", "150 mg").every("1 day", times=28).then(bolus("cells", "1e8 cell"), gap="2 day")
+        >>> metronomic = oral("cyc", "50 mg").every("1 day", times=84)
+        >>> both = bolus("cyc", "600 mg").every("21 day", times=4) & metronomic
+        >>> str(both.planned_total("cyc"))
+        '6600 mg'
+        """
         if not isinstance(other, Regimen):
             raise RegimenError(f"a regimen can only be merged with a regimen, not with {type(other).__name__}")
         return Regimen(self.acts + other.acts, max(self.length, other.length))

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar
 
 from pkpd_mdr.arguments import NUMBER, TEXT, takes
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act, hours
 from pkpd_mdr.regimen.algebra import Regimen
-from pkpd_mdr.units import QuantityLike
+from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = [
     "Adaptive",
@@ -57,11 +57,15 @@ class Visit:
         Lowest measured burden so far.
     number : int
         0 for the visit at time zero.
+    others : tuple of (str, tuple of float)
+        Further outputs that visits show, with their values at all visits up to this one.
 
     Examples
     --------
-    >>> Visit.first(1e9).baseline
-    1000000000.0
+    >>> start = Visit.first(1e9, others={"weight": 70.0})
+    >>> now = start.following(336.0, 4e8, others={"weight": 63.0})
+    >>> now.baseline, now.of("weight"), now.change("weight")
+    (1000000000.0, 63.0, 0.9)
     """
 
     time: float
@@ -70,16 +74,55 @@ class Visit:
     baseline: float
     nadir: float
     number: int
+    others: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
     @classmethod
-    def first(cls, burden: float, *, time: float = 0.0) -> Visit:
+    def first(cls, burden: float, *, time: float = 0.0, others: Mapping[str, float] | None = None) -> Visit:
         """The visit at which treatment starts."""
-        return cls(time, burden, ((time, burden),), burden, burden, 0)
+        shown_too = tuple((name, (value,)) for name, value in (others or {}).items())
+        return cls(time, burden, ((time, burden),), burden, burden, 0, shown_too)
 
-    def following(self, time: float, burden: float) -> Visit:
-        """The next visit after this one."""
+    def following(self, time: float, burden: float, *, others: Mapping[str, float] | None = None) -> Visit:
+        """The next visit after this one; it shows the same outputs.
+
+        Raises
+        ------
+        RegimenError
+            One of them is missing, or another one is there.
+        """
         history = (*self.history, (time, burden))
-        return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1)
+        now, before = others or {}, [name for name, _ in self.others]
+        if set(now) != set(before):
+            raise RegimenError(
+                f"visits show {shown(before)} from the first one on, not {shown(list(now))} at {time:g} h"
+            )
+        shown_too = tuple((name, (*values, now[name])) for name, values in self.others)
+        return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1, shown_too)
+
+    def series(self, output: str) -> tuple[float, ...]:
+        """A further output at all visits up to this one, in internal units.
+
+        Raises
+        ------
+        RegimenError
+            Visits do not show it.
+        """
+        known = dict(self.others)
+        if output not in known:
+            raise RegimenError(
+                f"the visit does not show {shown(output)}{did_you_mean(output, known)}; "
+                f"name it in measure=['burden', {output!r}]"
+            )
+        return known[output]
+
+    def of(self, output: str) -> float:
+        """A further output as measured now, in internal units; see `series`."""
+        return self.series(output)[-1]
+
+    def change(self, output: str) -> float:
+        """A further output as a share of its value at the first visit; see `series`."""
+        series = self.series(output)
+        return series[-1] / series[0] if series[0] else math.nan
 
 
 class Strategy(ABC):
@@ -92,6 +135,16 @@ class Strategy(ABC):
     """
 
     visit_interval: float
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Outputs that visits have to show beside the burden."""
+        return ()
+
+    @property
+    def thresholds(self) -> tuple[tuple[str, Quantity], ...]:
+        """Outputs (``""`` is the burden) and levels that they are compared with; checked against the model's units."""
+        return ()
 
     @property
     @abstractmethod
@@ -181,7 +234,8 @@ def on_progression(
     """Give regimens in turn; the next one starts at the visit that finds progression.
 
     Progression is a burden above `growth` times the reference. The reference is set anew at each switch. After the
-    last regimen there is nothing to switch to: it goes on as written.
+    last regimen there is nothing to switch to: it goes on as written. Generations of a targeted drug are a list of
+    regimens, ``on_progression(*generations, visit="28 day")``.
 
     Parameters
     ----------
@@ -254,15 +308,20 @@ class Adaptive(Strategy):
             course = replace(course, clock=course.clock + visit.time - course.since)
         course = replace(course, since=visit.time)
         note = "treatment starts" if visit.number == 0 else ""
-        if course.on and visit.number > 0 and visit.burden < self.stop_below * visit.baseline:
+        unit = self._reference(visit)
+        if course.on and visit.number > 0 and visit.burden < self.stop_below * unit:
             course, note = replace(course, on=False), "treatment pauses"
-        elif not course.on and visit.burden > self.restart_above * visit.baseline:
+        elif not course.on and visit.burden > self.restart_above * unit:
             course, note = replace(course, on=True, clock=_next_due(self.regimen, course.clock)), "treatment restarts"
         if not course.on:
             return (), course, note
         acts = self._acts(self.regimen, course.clock, visit)
         over = course.clock >= self.regimen.length - _CLOSE and not acts
         return acts, course, "no dose of the regimen is left" if over else note
+
+    def _reference(self, visit: Visit) -> float:
+        """What the fractions are fractions of."""
+        return visit.baseline
 
 
 @takes(RegimenError, stop_below=NUMBER, restart_above=NUMBER)

@@ -15,6 +15,7 @@ from pkpd_mdr.run.endpoints import (
     time_below,
     time_of_nadir,
     time_to_progression,
+    time_to_stop,
     time_to_threshold,
 )
 from pkpd_mdr.run.many import Many, simulate_many
@@ -43,6 +44,7 @@ __all__ = [
     "time_below",
     "time_of_nadir",
     "time_to_progression",
+    "time_to_stop",
     "time_to_threshold",
     "with_exposure",
 ]

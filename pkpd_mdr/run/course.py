@@ -25,7 +25,9 @@ from pkpd_mdr.engine import (
 )
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
-from pkpd_mdr.regimen import Act, Give, Mark, Regimen, Strategy, Visit
+from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Visit
+from pkpd_mdr.run.rows import Rows
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity
 
 if TYPE_CHECKING:
@@ -34,10 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Course", "Event", "courses", "total_given", "total_of"]
 
 Flags = npt.NDArray[np.bool_]
-_FILL = 240
-_GRADED = 2.0 ** -np.arange(8.0, 0.0, -0.5)
-_NEAR = 1e-10  # of the run: times nearer than this are one time
-_FINEST = 5e-5  # of the run: rows closer together than this tell endpoints nothing
+Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
 _CLOSE = 1e-6
 _ROUNDING = 1e-12
 
@@ -66,8 +65,14 @@ class Course:
         What was given, at times of the run.
     events : tuple of Event
     until : float
-        Hours up to which the run was asked for.
+        Hours up to which the run was asked for, or to which it went where a level of `Stop` ended it.
     status : Status
+    stopped : bool
+        Whether a level of `Stop` ended it.
+    visit : Visit or None
+        The last visit of a strategy, with everything that was measured.
+    measured : tuple of str
+        Outputs that visits show, the burden first.
     """
 
     times: FloatArray
@@ -78,6 +83,9 @@ class Course:
     events: tuple[Event, ...]
     until: float
     status: Status
+    stopped: bool = False
+    visit: Visit | None = None
+    measured: tuple[str, ...] = ()
 
     def output(self, name: str) -> FloatArray:
         """One output at all rows, shape (k,)."""
@@ -90,6 +98,7 @@ class _Member:
 
     parameters: FloatArray
     state: FloatArray | None
+    number: int = 0
     memory: Any = None
     visit: Visit | None = None
     acts: tuple[Act, ...] = ()
@@ -100,6 +109,12 @@ class _Member:
     values: list[FloatArray] = field(default_factory=list)
     status: Status = field(default_factory=Status)
     chance: tuple[Stochastic, Stream] | None = None
+    ended: Event | None = None
+
+    @property
+    def going(self) -> bool:
+        """Whether there is something left to solve."""
+        return self.status.ok and self.ended is None
 
 
 def courses(
@@ -112,11 +127,14 @@ def courses(
     times: FloatArray,
     outputs: Sequence[str],
     accuracy: Accuracy | None = None,
-    measure: str = "burden",
+    measure: str | Sequence[Measured] = "burden",
     fill: bool = True,
     threads: int | None = None,
     stochastic: Stochastic | None = None,
     seeds: Sequence[Seed] | None = None,
+    stop: Stop | None = None,
+    seed: int = 0,
+    numbers: Sequence[int] | None = None,
 ) -> list[Course]:
     """Run many members under one regimen or strategy, or each under a regimen of its own.
 
@@ -134,8 +152,8 @@ def courses(
         Hours at which rows are wanted; rows around acts and a fill for endpoints are added, which `Course.shown` hides.
     outputs : sequence of str
     accuracy : Accuracy, optional
-    measure : str
-        The output that a strategy is shown at visits.
+    measure : str or sequence of Measured
+        The outputs that a strategy is shown at visits, the first as the burden.
     fill : bool
         Whether rows for endpoints are added; without them only the wanted rows are computed.
     threads : int, optional
@@ -144,6 +162,12 @@ def courses(
         Let cells divide and die by chance; a path goes on through visits with the random numbers of its stream.
     seeds : sequence of int, SeedSequence or Stream, optional
         One a member; ``SeedSequence(stochastic.seed).spawn(members)`` when not given.
+
+    stop : Stop, optional
+    seed : int
+        Of the errors of measurement.
+    numbers : sequence of int, optional
+        Numbers of the members, on which their errors depend; 0, 1, ... if left out.
 
     Returns
     -------
@@ -155,16 +179,19 @@ def courses(
     if stochastic is not None:
         _seed(members, stochastic, seeds)
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
-    rows = _Rows.of(times, until, visits, fill)
-    engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads)
+    rows = Rows.of(times, until, visits, fill)
+    engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads, stop=stop)
+    looks = (Measured(measure),) if isinstance(measure, str) else tuple(measure)
     if isinstance(plan, Strategy):
-        _visits(compiled, members, plan, until, engine, measure)
+        for place, member in enumerate(members):
+            member.number = place if numbers is None else int(numbers[place])
+        _visits(compiled, members, plan, until, engine, (looks, seed))
     else:
         plans = [plan] * len(members) if isinstance(plan, Regimen) else plan
         for member, own in zip(members, plans, strict=True):
             member.acts = member.active = own.acts
         engine(members, (0.0, math.inf))
-    return _courses(members, names, until)
+    return _courses(members, names, until, tuple(look.output for look in looks))
 
 
 def _seed(members: Sequence[_Member], stochastic: Stochastic, seeds: Sequence[Seed] | None) -> None:
@@ -191,7 +218,7 @@ def _visits(
     plan: Strategy,
     until: float,
     engine: Callable[[list[_Member], tuple[float, float]], None],
-    measure: str,
+    looks: Looks,
 ) -> None:
     """Decide at each visit and solve up to the next; members under the same acts share one tuple of them."""
     for member in members:
@@ -201,17 +228,30 @@ def _visits(
     for k in range(count):
         now = k * plan.visit_interval
         for member in members:
-            if member.status.ok:
-                _decide(compiled, member, plan, now, measure)
+            if member.going:
+                _decide(compiled, member, plan, now, looks)
                 member.active = same.setdefault(member.active, member.active)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
-        engine([member for member in members if member.status.ok], window)
+        engine([member for member in members if member.going], window)
 
 
-def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, measure: str) -> None:
+def _look(compiled: Compiled, member: _Member, now: float, looks: Looks) -> Visit:
+    """The visit as the clinic sees it."""
     state = compiled.start(member.parameters) if member.state is None else member.state
-    burden = float(compiled.outputs([measure], np.array([now]), state[None], member.parameters)[0, 0])
-    member.visit = Visit.first(burden) if member.visit is None else member.visit.following(now, burden)
+    measures, seed = looks
+    names = [look.output for look in measures]
+    true = compiled.outputs(names, np.array([now]), state[None], member.parameters)[0].tolist()
+    number = 0 if member.visit is None else member.visit.number + 1
+    pairs = zip(measures, true, strict=True)
+    seen = [look.see(value, seed=seed, member=member.number, visit=number) for look, value in pairs]
+    others = dict(zip(names[1:], seen[1:], strict=True))
+    if member.visit is None:
+        return Visit.first(seen[0], others=others)
+    return member.visit.following(now, seen[0], others=others)
+
+
+def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, looks: Looks) -> None:
+    member.visit = _look(compiled, member, now, looks)
     acts, member.memory, note = plan.decide(member.visit, member.memory)
     member.acts += acts
     ports = BoundPorts(compiled, member.parameters[None])
@@ -251,12 +291,16 @@ def _window(
     members: list[_Member],
     window: tuple[float, float],
     *,
-    rows: _Rows,
+    rows: Rows,
     names: tuple[str, ...],
     accuracy: Accuracy | None,
     threads: int | None,
+    stop: Stop | None = None,
 ) -> None:
-    """Solve one window for all members and append what came out."""
+    """Solve one window for all members and append what came out.
+
+    Where a level ends a member, its window is solved again up to there, so that rows lead to the very end.
+    """
     plans = _timelines(compiled, members, window, rows)
     if not plans:
         return
@@ -272,9 +316,16 @@ def _window(
         accuracy=accuracy,
         window=(_just_before(window[0]), _just_before(window[1])),
         threads=threads,
+        **({} if stop is None else {"watches": stop.watches, "levels": stop.table(len(todo))}),
     )
     for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
-        _append(member, trajectory, shown)
+        if stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
+            member.ended = Event(trajectory.time, stop.words[trajectory.crossed])
+            again = (window[0], math.inf)
+            short = rows.up_to(trajectory.time)
+            _window(compiled, [member], again, rows=short, names=names, accuracy=accuracy, threads=threads)
+        else:
+            _append(member, trajectory, shown)
 
 
 def _just_before(visit: float) -> float:
@@ -283,7 +334,7 @@ def _just_before(visit: float) -> float:
 
 
 def _timelines(
-    compiled: Compiled, members: list[_Member], window: tuple[float, float], rows: _Rows
+    compiled: Compiled, members: list[_Member], window: tuple[float, float], rows: Rows
 ) -> list[tuple[_Member, tuple[Timeline, Flags]]]:
     """A timeline for each member; a member whose parameters do not allow one (a negative lag) fails by itself.
 
@@ -308,7 +359,7 @@ def _timelines(
 
 
 def _tried(
-    compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows
+    compiled: Compiled, member: _Member, window: tuple[float, float], part: Rows
 ) -> tuple[Timeline, Flags] | RegimenError:
     try:
         return _timeline(compiled, member, window, part)
@@ -323,71 +374,7 @@ def _append(member: _Member, trajectory: Trajectory, shown: Flags) -> None:
     member.shown.append(shown[: len(trajectory.times)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """When rows are wanted, and hidden ones that endpoints read between them.
-
-    Times that differ by rounding only are made one: an integrator cannot step between them.
-    """
-
-    wanted: FloatArray
-    hidden: FloatArray
-    until: float
-    filled: bool = True
-
-    @staticmethod
-    def of(times: FloatArray, until: float, visits: FloatArray, filled: bool) -> _Rows:
-        """Wanted times and an even fill; a fill next to a wanted time or to a visit is left out."""
-        close = _NEAR * until
-        wanted = np.unique(_snapped(times[(times >= 0) & (times <= until)], visits, close))
-        fill = np.linspace(0.0, until, _FILL + 1) if filled else np.empty(0)
-        return _Rows(wanted, fill[~_near(fill, np.union1d(wanted, visits), close)], until, filled)
-
-    def between(self, low: float, high: float) -> _Rows:
-        """Those in ``[low, high)``."""
-        wanted = self.wanted[slice(*np.searchsorted(self.wanted, [low, high]))]
-        hidden = self.hidden[slice(*np.searchsorted(self.hidden, [low, high]))]
-        return _Rows(wanted, hidden, self.until, self.filled)
-
-    def around(self, low: float, high: float, edges: FloatArray, ends: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Wanted and hidden rows of a window; behind each edge they stand ever further apart, as slopes change there.
-
-        An exposure's end runs before any row at its time, so a row just before it keeps the slope until there.
-        """
-        close = _NEAR * self.until
-        wanted = np.unique(_snapped(self.wanted, edges, close))
-        if not self.filled:
-            return wanted, np.empty(0)
-        stops = np.append(edges[1:], min(high, self.until))[: len(edges)]
-        steps = np.outer(stops - edges, _GRADED)
-        graded = (edges[:, None] + steps)[steps >= _FINEST * self.until]
-        more = np.concatenate([self.hidden, graded, ends[ends > low] - 3 * close])
-        fixed = np.unique(np.concatenate([wanted, edges, [low, min(high, self.until)]]))
-        more = np.unique(more[~_near(more, fixed, close) & (more > low) & (more < min(high, self.until))])
-        apart = np.diff(more, prepend=-math.inf) > close
-        last = [self.until] if high > self.until else []
-        return wanted, np.setdiff1d(np.concatenate([more[apart], edges, [low], last]), wanted)
-
-
-def _nearest(times: FloatArray, anchors: FloatArray) -> FloatArray:
-    """The anchor nearest to each time."""
-    right = np.clip(np.searchsorted(anchors, times), 0, len(anchors) - 1)
-    left = np.maximum(right - 1, 0)
-    return np.asarray(np.where(times - anchors[left] <= anchors[right] - times, anchors[left], anchors[right]))
-
-
-def _near(times: FloatArray, anchors: FloatArray, close: float) -> Flags:
-    if not len(anchors):
-        return np.zeros(len(times), dtype=bool)
-    return np.asarray(np.abs(times - _nearest(times, anchors)) <= close)
-
-
-def _snapped(times: FloatArray, anchors: FloatArray, close: float) -> FloatArray:
-    """Times, those next to an anchor moved onto it."""
-    return np.where(_near(times, anchors, close), _nearest(times, anchors), times) if len(anchors) else times
-
-
-def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], part: _Rows) -> tuple[Timeline, Flags]:
+def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], part: Rows) -> tuple[Timeline, Flags]:
     """The timeline up to the end of a window, with marks inside the window only."""
     low, high = window
     stop = min(high, part.until)
@@ -426,15 +413,19 @@ def _over(act: Act, ports: BoundPorts) -> float:
     return act.time + given.lag + act.additional * act.interval + span
 
 
-def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -> list[Course]:
+def _courses(
+    members: Sequence[_Member], names: tuple[str, ...], until: float, measured: tuple[str, ...]
+) -> list[Course]:
     """Members as courses; what was given is described once for all who were given the same."""
-    given: dict[int, tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
+    given: dict[tuple[int, float], tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
     found = []
     for member in members:
-        if id(member.acts) not in given:
-            acts = tuple(act for act in member.acts if act.time <= until)
-            given[id(member.acts)] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in acts)
-        acts, events = given[id(member.acts)]
+        end = until if member.ended is None else member.ended.time
+        last = () if member.ended is None else (member.ended,)
+        if (key := (id(member.acts), end)) not in given:
+            acts = tuple(act for act in member.acts if act.time <= end)
+            given[key] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in acts)
+        acts, events = given[key]
         found.append(
             Course(
                 times=_joined(member.times, (0,)),
@@ -442,9 +433,12 @@ def _courses(members: Sequence[_Member], names: tuple[str, ...], until: float) -
                 outputs=names,
                 values=_joined(member.values, (0, len(names))),
                 acts=acts,
-                events=_in_time([*member.events, *events]) if member.events else events,
-                until=until,
+                events=(_in_time([*member.events, *events]) if member.events else events) + last,
+                until=end,
                 status=member.status,
+                stopped=member.ended is not None,
+                visit=member.visit,
+                measured=measured if member.visit is not None else (),
             )
         )
     return found

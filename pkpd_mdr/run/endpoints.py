@@ -36,6 +36,7 @@ __all__ = [
     "time_below",
     "time_of_nadir",
     "time_to_progression",
+    "time_to_stop",
     "time_to_threshold",
 ]
 
@@ -223,6 +224,11 @@ def resistant_share() -> Endpoint:
     )
 
 
+def time_to_stop() -> Endpoint:
+    """When the run ended at a level given as ``stop=``, as overall survival up to a lethal burden; infinite if not."""
+    return Endpoint("time_to_stop", (), _stopped, "high", "time", "end of the run at a level")
+
+
 def exposure(drug: str) -> Endpoint:
     """Area under the concentration of a drug over the run (from the state ``AUC_<drug>``)."""
     state = f"AUC_{drug}"
@@ -266,6 +272,10 @@ def _shrinkage(course: Course, *, of: str) -> float:
     return 1.0 - path.lowest()[1] / path.values[0] if path.values[0] else math.nan
 
 
+def _stopped(course: Course) -> float:
+    return course.until if course.stopped else math.inf
+
+
 def _final_share(course: Course, *, of: str) -> float:
     return float(course.output(of)[-1] / course.output(of)[0])
 
@@ -273,6 +283,7 @@ def _final_share(course: Course, *, of: str) -> float:
 _PLAIN: dict[str, Callable[[], Endpoint]] = {
     "time_to_progression": time_to_progression,
     "time_to_progression_recist": lambda: time_to_progression("nadir", name="time_to_progression_recist"),
+    "time_to_stop": time_to_stop,
     "nadir": nadir_of,
     "nadir_time": time_of_nadir,
     "best_response": best_response,
@@ -296,8 +307,9 @@ def endpoint(given: str | Endpoint) -> Endpoint:
     Parameters
     ----------
     given : str or Endpoint
-        ``"time_to_progression"``, ``"nadir"``, ``"resistant_share"``, ``"auc_burden"``, ``"exposure_dox"``, or
-        ``"<output>_nadir"``, ``"<output>_peak"``, ``"<output>_end"`` for any output of the model.
+        ``"time_to_progression"``, ``"time_to_stop"``, ``"nadir"``, ``"resistant_share"``, ``"auc_burden"``,
+        ``"exposure_dox"``, or ``"<output>_nadir"``, ``"<output>_peak"``, ``"<output>_end"`` for any output of the
+        model.
 
     Raises
     ------

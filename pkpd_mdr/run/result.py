@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pkpd_mdr.engine import Accuracy, Status, Stochastic
@@ -71,6 +72,18 @@ class Run:
         """Acts and decisions: time and what happened."""
         times = [event.time / self.time_unit.factor for event in self.course.events]
         return pd.DataFrame({f"time [{self.time_unit.text}]": times, "what": [e.what for e in self.course.events]})
+
+    @cached_property
+    def visits(self) -> pd.DataFrame:
+        """What a strategy was shown: the time of each visit and what was measured, in the units of `frame`."""
+        visit, names = self.course.visit, list(self.course.measured)
+        columns = {} if visit is None else {names[0]: tuple(value for _, value in visit.history), **dict(visit.others)}
+        times = [] if visit is None else [time / self.time_unit.factor for time, _ in visit.history]
+        units = {name: shown_unit(self.model, name) for name in columns}
+        index = pd.Index(times, name=f"time [{self.time_unit.text}]", dtype=float)
+        frame = pd.DataFrame({name: np.array(values) / units[name].factor for name, values in columns.items()}, index)
+        frame.attrs["units"] = {name: unit.text for name, unit in units.items()}
+        return frame
 
     @property
     def status(self) -> Status:

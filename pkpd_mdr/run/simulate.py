@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from pkpd_mdr.arguments import TABLE, TEXT, Kind, listed, takes
+from pkpd_mdr.arguments import TABLE, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
-from pkpd_mdr.run.course import courses
+from pkpd_mdr.run.course import Course, courses
+from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import Run
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["ACCURACY", "MODEL", "STOCHASTIC", "Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
@@ -33,7 +35,9 @@ STOCHASTIC = Kind.of(Stochastic, words="a Stochastic; write for example Stochast
     model=MODEL,
     start=TABLE,
     parameters=TABLE,
-    measure=TEXT,
+    measure=MEASURE,
+    seed=SEED,
+    stop=TABLE,
     accuracy=ACCURACY,
     stochastic=STOCHASTIC,
 )
@@ -45,7 +49,9 @@ def simulate(
     start: Mapping[str, QuantityLike] | None = None,
     times: QuantityLike | Sequence[QuantityLike] | None = None,
     parameters: Mapping[str, QuantityLike] | None = None,
-    measure: str = "burden",
+    measure: Measure = "burden",
+    seed: int = 0,
+    stop: Mapping[str, QuantityLike] | None = None,
     accuracy: Accuracy | None = None,
     stochastic: Stochastic | None = None,
 ) -> Run:
@@ -64,11 +70,18 @@ def simulate(
         Distance between rows (``"1 day"``) or the times themselves; 241 even times when left out.
     parameters : mapping of str to quantity, optional
         Parameter values for this run.
-    measure : str
-        The output that a strategy is shown at visits.
+    measure : str, Measured, or sequence of them
+        The outputs that a strategy is shown at visits, the first as the burden: exactly, or as ``measured(...)`` says.
+    seed : int
+        Of the errors of measurement, 0 or more.
+    stop : mapping of str to quantity, optional
+        Output to a level at which the run ends, whichever is crossed first, from below or from above:
+        ``{"burden": "1e12 cell"}``. The run ends at the exact time, its last row is there, and `Run.events` says so;
+        endpoints read the run as far as it goes. What is beyond its level at the start has to come back to
+        cross it; the burden at the start as a level ends the run where it is reached again.
     accuracy : Accuracy, optional
     stochastic : Stochastic, optional
-        Let whole cells divide, die and change by chance: one path, the same for the same seed.
+        Let whole cells divide, die and change by chance: one path, the same for the same seed. Not with `stop`.
 
     Returns
     -------
@@ -77,7 +90,8 @@ def simulate(
     Raises
     ------
     SimulationError
-        The run could not be finished; ``error.partial`` is the `Run` up to there. Also for an impossible end or time.
+        The run could not be finished; ``error.partial`` is the `Run` up to there. Also for an impossible end or time,
+        or an unknown output in `stop`.
     ModelError, RegimenError, UnitError
         A name or a unit that does not fit; the nearest name is suggested.
 
@@ -99,8 +113,6 @@ def simulate(
     values = np.array([item.internal for item in full.parameters.values()])
     outputs = [*full.states, *full.observables]
     slopes = [f"d/dt {name}" for name in outputs]
-    if isinstance(plan, Strategy):
-        _measurable(compiled, measure)
     course = courses(
         compiled,
         values[None],
@@ -110,13 +122,32 @@ def simulate(
         times=output_times(times, end),
         outputs=[*outputs, *slopes],
         accuracy=accuracy,
-        measure=measure,
+        measure=read_measures(full, measure, [plan]),
+        seed=seed,
         stochastic=stochastic,
+        stop=_stop(full, stop, stochastic),
     )[0]
-    run = Run(full, plan, course, length.unit, accuracy or Accuracy(), stochastic)
+    run = Run(full, plan, _with_last_row(course), length.unit, accuracy or Accuracy(), stochastic)
     if not course.status.ok:
         raise SimulationError(course.status.sentence, partial=run)
     return run
+
+
+def _stop(model: Model, given: Mapping[str, QuantityLike] | None, stochastic: Stochastic | None) -> Stop | None:
+    if given and stochastic is not None:
+        raise SimulationError(
+            "stop= ends a run of differential equations; a stochastic path cannot be ended by it yet, so leave out one "
+            "of stop= and stochastic= and read time_to_threshold(...) off the path"
+        )
+    return Stop.of(model, given)
+
+
+def _with_last_row(course: Course) -> Course:
+    """A run that a level ended shows the row at its end, which nobody could ask for by its time."""
+    if not course.stopped:
+        return course
+    rows = np.arange(len(course.times))
+    return replace(course, shown=course.shown | (rows == rows[-1]))
 
 
 def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
@@ -127,15 +158,6 @@ def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
             f"{shown(regimen)} is not a regimen; build one with bolus(...), infusion(...), exposure(...) or a strategy"
         )
     return regimen
-
-
-def _measurable(compiled: Compiled, measure: str) -> None:
-    try:
-        compiled.expression(measure)
-    except PkpdMdrError as problem:
-        raise SimulationError(
-            f"measure: a strategy is shown {shown(measure)} at visits (name an output with measure=...), but {problem}"
-        ) from problem
 
 
 def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: float) -> FloatArray:

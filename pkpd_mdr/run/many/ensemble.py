@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from pkpd_mdr.arguments import COUNT, FLAG, TEXT, Kind, listed, takes
+from pkpd_mdr.arguments import COUNT, FLAG, TABLE, TEXT, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, build, compile_model, solve
-from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Regimen, Strategy
+from pkpd_mdr.regimen import Measured, Regimen, Strategy
 from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
 from pkpd_mdr.run.many.checkpoint import Checkpoint
 from pkpd_mdr.run.many.gather import Gathering, Progress
@@ -27,7 +27,9 @@ from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, state_slots
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
+from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, output_times, with_exposure
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["simulate_many"]
@@ -43,9 +45,10 @@ _FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(g
     SimulationError,
     model=MODEL,
     combine=TEXT,
-    measure=TEXT,
+    measure=MEASURE,
+    stop=TABLE,
     reduce=TEXT,
-    seed=COUNT,
+    seed=SEED,
     executor=EXECUTOR,
     threads=_COUNT,
     chunk=_COUNT,
@@ -68,7 +71,8 @@ def simulate_many(
     outputs: str | Sequence[str] | None = None,
     endpoints: str | Endpoint | Sequence[str | Endpoint] = (),
     reduce: str | None = None,
-    measure: str = "burden",
+    measure: Measure = "burden",
+    stop: Mapping[str, QuantityLike] | None = None,
     seed: int | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
@@ -114,10 +118,14 @@ def simulate_many(
         What is kept instead of each member's outputs: counts in bins, from which `Many.summary` gives any quantile to
         within 0.1 %, or endpoints only. Memory is then flat in the number of members (an array of 8 bytes x members x
         times x outputs otherwise: 68 MB for one output of 1e5 members at 85 times).
-    measure : str
-        The output that strategies are shown at visits.
+    measure : str, Measured, or sequence of them
+        The outputs that strategies are shown at visits, the first as the burden: exactly, or as ``measured(...)`` says.
+    stop : mapping of str to quantity, optional
+        Output to a level at which a member ends, as in `pkpd_mdr.simulate`; rows behind its end are missing,
+        and quantiles that would need them are NaN.
     seed : int, optional
-        Kept in `Many.provenance`; nothing here is random yet, as visits measure without error.
+        Of the errors of measurement at visits, 0 if left out; kept in `Many.provenance`. An error depends on the seed,
+        the row of parameters and starts, the visit and the output: all regimens measure a patient with the same luck.
     executor : concurrent.futures.Executor, optional
         Where chunks run: ``ProcessPoolExecutor``, ``ThreadPoolExecutor``, ``client.get_executor()`` of Dask. Here, with
         the engine's threads, if left out.
@@ -174,9 +182,9 @@ def simulate_many(
     if end <= 0:
         raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='180 day'")
     plans = read_plans(model, regimens)
-    study = _study(model, end, times, outputs, endpoints, reduce, measure, accuracy)
-    if any(isinstance(plan, Strategy) for plan in plans.values()):
-        _check_measure(study.model, measure)
+    looks = read_measures(model, measure, plans.values())
+    study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
+    study = _with(study, stop=Stop.of(model, stop), seed=seed or 0)
     columns = Columns.of(id, labels, study.outputs)
     parameter_rows, start_rows = _rows(study, model, parameters, starts, combine, columns)
     each = not isinstance(regimens, (Regimen, Strategy, Mapping, NoneType))
@@ -197,7 +205,7 @@ def _study(
     outputs: str | Sequence[str] | None,
     endpoints: str | Endpoint | Sequence[str | Endpoint],
     reduce: str | None,
-    measure: str,
+    measure: tuple[Measured, ...],
     accuracy: Accuracy | None,
 ) -> Study:
     if reduce not in (None, "quantiles", "endpoints"):
@@ -259,15 +267,6 @@ def _endpoints(given: object) -> tuple[Endpoint, ...]:
         if known.count(name) > 1:
             raise SimulationError(f"the endpoint {shown(name)} is given twice; name one of them with name=")
     return items
-
-
-def _check_measure(model: Model, measure: str) -> None:
-    known = [*model.observables, *model.states]
-    if measure not in known:
-        raise SimulationError(
-            f"strategies are shown {shown(measure)} at visits, which the model does not have"
-            f"{did_you_mean(measure, known)}"
-        )
 
 
 def _rows(

@@ -125,7 +125,8 @@ class Gathering:
         used, plan_of = np.unique(members.plan_of[chosen], return_inverse=True)
         plans = list(members.plans.values())
         starts = members.starts.values[members.start_of[chosen]]
-        return Chunk(number, parameters, starts, tuple(plans[k] for k in used), plan_of)
+        numbers = members.row_of[chosen] * len(members.starts.values) + members.start_of[chosen]
+        return Chunk(number, parameters, starts, tuple(plans[k] for k in used), plan_of, numbers)
 
     def _fits(self, part: Part) -> bool:
         empty = Part.empty(self.study, len(self.places[part.number]), part.number)
@@ -183,7 +184,11 @@ class Gathering:
             endpoint_units=tuple(units),
             endpoint_values=self.endpoints / np.array([unit.factor for unit in units]),
             failures=dict(sorted(self.failures.items())),
-            settings={"reduce": self.reduce, "chunk": self.size, "measure": study.measure},
+            settings={
+                "reduce": self.reduce,
+                "chunk": self.size,
+                "measure": ", ".join(look.output for look in study.measure),
+            },
             provenance=self._provenance(),
         )
 
@@ -213,7 +218,8 @@ class Gathering:
             "times": fingerprint(study.times),
             "outputs": ", ".join(study.outputs),
             "endpoints": fingerprint(study.endpoints),
-            "measure": study.measure,
+            "measure": repr(study.measure),
+            "stop": repr(study.stop),
             "accuracy": fingerprint(study.accuracy),
             "seed": repr(self.seed),
             "chunk": str(self.size),

@@ -76,8 +76,8 @@ def regimens_of(plan: Plan) -> Iterator[Regimen]:
         return
     for value in parts_of(plan).values():
         for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Regimen):
-                yield part
+            if isinstance(part, (Regimen, Strategy)):
+                yield from regimens_of(part)
 
 
 def parts_of(plan: Strategy) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Act, Regimen, Strategy
+from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.endpoints import Endpoint
 from pkpd_mdr.run.many.plans import Plan
+from pkpd_mdr.run.stopping import Stop
 
 __all__ = ["Chunk", "Failure", "Part", "Study", "run_chunk"]
 
@@ -57,13 +58,17 @@ class Study:
     endpoints : tuple of Endpoint
     given : tuple of str
         States whose starts chunks bring; the others start as the model says.
-    measure : str
-        Shown to strategies at visits.
+    measure : tuple of Measured
+        Shown to strategies at visits, the first as the burden.
     accuracy : Accuracy
     threads : int or None
         Of the engine, in each worker.
     acts : bool
         Whether parts tell what each member was given.
+    stop : Stop or None
+        Levels at which a member ends.
+    seed : int
+        Of the errors of measurement.
     """
 
     model: Model
@@ -72,10 +77,12 @@ class Study:
     outputs: tuple[str, ...]
     endpoints: tuple[Endpoint, ...]
     given: tuple[str, ...]
-    measure: str
+    measure: tuple[Measured, ...]
     accuracy: Accuracy
     threads: int | None
     acts: bool = False
+    stop: Stop | None = None
+    seed: int = 0
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -94,6 +101,8 @@ class Chunk:
     starts : ndarray, shape (members, states given)
     plans : tuple of Regimen or Strategy
     plan_of : ndarray of int, shape (members,)
+    numbers : ndarray of int, shape (members,), optional
+        Of the patients: members under different plans that share one are measured with the same errors.
     """
 
     number: int
@@ -101,6 +110,7 @@ class Chunk:
     starts: FloatArray
     plans: tuple[Plan, ...]
     plan_of: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.plan_of)
@@ -198,6 +208,9 @@ def _run(
             measure=study.measure,
             fill=bool(study.endpoints),
             threads=study.threads,
+            stop=study.stop,
+            seed=study.seed,
+            numbers=(chosen if chunk.numbers is None else chunk.numbers[chosen]).tolist(),
         )
     except PkpdMdrError as problem:
         if len(chosen) == 1:

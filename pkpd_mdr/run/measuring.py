@@ -1,0 +1,81 @@
+"""What strategies are shown at visits, checked against the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pkpd_mdr.arguments import COUNT, Kind, listed
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.model import Model, Observable, State
+from pkpd_mdr.regimen import Measured, Regimen, Strategy
+
+__all__ = ["MEASURE", "SEED", "Measure", "read_measures"]
+
+Measure = str | Measured | Sequence[str | Measured]
+
+
+def _items(given: object) -> list[object]:
+    return [given] if isinstance(given, (str, Measured)) else listed(given) or []
+
+
+MEASURE = Kind(
+    "the name of an output, a measured(...), or a list of them; write for example ['burden', 'anc']",
+    lambda given: bool(items := _items(given)) and all(isinstance(item, (str, Measured)) for item in items),
+)
+
+SEED = Kind("a whole number of 0 or more; write for example 1", lambda given: COUNT.fits(given) and given >= 0, int)
+
+
+def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strategy]) -> tuple[Measured, ...]:
+    """What visits show: what was asked for, the first of them as the burden, then what strategies need, exactly.
+
+    Parameters
+    ----------
+    model : Model
+    given : str, Measured, or sequence of them
+    plans : iterable of Regimen or Strategy
+        Without a strategy nothing is checked, as nothing is shown.
+
+    Returns
+    -------
+    tuple of Measured
+
+    Raises
+    ------
+    SimulationError
+        An output that the model does not have (the nearest is suggested), or one that is named twice.
+    RegimenError
+        An error of measurement, or a level of a strategy, in a unit that is not the output's.
+    """
+    looks = [item if isinstance(item, Measured) else Measured(str(item)) for item in _items(given)]
+    strategies = [plan for plan in plans if isinstance(plan, Strategy)]
+    if not strategies:
+        return tuple(looks)
+    names = [look.output for look in looks]
+    for name in names:
+        if names.count(name) > 1:
+            raise SimulationError(f"measure: {shown(name)} is named twice; a visit shows each output once")
+    wanted = [name for plan in strategies for name in (*plan.needs, *(output for output, _ in plan.thresholds))]
+    needed = dict.fromkeys(name for name in wanted if name and name not in names)
+    known: dict[str, State | Observable] = {**model.states, **model.observables}
+    found = []
+    for look in [*looks, *map(Measured, needed)]:
+        if look.output not in known:
+            why = "a strategy needs" if look.output in needed else "measure: strategies are shown"
+            raise SimulationError(
+                f"{why} {shown(look.output)} at visits, which the model does not have"
+                f"{did_you_mean(look.output, known)} (name an output with measure=...)"
+            )
+        try:
+            found.append(look.for_unit(known[look.output].unit))
+        except PkpdMdrError as problem:
+            raise type(problem)(f"measure: {problem}") from problem
+    for plan in strategies:
+        for name, level in plan.thresholds:
+            unit = known[name or found[0].output].unit
+            if not level.unit.like(unit):
+                raise RegimenError(
+                    f"a strategy compares {shown(name or found[0].output)} with {shown(level)}, but the model shows it "
+                    f"in {shown(unit.text)}; give the level in a unit like that"
+                )
+    return tuple(found)

@@ -1,0 +1,86 @@
+"""Where a run ends early: outputs and the levels at which it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pkpd_mdr.engine import Watch
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
+from pkpd_mdr.model import Model, Observable, State
+from pkpd_mdr.units import QuantityLike, quantity, read
+
+__all__ = ["Stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Levels of outputs that end a run where the first of them is crossed, from below or from above.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        States or observables.
+    levels : tuple of float
+        Internal units.
+    words : tuple of str
+        What is said of a run that one of them ended.
+    """
+
+    outputs: tuple[str, ...]
+    levels: tuple[float, ...]
+    words: tuple[str, ...]
+
+    @staticmethod
+    def of(model: Model, given: Mapping[str, QuantityLike] | None) -> Stop | None:
+        """Read ``{"burden": "1e12 cell"}``; None for nothing.
+
+        Parameters
+        ----------
+        model : Model
+        given : mapping of str to quantity, or None
+            A bare number is allowed where the output has no unit.
+
+        Raises
+        ------
+        SimulationError
+            An unknown output (the nearest is suggested), or a level that is not finite.
+        UnitError
+            A level in a unit that is not the output's.
+
+        Examples
+        --------
+        >>> import pkpd_mdr as mdr
+        >>> model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6))
+        >>> Stop.of(model, {"burden": "1e12 cell"}).words
+        ('burden reaches 1e+12 cell',)
+        """
+        if not given:
+            return None
+        known: dict[str, State | Observable] = {**model.states, **model.observables}
+        levels, words = [], []
+        for name, level in given.items():
+            if name not in known:
+                raise SimulationError(f"stop: the model has no output {shown(name)}{did_you_mean(name, known)}")
+            unit = known[name].unit
+            try:
+                value = read(level, unit, f"stop at {shown(name)}", bare=unit.dimensionless)
+            except PkpdMdrError as problem:
+                raise type(problem)(f"{problem} (the model shows {shown(name)} in {shown(unit.text)})") from problem
+            if not np.isfinite(value):
+                raise SimulationError(f"stop: {shown(level)} is no level of {shown(name)}; give a finite one")
+            levels.append(value)
+            words.append(f"{name} reaches {quantity(level)}")
+        return Stop(tuple(given), tuple(levels), tuple(words))
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """For the engine."""
+        return tuple(Watch(name) for name in self.outputs)
+
+    def table(self, members: int) -> FloatArray:
+        """The levels for each member, shape (members, watches)."""
+        return np.tile(np.array(self.levels), (members, 1))

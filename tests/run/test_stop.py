@@ -1,0 +1,137 @@
+"""Runs that end where an output crosses a level: the exact time, the event, and everything that reads the run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pkpd_mdr as mdr
+from pkpd_mdr.run import time_to_threshold
+
+RATE = 0.1  # 1/day
+
+
+@pytest.fixture(scope="module")
+def model():
+    return mdr.Model(
+        mdr.medium("D", unit="nM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate=f"{RATE} 1/day"), start=1e9),
+        mdr.kill("D", on="S", slope="0.01 1/day/nM"),
+        mdr.resection("S"),
+    )
+
+
+def test_a_run_ends_at_the_time_of_its_closed_form(model):
+    run = model.simulate(until="100 day", times="10 day", stop={"burden": "1e12 cell"})
+    end = math.log(1e3) / RATE
+    assert run.course.until / 24 == pytest.approx(end, rel=1e-6)
+    assert list(run.frame.index) == pytest.approx([0, 10, 20, 30, 40, 50, 60, end], rel=1e-6)
+    assert run.frame["burden"].iloc[-1] == pytest.approx(1e12, rel=1e-6)
+    assert run.events["what"].tolist() == ["burden reaches 1e+12 cell"]
+    assert run.endpoint("time_to_stop") == pytest.approx(end, rel=1e-6)
+    assert run.endpoint("auc_burden") == pytest.approx((1e12 - 1e9) / RATE, rel=1e-5)
+    assert run.endpoint("burden_peak") == pytest.approx(1e12, rel=1e-6)
+    assert run.plot().get_xlim()[1] == pytest.approx(end, rel=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0, 60), st.floats(1, 15), st.floats(1.001, 50))
+def test_a_run_ends_where_the_free_run_passes_the_level(model, dose, days, fold):
+    plan = mdr.exposure("D", f"{dose + 1} nM", over=f"{days} day").every("20 day", times=3)
+    free = model.simulate(plan, until="90 day")
+    held = model.simulate(plan, until="90 day", stop={"burden": (fold * 1e9, "cell")})
+    reached = free.endpoint(time_to_threshold(fold * 1e9))
+    assert held.endpoint("time_to_stop") == pytest.approx(reached, rel=1e-4)
+    assert held.endpoint("nadir") >= free.endpoint("nadir") * (1 - 1e-5)
+
+
+def test_the_start_as_a_level_is_the_return_to_it(model):
+    run = model.simulate(mdr.exposure("D", "40 nM", over="5 day"), until="90 day", stop={"burden": "1e9 cell"})
+    assert run.course.until / 24 == pytest.approx(5 + 0.3 * 5 / RATE, rel=1e-6)
+
+
+def test_a_level_that_is_not_reached_changes_nothing(model):
+    plan = mdr.exposure("D", "40 nM", over="7 day").every("20 day", times=3)
+    free = model.simulate(plan, until="60 day")
+    held = model.simulate(plan, until="60 day", stop={"burden": "1e15 cell"})
+    np.testing.assert_array_equal(held.frame.index, free.frame.index)
+    np.testing.assert_allclose(held.frame["S"], free.frame["S"], rtol=2e-6)
+    assert held.events.equals(free.events)
+    assert held.endpoint("time_to_stop") == math.inf
+
+
+def test_the_first_of_several_levels_ends_a_run_from_either_side(model):
+    plan = mdr.exposure("D", "40 nM")
+    levels = {"S": "1e10 cell", "burden": "1e6 cell"}
+    grown = model.simulate(until="100 day", stop=levels)
+    shrunk = model.simulate(plan, until="100 day", stop=levels)
+    assert grown.events["what"].iloc[-1] == "S reaches 1e+10 cell"
+    assert shrunk.events["what"].iloc[-1] == "burden reaches 1e+06 cell"
+    assert grown.course.until / 24 == pytest.approx(math.log(10) / RATE, rel=1e-6)
+    assert shrunk.course.until / 24 == pytest.approx(math.log(1e3) / 0.3, rel=1e-6)
+
+
+@pytest.mark.parametrize("day", [0, 30])
+def test_an_act_may_cross_the_level(model, day):
+    run = model.simulate(mdr.surgery(0.999).shift(f"{day} day"), until="90 day", stop={"burden": "1e8 cell"})
+    assert run.course.until == 24 * day
+    assert run.events["what"].tolist() == ["0.999 of surgery", "burden reaches 1e+08 cell"]
+    assert run.frame["burden"].iloc[-1] == pytest.approx(1e6 * math.exp(RATE * day), rel=1e-6)
+
+
+def test_a_strategy_decides_nothing_behind_the_end(model):
+    asked = []
+
+    def look(visit):
+        asked.append(visit.time / 24)
+        return mdr.exposure("D", "40 nM", over="1 day")
+
+    run = model.simulate(mdr.rule(look, visit="7 day"), until="100 day", stop={"burden": "3e9 cell"})
+    # a week at 0.1/day with one day at -0.4/day less: 0.3 a week
+    full, rest = divmod(math.log(3), 0.3)
+    end = 7 * full + 1 + (rest + 0.3) / RATE
+    assert run.course.until / 24 == pytest.approx(end, rel=1e-6)
+    assert asked == [7.0 * k for k in range(int(full) + 1)]
+    assert all(act.time <= run.course.until for act in run.course.acts)
+
+
+def test_members_end_each_at_its_own_time(model):
+    rates = [0.02, 0.1, 0.2]
+    many = model.simulate_many(
+        {"none": mdr.nothing(), "rule": mdr.rule(lambda visit: None, visit="7 day")},
+        parameters={"growth_S [1/day]": rates},
+        until="50 day",
+        times="5 day",
+        endpoints=["time_to_stop", "nadir"],
+        stop={"burden": "1e10 cell"},
+    )
+    times = [math.inf, math.log(10) / 0.1, math.log(10) / 0.2]
+    assert many.endpoints["time_to_stop"].tolist() == pytest.approx(2 * times, rel=1e-6)
+    assert many.reached.tolist() == 2 * [11, 5, 3]
+    assert not many.failed.shape[0]
+
+
+@pytest.mark.parametrize(
+    ("stop", "kind", "sentence"),
+    [
+        ({"burdn": "1e12 cell"}, mdr.SimulationError, r"stop: .*no output 'burdn'; did you mean 'burden'"),
+        ({"burden": "3 mg"}, mdr.UnitError, r"stop at 'burden'.*'3 mg'.*shows 'burden' in 'cell'"),
+        ({"burden": math.inf}, mdr.PkpdMdrError, r"stop.*'burden'"),
+        ({"burden": None}, mdr.UnitError, r"stop at 'burden'"),
+        ("burden", mdr.SimulationError, r"stop is 'burden', not a dict"),
+    ],
+)
+def test_refusals(model, stop, kind, sentence):
+    with pytest.raises(kind, match=sentence):
+        model.simulate(until="10 day", stop=stop)
+    with pytest.raises(kind, match=sentence):
+        model.simulate_many(until="10 day", stop=stop)
+
+
+def test_a_stochastic_path_is_not_stopped(model):
+    with pytest.raises(mdr.SimulationError, match=r"leave out one of stop= and stochastic="):
+        model.simulate(until="10 day", stop={"burden": 1e12}, stochastic=mdr.Stochastic(seed=1))
