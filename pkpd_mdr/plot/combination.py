@@ -136,7 +136,9 @@ def plot_isoboles(
     """
     wells = result.wells[result._which(combination)]
     able = [name for name in ("loewe", "bliss", "braid", "musyc") if name in result.models]
-    tables = {name: result.isobole(level, model=name, combination=combination, points=81) for name in able or [None]}
+    if not able:
+        result.isobole(level, combination=combination)  # says which models have isoboles
+    tables = {name: result.isobole(level, model=name, combination=combination, points=81) for name in able}
     if not any((table["state"] == "in range").any() for table in tables.values()):
         raise DataError(f"plot_isoboles: a response of {level:g} is not reached within the tested doses")
     ax = new_axes(ax, height=2.7)
@@ -148,7 +150,7 @@ def plot_isoboles(
         axis.set_label_text(f"{wells.drugs[j]}{f' [{wells.units[j]}]' if wells.units[j] else ''}")
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
-    ax.set_title(f"doses with a response of {level:g}")
+    ax.text(0.98, 0.95, f"response {level:g}", transform=ax.transAxes, ha="right", va="top", fontsize=_SMALL + 1)
     tidy(ax)
     outside_legend(ax)
     return ax

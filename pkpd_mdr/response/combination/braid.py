@@ -58,7 +58,8 @@ def share(
     u, v = np.where(np.isneginf(one), 0.0, u), np.where(np.isneginf(two), 0.0, v)
     total = u + v + kappa * np.sqrt(u * v)
     with np.errstate(divide="ignore"):
-        return np.asarray(1.0 / (1.0 + np.exp(np.clip(-s * np.log(total), -_FAR, _FAR)))) * (total > 0)
+        log = s * np.log(np.maximum(total, 0.0))
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log, -_FAR, _FAR))) * (total > 0))
 
 
 def _equivalent(dose: npt.ArrayLike, idm: float, n: float, a: float) -> FloatArray:

@@ -126,8 +126,8 @@ def _check(wells: Wells) -> None:
     dead = np.flatnonzero(means <= 0)
     if len(dead):
         raise DataError(
-            f"kill: {wells.text(int(dead[0]))}{f' and {len(dead) - 1} more cells' if len(dead) > 1 else ''}: nothing is "
-            "left, so the hazard has no upper bound; leave out these cells, or fit the counts with mdr.fit"
+            f"kill: {wells.text(int(dead[0]))}{f' and {len(dead) - 1} more cells' if len(dead) > 1 else ''}: nothing "
+            "is left, so the hazard has no upper bound; leave out these cells, or fit the counts with mdr.fit"
         )
 
 
