@@ -217,6 +217,60 @@ def test_loewe_says_where_it_has_no_solution() -> None:
     assert (hill(found["b"].to_numpy(), emax=0.95)[lost] < 0.7 + 1e-6).all()
 
 
+def test_intervals_and_tests_are_calibrated_without_interaction() -> None:
+    """Three replicates under exact Bliss; at nominal 95 % and 5 % the bounds fail less than once in 1000 by chance."""
+    table = grid((0.0, 0.3, 1.0, 3.0, 10.0), 3)
+    truth = hill(table["a"].to_numpy()) * hill(table["b"].to_numpy(), ec50=2.0, emax=0.8)
+    inside = wrong = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        table["v"] = truth + 0.05 * rng.standard_normal(len(table))
+        row = judged(table, "bliss", draws=200, seed=seed).summary().iloc[0]
+        inside += int(row["mean_lower"] <= 0 <= row["mean_upper"])
+        wrong += int(row["p_surface"] < 0.05)
+    assert inside >= 86
+    assert wrong <= 14
+
+
+def test_a_flat_plate_has_no_parameters() -> None:
+    rng = np.random.default_rng(21)
+    table = grid(DOSES[:6], 2)
+    table["v"] = 1.0 + 0.05 * rng.standard_normal(len(table))
+    found = judged(table, ("musyc", "braid"), draws=20).parameters()
+    free = found[found["state"] != "held"]
+    assert free["state"].str.startswith("not identifiable").all()
+    assert free["estimate"].isna().all()
+
+
+def test_replicates_without_scatter_have_no_test() -> None:
+    found = judged(small(), ("bliss", "loewe"), draws=30)
+    assert found.summary()["p_surface"].isna().all()
+    assert "equal to the last digit" in found.report()
+
+
+def test_scatter_that_differs_between_cells_is_noted() -> None:
+    rng = np.random.default_rng(4)
+    table = grid(DOSES[:5], 6)
+    spread = np.where(table["a"] > 0.5, 0.1, 0.005)
+    table["v"] = hill(table["a"].to_numpy()) + spread * rng.standard_normal(len(table))
+    assert "scatter of replicates differs" in judged(table, "bliss", draws=30).report()
+    own = judged(table, "bliss", draws=200, resample="cells").frame()
+    width = (own["upper"] - own["lower"]).to_numpy()
+    assert width[own["a"] > 0.5].mean() > 2.0 * width[own["a"] < 0.5].mean()
+
+
+@pytest.mark.parametrize("name", ["model", "n", "", 3])
+def test_a_drug_needs_a_name_of_its_own(name: object) -> None:
+    with pytest.raises(DataError, match="cannot be the name of a drug"):
+        judged(small(), "bliss", doses={name: "a", "b": "b"})
+
+
+@pytest.mark.parametrize(("level", "points"), [(float("nan"), 5), ("half", 5), (0.5, 1)])
+def test_an_isobole_needs_a_level_and_points(level: object, points: int) -> None:
+    with pytest.raises(DataError, match="isobole"):
+        judged(small(), "bliss").isobole(level, points=points)  # type: ignore[arg-type]
+
+
 def test_isoboles_end_at_the_doses_alone(synergistic: mdr.Combination) -> None:
     table = synergistic.isobole(0.7, model="musyc", points=5)
     assert (table["state"] == "in range").all()

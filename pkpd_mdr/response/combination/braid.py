@@ -67,4 +67,5 @@ def _equivalent(dose: npt.ArrayLike, idm: float, n: float, a: float) -> FloatArr
     with np.errstate(divide="ignore"):
         power = n * (np.log(np.asarray(dose, dtype=np.float64)) - np.log(idm))
     power = np.minimum(power, _FAR)
-    return np.asarray(np.log(a) + power - np.log1p((1.0 - a) * np.exp(power)))
+    rest = max(1.0 - a, 0.0)  # a of a search may exceed 1 by a rounding error
+    return np.asarray(np.log(a) + power - np.log1p(rest * np.exp(power)))

@@ -16,16 +16,19 @@ from pkpd_mdr.data.checks import check_choice
 from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.combination.models import Choices, check_models
 from pkpd_mdr.response.combination.reading import Wells, read_wells
+from pkpd_mdr.response.combination.resample import scatter_differs
 from pkpd_mdr.response.combination.result import Combination
 from pkpd_mdr.response.combination.surfaces import check_fixed
 from pkpd_mdr.response.scales import SCALES, scale_named
 
 __all__ = ["combination"]
 
+_ODD = 0.001  # chance below which the scatter of cells counts as different
+
 
 @takes(
     DataError, doses=TABLE, response=TEXT, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG, fixed=TABLE,
-    braid=TEXT, detailed_balance=FLAG, draws=COUNT, seed=COUNT, confidence=NUMBER,
+    braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=COUNT, confidence=NUMBER,
 )  # fmt: skip
 def combination(
     table: str | Path | pd.DataFrame | Data,
@@ -41,6 +44,7 @@ def combination(
     braid: str = "kappa2",
     detailed_balance: bool = False,
     draws: int = 200,
+    resample: str = "pooled",
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Combination:
@@ -71,7 +75,10 @@ def combination(
     detailed_balance : bool
         Whether MuSyC is held to a chain in equilibrium: both gamma 1 and ``alpha21**h1 = alpha12**h2``.
     draws : int
-        Resampled tables; 0 for no intervals. Replicates are drawn within cells and everything is fitted anew.
+        Resampled tables, in which everything is fitted anew; 0 for no intervals.
+    resample : {"pooled", "cells"}
+        Deviations of replicates from the mean of their cell are drawn from all cells, or from the same cell only. The
+        second makes no assumption on the scatter, but with two or three replicates its intervals are far too narrow.
     seed : int
     confidence : float
 
@@ -95,6 +102,7 @@ def combination(
     scale_named(scale)
     check_choice(centre, ("mean", "median"), "centre")
     check_choice(braid, ("kappa1", "kappa2", "kappa3"), "braid")
+    check_choice(resample, ("pooled", "cells"), "resample")
     if not 0.0 < confidence < 1.0:
         raise DataError(f"confidence={confidence:g} is not between 0 and 1; write for example 0.95")
     if draws < 0 or 0 < draws < 20:
@@ -109,9 +117,24 @@ def combination(
     wells = read_wells(table, doses=doses, response=response, by=several(by), scale=None if normalise else scale)
     if normalise:
         wells = [_normalised(one, str(scale)) for one in wells]
+    if draws and resample == "pooled":
+        for one in wells:
+            _doubt_scatter(one)
     held = {name: float(value) for name, value in (fixed or {}).items()}
-    choices = Choices(centre, held, detailed_balance, draws, seed, confidence, braid)
+    choices = Choices(centre, held, detailed_balance, draws, seed, confidence, braid, resample)
     return Combination(wells, tuple(dict.fromkeys(names)), choices)
+
+
+def _doubt_scatter(wells: Wells) -> None:
+    means = wells.centres(wells.y[None])[0]
+    if (wells.n > 1).any() and np.array_equal(means[wells.cell], wells.y):
+        wells.notes.append("the replicates are equal to the last digit: there is no scatter to make limits from")
+    p = scatter_differs(wells)
+    if p < _ODD:
+        wells.notes.append(
+            f"the scatter of replicates differs between cells (Bartlett p = {p:.1g}): intervals take it as equal; "
+            "resample='cells' does not, and needs five replicates or more"
+        )
 
 
 def _normalised(wells: Wells, scale: str) -> Wells:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.errors import DataError, shown
+from pkpd_mdr.errors import DataError, is_flag, shown
 from pkpd_mdr.response.combination.nulls import affected, unaffected
 from pkpd_mdr.response.combination.reading import Wells
 from pkpd_mdr.response.combination.single import Hills, fit_hills, hill_at
@@ -57,9 +57,9 @@ def isobole(
     wells = result.wells[result._which(combination)]
     if len(wells.drugs) != 2:
         raise DataError(f"isobole: {len(wells.drugs)} drugs have no isobole in a plane; name two in doses")
-    if not np.isfinite(level):
+    if is_flag(level) or not isinstance(level, (int, float, np.number)) or not np.isfinite(level):
         raise DataError(f"isobole: level={shown(level)} is no response")
-    if points < 2:
+    if not isinstance(points, int) or points < 2:
         raise DataError(f"isobole: points={shown(points)}; both drugs alone are points, so give at least 2")
     able = [name for name in ("musyc", "braid", "loewe", "bliss") if name in result.models]
     name = result._model(model) if model is not None else (able[0] if able else "")

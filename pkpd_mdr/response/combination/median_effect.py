@@ -68,7 +68,8 @@ def median_effect(wells: Wells, y: FloatArray, observed: FloatArray) -> Expected
             continue
         wrong = present[~fine[0, present]]
         if len(wrong):
-            reason[c] = f"the median-effect line of {wells.drugs[wrong[0]]} alone does not rise with the dose"
+            drug = wells.drugs[wrong[0]]
+            reason[c] = f"the median-effect line of {drug} alone has fewer than two usable doses or does not rise"
         logs = np.log(wells.cells[c, present]) - median[:, present]
         odds = _additive(logs, np.where(fine, slope, np.nan)[:, present])
         value[:, c] = affected(1.0 / (1.0 + np.exp(odds)), wells.scale)

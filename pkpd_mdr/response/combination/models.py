@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from pkpd_mdr.response.combination.resample import resampled, resampled_around
 from pkpd_mdr.response.combination.single import Hills, fit_hills
 from pkpd_mdr.response.combination.surfaces import SURFACES, Design, Fitted, fit_surface, starts_of
 from pkpd_mdr.response.combination.zip import zero_interaction_potency
+from pkpd_mdr.response.quantiles import f_tail
 from pkpd_mdr.response.scales import SCALES
 
 __all__ = ["MODELS", "Choices", "Outcome", "check_models", "outcome"]
@@ -35,6 +36,7 @@ MODELS = {
 
 _ON_SCALE = ("bliss", "hsa", "zip", "chou_talalay")
 _TWO_DRUGS = ("zip", "braid", "musyc")
+_STRICT = 1e-3
 _ENOUGH = 0.8  # share of resamples that must have an answer
 
 
@@ -49,6 +51,7 @@ class Choices:
     seed: int = 0
     confidence: float = 0.95
     braid: str = "kappa2"
+    resample: str = "pooled"
 
     def fixed_for(self, model: str) -> dict[str, float]:
         """Held parameters that belong to a surface."""
@@ -69,6 +72,8 @@ class Outcome:
         Why a cell has no expected response.
     fit, fits : Fitted
         Of a surface, and of its resampled copies.
+    flat : bool
+        Whether the surface explains no more than a constant.
     """
 
     model: str
@@ -83,6 +88,7 @@ class Outcome:
     notes: list[str]
     fit: Fitted | None = None
     fits: tuple[Fitted, ...] = ()
+    flat: bool = False
 
 
 def check_models(models: tuple[str, ...], drugs: int, scale: str | None) -> None:
@@ -103,7 +109,7 @@ def check_models(models: tuple[str, ...], drugs: int, scale: str | None) -> None
 
 def outcome(model: str, wells: Wells, choices: Choices) -> Outcome:
     """Estimates and resampled copies of one model on one combination."""
-    drawn = resampled(wells, choices.draws, choices.seed) if choices.draws else None
+    drawn = resampled(wells, choices.draws, choices.seed, choices.resample) if choices.draws else None
     y = wells.y[None] if drawn is None else np.concatenate([wells.y[None], drawn])
     if model in SURFACES:
         return _surface_outcome(model, wells, y, choices)
@@ -161,7 +167,7 @@ def _outcome(
     drawn = excess[1:] if len(excess) > 1 else None
     if drawn is None:
         if choices.draws:
-            notes.append("no cell has replicates: no intervals")
+            notes.append("no cell has replicates that differ: no intervals")
     else:
         lower, upper = limits(drawn, choices.confidence)
         odd = wells.mixed & np.isfinite(excess[0]) & np.isnan(lower)
@@ -209,9 +215,22 @@ def _surface_outcome(model: str, wells: Wells, y: FloatArray, choices: Choices) 
     sign = _sign(wells, hills)
     found = Expected(neutral, [""] * len(wells.cells), fitted=surfaces)
     notes = [f"{name} is {where} of the search: not identifiable" for name, where in best.at_bound.items()]
-    return _outcome(
-        model, wells, wells.centres(wells.y[None])[0], found, sign * (surfaces - neutral), choices, notes, best, others
-    )
+    flat = _is_flat(wells, fitted, estimated)
+    if flat:
+        notes.append("the surface explains no more than a constant: no drug has a shown effect")
+    seen = wells.centres(wells.y[None])[0]
+    result = _outcome(model, wells, seen, found, sign * (surfaces - neutral), choices, notes, best, others)
+    return replace(result, flat=flat)
+
+
+def _is_flat(wells: Wells, fitted: FloatArray, estimated: int) -> bool:
+    """F test against a constant; potencies mean nothing under a constant, so F is large too often: a strict level."""
+    rss = float(((wells.y - fitted[wells.cell]) ** 2).sum())
+    gain = float(((wells.y - wells.y.mean()) ** 2).sum()) - rss
+    if gain <= 1e-20 * max(float((wells.y**2).sum()), 1e-300):
+        return True
+    spare = len(wells.y) - estimated
+    return rss > 0 and bool(f_tail(gain / (estimated - 1) / (rss / spare), estimated - 1, spare) > _STRICT)
 
 
 def _designs(model: str, wells: Wells, choices: Choices) -> list[Design]:

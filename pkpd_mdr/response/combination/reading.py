@@ -22,6 +22,10 @@ __all__ = ["Wells", "read_wells"]
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+_TAKEN = (
+    *("combination", "model", "n", "observed", "expected", "excess", "lower", "upper", "combination_index", "state"),
+    *("level", "share"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +157,12 @@ def read_wells(
 
 
 def _check_distinct(headers: Mapping[str, str]) -> None:
+    taken = [name for name in headers if not isinstance(name, str) or not name.strip() or name in _TAKEN]
+    if taken:
+        raise DataError(
+            f"doses: {shown(taken[0])} cannot be the name of a drug; names are texts other than {', '.join(_TAKEN)}, "
+            "which are columns of the results"
+        )
     if len(headers) < 2:
         raise DataError(
             f"doses={shown(dict(headers))} names {len(headers)} drug; a combination has two or more, "

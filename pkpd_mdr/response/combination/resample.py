@@ -1,4 +1,4 @@
-"""Tables drawn anew: replicates within cells, with scatter corrected for the small number of them."""
+"""Tables drawn anew from the scatter of replicates within cells, corrected for the small number of them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ import numpy.typing as npt
 
 from pkpd_mdr.response.combination.reading import Wells
 
-__all__ = ["pooled_error", "resampled", "resampled_around"]
+__all__ = ["resampled", "resampled_around", "scatter_differs"]
 
 FloatArray = npt.NDArray[np.float64]
 
 
-def pooled_error(wells: Wells) -> tuple[float, int]:
-    """Standard deviation of a well within its cell, and its degrees of freedom; NaN and 0 without replicates."""
-    means = wells.centres(wells.y[None])[0]
-    df = int((wells.n - 1).sum())
-    rss = float(((wells.y - means[wells.cell]) ** 2).sum())
-    return (float(np.sqrt(rss / df)) if df else float("nan")), df
-
-
-def resampled(wells: Wells, draws: int, seed: int) -> FloatArray | None:
-    """Wells drawn with replacement within their cells, shape (draws, wells); None where no cell has replicates.
+def resampled(wells: Wells, draws: int, seed: int, how: str = "pooled") -> FloatArray | None:
+    """Wells drawn anew around the means of their cells, shape (draws, wells); None without replicates that differ.
 
     Deviations from the cell mean are enlarged by ``sqrt(n/(n - 1))``: among n replicates a plain resample has too
-    small a variance by that factor, which matters for two or three. Cells with one well draw from the enlarged
-    deviations of all others.
+    small a variance by that factor. They are drawn from all cells (``how="pooled"``, one scatter for the plate) or from
+    the well's own cell (``"cells"``). Two or three replicates say so little of their own scatter that the second is
+    calibrated only with many. Cells with one well always draw from all cells.
     """
     if not (wells.n > 1).any():
         return None
@@ -34,12 +27,31 @@ def resampled(wells: Wells, draws: int, seed: int) -> FloatArray | None:
     n = wells.n[wells.cell]
     away = (wells.y - means[wells.cell]) * np.sqrt(n / np.maximum(n - 1, 1))
     pool = away[n > 1]
+    if not pool.any():
+        return None
     out = np.broadcast_to(means[wells.cell], (draws, len(wells.y))).copy()
+    if how == "pooled":
+        return np.asarray(out + pool[rng.integers(0, len(pool), size=out.shape)])
     for c in range(len(wells.cells)):
         at = np.flatnonzero(wells.cell == c)
         source = away[at] if len(at) > 1 else pool
         out[:, at] += source[rng.integers(0, len(source), size=(draws, len(at)))]
     return out
+
+
+def scatter_differs(wells: Wells) -> float:
+    """Chance of variances of cells as different as these if all wells have one scatter (Bartlett); NaN if unknown."""
+    from scipy.special import chdtrc
+
+    df = (wells.n - 1)[wells.n > 1].astype(np.float64)
+    means = wells.centres(wells.y[None])[0]
+    squares = np.bincount(wells.cell, (wells.y - means[wells.cell]) ** 2, len(wells.cells))[wells.n > 1]
+    if len(df) < 2 or (squares <= 0).any():
+        return float("nan")
+    k, total = len(df), df.sum()
+    statistic = total * np.log(squares.sum() / total) - (df * np.log(squares / df)).sum()
+    correction = 1.0 + ((1.0 / df).sum() - 1.0 / total) / (3.0 * (k - 1))
+    return float(chdtrc(k - 1, statistic / correction))
 
 
 def resampled_around(wells: Wells, fitted: FloatArray, estimated: int, draws: int, seed: int) -> FloatArray:

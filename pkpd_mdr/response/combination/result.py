@@ -244,10 +244,12 @@ def _studentised(wells: Wells, found: Outcome) -> tuple[FloatArray, FloatArray] 
         return None
     drawn = np.where(finite, found.drawn, found.excess)[:, known]
     error = drawn.std(axis=0, ddof=1)
-    safe = np.where(error > 0, error, np.inf)
+    varies = error > 0
+    if not varies.any():
+        return None
     own = np.full(len(found.excess), np.nan)
-    own[known] = found.excess[known] / safe
-    return own, np.asarray(np.abs((drawn - found.excess[known]) / safe).max(axis=1))
+    own[np.flatnonzero(known)[varies]] = found.excess[known][varies] / error[varies]
+    return own, np.asarray(np.abs((drawn - found.excess[known])[:, varies] / error[varies]).max(axis=1))
 
 
 def _surface_p(wells: Wells, found: Outcome) -> float:

@@ -153,14 +153,17 @@ class Design:
         return np.asarray(limits, dtype=np.float64), np.asarray(basis @ limits - y * self.root)
 
     def jacobian(self, theta: FloatArray, limits: FloatArray) -> FloatArray:
-        """Derivatives of the weighted responses by working parameters and limits, by central differences."""
+        """Derivatives of the weighted responses by working parameters and limits, by differences within the bounds."""
 
         def at(moved: FloatArray) -> FloatArray:
             return np.asarray(self.surface.basis(self.cells, self.parameters(moved)) * self.root[:, None])
 
         step = 1e-5
         moves = np.eye(len(theta)) * step
-        columns = [(at(theta + move) - at(theta - move)) @ limits / (2.0 * step) for move in moves]
+        columns = []
+        for k, move in enumerate(moves):
+            more, less = np.minimum(theta + move, self.high), np.maximum(theta - move, self.low)
+            columns.append((at(more) - at(less)) @ limits / (more[k] - less[k]))
         return np.column_stack([*columns, at(theta)]) if columns else at(theta)
 
 
@@ -243,7 +246,8 @@ def _errors(design: Design, theta: FloatArray, limits: FloatArray) -> dict[str, 
     known = values > 1e-12
     variance = (vectors**2 / np.where(known, values, np.inf)).sum(axis=1)
     lost = (vectors[:, ~known] ** 2).sum(axis=1) > 1e-6
-    errors = np.where(lost | (scale == 0), np.nan, np.sqrt(variance) / safe)
+    none = scale <= 1e-12 * scale[len(design.names) :].max(initial=0.0)
+    errors = np.where(lost | none, np.nan, np.sqrt(variance) / safe)
     return dict(zip((*design.names, *design.surface.limits), map(float, errors), strict=True))
 
 

@@ -18,6 +18,7 @@ __all__ = ["parameter_rows", "report"]
 
 FloatArray = npt.NDArray[np.float64]
 _WIDE = 1e4  # ratio of limits of a potency, slope or interaction factor beyond which nothing is known of it
+_NO_EFFECT = 1e-12  # effect below which a share of it means nothing
 _CELLS = 6  # undefined cells that the report names
 
 
@@ -28,9 +29,17 @@ def parameter_rows(found: Outcome, confidence: float) -> pd.DataFrame:
     drawn = {name: np.array([other.values[name] for other in found.fits]) for name in fit.values}
     tail = 0.5 * (1.0 - confidence)
     rows = [_row(name, fit, drawn[name], found.fits, tail) for name in fit.values]
+    if found.flat:
+        for row in rows:
+            if row["state"] not in ("held", "tied"):
+                row |= {"estimate": np.nan, "lower": np.nan, "upper": np.nan}
+                row["state"] = "not identifiable: no drug has a shown effect"
     for name, value, draws in _derived(fit, found.fits):
         lower, upper = _quantiles(draws, tail)
-        rows.append({"parameter": name, "estimate": value, "lower": lower, "upper": upper, "state": "derived"})
+        if found.flat:
+            value, lower, upper = np.nan, np.nan, np.nan
+        state = "derived" if np.isfinite(value) else "not identifiable: neither drug has an effect alone"
+        rows.append({"parameter": name, "estimate": value, "lower": lower, "upper": upper, "state": state})
     return pd.DataFrame(rows)
 
 
@@ -83,7 +92,8 @@ def _derived(fit: Fitted, others: tuple[Fitted, ...]) -> list[tuple[str, float, 
 
     def beta(values: dict[str, float]) -> float:
         stronger = max(values["E1"], values["E2"], key=lambda end: abs(end - values["E0"]))
-        return (stronger - values["E3"]) / (values["E0"] - stronger)
+        height = values["E0"] - stronger
+        return (stronger - values["E3"]) / height if abs(height) > _NO_EFFECT else float("nan")
 
     def alone(values: dict[str, float], k: int) -> float:
         return values["E0"] + values[f"a{k}"] * (values["Ef"] - values["E0"])
