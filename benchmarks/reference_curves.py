@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 
 import pkpd_mdr as mdr
+from pkpd_mdr.response.combination.median_effect import median_effect, median_effect_lines
+from pkpd_mdr.response.combination.surfaces import SURFACES
 from pkpd_mdr.response.families import family
 from pkpd_mdr.response.joint import Joint
 from pkpd_mdr.response.levels import Level, delta_error, log_dose
@@ -429,8 +431,147 @@ def batch(folder: Path) -> Iterator[Row]:
         yield Row("batch4pl", f"best sum of squares, {kind} (at least {least:g})", 1.0, share, 1.0 - least)
 
 
+def combinations(folder: Path) -> Iterator[Row]:
+    """Reference models and surfaces of drug combinations."""
+    inputs, expected = folder / "inputs", folder / "expected"
+    yield from sample_2d(inputs / "combo_sample2d.csv", expected)
+    block = mdr.combination(
+        inputs / "combo_mathews_b1.csv", doses={"1": "conc1 [nM]", "2": "conc2 [nM]"}, response="inhibition_pct",
+        scale="percent inhibition", model=("bliss", "hsa", "loewe"), draws=0,
+    )  # fmt: skip
+    wanted = pd.read_csv(expected / "combo_mathews_b1_synergyfinder.csv").sort_values(["conc1", "conc2"])
+    wanted = wanted[(wanted["conc1"] > 0) & (wanted["conc2"] > 0)].reset_index(drop=True)
+    frame = block.frame().sort_values(["1", "2"])
+    summary = block.summary().set_index("model")
+    for model, name in (("bliss", "Bliss"), ("hsa", "HSA")):
+        own = frame[frame["model"] == model].reset_index(drop=True)
+        yield worst("Mathews block 1", f"{model} expected", wanted[f"{name}_ref"], own["expected"], 1e-8, relative=True)
+        yield worst("Mathews block 1", f"{model} excess", wanted[f"{name}_synergy"], own["excess"], 1e-7)
+        mean = float(pd.read_csv(expected / "combo_mathews_b1_summary.csv")[f"{name}_synergy"].iloc[0])
+        yield Row("Mathews block 1", f"{model} mean excess", mean, float(summary.loc[model, "mean_excess"]), 1e-8)
+    yield Row("Mathews block 1", "cells without Loewe", 25.0, float(summary.loc["loewe", "undefined"]), 0.0)
+    for case in ("synergisticExample", "additiveExample"):
+        yield from braid_example(inputs / f"combo_braid_{case}.csv", expected / f"combo_braid_{case}.csv", case)
+
+
+def sample_2d(table: Path, expected: Path) -> Iterator[Row]:
+    """The simulated surface of 108 wells: pointwise references, median effect, MuSyC and BRAID."""
+    part = "sample2d"
+    options = {"doses": {"d1": "d1", "d2": "d2"}, "response": "E", "scale": "viability", "draws": 0}
+    points = pd.read_csv(expected / "combo_sample2d_pointwise_synergy_py.csv")
+    cells = points.groupby(["d1", "d2"], as_index=False).mean()
+    mixed = cells[(cells["d1"] > 0) & (cells["d2"] > 0)].reset_index(drop=True)
+    medians = mdr.combination(table, model=("bliss", "hsa"), centre="median", **options).frame()  # type: ignore[arg-type]
+    means = mdr.combination(table, model=("loewe", "zip", "musyc", "braid"), braid="kappa3", **options)  # type: ignore[arg-type]
+    for model, frame, tolerance in (
+        ("bliss", medians, 1e-8), ("hsa", medians, 1e-12), ("loewe", means.frame(), 1e-5), ("zip", means.frame(), 3e-4)
+    ):  # fmt: skip
+        own = frame[frame["model"] == model].reset_index(drop=True)
+        known = mixed[f"{model}_ref"].notna()
+        yield Row(part, f"{model}: cells with a reference", float(known.sum()), float(own["expected"].count()), 0.0)
+        yield worst(part, f"{model} expected", mixed[f"{model}_ref"][known], own["expected"][known], tolerance)
+        if model == "zip":
+            yield worst(part, "zip excess (fits of the peer)", mixed["zip"], own["excess"], 2e-3)
+    wells = means.wells[0]
+    slope, median, used = median_effect_lines(wells, wells.y[None])
+    lines = pd.read_csv(expected / "combo_sample2d_median_effect.csv").set_index("quantity")["value"]
+    for k in range(2):
+        yield Row(part, f"median effect m{k + 1}", float(lines[f"m{k + 1}"]), float(slope[0, k]), 1e-10)
+        yield Row(part, f"median effect Dm{k + 1}", float(lines[f"Dm{k + 1}"]), float(np.exp(median[0, k])), 1e-10)
+        yield Row(part, f"median effect, usable wells of drug {k + 1}", 13.0 + k, float(used[0, k]), 0.0)
+    # the peer takes the index of each well: each replicate as the observed response of its cell
+    index = median_effect(wells, wells.y[None], np.array([wells.y[wells.cell == c] for c in range(36)]).T[:1]).index
+    first = points.groupby(["d1", "d2"], as_index=False).first()
+    assert index is not None
+    both = wells.mixed & np.isfinite(index[0])
+    yield worst(part, "combination index", first["ci"][both], pd.Series(index[0])[both], 1e-8, relative=True)
+    yield from sample_2d_surfaces(table, expected, means, points, options)
+
+
+def sample_2d_surfaces(
+    table: Path, expected: Path, means: mdr.Combination, points: pd.DataFrame, options: dict[str, object]
+) -> Iterator[Row]:
+    """Parameters and sums of squares of the surfaces."""
+    part = "sample2d"
+    wells = means.wells[0]
+    published = pd.read_csv(expected / "combo_sample2d_params.csv")
+    cells = points.groupby(["d1", "d2"], as_index=False).first()
+    held = {"gamma12": 1.0, "gamma21": 1.0}
+    one = mdr.combination(table, model="musyc", fixed=held, **options)  # type: ignore[arg-type]
+    for model, own in (("musyc_gamma", means), ("musyc_gamma1", one)):
+        rows = published[published["model"] == model].set_index("parameter")["value"]
+        values = own.parameters().query("model == 'musyc'").set_index("parameter")["estimate"]
+        for name in rows.index.drop("rss"):
+            yield Row(part, f"{model} {name}", float(rows[name]), float(values[name]), ESTIMATE)
+        yield Row(part, f"{model} RSS", float(rows["rss"]), rss_of(own, "musyc"), 1e-6)
+    peer = published[published["model"] == "musyc"].set_index("parameter")["value"]
+    surface = SURFACES["musyc"].value(wells.cells, {name: float(peer[name]) for name in peer.index})
+    yield worst(part, "musyc surface at the peer's estimates", cells["musyc_fit"], pd.Series(surface), 1e-8)
+    rows = published[published["model"] == "braid"].set_index("parameter")["value"]
+    fit = means.outcome("braid").fit
+    assert fit is not None
+    yield Row(part, "braid RSS", float(rows["sum_of_squares_residuals"]), rss_of(means, "braid"), 1e-6)
+    for theirs, ours in (
+        ("E0", "E0"),
+        ("E3", "Ef"),
+        ("h1", "n1"),
+        ("h2", "n2"),
+        ("C1", "IDM1"),
+        ("C2", "IDM2"),
+        ("kappa", "kappa"),
+    ):
+        yield Row(part, f"braid {theirs}", float(rows[theirs]), float(fit.values[ours]), ESTIMATE)
+
+
+def rss_of(found: mdr.Combination, model: str) -> float:
+    """Sum of squares of all wells around a fitted surface."""
+    wells, fit = found.wells[0], found.outcome(model).fit
+    assert fit is not None
+    return float(((wells.y - fit.value(wells.cells)[wells.cell]) ** 2).sum())
+
+
+def braid_example(table: Path, expected: Path, case: str) -> Iterator[Row]:
+    """Sums of squares at the peer's estimates, and our own, which must not be larger."""
+    published = pd.read_csv(expected)
+    for variant in ("kappa1", "kappa2"):
+        rows = published[published["model"] == variant].set_index("parameter")["estimate"]
+        found = mdr.combination(
+            table, doses={"A": "concA", "B": "concB"}, response="measure", scale="inhibition", model="braid",
+            braid=variant, draws=0,
+        )  # fmt: skip
+        wells, fit = found.wells[0], found.outcome("braid").fit
+        assert fit is not None
+        height = rows["Ef"] - rows["E0"]
+        given = {
+            "IDM1": rows["IDMA"], "IDM2": rows["IDMB"], "n1": rows["na"], "n2": rows["nb"], "kappa": rows["kappa"],
+            "E0": rows["E0"], "Ef": rows["Ef"], "a1": (rows["EfA"] - rows["E0"]) / height,
+            "a2": (rows["EfB"] - rows["E0"]) / height,
+        }  # fmt: skip
+        at_theirs = float(((wells.y - SURFACES["braid"].value(wells.cells, given)[wells.cell]) ** 2).sum())
+        own = rss_of(found, "braid")
+        yield Row(f"BRAID {case}", f"{variant} RSS at the peer's estimates", float(rows["RSS"]), at_theirs, 1e-6)
+        yield Row(f"BRAID {case}", f"{variant} RSS not above the peer's", 1.0, float(own <= rows["RSS"]), 0.0)
+        early = "peer stopped early" if rows["RSS"] > own * (1 + 1e-9) else ""
+        for theirs, ours in (
+            ("IDMA", "IDM1"),
+            ("IDMB", "IDM2"),
+            ("na", "n1"),
+            ("nb", "n2"),
+            ("kappa", "kappa"),
+            ("E0", "E0"),
+            ("Ef", "Ef"),
+        ):
+            tolerance = EARLY if early else ESTIMATE
+            absolute = theirs == "E0"
+            yield Row(
+                f"BRAID {case}", f"{variant} {theirs}", float(rows[theirs]), float(fit.values[ours]),
+                1e-3 if absolute else tolerance, absolute=absolute, note=early,
+            )  # fmt: skip
+
+
 PARTS: tuple[Callable[[Path], Iterator[Row]], ...] = (
     single_curves, independent, shared_parameters, weighted, growth, rates, batch,
+    combinations,
 )  # fmt: skip
 
 

@@ -97,13 +97,23 @@ from pkpd_mdr.regimen import (
     surgery,
     write_doses,
 )
-from pkpd_mdr.response import DoseResponse, GrowthRate, dip_rates, dose_response, gr_over_time, growth_rate
+from pkpd_mdr.response import (
+    Combination,
+    DoseResponse,
+    GrowthRate,
+    combination,
+    dip_rates,
+    dose_response,
+    gr_over_time,
+    growth_rate,
+)
 from pkpd_mdr.run import Endpoint, Many, Run, endpoint, endpoints, simulate, simulate_many
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Accuracy",
+    "Combination",
     "Comparison",
     "Data",
     "DataError",
@@ -131,6 +141,7 @@ __all__ = [
     "bolus",
     "bundled",
     "clone",
+    "combination",
     "combined_kill",
     "compare",
     "compare_models",

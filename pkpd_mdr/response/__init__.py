@@ -5,6 +5,7 @@ made-up number.
 """
 
 from pkpd_mdr.response.averaging import Averaged
+from pkpd_mdr.response.combination import Combination, combination
 from pkpd_mdr.response.families import FAMILIES, Family
 from pkpd_mdr.response.fitting import dose_response
 from pkpd_mdr.response.growth import adjusted_dead, gr_static_toxic, gr_value, gr_value_without_start
@@ -18,6 +19,7 @@ from pkpd_mdr.response.states import State
 __all__ = [
     "FAMILIES",
     "Averaged",
+    "Combination",
     "DoseResponse",
     "Family",
     "GrowthRate",
@@ -25,6 +27,7 @@ __all__ = [
     "Ratios",
     "State",
     "adjusted_dead",
+    "combination",
     "dip_rates",
     "dose_response",
     "gr_over_time",

@@ -10,8 +10,16 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "reference_curves.py"
-PARTS = ["single_curves", "independent", "shared_parameters", "weighted", "growth", "rates", "batch"]
-FEWEST = {"single_curves": 150, "independent": 100, "shared_parameters": 100, "weighted": 5, "growth": 15, "rates": 4}
+PARTS = ["single_curves", "independent", "shared_parameters", "weighted", "growth", "rates", "batch", "combinations"]
+FEWEST = {
+    "single_curves": 150,
+    "independent": 100,
+    "shared_parameters": 100,
+    "weighted": 5,
+    "growth": 15,
+    "rates": 4,
+    "combinations": 80,
+}
 
 
 @pytest.fixture(scope="module")
