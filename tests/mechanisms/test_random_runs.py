@@ -1,4 +1,4 @@
-"""Random models over all mechanisms, run: see `strategies.laws`. benchmarks/random_models.py draws as many as one likes."""
+"""Random models over all mechanisms, run; see `strategies.laws`. benchmarks/random_models.py draws thousands."""
 
 from __future__ import annotations
 
