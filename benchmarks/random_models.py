@@ -1,8 +1,8 @@
 """Draw random models over all mechanisms, hold each to its laws, and report what breaks.
 
 ``python benchmarks/random_models.py 10000`` takes about three hours on one core (1.2 s a model); a number and a seed
-may be given. Laws: no NaN, no negative stock beyond tolerance, two solvers agree to 1e-5, balances close to 1e-9, rates do
-not depend on units or on the names of clones. Exits with 1 if a law was broken.
+may be given. Laws: no NaN, no negative stock beyond tolerance, two solvers agree to 1e-5, balances close to 1e-9,
+rates do not depend on units or on the names of clones. Exits with 1 if a law was broken.
 """
 
 import sys
