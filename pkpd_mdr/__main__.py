@@ -1,4 +1,4 @@
-"""The command line: ``pkpd-mdr demo``, ``pkpd-mdr check table.csv``, ``pkpd-mdr gallery``, ``pkpd-mdr warm-up``."""
+"""The command line: ``pkpd-mdr`` with ``demo``, ``check table.csv``, ``mechanisms``, ``gallery`` or ``warm-up``."""
 
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     gallery.add_argument("model", nargs="?")
     gallery.add_argument("--check", action="store_true", help="compute the published numbers; fails if one is missed")
     gallery.set_defaults(run=_gallery)
+    mechanisms = commands.add_parser("mechanisms", help="list the mechanisms, or the parameters of one with ranges")
+    mechanisms.add_argument("mechanism", nargs="?", help="such as vesicles.release")
+    mechanisms.set_defaults(run=_mechanisms)
     warm = commands.add_parser("warm-up", help="compile the engine of Accuracy(method='rodas') once for this machine")
     warm.set_defaults(run=_warm_up)
     return parser
@@ -121,6 +124,19 @@ def _check_gallery(names: Sequence[str]) -> None:
     missed = [outcome for outcome in outcomes if not outcome.declared]
     if missed:
         raise ModelError(f"{len(missed)} of {len(outcomes)} numbers are not as declared, first: {missed[0]}")
+
+
+def _mechanisms(options: argparse.Namespace) -> None:
+    from pkpd_mdr.mechanisms import cards, table
+
+    if options.mechanism is None:
+        print(table())
+        return
+    card = cards.find(options.mechanism)
+    print(f"{card.name} ({card.heading}): {card.biology}")
+    print(f"  states:  {', '.join(card.states()) or 'none of its own'}")
+    print(f"  gallery: {', '.join(card.used_by()) or 'no model'}\n")
+    print(table(card.name))
 
 
 def _warm_up(options: argparse.Namespace) -> None:

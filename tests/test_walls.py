@@ -31,6 +31,7 @@ UNKNOWN_ROOMS = {
 
 # Methods such as Model.simulate only forward to the room that does the work, which they import inside.
 FORWARDS = {
+    "mechanisms": {"gallery"},
     "model": {"run", "fit", "compare", "plot", "report"},
     "run": {"plot", "report"},
     "data": {"plot"},

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 
@@ -10,7 +13,7 @@ from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.gallery.published import Outcome, Published
 from pkpd_mdr.model.show import Listing
 
-__all__ = ["MODELS", "check", "find", "numbers", "table"]
+__all__ = ["MODELS", "check", "find", "numbers", "table", "users", "uses"]
 
 _NAMES = (
     "alvarezarenas2019",
@@ -145,3 +148,24 @@ def numbers(outcomes: Sequence[Outcome]) -> Listing:
     """Outcomes as a table: model, quantity, expected, obtained, error, tolerance, flag, source."""
     columns = ("model", "quantity", "expected", "obtained", "error", "tolerance", "flag", "source")
     return Listing(columns, tuple(outcome.row() for outcome in outcomes))
+
+
+def uses(mechanism: str, source: str) -> bool:
+    """Whether a program calls a mechanism, as ``growth.logistic(`` or ``mdr.growth.logistic(``."""
+    return re.search(rf"(?<![\w.])(?:mdr\.)?{re.escape(mechanism)}\(", source) is not None
+
+
+def users(mechanism: str) -> tuple[str, ...]:
+    """Models that use a mechanism, such as ``"growth.logistic"``.
+
+    Examples
+    --------
+    >>> users("pk.three_compartment")
+    ('mody2023',)
+    """
+    return tuple(name for name in MODELS if uses(mechanism, _source(name)))
+
+
+@cache
+def _source(name: str) -> str:
+    return inspect.getsource(import_module(f"pkpd_mdr.gallery.{name}"))

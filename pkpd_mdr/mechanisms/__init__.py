@@ -2,6 +2,7 @@
 
 from pkpd_mdr.mechanisms import damage, death, delivery, growth, immune, pgp, pk, stroma, toxicity, vesicles
 from pkpd_mdr.mechanisms.adaptation import fading, tolerance
+from pkpd_mdr.mechanisms.cards import table
 from pkpd_mdr.mechanisms.clone import clone, seeding
 from pkpd_mdr.mechanisms.contact import contact_transfer
 from pkpd_mdr.mechanisms.cytokine import cytokine
@@ -60,6 +61,7 @@ __all__ = [
     "stroma",
     "switching",
     "switching_modulation",
+    "table",
     "tolerance",
     "toxicity",
     "trait_axis",

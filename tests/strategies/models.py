@@ -386,7 +386,7 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
 def public_mechanisms() -> set[str]:
     """The names of everything that a model can be made of."""
     public = {name: getattr(mdr, name) for name in mdr.__all__}
-    names = {name for name, item in public.items() if not inspect.ismodule(item)}
+    names = {name for name, item in public.items() if not inspect.ismodule(item)} - {"table"}
     for prefix, room in public.items():
         if inspect.ismodule(room):
             names |= {f"{prefix}.{name}" for name in room.__all__ if inspect.isfunction(getattr(room, name))}

@@ -1,0 +1,62 @@
+"""Write docs/mechanisms.md: each mechanism, its biology, states, parameters with ranges, and who uses it.
+
+Run it after a change to a mechanism, the gallery or the examples: ``python benchmarks/mechanism_table.py``.
+"""
+
+import sys
+from pathlib import Path
+
+from pkpd_mdr import mechanisms
+from pkpd_mdr.gallery.catalogue import uses
+from pkpd_mdr.mechanisms.cards import HEADINGS, Card, cards
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "mechanisms.md"
+HEAD = """# Mechanisms
+
+Written by `python benchmarks/mechanism_table.py`; do not edit. `mdr.mechanisms.table()` is the first table,
+`mdr.mechanisms.table("kill")` the parameters of one; `pkpd-mdr mechanisms [name]` prints them.
+
+States and parameters are those of a smallest use, with a drug dox and clones S and R. Where a range comes from:
+**published** (read in the publication named; ranges are wider than single values), **recalled** (remembered from
+several sources, not looked up), **wide prior** (ten times less and more than an assumed value, because no measured
+source is known), **bounds** (what is possible at all).
+"""
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+def markdown(columns: list[str], rows: list[tuple[str, ...]]) -> str:
+    lines = [columns, ["---"] * len(columns), *([cell(text) for text in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def examples(card: Card) -> str:
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").glob("*.py"))}
+    return ", ".join(name for name, source in sources.items() if uses(card.name, source))
+
+
+def page() -> str:
+    parts = [HEAD]
+    for heading in HEADINGS:
+        chosen = [card for card in cards().values() if card.heading == heading]
+        rows = [(f"`{c.name}`", c.biology, ", ".join(c.states()), ", ".join(c.used_by()), examples(c)) for c in chosen]
+        parts += [f"\n## {heading}\n", markdown(["mechanism", "stands for", "states", "gallery", "examples"], rows)]
+        for card in chosen:
+            listing = mechanisms.table(card.name)
+            if listing.rows:
+                parts += [f"\n### {card.name}\n", markdown(list(listing.columns), list(listing.rows))]
+    return "\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{len(cards())} mechanisms in {PAGE.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Random models over all mechanisms, run; see `strategies.laws`. benchmarks/random_models.py draws thousands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import laws
+from strategies.laws import broken_balances, broken_names, broken_runs, broken_units
+from strategies.models import declarations, models
+
+import pkpd_mdr as mdr
+from pkpd_mdr.expression import symbol
+from pkpd_mdr.model import Mechanism, Model, Port
+from pkpd_mdr.model.scope import Scope
+from pkpd_mdr.units import Unit
+
+FEW, SOME = settings(max_examples=20), settings(max_examples=30)
+SIZES = st.lists(st.floats(1.0, 1e6), min_size=7, max_size=7)
+NAMES = {"S": "Sens", "R": "Aa", "A": "Zz"}
+
+
+def levels(model: Model, sizes: list[float]) -> np.ndarray:
+    return np.array((sizes * len(model.states))[: len(model.states)])
+
+
+@FEW
+@given(model=models())
+def test_runs_are_finite_and_never_negative_and_two_solvers_agree(model: Model) -> None:
+    assert not list(broken_runs(model))
+
+
+@FEW
+@given(model=models())
+def test_balances_close(model: Model) -> None:
+    assert not list(broken_balances(model))
+
+
+@SOME
+@given(model=models(), sizes=SIZES, time=st.floats(0.01, 100.0), length=st.floats(0.1, 10.0))
+def test_units_do_not_matter(model: Model, sizes: list[float], time: float, length: float) -> None:
+    assert not list(broken_units(model, levels(model, sizes), {"[time]": time, "[length]": length}))
+
+
+@SOME
+@given(parts=declarations(), sizes=SIZES)
+def test_names_of_clones_do_not_matter(parts: list[Mechanism], sizes: list[float]) -> None:
+    assert not list(broken_names(parts, NAMES, levels(Model(*parts), sizes)))
+
+
+# the laws see what is wrong: a planted violation each
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A process whose rate depends on how its clone is called, or an act that doubles the P-gp of a clone."""
+
+    clone: str
+    by_name: bool
+
+    label = "odd"
+
+    def declare(self, scope: Scope) -> None:
+        """Nothing."""
+
+    def connect(self, scope: Scope) -> None:
+        """Write it."""
+        if self.by_name:
+            speed = scope.parameter("odd", "1 1/h", unit="1/h")
+            scope.process("odd", speed * len(self.clone) * symbol(self.clone), {self.clone: 1})
+        else:
+            pool = f"pgp_{self.clone}"
+            scope.port(Port("surgery", "odd", "act", Unit.of(""), effects={pool: 2 * symbol(pool)}))
+
+
+def test_a_rate_that_depends_on_a_name_is_seen() -> None:
+    parts = [mdr.clone("S", start=10), Odd("S", by_name=True)]
+    assert list(broken_names(parts, NAMES, np.array([3.0])))
+
+
+def test_parameters_that_keep_their_numbers_in_other_units_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day")))
+    assert not list(broken_units(model, np.array([3.0]), {"[time]": 2.0}))
+    monkeypatch.setattr(laws, "_factor", lambda unit, scales: 1.0)
+    assert list(broken_units(model, np.array([3.0]), {"[time]": 2.0}))
+
+
+def test_pgp_from_nowhere_is_seen() -> None:
+    parts = [mdr.clone("S", start=10), mdr.pgp.content("S", start=1), Odd("S", by_name=False)]
+    assert list(broken_balances(Model(*parts)))
+
+
+def test_a_stock_that_falls_below_zero_is_seen() -> None:
+    leak = [mdr.state("X", "1 mg", unit="mg", kind="amount"), mdr.parameter("k", "1 mg/h")]
+    assert list(broken_runs(Model(*leak, mdr.process("leave", "k", {"X": -1}))))
