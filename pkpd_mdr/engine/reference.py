@@ -48,8 +48,8 @@ class Accuracy:
         Absolute tolerance in units of each state (1e-12 cells, 1e-12 mg ...): a clone of ten cells beside 1e12 is
         resolved, and the error left in an extinct clone stays far below one cell while it grows again.
     method : str
-        ``"auto"`` (matrix exponentials for affine models, else the compiled engine, or LSODA where llvmlite is
-        missing), ``"rodas"`` (the compiled engine), or of SciPy ``"LSODA"``, ``"BDF"``, ``"Radau"``, ``"DOP853"`` and
+        ``"auto"`` (the compiled engine, matrix exponentials for affine models that it has no closed form for, LSODA
+        where llvmlite is missing), ``"rodas"`` (the compiled engine), or of SciPy ``"LSODA"``, ``"BDF"``, ``"Radau"``, ``"DOP853"`` and
         ``"expm"``.
     budget : int
         Most evaluations of the right-hand side between two discontinuities.
