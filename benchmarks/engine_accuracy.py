@@ -4,8 +4,9 @@
 
 The models are those of the property tests (tests/strategies/models.py), which draw on every mechanism of the library,
 each with two uses of every port at random times over 200 h. Judge is SciPy at a relative tolerance of 1e-11, at all
-states and marks; LSODA first, and two methods that agree where the bar is missed. Models that no SciPy method finishes at that tolerance are counted and left out. What misses the bar
-is listed, the smallest model first, with its seed of the doses.
+states and marks: LSODA first, and the two methods that agree best where the bar is missed. Models that no SciPy method
+finishes at that tolerance are counted and left out. What misses the bar is listed, the smallest model first, with its
+seed of the doses.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def solve_compiled(
     Raises
     ------
     SimulationError
-        The shapes do not fit each other, or llvmlite is missing.
+        The shapes do not fit each other, a level is not a number, or llvmlite is missing.
     """
     if not compiled.states or not len(timelines):
         plain = replace(accuracy or Accuracy(), method="LSODA")  # there is nothing to integrate
@@ -88,6 +88,11 @@ def solve_compiled(
     work.columns, work.watches = tuple(sensitivities), tuple(watches)
     if watches:
         work.levels = np.asarray(levels, dtype=float).reshape(len(table), len(watches))
+        if np.isnan(work.levels).any():
+            member, watch = np.argwhere(np.isnan(work.levels))[0].tolist()
+            raise SimulationError(
+                f"the level of {watches[watch].output!r} is not a number for member {member}; give one to cross"
+            )
     few = bool(sensitivities) or len(table) <= _FEW
     work.prepare(starts, 1 if sensitivities else width or (1 if few else native.preferred_width()))
     if sensitivities:
