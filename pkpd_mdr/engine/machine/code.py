@@ -26,8 +26,8 @@ __all__ = ["BenchKey", "MachineCode"]
 _KEPT, _MANY, _BENCHES = 64, 64, 4
 _FIRST_STEP = 0.01
 _SHARE, _FINEST = 6.0, 1e-13
-"""Steps are judged by a sixth of rtol: errors add up, and grow where trajectories part (measured on the gallery: 26
-times the tolerance of a step at most, where fixed growth follows treatment). So rtol is what a result keeps, within 5.
+"""Steps are judged by a sixth of rtol: errors add up, and grow where trajectories part (by up to 26 times the tolerance
+of a step in the gallery). So results keep rtol within a factor of five, which tests/engine/test_accuracy.py holds.
 """
 _BY_LANE = (
     "t", "h", "used", "take", "x", "amount", "target", "due", "active", "steps", "stretch", "after", "verdict",
