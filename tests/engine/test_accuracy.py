@@ -23,7 +23,7 @@ from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.model import Model
 
 BAR = 5.0
-EXAMPLES = 60
+EXAMPLES = 40
 NO_RUN = {"bozic2013"}
 """What is no simulation: a closed form."""
 
@@ -59,6 +59,7 @@ def test_gallery(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert distance(found, wanted) <= BAR * rtol, f"at rtol = {rtol}"
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(model=models(), doses=st.integers(0, 2**32 - 1))
 def test_random_models(model: Model, doses: int) -> None:
