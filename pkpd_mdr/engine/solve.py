@@ -72,7 +72,7 @@ class Ensemble:
     outputs: tuple[str, ...]
     columns: tuple[str, ...] = ()
     engine: str = "SciPy"
-    """``"compiled"``, ``"SciPy"`` or ``"stochastic"``: which engine solved it."""
+    """``"compiled"``, ``"SciPy"``, ``"compiled and SciPy"`` (by member) or ``"stochastic"``: which engine solved it."""
     failed: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,18 +135,83 @@ def solve(
         The shapes do not fit each other; or SciPy is asked for watches and sensitivities at once.
     """
     accuracy = accuracy or Accuracy()
-    if _takes_machine(compiled, accuracy, sensitivities, watches):
+    options: dict[str, Any] = {"accuracy": accuracy, "sensitivities": sensitivities, "starts_by": starts_by}
+    options |= {"rows": rows, "window": window, "watches": watches, "levels": levels, "threads": threads}
+    affine = compiled.linear and accuracy.method == "auto" and not (sensitivities or watches)
+    if _takes_machine(accuracy, affine=affine):
         from pkpd_mdr.engine.machine.compiled import solve_compiled
         from pkpd_mdr.engine.machine.reading import NoMachineCodeError
 
-        options: dict[str, Any] = {"accuracy": accuracy, "sensitivities": sensitivities, "starts_by": starts_by}
-        options |= {"rows": rows, "window": window, "watches": watches, "levels": levels, "threads": threads}
+        path = _solve_affine if affine else solve_compiled
         try:
-            return solve_compiled(compiled, parameters, starts, timelines, outputs, **options)
+            return path(compiled, parameters, starts, timelines, outputs, **options)
         except NoMachineCodeError as problem:
             if accuracy.method == "rodas":
                 raise
             fall_back(str(problem))
+    return _solve_reference(compiled, parameters, starts, timelines, outputs, **options)
+
+
+def _takes_machine(accuracy: Accuracy, *, affine: bool) -> bool:
+    """Whether the compiled engine is asked for and there; matrix exponentials need no excuse for affine models."""
+    if accuracy.method != "auto":
+        return accuracy.method == "rodas"
+    from pkpd_mdr.engine.machine import native
+
+    if not affine and not native.available():
+        fall_back("llvmlite is not installed, or does not know this processor")
+    return native.available()
+
+
+def _solve_affine(
+    compiled: Compiled,
+    parameters: FloatArray,
+    starts: FloatArray | None,
+    timelines: Sequence[Timeline],
+    outputs: Sequence[str],
+    **options: Any,
+) -> Ensemble:
+    """Members with a closed form by the compiled engine, the others by matrix exponentials; both are exact.
+
+    Which path a member takes depends on its own parameters alone.
+    """
+    from pkpd_mdr.engine.machine.compiled import check_shapes, closed_form, solve_compiled
+
+    table = np.atleast_2d(np.asarray(parameters, dtype=float))
+    check_shapes(compiled, table, starts, timelines)
+    usable = closed_form(compiled, table, options["rows"])
+    if usable.all():
+        return solve_compiled(compiled, table, starts, timelines, outputs, **options)
+    if not usable.any():
+        return _solve_reference(compiled, table, starts, timelines, outputs, **options)
+    members: dict[int, Trajectory] = {}
+    for chosen, path in ((usable, solve_compiled), (~usable, _solve_reference)):
+        places = np.flatnonzero(chosen).tolist()
+        begun = None if starts is None else np.asarray(starts, dtype=float)[places]
+        rows = None if options["rows"] is None else [options["rows"][i] for i in places]
+        own = options | {"rows": rows}
+        found = path(compiled, table[places], begun, [timelines[i] for i in places], outputs, **own)
+        members |= dict(zip(places, found.members, strict=True))
+    return Ensemble(tuple(members[i] for i in range(len(table))), tuple(outputs), (), "compiled and SciPy")
+
+
+def _solve_reference(
+    compiled: Compiled,
+    parameters: FloatArray,
+    starts: FloatArray | None,
+    timelines: Sequence[Timeline],
+    outputs: Sequence[str],
+    *,
+    accuracy: Accuracy,
+    sensitivities: Sequence[str],
+    starts_by: FloatArray | None,
+    rows: Sequence[FloatArray] | None,
+    window: tuple[float, float] | None,
+    watches: Sequence[Watch],
+    levels: FloatArray | None,
+    threads: int | None,
+) -> Ensemble:
+    """SciPy, a member at a time."""
     parameters = np.atleast_2d(np.asarray(parameters, dtype=float))
     if len(parameters) != len(timelines) or parameters.shape[1] != len(compiled.parameters):
         raise SimulationError(
@@ -170,19 +235,6 @@ def solve(
         member = Member(compiled, table, timeline, accuracy, columns, watches, None if levels is None else levels[i])
         members.append(_solve_one(member, start, by, names, window))
     return Ensemble(tuple(members), names, columns)
-
-
-def _takes_machine(
-    compiled: Compiled, accuracy: Accuracy, sensitivities: Sequence[str], watches: Sequence[Watch]
-) -> bool:
-    """Whether the compiled engine solves this: what is affine is exact by matrix exponentials, the rest is its own."""
-    if accuracy.method != "auto" or (compiled.linear and not (sensitivities or watches)):
-        return accuracy.method == "rodas"
-    from pkpd_mdr.engine.machine import native
-
-    if not native.available():
-        fall_back("llvmlite is not installed, or does not know this processor")
-    return native.available()
 
 
 @cache

@@ -25,6 +25,10 @@ __all__ = ["BenchKey", "MachineCode"]
 
 _KEPT, _MANY, _BENCHES = 64, 64, 4
 _FIRST_STEP = 0.01
+_SHARE, _FINEST = 6.0, 1e-13
+"""Steps are judged by a sixth of rtol: errors add up, and grow where trajectories part (by up to 26 times the tolerance
+of a step in the gallery). So results keep rtol within a factor of five, which tests/engine/test_accuracy.py holds.
+"""
 _BY_LANE = (
     "t", "h", "used", "take", "x", "amount", "target", "due", "active", "steps", "stretch", "after", "verdict",
 )  # fmt: skip
@@ -181,7 +185,7 @@ class MachineCode:
             scale = compiled.scale
             loose = np.where(compiled.guarded, max(1e3 * accuracy.atol, NOISE) * scale, -1.0)
             slack = np.stack([np.full(len(scale), 1e3 * accuracy.rtol), loose], axis=1).ravel()
-            tolerances = np.concatenate([[accuracy.rtol], accuracy.atol * scale])
+            tolerances = np.concatenate([[max(accuracy.rtol / _SHARE, _FINEST)], accuracy.atol * scale])
             inclusive = np.array([*(c.inclusive for c in conditions), *(False for _ in watches)], dtype=np.int64)
             direction = np.array([*(0 for _ in conditions), *(w.direction for w in watches)], dtype=np.int64)
             most = np.array([max(accuracy.budget // 8, 1)], dtype=float)

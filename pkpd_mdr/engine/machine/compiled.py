@@ -16,6 +16,8 @@ import numpy as np
 
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, compile_model
 from pkpd_mdr.engine.machine import driver, loop, native
+from pkpd_mdr.engine.machine.code import MachineCode
+from pkpd_mdr.engine.machine.linear import Flags
 from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.reference import Accuracy
 from pkpd_mdr.engine.solve import Ensemble
@@ -24,7 +26,7 @@ from pkpd_mdr.engine.status import Watch
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 from pkpd_mdr.errors import SimulationError
 
-__all__ = ["check_shapes", "solve_compiled", "warm_up"]
+__all__ = ["check_shapes", "closed_form", "solve_compiled", "warm_up"]
 
 _FEW, _MANY = 2, 64
 
@@ -67,7 +69,7 @@ def solve_compiled(
     Raises
     ------
     SimulationError
-        The shapes do not fit each other, or llvmlite is missing.
+        The shapes do not fit each other, a level is not a number, or llvmlite is missing.
     """
     if not compiled.states or not len(timelines):
         plain = replace(accuracy or Accuracy(), method="LSODA")  # there is nothing to integrate
@@ -86,6 +88,11 @@ def solve_compiled(
     work.columns, work.watches = tuple(sensitivities), tuple(watches)
     if watches:
         work.levels = np.asarray(levels, dtype=float).reshape(len(table), len(watches))
+        if np.isnan(work.levels).any():
+            member, watch = np.argwhere(np.isnan(work.levels))[0].tolist()
+            raise SimulationError(
+                f"the level of {watches[watch].output!r} is not a number for member {member}; give one to cross"
+            )
     few = bool(sensitivities) or len(table) <= _FEW
     work.prepare(starts, 1 if sensitivities else width or (1 if few else native.preferred_width()))
     if sensitivities:
@@ -119,6 +126,28 @@ def warm_up() -> float:
         solve_compiled(compiled, values, None, [timeline], ["S"], sensitivities=columns)
     warm_up_paths()
     return time.perf_counter() - begin
+
+
+def closed_form(compiled: Compiled, parameters: FloatArray, rows: Sequence[FloatArray] | None) -> Flags:
+    """Which members the engine solves in closed form from event to event, without an error of integration.
+
+    Parameters
+    ----------
+    compiled, parameters, rows
+        As in `solve_compiled`.
+
+    Returns
+    -------
+    ndarray of bool, shape (members,)
+    """
+    linear = MachineCode.of(compiled).kernels.linear if compiled.states and len(parameters) else None
+    if linear is None or not linear.whole:
+        return np.zeros(len(parameters), dtype=bool)
+    if rows is None:
+        return linear.decompose(parameters)[1]
+    tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in rows]
+    first = np.cumsum([0, *map(len, tables)])[:-1]
+    return np.asarray(np.logical_and.reduceat(linear.decompose(np.concatenate(tables))[1], first))
 
 
 def check_shapes(

@@ -3,9 +3,10 @@
 States whose rates are affine in themselves with coefficients that depend on parameters alone need no integrator. For a
 block of them, x' = A x + b with A = V diag(e) V^-1 (one decomposition per member), the state a time s after x is::
 
-    x + V diag((exp(e s) - 1)/e) V^-1 (A x + b)
+    V diag(exp(e s)) V^-1 x + V diag((exp(e s) - 1)/e) V^-1 b
 
-which is exact, holds for A without an inverse, and needs nothing but the state at the begin of a step. A model that is
+which is exact, holds for A without an inverse, needs nothing but the state at the begin of a step, and resolves what
+decays over any number of half-lives (x + V diag((exp(e s) - 1)/e) V^-1 (A x + b) would cancel). A model that is
 linear as a whole is solved so from event to event. Of other models, depots are: states that depend on themselves alone
 (an absorption site, a decaying drug). They decay over many orders of magnitude, and following that to the relative
 tolerance would decide on the steps of all. The rest is integrated as a system driven by them. Larger blocks inside a
@@ -16,20 +17,22 @@ well (equal rates in a chain, oscillation).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.engine.machine.dag import Node
+from pkpd_mdr.engine.machine.reading import Reader
+from pkpd_mdr.expression import TIME, symbol
 
 if TYPE_CHECKING:
     from pkpd_mdr.engine.machine.kernels import Kernels
 
-__all__ = ["Linear"]
+__all__ = ["Flags", "Linear"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -85,18 +88,35 @@ class Linear:
             values, inverses, vectors = leaf[:size], leaf[size : 2 * size], leaf[2 * size : 2 * size + size * size]
             back = leaf[2 * size + size * size :]
             for j in range(size):
-                weight = graph.constant(0.0)
-                for i, state in enumerate(block):
-                    weight = graph.add(weight, graph.mul(back[j * size + i], self.kernels.right[state]))
-                grown = graph.mul(graph.function("expm1", graph.mul(values[j], later)), inverses[j])
+                held = self._weight(back[j * size : (j + 1) * size], [self.kernels.states[state] for state in block])
+                fed = self._weight(back[j * size : (j + 1) * size], [self._input(state) for state in block])
+                exponent = graph.mul(values[j], later)
+                grown = graph.mul(graph.function("expm1", exponent), inverses[j])
                 flat = graph.compare("<", graph.function("abs", values[j]), graph.constant(_FLAT))
-                modes.append(graph.mul(graph.select(flat, later, grown), weight))
-            for i, state in enumerate(block):
-                moved = self.kernels.states[state]
-                for j in range(size):
-                    moved = graph.add(moved, graph.mul(vectors[i * size + j], modes[j]))
-                nodes.append(moved)
+                mode = graph.mul(graph.function("exp", exponent), held)
+                modes.append(graph.add(mode, graph.mul(graph.select(flat, later, grown), fed)))
+            nodes += [self._weight(vectors[i * size : (i + 1) * size], modes) for i in range(size)]
         return nodes
+
+    def _weight(self, weights: Sequence[Node], parts: Sequence[Node]) -> Node:
+        graph, total = self.kernels.graph, self.kernels.graph.constant(0.0)
+        for weight, part in zip(weights, parts, strict=True):
+            total = graph.add(total, graph.mul(weight, part))
+        return total
+
+    def _input(self, state: int) -> Node:
+        """What a state gains or loses whatever the state of the model is: b."""
+        graph, kernels = self.kernels.graph, self.kernels
+        node = self._empty.read(kernels.compiled.derivatives[state])
+        return graph.add(node, graph.leaf("u", kernels.targets.index(state))) if state in kernels.targets else node
+
+    @cached_property
+    def _empty(self) -> Reader:
+        """Reads rates of the empty model; what they hold of time and conditions, rates in blocks do not have."""
+        graph, compiled = self.kernels.graph, self.kernels.compiled
+        leaves: dict[Any, Node] = {symbol(name): graph.constant(0.0) for name in compiled.states}
+        named = zip(compiled.parameters, self.kernels.parameters, strict=True)
+        return Reader(graph, leaves | {symbol(name): node for name, node in named} | {TIME: self.kernels.time})
 
     def decompose(self, rows: FloatArray) -> tuple[FloatArray, Flags]:
         """Decompose the blocks for parameter rows.
@@ -181,6 +201,7 @@ def _alone(kernels: Kernels, state: int) -> bool:
 
 
 def _has_modes(kernels: Kernels, state: int) -> bool:
-    """Whether the rate of a state switches."""
+    """Whether the rate of a state switches: by a mode, or by an equality, which has no derivative."""
     graph = kernels.graph
-    return any(graph.codes[node][:2] == ("x", "m") for node in graph.needed([kernels.right[state]]))
+    needed = [node for node in graph.needed([kernels.right[state]]) if not graph.settled[node]]
+    return any(graph.codes[node][:2] == ("x", "m") or graph.codes[node][0] in ("<", "<=", "==") for node in needed)

@@ -34,6 +34,7 @@ from pkpd_mdr.engine.machine.march import march
 
 __all__ = ["Sizes", "dense_rows", "guard_module", "observe_module", "stage_rows", "step_module"]
 
+_ENDLESS = 1e300
 _SHARED = 8
 """With one lane, driving states are computed for this many times at once."""
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
@@ -71,9 +72,9 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> tuple[
     full = right + [("%jac", z, node) for z, node in enumerate(system.jacobian.values())]
     full += [("%ft", i, system.by_time.get(i, graph.constant(0.0))) for i in system.rows if system.by_time]
     ahead = [("%o", m, node) for m, node in enumerate(kernels.linear.ahead)] if driven else []
-    slots = kernels.slots([node for _, _, node in full + ahead])
-    common = ["%y", "%q", "%u", "%t"]
     flow = right if not driven else [("%f", i, node) for i, node in enumerate(kernels.right)]
+    slots = kernels.slots([node for _, _, node in full + ahead + flow])
+    common = ["%y", "%q", "%u", "%t"]
     lines = functions(width)
     lines += kernel(graph, "prepare", width, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     lines += kernel(graph, "start", width, ["%p", "%y"], [("%y", i, node) for i, node in enumerate(kernels.starts)], {})
@@ -305,6 +306,9 @@ class _Step:
         if rows:
             code.lines.append("call void @measure(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %e)")
         square = code.binary("fmul", code.load("%e", 0), code.constant(1.0 / max(len(rows), 1)))
+        for state in self.states:  # nothing else would stop what grows in closed form
+            size = code.intrinsic("fabs", code.load("%w", state))
+            square = code.select(code.compare("fcmp olt", size, code.constant(_ENDLESS)), square, code.constant(1e60))
         code.store(square, "%e", 0)
         code.store(_growth(code, square), "%e", 1)
         lines += function("finish", ["%y", "%tol", "%k", "%w", "%e"], code, internal=True)

@@ -142,7 +142,8 @@ def simulate_many(
         Folder in which finished chunks are kept; the same call goes on where it stopped, another one is refused. An own
         function (of a rule or an endpoint) is known by its code and what it encloses, not by what it calls.
     accuracy : Accuracy, optional
-        Its method ``"auto"`` takes the compiled engine for affine models, too, as it solves members side by side.
+        Its method ``"auto"`` takes the compiled engine for members of affine models that have no closed form (equal
+        rates in a chain), too: it solves members side by side.
 
     Returns
     -------
@@ -234,7 +235,7 @@ def _study(
 
 
 def _side_by_side(compiled: Compiled, accuracy: Accuracy) -> Accuracy:
-    """Affine models, too, by the compiled engine if it takes them: exact exponentials go one member at a time."""
+    """Affine models by the compiled engine as a whole, if it takes them: exponentials go one member at a time."""
     if accuracy.method != "auto" or not compiled.linear:
         return accuracy
     engine = replace(accuracy, method="rodas")

@@ -1,0 +1,343 @@
+"""Linear models, and linear parts of others, in closed form: against matrix exponentials with 40 digits."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("llvmlite")
+
+import pkpd_mdr as mdr
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, Watch, build, compile_model, solve
+from pkpd_mdr.engine.machine.code import MachineCode
+from pkpd_mdr.engine.machine.compiled import closed_form, solve_compiled
+from pkpd_mdr.engine.timeline import Instruction, Kind
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import arrange
+
+LOOSE = Accuracy(rtol=1e-2, atol=1e-3)
+"""A closed form has no error of integration, so the tolerance does not matter."""
+
+
+@pytest.fixture(autouse=True)
+def plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PKPD_MDR_DRIVER", "python")
+
+
+def values(model: Model, **changes: float) -> np.ndarray:
+    return np.array([[changes.get(name, item.internal) for name, item in model.parameters.items()]])
+
+
+def affine(cells: np.ndarray) -> Model:
+    """x' = A x + b with a parameter for each cell of A and b; a port feeds the first state."""
+    size = len(cells)
+    names = [f"x{i}" for i in range(size)]
+    parts = [mdr.state(name, 1.0 + i, unit="mg", kind="effect") for i, name in enumerate(names)]
+    for i, row in enumerate(cells):
+        for j, value in enumerate(row):
+            unit = "1/h" if j < size else "mg/h"
+            rate = f"a{i}{j}*{names[j]}" if j < size else f"a{i}{j}"
+            parts += [mdr.parameter(f"a{i}{j}", (float(value), unit)), mdr.process(f"p{i}{j}", rate, {names[i]: 1})]
+    return mdr.Model(*parts, mdr.dosing("d", into="x0", unit="mg"))
+
+
+def cells_of(model: Model, cells: np.ndarray) -> np.ndarray:
+    """A parameter row with other cells."""
+    return values(model, **{f"a{i}{j}": float(value) for (i, j), value in np.ndenumerate(cells)})
+
+
+def exact(cells: np.ndarray, start: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The states of `affine` by exponentials with 40 digits."""
+    size = len(cells)
+    with mpmath.workdps(40):
+        matrix = mpmath.zeros(size + 1)
+        for i, j in itertools.product(range(size), range(size + 1)):
+            matrix[i, j] = mpmath.mpf(float(cells[i, j]))
+        first = mpmath.matrix([*map(float, start), 1.0])
+        found = [mpmath.expm(matrix * mpmath.mpf(float(t)), method="taylor") * first for t in times]
+        return np.array([[float(x[i]) for i in range(size)] for x in found])
+
+
+def marked(times: np.ndarray, *events: Instruction) -> Timeline:
+    items = [*events, *(Instruction(float(t), Kind.MARK, index=i) for i, t in enumerate(times))]
+    items.sort(key=lambda item: item.time)
+    return Timeline((*items, Instruction(float(times[-1]), Kind.END)), 0.0, float(times[-1]))
+
+
+TIMES = np.array([0.0, 0.01, 0.3, 1.0, 5.0, 17.0, 40.0])
+
+
+def compartments(rates: list[float], ka: float, exchange: list[float]) -> np.ndarray:
+    """Absorption site, central, and peripheral compartments, with an endogenous input."""
+    size = 2 + len(exchange)
+    cells = np.zeros((size, size + 1))
+    cells[0, 0], cells[1, 0], cells[1, 1] = -ka, ka, -rates[0]
+    for i, (out, back) in enumerate(zip(exchange, rates[1:], strict=True)):
+        cells[2 + i, 1], cells[2 + i, 2 + i], cells[1, 2 + i] = out, -back, back
+        cells[1, 1] -= out
+    cells[1, size] = 0.7
+    return cells
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2), st.data())
+def test_compartments_against_exponentials(peripheral: int, data: st.DataObject) -> None:
+    """To 1e-12 of each value where the form is used; what is refused is refused for its eigenvectors."""
+    rate = st.floats(0.01, 3.0)
+    given_rates = data.draw(st.lists(rate, min_size=1 + peripheral, max_size=1 + peripheral))
+    exchange = data.draw(st.lists(rate, min_size=peripheral, max_size=peripheral))
+    cells = compartments(given_rates, data.draw(rate), exchange)
+    model = affine(cells)
+    compiled, p = compile_model(model), values(model)
+    found = solve(compiled, p, None, [marked(TIMES)], compiled.states, accuracy=Accuracy())
+    wanted = exact(cells, 1.0 + np.arange(len(cells)), TIMES)
+    used = closed_form(compiled, p, None)[0]
+    assert found.engine == ("compiled" if used else "SciPy")
+    vectors = np.linalg.cond(np.linalg.eig(cells[:, :-1])[1])
+    assert used or vectors > 1e3
+    np.testing.assert_allclose(found.members[0].values, wanted, rtol=1e-12 * max(1.0, vectors / 10.0))
+
+
+CELLS = {
+    "equal rates in a chain": ([[-0.5, 0, 0], [0.5, -0.5, 0]], False),
+    "nearly equal rates": ([[-0.5, 0, 0], [0.5, -0.5 - 1e-9, 0]], False),
+    "equal rates apart": ([[-0.5, 0, 0], [0, -0.5, 0.3]], True),
+    "oscillation": ([[0, 1, 0], [-1, 0, 0]], False),
+    "damped oscillation": ([[-0.1, 1, 0], [-1, -0.1, 0.2]], False),
+    "no rate at all": ([[0, 0, 0], [0, 0, 0]], True),
+    "only an input": ([[0, 0, 2.0], [0, 0, 0]], True),
+    "one loses nothing": ([[-0.3, 0, 0], [0.3, 0, 0]], True),
+    "subnormal": ([[-3e-310, 0, 1.0], [0, -2e-315, 0]], True),
+    "subnormal and coupled": ([[-3e-310, 0, 0], [1e-310, -1e-312, 0]], None),
+    "far apart": ([[-1e-7, 0, 0], [1e-7, -40.0, 0]], True),
+    "growth": ([[0.5, 0.1, 0], [0.2, 0.3, 0]], True),
+    "nilpotent": ([[0, 1.0, 0], [0, 0, 0]], False),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_special_matrices_are_exact_or_left_to_exponentials(name: str) -> None:
+    cells, used = np.array(CELLS[name][0]), CELLS[name][1]
+    model = affine(np.full((2, 3), 0.25))  # every cell is there, and takes any value
+    compiled, p = compile_model(model), cells_of(model, cells)
+    assert used in (None, closed_form(compiled, p, None)[0])
+    starts = np.array([[1.0, 2.0]])
+    found = solve(compiled, p, starts, [marked(TIMES)], compiled.states).members[0]
+    assert found.status.ok
+    wanted = exact(cells, starts[0], TIMES)
+    fine = 1e-12 if name != "nearly equal rates" else 1e-11  # SciPy's own error for a triangle that is nearly confluent
+    np.testing.assert_allclose(found.values, wanted, rtol=fine, atol=fine * np.abs(wanted).max())
+
+
+def test_a_decay_is_followed_over_any_number_of_half_lives() -> None:
+    model = mdr.Model(
+        mdr.pk.two_compartment("d", CL="5 L/h", V1="10 L", Q="3 L/h", V2="30 L", ka="1.2 1/h", amount_unit="mg")
+    )
+    compiled, p = compile_model(model), values(model)
+    times = np.linspace(0.0, 500.0, 11)
+    depot = compiled.states.index("depot_d")
+    timeline = build(arrange(mdr.oral("d", "100 mg"), times.tolist()), BoundPorts(compiled, p), stop=500.0)
+    found = solve(compiled, p, None, [timeline], compiled.states).members[0]
+    np.testing.assert_allclose(found.values[1:, depot], 100.0 * np.exp(-1.2 * times[1:]), rtol=1e-13 * 600)
+    tight = solve(compiled, p, None, [timeline], compiled.states, accuracy=Accuracy(method="expm")).members[0]
+    np.testing.assert_allclose(found.values[1:, depot + 1 :], tight.values[1:, depot + 1 :], rtol=1e-11)
+
+
+# -- depots of other models ----------------------------------------------------------------------------------------
+
+
+def driven(*parts: object) -> tuple[Compiled, np.ndarray]:
+    """A model whose clone cannot be solved in closed form."""
+    growth = mdr.growth.gompertz(rate="0.02 1/h", capacity="1e9")
+    model = mdr.Model(*parts, mdr.clone("S", growth=growth, start=1e6))
+    compiled = compile_model(model)
+    assert not MachineCode.of(compiled).kernels.linear.whole
+    return compiled, values(model)
+
+
+def in_closed_form(compiled: Compiled) -> set[str]:
+    return {compiled.states[i] for i in MachineCode.of(compiled).kernels.linear.states}
+
+
+def test_absorption_as_fast_as_elimination() -> None:
+    """Bateman's function where ka = ke: the depot is exact, and its kinetics are t*exp(-k t)."""
+    compiled, p = driven(
+        mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", ka="0.5 1/h", amount_unit="mg"),
+        mdr.kill("d", on="S", emax="0.1 1/h", ec50="1 mg/L"),
+    )
+    assert in_closed_form(compiled) == {"depot_d"}
+    times = np.linspace(0.0, 60.0, 61)
+    timeline = marked(times, Instruction(0.0, Kind.JUMP, 0, 100.0))
+    found = solve_compiled(compiled, p, None, [timeline], ["depot_d", "central_d"], accuracy=Accuracy(rtol=1e-9))
+    got = found.members[0].values[1:]
+    np.testing.assert_allclose(got[:, 0], 100.0 * np.exp(-0.5 * times[1:]), rtol=1e-12)
+    np.testing.assert_allclose(got[:, 1], 50.0 * times[1:] * np.exp(-0.5 * times[1:]), rtol=1e-7, atol=1e-12)
+
+
+def test_a_medium_that_decays_is_exact_whatever_the_tolerance() -> None:
+    """The dense output, too: marks lie anywhere in the steps of the rest."""
+    compiled, p = driven(
+        mdr.medium("d", unit="uM", half_life="20 h"), mdr.kill("d", on="S", emax="0.1 1/h", ec50="1 uM")
+    )
+    times = np.sort(np.random.default_rng(3).uniform(0.0, 300.0, 80))
+    timeline = marked(times, Instruction(0.0, Kind.SET, 0, 7.0), Instruction(150.0, Kind.SET, 0, 2.0))
+    found = solve_compiled(compiled, p, None, [timeline], ["medium_d"], accuracy=LOOSE).members[0]
+    late = times >= 150.0
+    wanted = np.where(late, 2.0 * 0.5 ** ((times - 150.0) / 20.0), 7.0 * 0.5 ** (times / 20.0))
+    np.testing.assert_allclose(found.values[:, 0], wanted, rtol=1e-12)
+    assert found.steps < 80
+
+
+def test_a_depot_that_an_infusion_fills() -> None:
+    """Amount below an infusion, and after it; with no loss at all, too."""
+    model = mdr.Model(
+        mdr.state("A", 0.0, unit="mg", kind="amount"),
+        mdr.parameter("k", "0.3 1/h"),
+        mdr.dosing("d", into="A", unit="mg"),
+        mdr.process("loss", "k*A", {"A": -1}),
+        mdr.state("N", 1.0, kind="cells"),
+        mdr.parameter("g", "0.1 1/h"),
+        mdr.parameter("kill", "0.01 1/mg/h"),
+        mdr.process("growth", "g*N*(1 - N/50) - kill*A*N", {"N": 1}),
+    )
+    compiled = compile_model(model)
+    assert in_closed_form(compiled) == {"A"}
+    times = np.linspace(0.0, 30.0, 31)
+    timeline = marked(times, Instruction(2.0, Kind.RATE, 0, 5.0), Instruction(12.0, Kind.RATE, 0, -5.0))
+    for k in (0.3, 40.0, 1e-9, 0.0):
+        found = solve_compiled(compiled, values(model, k=k), None, [timeline], ["A"], accuracy=LOOSE).members[0]
+        with mpmath.workdps(30):
+            on = [mpmath.mpf(float(np.clip(t - 2.0, 0.0, 10.0))) for t in times]
+            off = [mpmath.mpf(float(max(t - 12.0, 0.0))) for t in times]
+            rate = mpmath.mpf(k)
+            wanted = [5 * (-mpmath.expm1(-rate * a) / rate if k else a) * mpmath.exp(-rate * b)
+                      for a, b in zip(on, off, strict=True)]  # fmt: skip
+        np.testing.assert_allclose(found.values[:, 0], np.array(wanted, dtype=float), rtol=1e-12)
+
+
+# -- ensembles -----------------------------------------------------------------------------------------------------
+
+
+PLAIN, EQUAL = np.array([[-0.4, 0.0, 0.1], [0.4, -0.2, 0.0]]), np.array([[-0.3, 0.0, 0.1], [0.4, -0.3, 0.0]])
+
+
+def mixed() -> tuple[Model, np.ndarray, list[Timeline]]:
+    """Members with a closed form, with equal rates, and one whose parameter is not a number."""
+    model = affine(np.full((2, 3), 0.25))
+    random = np.random.default_rng(7).uniform(0.5, 1.5, (14, 2, 1))
+    rows = np.vstack([cells_of(model, EQUAL if i % 3 == 1 else PLAIN * random[i]) for i in range(14)])
+    rows[8, compile_model(model).parameters.index("a02")] = math.nan
+    timelines = [
+        marked(np.linspace(0.0, 20.0 + i, 8), Instruction(3.0, Kind.JUMP, 0, 2.0), Instruction(5.0, Kind.RATE, 0, 1.0))
+        for i in range(14)
+    ]
+    return model, rows, timelines
+
+
+def test_members_with_and_without_a_closed_form_do_not_notice_each_other() -> None:
+    """Bitwise: alone, in another order, on two threads; each path as it is asked for by name."""
+    model, rows, timelines = mixed()
+    compiled = compile_model(model)
+    usable = closed_form(compiled, rows, None)
+    assert usable.any()
+    assert not usable[1::3].any()
+    together = solve(compiled, rows, None, timelines, compiled.states)
+    assert together.engine == "compiled and SciPy"
+    assert together.failed == (8,)
+    assert "a02" in together.members[8].status.sentence
+    order = np.random.default_rng(1).permutation(14)
+    shuffled = solve(compiled, rows[order], None, [timelines[i] for i in order], compiled.states, threads=2)
+    for place, i in enumerate(order):
+        assert shuffled.members[place].values.tobytes() == together.members[i].values.tobytes()
+    for i, member in enumerate(together.members):
+        alone = solve(compiled, rows[i : i + 1], None, [timelines[i]], compiled.states)
+        assert alone.members[0].values.tobytes() == member.values.tobytes()
+        assert alone.engine == ("compiled" if usable[i] else "SciPy")
+        if i != 8:
+            by_name = solve(
+                compiled, rows[i : i + 1], None, [timelines[i]], compiled.states,
+                accuracy=Accuracy(method="rodas" if usable[i] else "expm"),
+            ).members[0]  # fmt: skip
+            assert by_name.values.tobytes() == member.values.tobytes()
+
+
+def test_the_compiled_engine_takes_both_kinds_of_members_too() -> None:
+    """Asked for by name, it integrates what has no closed form; lanes of both kinds do not mix."""
+    model, rows, timelines = mixed()
+    compiled = compile_model(model)
+    together = solve_compiled(compiled, rows, None, timelines, compiled.states)
+    exact_ones = solve(compiled, rows, None, timelines, compiled.states, accuracy=Accuracy(method="expm"))
+    for i in range(14):
+        for width in (1, 2, 8):
+            alone = solve_compiled(compiled, rows[[i]], None, [timelines[i]], compiled.states, width=width)
+            assert alone.members[0].values.tobytes() == together.members[i].values.tobytes()
+        if i != 8:
+            np.testing.assert_allclose(together.members[i].values, exact_ones.members[i].values, rtol=5e-7)
+
+
+def test_rows_resets_starts_and_windows() -> None:
+    """Parameters that change decide with all their rows; a run that is cut in two goes on where it stopped."""
+    model, rows, _ = mixed()
+    compiled, other, equal = compile_model(model), cells_of(model, PLAIN * [[2.2], [1.7]]), cells_of(model, EQUAL)
+    tables = [np.vstack([rows[[i]], second]) for i, second in ((0, other), (0, equal), (2, other))]
+    times = np.linspace(0.0, 30.0, 16)
+    events = [
+        Instruction(4.0, Kind.CHANGE, index=1),
+        Instruction(9.0, Kind.JUMP, 0, 3.0),
+        Instruction(14.0, Kind.RATE, 0, 2.0),
+        Instruction(21.0, Kind.RESET, value=1.0),
+        Instruction(24.0, Kind.CHANGE, index=0),
+    ]
+    timeline, first = marked(times, *events), np.array([table[0] for table in tables])
+    starts = np.array([[1.0, 0.0], [0.5, 2.0], [0.0, 0.0]])
+    assert closed_form(compiled, first, tables).tolist() == [True, False, True]
+    found = solve(compiled, first, starts, [timeline] * 3, compiled.states, rows=tables)
+    wanted = solve(
+        compiled, first, starts, [timeline] * 3, compiled.states, rows=tables, accuracy=Accuracy(method="expm")
+    )
+    for one, two in zip(found.members, wanted.members, strict=True):
+        assert one.status.ok
+        np.testing.assert_allclose(one.values, two.values, rtol=1e-12)
+        np.testing.assert_allclose(one.end, two.end, rtol=1e-12)
+    parts, begun = [], starts
+    for window in ((0.0, 10.0), (10.0, 22.5), (22.5, math.inf)):
+        part = solve(compiled, first, begun, [timeline] * 3, compiled.states, rows=tables, window=window)
+        parts.append([member.values for member in part.members])
+        begun = np.array([member.end for member in part.members])
+    for i, member in enumerate(found.members):
+        np.testing.assert_allclose(np.concatenate([part[i] for part in parts]), member.values, rtol=1e-12)
+
+
+def test_watches_on_a_linear_model() -> None:
+    """The time at which a concentration falls below a level is as exact as the state."""
+    model = mdr.Model(mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", amount_unit="mg"))
+    compiled, p = compile_model(model), values(model)
+    times = np.linspace(0.0, 24.0, 5)
+    timeline = build(arrange(mdr.bolus("d", "100 mg"), times.tolist()), BoundPorts(compiled, p), stop=24.0)
+    found = solve(
+        compiled, np.repeat(p, 3, axis=0), None, [timeline] * 3, ["C_d"],
+        watches=[Watch("central_d", -1)], levels=np.array([[50.0], [1e-3], [1e-9]]),
+    )  # fmt: skip
+    assert found.engine == "compiled"
+    wanted = [np.log(2.0) / 0.5, np.log(1e5) / 0.5]
+    np.testing.assert_allclose([member.time for member in found.members[:2]], wanted, rtol=1e-13)
+    assert [member.crossed for member in found.members] == [0, 0, -1]
+
+
+def test_growth_without_limit_is_told_with_its_time() -> None:
+    model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="1 1/h"), start=1.0))
+    compiled = compile_model(model)
+    rows = np.vstack([values(model, growth_S=1.0), values(model, growth_S=0.1)])
+    found = solve(compiled, rows, None, [marked(np.array([0.0, 300.0, 2000.0]))] * 2, ["S"])
+    assert found.engine == "compiled"
+    assert found.failed == (0,)
+    assert "grows without limit" in found.members[0].status.sentence
+    assert found.members[0].status.time == pytest.approx(300.0 * math.log(10.0), rel=1e-6)
+    np.testing.assert_allclose(found.members[0].values[:, 0], [1.0, math.exp(300.0)], rtol=1e-12)
+    np.testing.assert_allclose(found.members[1].values[:, 0], np.exp([0.0, 30.0, 200.0]), rtol=1e-12)

@@ -1,0 +1,241 @@
+"""What goes wrong around the compiled engine: bad members, events at one time, missing parts, interruptions."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+import pkpd_mdr as mdr
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Ensemble, Timeline, Watch, build, compile_model, solve
+from pkpd_mdr.engine.machine import code, driver, loop, native
+from pkpd_mdr.engine.machine.compiled import solve_compiled
+from pkpd_mdr.engine.solve import fall_back
+from pkpd_mdr.engine.timeline import Instruction, Kind
+from pkpd_mdr.errors import SimulationError
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen, arrange
+
+EXACT = Accuracy(rtol=1e-10, atol=1e-13)
+
+
+@pytest.fixture(autouse=True)
+def plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PKPD_MDR_DRIVER", "python")
+
+
+def model() -> Model:
+    return mdr.Model(
+        mdr.pk.one_compartment("dox", V="10 L", CL="2 L/h", amount_unit="mg"),
+        mdr.medium("pac", unit="uM"),
+        mdr.clone("S", growth=mdr.growth.logistic(rate="0.05 1/h", capacity="1e9 cell"), start=1e6),
+        mdr.kill("dox", on="S", emax="0.3 1/h", ec50="1 mg/L", hill=1.5),
+        mdr.kill("pac", on="S", emax="0.1 1/h", ec50="1 uM"),
+    )
+
+
+def case(regimen: Regimen | None = None, stop: float = 60.0) -> tuple[Compiled, np.ndarray, Timeline]:
+    made = model()
+    compiled = compile_model(made)
+    p = np.array([[item.internal for item in made.parameters.values()]])
+    acts = regimen or mdr.infusion("dox", "30 mg", over="2 h").every("12 h", times=3)
+    return compiled, p, build(arrange(acts, np.linspace(0.0, stop, 13).tolist()), BoundPorts(compiled, p), stop=stop)
+
+
+def bits(ensemble: Ensemble) -> list[tuple[bytes, bytes]]:
+    return [(member.values.tobytes(), member.end.tobytes()) for member in ensemble.members]
+
+
+# -- members -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_one_bad_parameter_among_many(bad: float) -> None:
+    """Member 77 of 150 is told; the others are the same to the last bit as without it."""
+    compiled, p, timeline = case()
+    rows = p * np.exp(0.2 * np.random.default_rng(4).standard_normal((150, p.shape[1])))
+    j = compiled.parameters.index("ec50_dox_S")
+    mixed = rows.copy()
+    mixed[77, j] = bad
+    found = solve(compiled, mixed, None, [timeline] * 150, ["S"])
+    assert found.failed == (77,)
+    assert "'ec50_dox_S' is not a finite number" in found.members[77].status.sentence
+    assert len(found.members[77].values) == 0
+    others = np.delete(np.arange(150), 77)
+    assert [bits(found)[i] for i in others] == bits(solve(compiled, rows[others], None, [timeline] * 149, ["S"]))
+
+
+def test_members_that_blow_up_among_others() -> None:
+    """Each says when; what came before stands; the lanes next to it go on."""
+    made = mdr.Model(
+        mdr.state("x", 1.0), mdr.parameter("k", "1 1/h"), mdr.process("growth", "k*x**2", {"x": 1})
+    )  # x = 1/(1 - k t)
+    compiled, ks = compile_model(made), np.array([0.1, 1.0, 0.2, 4.0, 0.05, 0.3])
+    rows = np.array([[k if name == "k" else 1.0 for name in compiled.parameters] for k in ks])
+    times = np.array([0.0, 0.2, 0.9, 3.0])
+    items = [Instruction(float(t), Kind.MARK, index=i) for i, t in enumerate(times)]
+    timeline = Timeline((*items, Instruction(3.0, Kind.END)), 0.0, 3.0)
+    found = solve(compiled, rows, None, [timeline] * 6, ["x"], accuracy=EXACT)
+    assert found.failed == (1, 3)
+    for i, member in enumerate(found.members):
+        before = times[: len(member.values)]
+        assert (before == times[times < 1.0 / ks[i]]).all()
+        np.testing.assert_allclose(member.values[:, 0], 1.0 / (1.0 - ks[i] * before), rtol=1e-7)
+    assert [found.members[i].status.time for i in (1, 3)] == pytest.approx([1.0, 0.25], rel=1e-3)
+
+
+def test_a_level_that_is_not_a_number_is_refused() -> None:
+    compiled, p, timeline = case()
+    watch, levels = [Watch("S", 1)], np.array([[1e8], [math.nan]])
+    with pytest.raises(SimulationError, match="level of 'S' is not a number for member 1"):
+        solve(compiled, np.repeat(p, 2, axis=0), None, [timeline] * 2, ["S"], watches=watch, levels=levels)
+
+
+# -- events at one time --------------------------------------------------------------------------------------------
+
+TOGETHER = {
+    "an infusion begins where another ends": mdr.infusion("dox", "30 mg", over="5 h")
+    & mdr.infusion("dox", "10 mg", over="5 h", at="5 h"),
+    "two doses at once": mdr.bolus("dox", "10 mg", at="5 h") & mdr.bolus("dox", "20 mg", at="5 h"),
+    "a dose at the edge of an exposure": mdr.exposure("pac", "2 uM", over="10 h")
+    & mdr.bolus("dox", "20 mg", at="10 h"),
+    "infusions without a gap": mdr.infusion("dox", "12 mg", over="6 h").every("6 h", times=8),
+    "exposures without a gap": mdr.exposure("pac", "2 uM", over="6 h")
+    & mdr.exposure("pac", "1 uM", over="6 h").shift("6 h"),
+    "everything at the begin and at the end": mdr.bolus("dox", "10 mg") & mdr.bolus("dox", "10 mg", at="60 h"),
+    "ends at marks": mdr.infusion("dox", "30 mg", over="5 h").every("10 h", times=4),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_edges_at_the_same_time(name: str) -> None:
+    """As SciPy has it, and the same when the second act is listed first."""
+    compiled, p, timeline = case(TOGETHER[name])
+    found = solve(compiled, p, None, [timeline], compiled.states, accuracy=EXACT).members[0]
+    wanted = solve(compiled, p, None, [timeline], compiled.states, accuracy=Accuracy(1e-11, 1e-13, "DOP853")).members[0]
+    assert found.status.ok
+    np.testing.assert_array_equal(found.times, wanted.times)
+    np.testing.assert_allclose(found.values, wanted.values, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(found.end, wanted.end, rtol=1e-8, atol=1e-10)
+
+
+def test_infusions_without_a_gap_are_one() -> None:
+    compiled, p, parts = case(mdr.infusion("dox", "0.6 mg", over="0.3 h").every("0.3 h", times=100))
+    _, _, one = case(mdr.infusion("dox", "60 mg", over="30 h"))
+    found = [solve(compiled, p, None, [t], ["central_dox", "S"], accuracy=EXACT).members[0] for t in (parts, one)]
+    np.testing.assert_allclose(found[0].values, found[1].values, rtol=1e-7, atol=1e-9)
+
+
+# -- missing parts -------------------------------------------------------------------------------------------------
+
+
+def test_without_llvmlite_scipy_solves_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    compiled, p, timeline = case()
+    wanted = solve(compiled, p, None, [timeline], ["S"], accuracy=EXACT)
+    monkeypatch.setattr(native, "_state", {})
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    fall_back.cache_clear()
+    with caplog.at_level(logging.WARNING, "pkpd_mdr"):
+        found = [solve(compiled, p, None, [timeline], ["S"], accuracy=EXACT) for _ in range(2)]
+    assert (wanted.engine, found[0].engine) == ("compiled", "SciPy")
+    np.testing.assert_allclose(found[0].members[0].values, wanted.members[0].values, rtol=1e-7)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert "llvmlite is not installed" in said[0]
+    assert "SciPy solves instead" in said[0]
+
+
+def test_without_llvmlite_an_affine_model_needs_no_excuse(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its matrix exponential is exact, and not slower for one member."""
+    made = mdr.Model(mdr.pk.one_compartment("dox", V="10 L", CL="2 L/h", amount_unit="mg"))
+    monkeypatch.setattr(native, "_state", {})
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    fall_back.cache_clear()
+    with caplog.at_level(logging.WARNING, "pkpd_mdr"):
+        frame = made.simulate(mdr.bolus("dox", "10 mg"), until="10 h", times="5 h").frame
+    np.testing.assert_allclose(frame["central_dox"][1:], 10.0 * np.exp([-1.0, -2.0]), rtol=1e-12)
+    assert not caplog.records
+
+
+def test_without_numba_the_loop_runs_in_python_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Same bits, and 500 members, which would be worth compiling, do not ask for it."""
+    compiled, p, timeline = case(stop=10.0)
+    wanted = solve(compiled, p, None, [timeline], ["S"])
+    monkeypatch.delenv("PKPD_MDR_DRIVER")
+    monkeypatch.setattr(driver, "find_spec", lambda name: None)
+    driver._say_slow.cache_clear()
+    with caplog.at_level(logging.WARNING, "pkpd_mdr"):
+        found = solve(compiled, np.repeat(p, 500, axis=0), None, [timeline] * 500, ["S"])
+    assert found.engine == "compiled"
+    assert set(bits(found)) == set(bits(wanted))
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "numba is not installed or not asked for"
+    ]
+
+
+def test_a_folder_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, p, timeline = case()
+    wanted = bits(solve(compiled, p, None, [timeline], ["S"]))
+    (tmp_path / "file").write_text("no folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/none")):
+        monkeypatch.setenv("PKPD_MDR_CACHE", str(place))
+        monkeypatch.setattr(native, "_loaded", type(native._loaded)())
+        monkeypatch.setattr(code, "_codes", type(code._codes)())
+        assert bits(solve(compiled, p, None, [timeline], ["S"])) == wanted
+    assert (tmp_path / "file").read_text() == "no folder"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs numba")
+def test_numba_without_a_folder_compiles_for_this_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, p, timeline = case()
+    wanted = bits(solve(compiled, p, None, [timeline], ["S"]))
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("PKPD_MDR_DRIVER", "numba")
+    driver._compile.cache_clear()
+    try:
+        assert bits(solve(compiled, p, None, [timeline], ["S"])) == wanted
+    finally:
+        driver._compile.cache_clear()
+
+
+# -- interruptions -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupted_run_leaves_nothing_behind(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle comes through, from any thread; the next run is as if nothing had been."""
+    compiled, p, timeline = case()
+    rows = p * np.exp(0.1 * np.random.default_rng(1).standard_normal((40, p.shape[1])))
+
+    def run() -> Ensemble:
+        return solve_compiled(compiled, rows, None, [timeline] * 40, ["S"], threads=threads)
+
+    wanted = bits(run())
+
+    def interrupted(chosen: object, begin: int, end: int) -> None:
+        loop.drive(chosen, begin, (begin + end) // 2)
+        raise KeyboardInterrupt
+
+    def in_the_middle(*given: object, **options: object) -> object:
+        return interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "compiled_loop", in_the_middle)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert bits(run()) == wanted

@@ -1,0 +1,91 @@
+"""Runs of random models, and the measured error of the compiled engine on them.
+
+An error is the largest over times and states of ``|y - exact|/(|exact| + floor)``. The floor is a thousandth of the
+largest value of the state, or of one (cell, unit of the state) where it never gets there: below it a state has decayed
+to nothing that anybody reads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pkpd_mdr.engine import Accuracy, Compiled, Timeline, Trajectory, compile_model, solve
+from pkpd_mdr.engine.timeline import Instruction, Kind
+from pkpd_mdr.model import Model
+
+__all__ = ["REFERENCES", "Run", "agreed", "distance", "exact", "measured", "random_run", "trajectory", "values"]
+
+REFERENCES = tuple(
+    Accuracy(rtol=1e-11, atol=1e-13, method=method, budget=50_000) for method in ("LSODA", "Radau", "DOP853")
+)
+"""What the engine is judged by, in the order in which they are tried: whichever finishes first serves."""
+_FLOOR = 1e-3
+
+
+class Run(NamedTuple):
+    """A model with a timeline."""
+
+    compiled: Compiled
+    parameters: np.ndarray
+    timeline: Timeline
+
+
+def values(model: Model) -> np.ndarray:
+    """The model's own parameters as one row."""
+    return np.array([[parameter.internal for parameter in model.parameters.values()]])
+
+
+def random_run(model: Model, seed: int, *, stop: float = 200.0) -> Run:
+    """Every port is used twice at random times: doses as boluses and infusions, exposures, acts; and 13 marks."""
+    compiled, random, items = compile_model(model), np.random.default_rng(seed), []
+    for index, port in enumerate(compiled.ports):
+        for time in random.uniform(0.0, stop, 2).round(2):
+            if port.action == "dose":
+                items.append(Instruction(time, Kind.JUMP, index, 5.0))
+                items += [Instruction(time, Kind.RATE, index, 2.0), Instruction(time + 3.0, Kind.RATE, index, -2.0)]
+            elif port.action == "expose":
+                items += [Instruction(time, Kind.SET, index, 1.5), Instruction(time + 9.0, Kind.SET, index, 0.0)]
+            else:
+                items.append(Instruction(time, Kind.JUMP, index, 0.7))
+    marks = [*np.linspace(0.0, stop, 13), *(item.time for item in items[:3])]
+    items += [Instruction(time, Kind.MARK, index=i) for i, time in enumerate(marks)]
+    items = sorted((item for item in items if item.time <= stop), key=lambda item: item.time)
+    return Run(compiled, values(model), Timeline((*items, Instruction(stop, Kind.END)), 0.0, stop))
+
+
+def distance(found: np.ndarray, wanted: np.ndarray) -> float:
+    """The largest error of values, shape (times, states)."""
+    size = np.abs(wanted) + _FLOOR * np.maximum(np.abs(wanted).max(axis=0, initial=0.0), 1.0)
+    return float((np.abs(found - wanted) / size).max(initial=0.0))
+
+
+def trajectory(run: Run, accuracy: Accuracy) -> Trajectory:
+    """All states of a run."""
+    return solve(run.compiled, run.parameters, None, [run.timeline], run.compiled.states, accuracy=accuracy).members[0]
+
+
+def exact(run: Run) -> Trajectory | None:
+    """A run by the first SciPy method that finishes it at a tight tolerance; None if none does."""
+    return next((found for method in REFERENCES if (found := trajectory(run, method)).status.ok), None)
+
+
+def agreed(run: Run) -> Trajectory | None:
+    """A run as those two SciPy methods have it that agree best; LSODA alone at times misses what an act sets off."""
+    found = [one for method in REFERENCES if (one := trajectory(run, method)).status.ok]
+    pairs = [(distance(one.values, two.values), i) for i, one in enumerate(found) for two in found[i + 1 :]]
+    return found[min(pairs)[1]] if pairs else None
+
+
+def measured(run: Run, rtol: float, wanted: Trajectory, *, bar: float) -> float:
+    """The error of the compiled engine in units of its tolerance; infinite where it does not finish.
+
+    What misses the bar is judged again by two methods that agree.
+    """
+    found = trajectory(run, Accuracy(rtol=rtol, method="rodas"))
+    if not found.status.ok:
+        return float("inf")
+    error = distance(found.values, wanted.values) / rtol
+    judge = agreed(run) if error > bar else None
+    return error if judge is None else distance(found.values, judge.values) / rtol
