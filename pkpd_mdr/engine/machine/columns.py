@@ -7,9 +7,8 @@ model changes, tau' = -(c_y S + c_p)/(c_y f + c_t), and the state itself does no
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pkpd_mdr.engine.machine import loop
+from pkpd_mdr.engine.machine.column_records import Columns, Wide
 from pkpd_mdr.engine.machine.guards import crossing, first_change, see, turn
 from pkpd_mdr.engine.machine.loop import (
     _aim,
@@ -36,125 +35,11 @@ from pkpd_mdr.engine.machine.records import (
     STEADY,
     STUCK,
     Floats,
-    Integers,
     Run,
     invoke,
 )  # fmt: skip
 
-__all__ = ["HELPERS", "ColumnMachine", "ColumnPointers", "Columns", "Derivatives", "Wide", "drive_columns"]
-
-
-class ColumnMachine(NamedTuple):
-    """Addresses: of `tangent.py`, and the right-hand side of one lane; `acts` by port."""
-
-    prepare: int
-    columns: int
-    dense: int
-    start_by: int
-    observe_by: int
-    guard_by: int
-    flow: int
-    acts: Integers
-
-
-class Columns(NamedTuple):
-    """Working arrays; the last axis has eight lanes, which are parameters. See `tangent.Arrays` for the first eight.
-
-    `flow` has one lane; `before` and `delay` (by column) serve a change of mode.
-    """
-
-    S: Floats
-    W: Floats
-    V: Floats
-    B: Floats
-    U: Floats
-    Z: Floats
-    e: Floats
-    q: Floats
-    p: Floats
-    dp: Floats
-    inner: Floats
-    y: Floats
-    t: Floats
-    x: Floats
-    amount: Floats
-    out: Floats
-    u: Floats
-    dt: Floats
-    none: Floats
-    g: Floats
-    flow: Floats
-    before: Floats
-    delay: Floats
-    rates: Floats
-
-
-class ColumnPointers(NamedTuple):
-    """Addresses of arrays of `Columns`, of scratch, of the decomposition and of rtol."""
-
-    S: int
-    W: int
-    V: int
-    B: int
-    U: int
-    Z: int
-    e: int
-    q: int
-    p: int
-    dp: int
-    inner: int
-    y: int
-    t: int
-    x: int
-    amount: int
-    out: int
-    u: int
-    dt: int
-    none: int
-    g: int
-    flow: int
-    area: int
-    lu: int
-
-
-class Derivatives(NamedTuple):
-    """What depends on parameters outside the model's functions, by member.
-
-    `controlled` tells whether the error of sensitivities judges steps: against the absolute tolerances `loose` by
-    state, divided by the `sizes` (members, columns) of the parameters. `own` tells whether the start is the model's;
-    else its derivatives are `starts` (members, n, columns). `rates` (members, ports, columns) are those of the inputs
-    at the begin. `row` gives for each instruction its row within its line in `shifts` (of the time of the event;
-    `moves` where that is not zero) and `inputs` (of what it adds), or -1; rows of member m begin at `first`. `settled`
-    goes with the steady states. `targets` are the states that inputs feed. `values` (marks, outputs, columns) is the
-    result, and so are `ends` (members, n, columns) of the last state and `delays` (members, columns) of the time at
-    which a watch ended the member.
-    """
-
-    own: int
-    controlled: int
-    loose: Floats
-    sizes: Floats
-    starts: Floats
-    rates: Floats
-    row: Integers
-    first: Integers
-    shifts: Floats
-    moves: Integers
-    inputs: Floats
-    settled: Floats
-    targets: Integers
-    values: Floats
-    ends: Floats
-    delays: Floats
-
-
-class Wide(NamedTuple):
-    """All that one driver works with beside `records.Run`."""
-
-    machine: ColumnMachine
-    at: ColumnPointers
-    columns: Columns
-    derivatives: Derivatives
+__all__ = ["HELPERS", "drive_columns"]
 
 
 def _feed(run: Run, wide: Wide) -> None:

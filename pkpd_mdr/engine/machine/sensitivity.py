@@ -9,9 +9,10 @@ import numpy as np
 
 from pkpd_mdr.engine.gradients import input_by, length_by
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.engine.machine import columns as wide
+from pkpd_mdr.engine.machine import column_records as wide
 from pkpd_mdr.engine.machine import driver
 from pkpd_mdr.engine.machine.code import MachineCode
+from pkpd_mdr.engine.machine.columns import HELPERS, drive_columns
 from pkpd_mdr.engine.machine.tangent import GROUP
 from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.timeline import Instruction, Kind
@@ -40,7 +41,7 @@ def derivative_driver(
     by = _machine(work)
     derivatives = _derivatives(work, own, starts_by, controlled)
     work.gradients, work.ends_by, work.delays = derivatives.values, derivatives.ends, derivatives.delays
-    drive = driver.compiled_loop(wide.drive_columns, wide.HELPERS, worth=len(work.parameters) >= _WORTH)
+    drive = driver.compiled_loop(drive_columns, HELPERS, worth=len(work.parameters) >= _WORTH)
 
     def part(begin: int, end: int) -> None:
         with work.whole() as run:
