@@ -451,7 +451,10 @@ def test_hostile_formulas(formula: str) -> None:
         (lambda: text("k*x**2", k="1 1/h"), r"stopped at (0\.99999\d*|1) h: a state grows without limit; .* x = "),
         (lambda: text("k*x**3", k="1 1/h"), r"stopped at (0\.4999\d*|0\.5) h: a state grows without limit"),
         (lambda: text("k*a/b", k="1 1/h", a=0, b=0), "stopped at 0 h: .*the rate of process 'p' is nan"),
-        (lambda: text("k*x", k="1e6 1/h"), "the state is no longer finite; the largest state is x = inf"),
+        (
+            lambda: text("k*x", k="1e6 1/h"),
+            r"(the state is no longer finite|a state grows without limit); the largest state is x = (inf|1e\+300)",
+        ),
     ],
     ids=["x**2", "x**3", "0/0", "fast"],
 )

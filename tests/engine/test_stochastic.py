@@ -503,5 +503,6 @@ def test_counts_of_random_models_are_whole_and_never_negative(model: Model, seed
     if method != "hybrid":
         assert (counts == np.floor(counts)).all()
     if not found.status.ok:  # net growth laws above their capacity, or a fast start
-        told = ("the rate of process", "budget of 3000", "falls to")
+        # the start drawn here is no state of the model: pools without cells, vessels without a tumour
+        told = ("the rate of process", "budget of 3000", "falls to", "a rate is not finite")
         assert any(words in found.status.sentence for words in told), found.status.sentence
