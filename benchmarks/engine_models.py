@@ -17,6 +17,7 @@ from pkpd_mdr.engine import Compiled
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 from pkpd_mdr.expression import parse, symbol
 from pkpd_mdr.model import Port
+from pkpd_mdr.model.parts import State
 from pkpd_mdr.units import Unit
 
 
@@ -74,7 +75,7 @@ def build(
     model = SimpleNamespace(
         structure_hash=f"benchmark {name}",
         states={
-            state: SimpleNamespace(scale=1.0, kind="effect", start=sp.Float(start.get(state, 0.0)))
+            state: State(state, Unit.of(""), start=sp.Float(start.get(state, 0.0)), kind="effect")
             for state in equations
         },
         parameters=values,
