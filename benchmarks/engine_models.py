@@ -137,7 +137,7 @@ def m2() -> Benchmark:
         "R3": "kdam*(R2 - R3)",
         "X": "kpR*R + kpS*S - kdX*X - kupt*X*live/(1 + live)",
         "E": "sE + rho*E*live/(KE + live) - dE*E - 0.2*kE*E*live/(KE + live)",
-        "Pr": "4/MTT*Pr*((1 - slA*A1/V1A - slB*B1/V1B)*(Circ0/Circ)**gam - 1)",
+        "Pr": "4/MTT*Pr*((1 - slA*A1/V1A - slB*B1/V1B)*(Circb/Circ)**gam - 1)",
         "T1": "4/MTT*(Pr - T1)",
         "T2": "4/MTT*(T1 - T2)",
         "T3": "4/MTT*(T2 - T3)",
@@ -161,7 +161,7 @@ def m2() -> Benchmark:
         "ECA": 1.5, "hA": 1.8, "EmB": 0.9, "ECB": 0.4, "hB": 1.3, "psi": 0.7, "fRA": 0.6, "fRB": 0.8, "fP": 0.15,
         "rS": 0.22, "rR": 0.16, "rP": 0.02, "K": 6.0, "kSP": 0.02, "kPS": 0.05, "kSR": 0.004, "kSX": 0.03, "kPR": 0.003,
         "kdam": 1.3, "krep": 0.25, "kpR": 25.0, "kpS": 5.0, "kdX": 12.0, "KX": 1.5, "kupt": 3.0, "sE": 0.05, "dE": 0.1,
-        "kE": 0.15, "rho": 0.12, "KE": 0.8, "Circ0": 5.0, "MTT": 5.2, "gam": 0.17, "slA": 0.25, "slB": 0.5,
+        "kE": 0.15, "rho": 0.12, "KE": 0.8, "Circb": 5.0, "MTT": 5.2, "gam": 0.17, "slA": 0.25, "slB": 0.5,
     }  # fmt: skip
     events = []
     for i in range(10):

@@ -13,13 +13,13 @@ from engine_models import Benchmark, build
 __all__ = ["LARGER"]
 
 _BLOOD = {
-    "Pr": "4/MTT*Pr*((1 - slA*CA - slB*CB)*(Circ0/Circ)**gam - 1)",
+    "Pr": "4/MTT*Pr*((1 - slA*CA - slB*CB)*(Circb/Circ)**gam - 1)",
     "T1": "4/MTT*(Pr - T1)",
     "T2": "4/MTT*(T1 - T2)",
     "T3": "4/MTT*(T2 - T3)",
     "Circ": "4/MTT*(T3 - Circ)",
 }
-_BLOOD_VALUES = {"Circ0": 5.0, "MTT": 5.2, "gam": 0.17, "slA": 0.05, "slB": 0.1}
+_BLOOD_VALUES = {"Circb": 5.0, "MTT": 5.2, "gam": 0.17, "slA": 0.05, "slB": 0.1}
 _BLOOD_START = dict.fromkeys(_BLOOD, 5.0)
 
 
@@ -166,7 +166,7 @@ def l3() -> Benchmark:
             f"{clone}2": f"kdam*({clone}1 - {clone}2)",
             f"{clone}3": f"kdam*({clone}2 - {clone}3)",
         }
-    blood = dict(_BLOOD) | {"Pr": "4/MTT*Pr*((1 - slA*CA - slB*CB)*(Circ0/Circ)**gam*(1 + emG*G1/(ecG + G1)) - 1)"}
+    blood = dict(_BLOOD) | {"Pr": "4/MTT*Pr*((1 - slA*CA - slB*CB)*(Circb/Circ)**gam*(1 + emG*G1/(ecG + G1)) - 1)"}
     values = {
         "CLA": 160.0, "V1A": 15.0, "QA": 200.0, "V2A": 60.0, "kaB": 16.0, "CLB": 60.0, "V1B": 30.0, "QB": 90.0,
         "V2B": 120.0, "kaG": 5.0, "kG": 1.0, "kGC": 0.3, "kinA": 60.0, "koutA": 40.0, "VeS": 20.0, "VeR": 400.0,

@@ -100,7 +100,7 @@ def size_of_terms(graph: Dag, nodes: list[int], leaves: Mapping[tuple[str, int],
             sizes[node] = 0.0 if 0.0 in inner else inner[0] * inner[1]
         elif code[0] == "inv":
             sizes[node] = inner[0] * values[node] ** 2
-        elif code[0] in ("exp", "expm1"):
+        elif code[0] in ("exp", "exp2", "expm1"):
             sizes[node] = values[node] * (1 + inner[0])
         elif code[0] == "log":
             sizes[node] = values[node] + inner[0] / max(values[code[1]], 1e-300)

@@ -22,6 +22,7 @@ _TRUTH = {"<": "<", "<=": "<=", "==": "==", "and": "&&", "or": "||"}
 HELPERS = """\
 /* Powers of a base at or below zero are 0 (1 for exponent 0); what is not a number stays so. */
 static inline double {name}_exp(double x) {{ return exp(x > 700.0 ? 700.0 : x); }}
+static inline double {name}_exp2(double x) {{ return exp2(x > 1009.8865286222744 ? 1009.8865286222744 : x); }}
 static inline double {name}_expm1(double x) {{ return expm1(x > 700.0 ? 700.0 : x); }}
 static inline double {name}_log(double x) {{ return log(x < 1e-300 ? 1e-300 : x); }}
 static inline double {name}_max(double a, double b) {{ return a < b ? b : a; }}

@@ -8,18 +8,21 @@ of at most 700.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LARGEST", "SMALLEST", "Dag", "Leaf", "Node", "Row"]
+__all__ = ["LARGEST", "LARGEST_2", "SMALLEST", "Dag", "Leaf", "Node", "Row"]
 
 Node = int
 Leaf = tuple[str, int]
 Row = dict[int, Node]
 
 SMALLEST, LARGEST = 1e-300, 700.0
+LARGEST_2 = LARGEST / math.log(2.0)
+_LOG2E = 1.0 / math.log(2.0)
 
 
 class Dag:
@@ -147,7 +150,7 @@ class Dag:
         return self.neg(self.inverse(self.codes[a][1])) if self.codes[a][0] == "neg" else self._make("inv", a)
 
     def function(self, name: str, a: Node) -> Node:
-        """A function of one argument: exp, log, sqrt, expm1, log1p, tanh, sin, cos, abs."""
+        """A function of one argument: exp, exp2, log, sqrt, expm1, log1p, tanh, sin, cos, abs."""
         x = self.value(a)
         return self._make(name, a) if x is None else self.constant(float(_NUMERIC[name](np.float64(x))))
 
@@ -183,12 +186,25 @@ class Dag:
         return result
 
     def power(self, base: Node, exponent: Node) -> Node:
-        """``max(base, 0)**exponent`` as `expression.Power` defines it, sharing the logarithm of the base."""
+        """``max(base, 0)**exponent`` as `expression.Power` defines it; its body is ``2**(exponent*log2(base))``."""
         zero, fixed = self.constant(0.0), self.value(exponent)
         if fixed == 0.5:
             return self.function("sqrt", self.extreme("max", base, zero))
-        body = base if fixed == 1.0 else self.function("exp", self.mul(exponent, self.function("log", base)))
+        scaled = self.mul(exponent, self.constant(_LOG2E))
+        parts = [self.mul(scaled, part) for part in self._logarithms(base)]
+        body = base if fixed == 1.0 else self.function("exp2", self.add(*parts) if len(parts) > 1 else parts[0])
         return self._make("pow", base, exponent, body)
+
+    def _logarithms(self, base: Node) -> list[Node]:
+        """Terms of the logarithm of a base that is above zero.
+
+        A settled factor has a term of its own, so that clones with potencies of their own share the logarithm of the
+        concentration. Its sign does not matter, as that of the whole base is known.
+        """
+        code = self.codes[base]
+        if code[0] != "*" or self.settled[code[1]] == self.settled[code[2]]:
+            return [self.function("log", base)]
+        return [self.function("log", self.function("abs", part)) for part in code[1:]]
 
     # -- use -------------------------------------------------------------------------------------------
 
@@ -271,6 +287,8 @@ class Dag:
             return [self.neg(self.mul(node, node))]
         if name == "exp":
             return [node]
+        if name == "exp2":
+            return [self.mul(self.constant(math.log(2.0)), node)]
         if name == "expm1":
             return [self.add(node, one)]
         if name == "log":
@@ -288,17 +306,24 @@ class Dag:
         return [turned if name == "sin" else self.neg(turned)]
 
     def _power_rule(self, code: tuple[Any, ...]) -> Callable[[list[Node | None]], Node]:
-        """Of a power: that of ``exp(exponent*log(base))`` above zero; below, only an exponent of one has a slope."""
+        """Of a power: as of ``exp(exponent*log(base))`` above zero; below, only an exponent of one has a slope."""
         zero, one, fixed = self.constant(0.0), self.constant(1.0), self.value(code[2])
-        positive = self.compare("<", zero, code[1])
+        _, base, exponent, body = code
+        positive = self.compare("<", zero, base)
         if fixed is None:
             level = self.select(self.compare("==", code[2], one), one, zero)
         else:
             level = one if fixed == 1.0 else zero
 
         def rule(d: list[Node | None]) -> Node:
-            elsewhere = zero if d[0] is None else self.mul(level, d[0])
-            return self.select(positive, zero if d[2] is None else d[2], elsewhere)
+            by_base, by_exponent = (zero if part is None else part for part in d[:2])
+            inside = by_base
+            if fixed != 1.0:
+                relative = self.div(self.mul(exponent, by_base), self.extreme("max", base, self.constant(SMALLEST)))
+                for part in self._logarithms(base) if by_exponent != zero else ():
+                    relative = self.add(relative, self.mul(by_exponent, part))
+                inside = self.mul(body, relative)
+            return self.select(positive, inside, self.mul(level, by_base))
 
         return rule
 
@@ -357,6 +382,7 @@ _NUMERIC: dict[str, Callable[..., Any]] = {
     "select": np.where,
     "pow": lambda base, exponent, body: np.where(base > 0.0, body, np.where(exponent == 0.0, 1.0, 0.0)),
     "exp": lambda x: np.exp(np.minimum(x, LARGEST)),
+    "exp2": lambda x: np.exp2(np.minimum(x, LARGEST_2)),
     "log": lambda x: np.log(np.maximum(x, SMALLEST)),
     "sqrt": np.sqrt,
     "abs": np.abs,

@@ -193,8 +193,11 @@ def flow_kernel(
 
     code = Code(width, {("%y", i) for i in kernels.stocks}, common)
     values = code.graph(kernels.graph, [node for _, _, node in outputs], placed, slots)
+    parts: dict[str, dict[int, str]] = {pointer: {} for pointer, _, _ in outputs}
     for (pointer, number, _), value in zip(outputs, values, strict=True):
-        code.store(value, pointer, number)
+        parts[pointer][number] = value
+    for pointer, part in parts.items():
+        code.store_rows(part, pointer)
     return function(name, arguments, code, internal=internal)
 
 

@@ -13,16 +13,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
 
-__all__ = ["Code", "function", "loop", "over"]
+__all__ = ["BLOCKS", "Code", "function", "loop", "over"]
 
 Place = tuple[str, int]
 
-_WRITTEN_OUT = 16
+_WRITTEN_OUT, _SIDE_BY_SIDE = 16, 12
+BLOCKS = (8, 4, 2)
+"""Sizes of the blocks in which one lane treats many rows side by side."""
 
 _SIMPLE = {"+": "fadd", "-": "fsub", "*": "fmul"}
 _COMPARE = {"<": "fcmp olt", "<=": "fcmp ole", "==": "fcmp oeq"}
 _INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "sin": "sin", "cos": "cos"}
-_OWN = ("exp", "log", "expm1", "log1p", "tanh")
+_OWN = ("exp", "exp2", "log", "expm1", "log1p", "tanh")
 
 
 class Code:
@@ -49,12 +51,12 @@ class Code:
         self.width, self.stocks, self.common = width, stocks, common
         self.vector = f"<{width} x double>"
         self.lines: list[str] = []
-        self._count = 0
+        self.count = 0
 
     def new(self, text: str) -> str:
         """Append an instruction that has a result; return the result's name."""
-        self._count += 1
-        name = f"%v{self._count}"
+        self.count += 1
+        name = f"%v{self.count}"
         self.lines.append(f"{name} = {text}")
         return name
 
@@ -114,10 +116,35 @@ class Code:
         address = self.place(base, index)
         return self.new(f"load {self.vector}, ptr {address}, align 8")
 
+    def lane(self, base: str) -> str:
+        """What each lane has one of, such as the length of its step."""
+        return self.load(base, 0)
+
+    def each(self, base: str, index: int | str) -> str:
+        """A number that belongs to a row and serves all lanes, such as its tolerance."""
+        return self.spread(base, index)
+
     def store(self, value: str, base: str, index: int | str) -> None:
         """Write vector number `index` behind a pointer."""
         address = self.place(base, index)
         self.lines.append(f"store {self.vector} {value}, ptr {address}, align 8")
+
+    def store_rows(self, values: Mapping[int, str], base: str) -> None:
+        """Write vectors by their numbers.
+
+        Where one lane reads many rows side by side soon after, they are joined first: a processor waits for memory
+        when it is to read at once what was written in parts.
+        """
+        rows = sorted(values)
+        for first, size in blocks(rows) if self.width == 1 and len(rows) >= _SIDE_BY_SIDE else ((r, 1) for r in rows):
+            if size == 1:
+                self.store(values[first], base, first)
+                continue
+            joined, kind = "poison", f"<{size} x double>"
+            for i in range(size):
+                part = self.new(f"extractelement {self.vector} {values[first + i]}, i32 0")
+                joined = self.new(f"insertelement {kind} {joined}, double {part}, i32 {i}")
+            self.lines.append(f"store {kind} {joined}, ptr {self.place(base, first)}, align 8")
 
     def spread(self, base: str, index: int | str) -> str:
         """Double number `index` behind a pointer, in every lane."""
@@ -142,6 +169,19 @@ class Code:
             Nodes that stand in memory already.
         """
         return _Writer(self, graph, leaves, kept).write(outputs)
+
+
+class _Block(Code):
+    """Instructions for neighbouring rows of one lane, side by side in one vector."""
+
+    def place(self, base: str, index: int | str) -> str:
+        return base if index == 0 else self.new(f"getelementptr inbounds double, ptr {base}, i64 {index}")
+
+    def lane(self, base: str) -> str:
+        return self.spread(base, 0)
+
+    def each(self, base: str, index: int | str) -> str:
+        return self.load(base, index)
 
 
 class _Writer:
@@ -259,7 +299,10 @@ def function(name: str, arguments: Sequence[str], code: Code, *, internal: bool 
 def over(
     name: str, arguments: Sequence[str], width: int, rows: Sequence[int], body: Callable[[Code, int | str], None]
 ) -> list[str]:
-    """An internal function that runs its body for each row: written out for few rows, as a loop over a table for many.
+    """An internal function that runs its body for each row.
+
+    It is written out for few rows, a loop over a table for many. One lane treats many rows in blocks side by side;
+    as no row depends on another, that is the same to the last bit.
 
     Parameters
     ----------
@@ -267,10 +310,19 @@ def over(
     arguments : sequence of str
     width : int
     rows : sequence of int
+        In order.
     body : callable
         Writes the code of one row, given its number or the name of the register that holds it.
     """
     code = Code(width)
+    if width == 1 and len(rows) >= _SIDE_BY_SIDE:
+        for first, size in blocks(rows):
+            block = Code(1) if size == 1 else _Block(size)
+            block.count = code.count
+            body(block, first)
+            code.lines += block.lines
+            code.count = block.count
+        return function(name, arguments, code, internal=True)
     if len(rows) <= _WRITTEN_OUT:
         for row in rows:
             body(code, row)
@@ -280,6 +332,23 @@ def over(
     place = code.new(f"getelementptr inbounds [{len(rows)} x i64], ptr {table}, i64 0, i64 %i")
     body(code, code.new(f"load i64, ptr {place}"))
     return [numbers, *loop(name, arguments, code, len(rows))]
+
+
+def blocks(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """The first row and the size of blocks of neighbours.
+
+    Examples
+    --------
+    >>> blocks([0, 1, 2, 4, 5, 6, 7, 8])
+    [(0, 2), (2, 1), (4, 4), (8, 1)]
+    """
+    found, at = [], 0
+    while at < len(rows):
+        run = next((n for n in range(1, len(rows) - at) if rows[at + n] != rows[at] + n), len(rows) - at)
+        size = next((size for size in BLOCKS if size <= run), 1)
+        found.append((rows[at], size))
+        at += size
+    return found
 
 
 def loop(name: str, arguments: Sequence[str], code: Code, count: int) -> list[str]:

@@ -41,7 +41,10 @@ class Plan:
     rows: tuple[int, ...]
 
     def factor(self, code: Code) -> None:
-        """Write the decomposition: J behind ``%jac``, the diagonal term in ``%diagonal``, factors into ``%lu``."""
+        """Write the decomposition: J behind ``%jac``, the diagonal term in ``%diagonal``, factors into ``%lu``.
+
+        The factors are L, 1/D and U, with ones on the diagonals of L and U: one operation less to wait for in each row.
+        """
         values: dict[Cell, str] = {}
         diagonal = code.load("%diagonal", 0)
         for cell in self.cells:
@@ -53,15 +56,19 @@ class Plan:
         for place, k in enumerate(self.order):
             later = self.order[place + 1 :]
             values[k, k] = code.binary("fdiv", code.constant(1.0), values[k, k])
-            for i in (row for row in later if (row, k) in self.cells):
+            below = [row for row in later if (row, k) in self.cells]
+            beside = [column for column in later if (k, column) in self.cells]
+            for i in below:
                 values[i, k] = code.binary("fmul", values[i, k], values[k, k])
-                for j in (column for column in later if (k, column) in self.cells):
+                for j in beside:
                     values[i, j] = code.multiply_add(code.negative(values[i, k]), values[k, j], values[i, j])
+            for j in beside:
+                values[k, j] = code.binary("fmul", values[k, j], values[k, k])
         for cell, position in self.cells.items():
             code.store(values[cell], "%lu", position)
 
     def solve(self, code: Code, *, spread: bool = False) -> None:
-        """Write the solution for the right-hand side behind ``%b``, in place.
+        """Write the solution for the right-hand side behind ``%b``, in place; what is known last is used last.
 
         Parameters
         ----------
@@ -76,11 +83,10 @@ class Plan:
                 b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, k])), b[k], b[i])
         for place in range(self.size - 1, -1, -1):
             i = self.order[place]
-            for j in (column for column in self.order[place + 1 :] if (i, column) in self.cells):
-                b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, j])), b[j], b[i])
             b[i] = code.binary("fmul", b[i], fetch("%lu", self.cells[i, i]))
-        for i in range(self.size):
-            code.store(b[i], "%b", self.rows[i])
+            for j in (column for column in reversed(self.order[place + 1 :]) if (i, column) in self.cells):
+                b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, j])), b[j], b[i])
+        code.store_rows({self.rows[i]: value for i, value in b.items()}, "%b")
 
 
 def plan(rows: Sequence[int], entries: Iterable[Cell]) -> Plan:

@@ -75,7 +75,7 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> tuple[
     flow = right if not driven else [("%f", i, node) for i, node in enumerate(kernels.right)]
     slots = kernels.slots([node for _, _, node in full + ahead + flow])
     common = ["%y", "%q", "%u", "%t"]
-    lines = functions(width)
+    lines = functions(width, *((_SHARED,) if driven and width == 1 else ()))
     lines += kernel(graph, "prepare", width, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     lines += kernel(graph, "start", width, ["%p", "%y"], [("%y", i, node) for i, node in enumerate(kernels.starts)], {})
     lines += flow_kernel(kernels, "flow", width, flow, slots, [*common, "%f"])
@@ -144,10 +144,11 @@ def _sum(code: Code, weights: list[float], base: str, n: int, row: int | str, fi
 
 
 def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
-    """Functions ``argument_s(y, k, w)`` and ``right_s(f, ft, ih, hd, k)`` for the stages s = 1..7.
+    """Functions ``argument_s(y, k, w)`` and ``right_s(f, ih, k)`` for the stages s = 1..7, and ``drift(ft, hd, b)``.
 
-    The first forms the argument of stage s; the last two only add one stage to that of the stage before. The second
-    forms its right-hand side in place of stage s: f + (sum of C_sj u_j)/h, and h*d_s*df/dt where `ft` is given.
+    The first forms the argument of stage s and, in place of the stage, the sum of C_sj u_j, as both read the same
+    stages; the last two arguments only add one stage to that of the stage before. The second completes the right-hand
+    side, f + (sum of C_sj u_j)/h; the third adds h*d_s*df/dt to it.
 
     Parameters
     ----------
@@ -159,19 +160,25 @@ def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
     """
 
     def argument(s: int, code: Code, i: int | str) -> None:
+        stages = [code.load("%k", code.row(i, j * n)) for j in range(s)]
+        total = code.load("%y", i)
         if s <= 5:
-            total = _sum(code, tableau.WEIGHTS[s, :s].tolist(), "%k", n, i, code.load("%y", i))
+            for value, stage in zip(tableau.WEIGHTS[s, :s].tolist(), stages, strict=True):
+                total = code.multiply_add(code.constant(value), stage, total)
         else:
-            total = code.binary("fadd", code.load("%w", i), code.load("%k", code.row(i, (s - 1) * n)))
+            total = code.binary("fadd", code.load("%w", i), stages[-1])
         code.store(total, "%w", i)
-
-    def right(s: int, code: Code, i: int | str) -> None:
-        total = _sum(code, tableau.COUPLING[s, :s].tolist(), "%k", n, i, code.constant(0.0))
-        total = code.multiply_add(total, code.load("%ih", 0), code.load("%f", i))
+        total = code.constant(0.0)
+        for value, stage in zip(tableau.COUPLING[s, :s].tolist(), stages, strict=True):
+            total = code.multiply_add(code.constant(value), stage, total)
         code.store(total, "%k", code.row(i, s * n))
 
+    def right(s: int, code: Code, i: int | str) -> None:
+        place = code.row(i, s * n)
+        code.store(code.multiply_add(code.load("%k", place), code.lane("%ih"), code.load("%f", i)), "%k", place)
+
     def drift(code: Code, i: int | str) -> None:
-        code.store(code.multiply_add(code.load("%hd", 0), code.load("%ft", i), code.load("%b", i)), "%b", i)
+        code.store(code.multiply_add(code.lane("%hd"), code.load("%ft", i), code.load("%b", i)), "%b", i)
 
     lines: list[str] = []
     for s in range(1, tableau.STAGES):
@@ -216,7 +223,6 @@ class _Step:
         lines = flow_kernel(self.kernels, "ahead", self.width, nodes, slots, given, internal=True)
         if self.width == 1:
             common = ("%y", "%q", "%u")
-            lines += functions(_SHARED)
             lines += flow_kernel(self.kernels, "ahead_wide", _SHARED, nodes, slots, given, internal=True, common=common)
         return lines
 
@@ -241,7 +247,7 @@ class _Step:
         for s in range(tableau.STAGES if self.system.rows else 0):
             self._stage(code, s, h, t, timed, n)
         self._follow(code, len(_TIMES) - 1)
-        code.lines += ["call void @finish(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %e)"]
+        code.lines += ["call void @finish(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %f, ptr %e)"]
         return function("step", _STEP, code)
 
     def _stage(self, code: Code, s: int, h: str, t: str, timed: bool, n: int) -> None:
@@ -283,7 +289,7 @@ class _Step:
             code.store(code.load("%path", place), "%w", state)
 
     def finish(self) -> list[str]:
-        """``begin(take, w, y)``, and ``finish(y, tol, k, w, e)``: the last stage is added to w, the error formed."""
+        """``begin(take, w, y)``, and ``finish(y, tol, k, w, squares, e)``: w takes the last stage, which is the error."""
         n, width, rows = self.kernels.size, self.width, self.system.rows
 
         def measure(code: Code, i: int | str) -> None:
@@ -292,33 +298,70 @@ class _Step:
             code.store(new, "%w", i)
             a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
             size = code.select(code.compare("fcmp ogt", a, b), a, b)
-            scale = code.multiply_add(size, code.spread("%tol", 0), code.spread("%tol", code.row(i, 1)))
+            scale = code.multiply_add(size, code.spread("%tol", 0), code.each("%tol", code.row(i, 1)))
             ratio = code.binary("fdiv", error, scale)
-            code.store(code.multiply_add(ratio, ratio, code.load("%e", 0)), "%e", 0)
+            code.store(code.binary("fmul", ratio, ratio), "%squares", i)
 
-        def begin(code: Code, i: int | str) -> None:
-            taken = code.compare("fcmp ogt", code.load("%take", 0), code.constant(0.0))
-            code.store(code.select(taken, code.load("%w", i), code.load("%y", i)), "%y", i)
-
-        lines = over("measure", ["%y", "%tol", "%k", "%w", "%e"], width, rows, measure) if rows else []
+        given = ["%y", "%tol", "%k", "%w", "%squares"]
+        lines = over("measure", given, width, rows, measure) if rows else []
         code = Code(width)
-        code.store(code.constant(0.0), "%e", 0)
         if rows:
-            code.lines.append("call void @measure(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %e)")
-        square = code.binary("fmul", code.load("%e", 0), code.constant(1.0 / max(len(rows), 1)))
+            code.lines.append("call void @measure(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %squares)")
+        square = code.binary("fmul", _total(code, rows), code.constant(1.0 / max(len(rows), 1)))
         for state in self.states:  # nothing else would stop what grows in closed form
             size = code.intrinsic("fabs", code.load("%w", state))
             square = code.select(code.compare("fcmp olt", size, code.constant(_ENDLESS)), square, code.constant(1e60))
         code.store(square, "%e", 0)
         code.store(_growth(code, square), "%e", 1)
-        lines += function("finish", ["%y", "%tol", "%k", "%w", "%e"], code, internal=True)
-        return lines + over("begin", ["%take", "%w", "%y"], width, range(n), begin)
+        return [*lines, *function("finish", [*given, "%e"], code, internal=True), *self._begin()]
+
+    def _begin(self) -> list[str]:
+        """``begin(take, w, y)``: w becomes y where the last step was good.
+
+        One lane asks before it copies, and so can go on before the verdict on that step is known.
+        """
+        n, width = self.kernels.size, self.width
+
+        def begin(code: Code, i: int | str) -> None:
+            value = code.load("%w", i)
+            if width > 1:
+                taken = code.compare("fcmp ogt", code.load("%take", 0), code.constant(0.0))
+                value = code.select(taken, value, code.load("%y", i))
+            code.store(value, "%y", i)
+
+        if width > 1:
+            return over("begin", ["%take", "%w", "%y"], width, range(n), begin)
+        lines = over("copy", ["%w", "%y"], width, range(n), begin)
+        return [
+            *lines,
+            "define internal void @begin(ptr noalias %take, ptr noalias %w, ptr noalias %y) {",
+            "entry:",
+            "%value = load double, ptr %take, align 8",
+            "%taken = fcmp ogt double %value, 0.0",
+            "br i1 %taken, label %copy, label %done",
+            "copy:",
+            "call void @copy(ptr %w, ptr %y)",
+            "br label %done",
+            "done:",
+            "ret void",
+            "}",
+        ]
+
+
+def _total(code: Code, rows: Sequence[int]) -> str:
+    """The sum of ``%squares`` over rows, in four parts that do not wait for each other."""
+    parts = [code.load("%squares", row) for row in rows[:4]]
+    for place, row in enumerate(rows[4:]):
+        parts[place % 4] = code.binary("fadd", parts[place % 4], code.load("%squares", row))
+    while len(parts) > 1:
+        pairs = [code.binary("fadd", parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2)]
+        parts = pairs + parts[2 * len(pairs) :]
+    return parts[0] if parts else code.constant(0.0)
 
 
 def _growth(code: Code, square: str) -> str:
     """0.9 times the fifth root of 1/error, between 0.2 and 6."""
-    root = code.own("exp", code.binary("fmul", code.own("log", square), code.constant(-0.1)))
-    factor = code.binary("fmul", root, code.constant(0.9))
+    factor = code.binary("fmul", code.own("root", square), code.constant(0.9))
     for limit, relation in ((6.0, "fcmp ogt"), (0.2, "fcmp olt")):
         bound = code.constant(limit)
         factor = code.select(code.compare(relation, factor, bound), bound, factor)
@@ -332,7 +375,7 @@ def dense_rows(
     """The function ``dense(y, w, k, x, out, *given)``; states in closed form are computed anew."""
 
     def inside(code: Code, i: int | str) -> None:
-        x = code.load("%x", 0)
+        x = code.lane("%x")
         rest = code.binary("fsub", code.constant(1.0), x)
         inner = code.constant(0.0)
         for line in (2, 1, 0):

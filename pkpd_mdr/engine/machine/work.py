@@ -69,18 +69,18 @@ class Work:
         settled, fixes, settled_first = self._settled()
         marks = np.array([len(line.marks) for line in self.lines], dtype=np.int64)[self.line_of]
         self._refuse(stacked, first, given)
+        rows, order = self._complete(stacked, first)
         self.members = records.Members(
             line=np.array(self.line_of, dtype=np.int64),
             row_first=first[:-1].astype(np.int64),
-            rows=np.empty((0, 0)),
+            rows=rows,
             starts=np.ascontiguousarray(given),
             settled_first=settled_first,
             settled=settled,
             fixes=fixes,
             mark_first=(np.cumsum(marks) - marks).astype(np.int64),
-            order=np.arange(len(self.parameters)),
+            order=order,
         )
-        self._complete(stacked, first)
         count, n = len(self.parameters), len(self.compiled.states)
         self.results = records.Results(
             values=np.full((int(marks.sum()), len(self.outputs)), np.nan),
@@ -94,23 +94,24 @@ class Work:
             crossed=np.full(count, -1, dtype=np.int64),
         )
 
-    def _complete(self, stacked: FloatArray, first: records.Integers) -> None:
-        """Put decompositions of linear parts and levels of watches behind the parameters.
+    def _complete(self, stacked: FloatArray, first: records.Integers) -> tuple[FloatArray, records.Integers]:
+        """Parameters with decompositions of linear parts and levels of watches behind them, and the members in order.
 
         Members whose linear parts are in closed form are solved first, as these use another step than the rest.
         """
-        linear, parts = MachineCode.of(self.compiled).kernels.linear, [stacked]
-        driven = np.full(len(self.parameters), bool(linear.blocks) and not self.columns)
+        linear, parts, count = MachineCode.of(self.compiled).kernels.linear, [stacked], len(self.parameters)
+        order = np.arange(count)
+        self.driven = count if linear.blocks and not self.columns else 0
         if linear.columns:
             numbers, usable = linear.decompose(stacked)
-            driven &= np.logical_and.reduceat(usable, first[:-1])
             parts.append(numbers)
+            if self.driven:
+                driven = np.logical_and.reduceat(usable, first[:-1])
+                self.driven, order = int(driven.sum()), np.argsort(~driven, kind="stable")
         if self.levels is not None:
             parts.append(np.repeat(self.levels, np.diff(first), axis=0))
-        self.driven = int(driven.sum())
         rows = np.hstack(parts) if len(parts) > 1 else stacked
-        order = np.argsort(~driven, kind="stable")
-        self.members = self.members._replace(rows=np.ascontiguousarray(rows), order=order)
+        return np.ascontiguousarray(rows), order
 
     def _lower(self) -> None:
         known: dict[int, int] = {}
@@ -146,12 +147,15 @@ class Work:
 
     def _settled(self) -> tuple[FloatArray, records.Integers, records.Integers]:
         """Steady states of all members: values, what is done with them, and where each member's begin."""
-        n = len(self.compiled.states)
+        n, count = len(self.compiled.states), len(self.line_of)
+        self.settled_by = np.zeros((0, n, len(self.columns)))
+        if not any(line.steady for line in self.lines):
+            return np.zeros((0, n)), np.zeros((0, n + 1), dtype=np.int64), np.zeros(count, dtype=np.int64)
         counts = np.array([len(line.steady) for line in self.lines], dtype=np.int64)[self.line_of]
         values, fixes = np.zeros((counts.sum(), n)), np.zeros((counts.sum(), n + 1), dtype=np.int64)
         self.settled_by = np.zeros((len(values), n, len(self.columns)))
         place = 0
-        for member, line in enumerate(self.line_of if len(values) else []):
+        for member, line in enumerate(self.line_of):
             for item, row in self.lines[line].steady:
                 assert item.steady is not None
                 try:
@@ -169,6 +173,8 @@ class Work:
 
     def _refuse(self, stacked: FloatArray, first: records.Integers, starts: FloatArray) -> None:
         """Members that cannot begin: their lanes stop at once, and the others do not notice."""
+        if np.isfinite(stacked).all() and np.isfinite(starts).all():
+            return
         finite = np.logical_and.reduceat(np.isfinite(stacked).all(axis=1), first[:-1])
         begun = np.isfinite(starts).all(axis=1)
         for member in np.flatnonzero(~(finite & begun)).tolist():

@@ -186,9 +186,9 @@ class Paths(Work):
         chosen = first[:-1] + np.array([self.lines[line].row for line in self.line_of])
         return np.array([self.compiled.start(stacked[row]) for row in chosen])
 
-    def _complete(self, stacked: FloatArray, first: records.Integers) -> None:
+    def _complete(self, stacked: FloatArray, first: records.Integers) -> tuple[FloatArray, records.Integers]:
         """Nothing stands behind the parameters."""
-        self.members = self.members._replace(rows=np.ascontiguousarray(stacked))
+        return np.ascontiguousarray(stacked), np.arange(len(first) - 1)
 
     # -- run -------------------------------------------------------------------------------------------
 
