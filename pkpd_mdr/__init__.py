@@ -14,7 +14,7 @@ and asked which regimen is better::
 """
 
 from pkpd_mdr import data, gallery, response
-from pkpd_mdr.compare import Comparison, compare
+from pkpd_mdr.compare import Comparison, compare, equal_toxicity, tolerated
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
@@ -158,6 +158,7 @@ __all__ = [
     "endpoint",
     "endpoints",
     "epigenetic_memory",
+    "equal_toxicity",
     "exosomes",
     "export_c",
     "exposure",
@@ -212,6 +213,7 @@ __all__ = [
     "switching",
     "switching_modulation",
     "tolerance",
+    "tolerated",
     "toxicity",
     "trait_axis",
     "vesicles",

@@ -30,10 +30,30 @@ class Members:
         Internal units, in the order of ``model.parameters``.
     varied : tuple of str
         Parameters that the draws give; empty for the model's own values.
+    names : tuple of str
+        Of the columns.
     """
 
     values: FloatArray
     varied: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def on(self, model: Model) -> Members:
+        """The same draws for a model that has more parameters, which keep the model's values."""
+        order = list(model.parameters)
+        if tuple(order) == self.names:
+            return self
+        values = np.tile([item.internal for item in model.parameters.values()], (len(self.values), 1))
+        values[:, [order.index(name) for name in self.names]] = self.values
+        return Members(values, self.varied, tuple(order))
+
+    def frame(self, model: Model) -> pd.DataFrame:
+        """What the draws give, in the units of the model."""
+        units = {name: model.parameters[name].unit for name in self.varied}
+        columns = {name: self.values[:, self.names.index(name)] / unit.factor for name, unit in units.items()}
+        frame = pd.DataFrame(columns, index=pd.RangeIndex(len(self.values), name="draw"))
+        frame.attrs["units"] = {name: unit.text for name, unit in units.items()}
+        return frame
 
 
 def read_draws(model: Model, given: Drawn) -> Members:
@@ -60,7 +80,7 @@ def read_draws(model: Model, given: Drawn) -> Members:
     """
     own = np.array([item.internal for item in model.parameters.values()], dtype=float)
     if given is None:
-        return Members(own[None])
+        return Members(own[None], names=tuple(model.parameters))
     if not isinstance(given, (pd.DataFrame, Framed)) and listed(given) is None:
         raise DataError(
             f"parameters is {shown(given)}; give a DataFrame, fit.draws(500) or a list of dicts from parameter to value"
@@ -71,4 +91,4 @@ def read_draws(model: Model, given: Drawn) -> Members:
     values = np.tile(own, (len(rows), 1))
     order = list(model.parameters)
     values[:, [order.index(name) for name in rows.names]] = rows.values
-    return Members(values, rows.names)
+    return Members(values, rows.names, tuple(order))

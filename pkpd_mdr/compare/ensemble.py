@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-import math
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from pkpd_mdr.arguments import NUMBER, TABLE, TEXT, listed, takes
-from pkpd_mdr.compare.arms import Plan, named, read_arms
-from pkpd_mdr.compare.draws import Drawn, Members, read_draws
+from pkpd_mdr.arguments import FLAG, NUMBER, TABLE, TEXT, listed, takes
+from pkpd_mdr.compare.arms import Plan, read_arms
+from pkpd_mdr.compare.draws import Drawn, read_draws
 from pkpd_mdr.compare.fairness import Matching, match
-from pkpd_mdr.compare.result import Comparison, Failure, Settings
-from pkpd_mdr.compare.statistics import quantile, same
-from pkpd_mdr.engine import Accuracy, Compiled, compile_model
-from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.compare.matching import FAIR, Fair, match_toxicity
+from pkpd_mdr.compare.null import NullTumour
+from pkpd_mdr.compare.result import Comparison
+from pkpd_mdr.compare.running import Elsewhere, Running
+from pkpd_mdr.compare.values import Settings
+from pkpd_mdr.engine import Accuracy, Stochastic
+from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Act, Measured, Strategy
-from pkpd_mdr.run import Endpoint, endpoint, start_vector, with_exposure
-from pkpd_mdr.run.course import total_of
-from pkpd_mdr.run.endpoints import check_endpoint
-from pkpd_mdr.run.many.members import Places
-from pkpd_mdr.run.many.study import Chunk, Part, Study
-from pkpd_mdr.run.many.workers import EXECUTOR, chunk_size, in_turn, through
+from pkpd_mdr.run import Endpoint, endpoint
+from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, PROGRESS, TRIES, check_replicates
+from pkpd_mdr.run.many.gather import Progress
+from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
-from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
-from pkpd_mdr.run.simulate import ACCURACY, MODEL
-from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
+from pkpd_mdr.run.result import endpoint_unit
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC
+from pkpd_mdr.run.stopping import read_stop
+from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["compare"]
 
-_LOG = logging.getLogger("pkpd_mdr")
 _USUAL = ("time_to_progression", "resistant_share")
-_GRID = 240
+_LUCK = ("patient", "arm")
 
 
 @takes(
@@ -45,13 +40,21 @@ _GRID = 240
     model=MODEL,
     start=TABLE,
     primary=TEXT,
-    fair=TEXT,
+    fair=FAIR,
     reference=TEXT,
     measure=MEASURE,
+    stop=TABLE,
+    stochastic=STOCHASTIC,
+    replicates=COUNTED,
+    luck=TEXT,
+    null=FLAG,
     level=NUMBER,
     seed=SEED,
     accuracy=ACCURACY,
     executor=EXECUTOR,
+    retries=TRIES,
+    progress=PROGRESS,
+    checkpoint=FOLDER,
 )
 def compare(
     model: Model,
@@ -62,13 +65,21 @@ def compare(
     start: Mapping[str, QuantityLike] | None = None,
     endpoints: Sequence[str | Endpoint] | None = None,
     primary: str | None = None,
-    fair: str | None = None,
+    fair: str | Fair | None = None,
     reference: str | None = None,
     measure: Measure = "burden",
+    stop: Mapping[str, QuantityLike] | None = None,
+    stochastic: Stochastic | None = None,
+    replicates: int = 1,
+    luck: str = "patient",
+    null: bool = False,
     level: float = 0.95,
     seed: int = 0,
     accuracy: Accuracy | None = None,
     executor: Executor | None = None,
+    retries: int = RETRIES,
+    progress: Progress = False,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Comparison:
     """Compare regimens and strategies on the same parameter draws.
 
@@ -88,21 +99,37 @@ def compare(
         See `pkpd_mdr.endpoint`. Time to progression and, where a clone is resistant, the resistant share if left out.
     primary : str, optional
         The endpoint that plots and `Comparison.best` take by default; the first one if left out.
-    fair : {"total_dose", "auc"}, optional
-        Give every arm the planned total dose, or the area under the concentration at the model's parameter values
-        (from 0 to `until`), that the first arm has; doses are scaled and the factors shown. Refused where that is
-        impossible.
+    fair : {"total_dose", "auc", "peak"}, ``equal_toxicity(...)`` or ``tolerated(...)``, optional
+        Give every arm what the first one has: the planned total dose, or, at the model's parameter values and from 0 to
+        `until`, the area under the concentration or its peak; or the same expected toxicity over the draws; or each arm
+        its own tolerated dose. Doses are scaled and the factors shown. Refused where that is impossible.
     reference : str, optional
         The arm that differences are taken to; for each endpoint the best arm if left out.
     measure : str, Measured, or sequence of them
         The outputs that strategies are shown at visits, the first as the burden: exactly, or as ``measured(...)`` says.
+    stop : mapping of str to quantity, optional
+        Output to a level at which a run ends, as in `pkpd_mdr.simulate`; a time that was not reached by then is
+        censored there.
+    stochastic : Stochastic, optional
+        Let cells divide and die by chance; the seed is its own.
+    replicates : int
+        Paths of each draw, where there is chance.
+    luck : {"patient", "arm"}
+        Whose the random numbers are, those of paths and of errors of measurement: the patient's, so that all arms treat
+        it with the same luck and differ by what they do; or drawn for each arm by itself (known by its name).
+    null : bool
+        Add the null test of order and timing: in every run, an idle tumour that grows exponentially and is killed in
+        proportion to concentrations, so that only exposures can make arms differ; see `Comparison.null`.
     level : float
         Of the intervals.
     seed : int
-        Of the errors of measurement at visits, 0 or more; all arms measure a draw with the same luck.
+        Of the errors of measurement at visits, 0 or more.
     accuracy : Accuracy, optional
     executor : concurrent.futures.Executor, optional
         Where members run, as in `pkpd_mdr.simulate_many`; the comparison is the same to the last bit.
+    retries, progress, checkpoint : optional
+        After the death of a worker, of members done, and a folder that the same call goes on from, as in
+        `pkpd_mdr.simulate_many`.
 
     Returns
     -------
@@ -139,29 +166,65 @@ def compare(
         raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='3 year'")
     if not 0 < level < 1:
         raise SimulationError(f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95")
+    if luck not in _LUCK:
+        raise SimulationError(f"luck = {shown(luck)} is not known{did_you_mean(luck, _LUCK)}")
     plans = read_arms(model, arms)
     if reference is not None and reference not in plans:
         raise SimulationError(f"reference = {shown(reference)} is not an arm{did_you_mean(reference, plans)}")
-    members = read_draws(model, parameters)
     wanted = _endpoints(model, endpoints)
-    matching: Matching | None = None
-    if fair is not None:
-        plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
+    first = _primary(primary, wanted)
     looks = read_measures(model, measure, plans.values())
-    study = _Study.of(model, members, start, wanted, length, looks, accuracy or Accuracy())
-    found = study.arms(plans, executor, seed)
+    check_replicates(replicates, stochastic, looks)
+    accuracy = accuracy or Accuracy()
+    members = read_draws(model, parameters)
+    where = Elsewhere(executor, retries, progress, None if checkpoint is None else Path(checkpoint))
+
+    def running(full: Model, items: tuple[Endpoint, ...], tumour: NullTumour | None = None) -> Running:
+        full = Running.model_for(full, items)
+        units = tuple(endpoint_unit(item, full, length.unit) for item in items)
+        drawn = members.on(full)
+        return Running(
+            full,
+            drawn.values,
+            Running.starts_of(full, drawn, start),
+            items,
+            units,
+            length,
+            looks,
+            accuracy,
+            stop=read_stop(full, stop, stochastic),
+            stochastic=stochastic,
+            replicates=replicates,
+            luck=luck,
+            seed=seed,
+            null=tumour,
+        )
+
+    Running.model_for(model, wanted)
+    matching: Matching | None = None
+    if isinstance(fair, Fair):
+        plans, matching = match_toxicity(plans, fair, lambda item: running(model, (item,)), where)
+    elif fair is not None:
+        plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
+    tumour = NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=accuracy) if null else None
+    run = running(model if tumour is None else tumour.beside(model), wanted, tumour)
+    found = run.arms(plans, where)
     settings = Settings(
-        primary=_primary(primary, wanted),
+        primary=first,
         reference=reference,
         measure=looks[0].output,
         exact=all(look.exact for look in looks),
         level=level,
         seed=seed,
         varied=members.varied,
-        relative=max(1e-6, 100 * study.accuracy.rtol),
-        absolute=1e3 * study.accuracy.atol,
+        relative=max(1e-6, 100 * accuracy.rtol),
+        absolute=1e3 * accuracy.atol,
+        replicates=replicates,
+        luck=luck,
+        stochastic="" if stochastic is None else f"method={stochastic.method!r}, seed={stochastic.seed}",
+        stop=() if run.stop is None else run.stop.words,
     )
-    return study.comparison(found, plans, matching, settings)
+    return run.comparison(found, plans, matching, settings, members.frame(model))
 
 
 def _endpoints(model: Model, given: Sequence[str | Endpoint] | None) -> tuple[Endpoint, ...]:
@@ -186,234 +249,3 @@ def _primary(given: str | None, items: tuple[Endpoint, ...]) -> str:
     if given is not None and given not in names:
         raise SimulationError(f"primary = {shown(given)} is not one of the endpoints{did_you_mean(given, names)}")
     return given or names[0]
-
-
-@dataclass(slots=True)
-class _Arm:
-    """What came of one arm."""
-
-    values: FloatArray
-    burden: FloatArray
-    given: dict[str, list[Quantity]]
-    failures: list[Failure] = field(default_factory=list)
-    treated: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Study:
-    """Everything that the arms share."""
-
-    model: Model
-    compiled: Compiled
-    values: FloatArray
-    starts: FloatArray
-    endpoints: tuple[Endpoint, ...]
-    units: tuple[Unit, ...]
-    length: Quantity
-    looks: tuple[Measured, ...]
-    accuracy: Accuracy
-
-    @staticmethod
-    def of(
-        model: Model,
-        members: Members,
-        start: Mapping[str, QuantityLike] | None,
-        endpoints: tuple[Endpoint, ...],
-        length: Quantity,
-        looks: tuple[Measured, ...],
-        accuracy: Accuracy,
-    ) -> _Study:
-        needs = [name for item in endpoints for name in item.needs]
-        full = with_exposure(model) if any(name.startswith("AUC_") for name in needs) else model
-        compiled = compile_model(full)
-        for item in endpoints:
-            _check(item, full, compiled)
-        units = tuple(endpoint_unit(item, full, length.unit) for item in endpoints)
-        starts = np.array([start_vector(full, compiled, row, start) for row in members.values])
-        return _Study(full, compiled, members.values, starts, endpoints, units, length, looks, accuracy)
-
-    @property
-    def times(self) -> FloatArray:
-        """The common grid, in hours."""
-        return np.linspace(0.0, self.length.internal, _GRID + 1)
-
-    @property
-    def measure(self) -> str:
-        """The output that is drawn."""
-        return self.looks[0].output
-
-    @property
-    def shows_burden(self) -> bool:
-        """Whether the model has a burden to draw."""
-        return self.measure in self.model.observables or self.measure in self.model.states
-
-    def arms(self, plans: Mapping[str, Plan], executor: Executor | None, seed: int) -> dict[str, _Arm]:
-        """Run all arms for all draws and read their endpoints."""
-        outputs = (self.measure,) if self.shows_burden else ()
-        work = Study(
-            self.model,
-            self.length.internal,
-            self.times,
-            outputs,
-            self.endpoints,
-            self.compiled.states,
-            self.looks,
-            self.accuracy,
-            threads=None if executor is None else 1,
-            acts=True,
-            seed=seed,
-        )
-        draws = np.arange(len(self.values))
-        size = chunk_size(len(plans) * len(draws), executor)
-        blocks = [(name, draws[begin : begin + size]) for name in plans for begin in range(0, len(draws), size)]
-        chunks = (
-            Chunk(number, self.values[block], self.starts[block], (plans[name],), np.zeros_like(block), block)
-            for number, (name, block) in enumerate(blocks)
-        )
-        parts = in_turn(work, chunks) if executor is None else through(executor, work, chunks)
-        found = {name: self._empty(len(draws)) for name in plans}
-        acts: dict[str, dict[int, tuple[Act, ...]]] = {name: {} for name in plans}
-        for part in sorted(parts, key=lambda part: part.number):
-            name, block = blocks[part.number]
-            self._read(found[name], name, block, part)
-            acts[name] |= {int(block[place]): given for place, given in part.acts.items()}
-        for name, arm in found.items():
-            self._totals(arm, name, plans[name], acts[name])
-        return found
-
-    def _empty(self, draws: int) -> _Arm:
-        return _Arm(np.full((draws, len(self.endpoints)), math.nan), np.full((draws, _GRID + 1), math.nan), {})
-
-    def _read(self, arm: _Arm, name: str, block: Places, part: Part) -> None:
-        """Put a part in its place; what failed has no value."""
-        for place, failure in sorted(part.failures.items()):
-            arm.failures.append(Failure(name, int(block[place]), failure.sentence))
-        fine = np.setdiff1d(np.arange(len(block)), list(part.failures))
-        arm.values[block[fine]] = part.endpoints[fine] / [unit.factor for unit in self.units]
-        if self.shows_burden:
-            arm.burden[block[fine]] = part.values[fine, :, 0] / shown_unit(self.model, self.measure).factor
-
-    def _totals(self, arm: _Arm, name: str, plan: Plan, acts: Mapping[int, tuple[Act, ...]]) -> None:
-        """What was given: the same to all by a regimen, to each draw that was finished by a strategy."""
-        failed = {failure.draw for failure in arm.failures}
-        arm.treated = sum(bool(given) for given in acts.values())
-        counted = [acts[draw] for draw in sorted(acts) if draw not in failed]
-        counted = counted if isinstance(plan, Strategy) else list(acts.values())[:1]
-        for port in dict.fromkeys(act.port for given in counted for act in given):
-            try:
-                totals = [total_of(given, port, self.length.internal) for given in counted]
-            except RegimenError as problem:
-                raise named(name, problem) from problem
-            known = [total for total in totals if total is not None]
-            if known:
-                zero = Quantity(0.0, known[0].unit)
-                arm.given[port] = [total or zero for total in totals]
-
-    def comparison(
-        self, found: Mapping[str, _Arm], plans: Mapping[str, Plan], matching: Matching | None, settings: Settings
-    ) -> Comparison:
-        """Put the arms side by side."""
-        failures = tuple(failure for arm in found.values() for failure in arm.failures)
-        values = np.stack([arm.values for arm in found.values()])
-        if np.isnan(values).any(axis=(0, 2)).all():
-            first = failures[0]
-            raise SimulationError(
-                f"no draw was finished by all arms; arm {shown(first.arm)}, draw {first.draw}: {first.sentence}"
-            )
-        unit = shown_unit(self.model, self.measure) if self.shows_burden else Unit.of("")
-        return Comparison(
-            arms=tuple(found),
-            endpoints=self.endpoints,
-            units=self.units,
-            values=values,
-            failures=failures,
-            given=_given_table(found, matching, settings.level),
-            matching=matching,
-            plans=dict(plans),
-            until=self.length,
-            times=self.times / self.length.unit.factor,
-            burden=np.stack([arm.burden for arm in found.values()]),
-            burden_unit=unit,
-            settings=settings,
-            notes=(*_untreated(found), *_alike(tuple(found), self.endpoints, values, settings)),
-            provenance=self._provenance(settings),
-        )
-
-    def _provenance(self, settings: Settings) -> dict[str, object]:
-        return {
-            **provenance(),
-            "model": self.model.content_hash,
-            "rtol": self.accuracy.rtol,
-            "atol": self.accuracy.atol,
-            "method": self.accuracy.method,
-            "seed": settings.seed,
-        }
-
-
-def _check(item: Endpoint, model: Model, compiled: Compiled) -> None:
-    for need in item.needs:
-        if need.startswith("AUC_") and need not in model.states:
-            drugs = sorted(name[4:] for name in model.states if name.startswith("AUC_"))
-            raise SimulationError(
-                f"endpoint {shown(item.name)}: the model has no drug {need[4:]!r}{did_you_mean(need[4:], drugs)}"
-            )
-    check_endpoint(item, compiled.expression)
-
-
-def _given_table(found: Mapping[str, _Arm], matching: Matching | None, level: float) -> pd.DataFrame:
-    """One row per arm and drug: what was given, and what matching did to it."""
-    factors = {(row.arm, row.drug): row.factor for row in matching.rows} if matching else {}
-    tail = (1 - level) / 2
-    rows = []
-    for name, arm in found.items():
-        for port, totals in arm.given.items():
-            unit = totals[0].unit
-            amounts = np.array([total.internal / unit.factor for total in totals])
-            rows.append(
-                {
-                    "arm": name,
-                    "drug": port,
-                    "unit": unit.text,
-                    "median": quantile(amounts, 0.5),
-                    "lower": quantile(amounts, tail),
-                    "upper": quantile(amounts, 1 - tail),
-                    "factor": factors.get((name, port), 1.0),
-                }
-            )
-    columns = ["arm", "drug", "unit", "median", "lower", "upper", "factor"]
-    return pd.DataFrame(rows, columns=columns).set_index(["arm", "drug"])
-
-
-def _untreated(found: Mapping[str, _Arm]) -> list[str]:
-    notes = []
-    for name, arm in found.items():
-        if not arm.treated:
-            notes.append(f"arm {shown(name)} gives nothing")
-            _LOG.warning("comparison: arm %r gives nothing", name)
-    return notes
-
-
-def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: FloatArray, settings: Settings) -> list[str]:
-    """Say which arms cannot be told apart: the null test of a comparison."""
-    notes = []
-    kept = ~np.isnan(values).any(axis=(0, 2))
-    for k, item in enumerate(endpoints):
-        table = values[:, kept, k]
-        if len(arms) == 1 or np.isinf(table).all():
-            continue
-        groups: list[list[int]] = []
-        for i in range(len(arms)):
-            for group in groups:
-                if same(table[i], table[group[0]], settings.relative, settings.absolute_for(item)).all():
-                    group.append(i)
-                    break
-            else:
-                groups.append([i])
-        if len(groups) == 1:
-            notes.append(f"all arms give the same {item.name} in every draw: order and timing do not change it here")
-            continue
-        for group in groups:
-            if len(group) > 1:
-                names = ", ".join(repr(arms[i]) for i in group[:-1]) + f" and {arms[group[-1]]!r}"
-                notes.append(f"{names} give the same {item.name} in every draw")
-    return notes

@@ -17,12 +17,17 @@ from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you
 from pkpd_mdr.model import Model, find_port
 from pkpd_mdr.regimen import Regimen
 from pkpd_mdr.regimen.acts import REMOVALS
-from pkpd_mdr.run import courses, start_vector, with_exposure
+from pkpd_mdr.run import Endpoint, courses, exposure, peak_of, start_vector, with_exposure
+from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
 
 __all__ = ["KINDS", "Matched", "Matching", "match"]
 
-KINDS = {"total_dose": "planned total dose", "auc": "area under the concentration"}
+KINDS = {
+    "total_dose": "planned total dose",
+    "auc": "area under the concentration",
+    "peak": "peak of the concentration",
+}
 _EQUAL = 1e-9
 _EQUAL_AREA = 1e-6
 _SWEEPS = 12
@@ -54,13 +59,17 @@ class Matching:
 
     Attributes
     ----------
-    kind : {"total_dose", "auc"}
+    kind : {"total_dose", "auc", "peak", "median", "mean", "risk"}
+        The last three are of a toxicity over the draws.
     rows : tuple of Matched
         Arm by arm, drug by drug.
+    words : str
+        What was matched, where it is a toxicity.
     """
 
     kind: str
     rows: tuple[Matched, ...]
+    words: str = ""
 
     @property
     def changed(self) -> tuple[Matched, ...]:
@@ -68,13 +77,16 @@ class Matching:
         return tuple(row for row in self.rows if row.factor != 1.0)
 
     def __str__(self) -> str:
-        drugs = dict.fromkeys(row.drug for row in self.rows)
-        targets = ", ".join(f"{next(row.after for row in self.rows if row.drug == drug)} of {drug}" for drug in drugs)
-        what = KINDS[self.kind] + (" at the model's values" if self.kind == "auc" else "")
-        text = f"fair: every arm has the same {what} ({targets or 'no drug'})"
+        text = self.words or self._same()
         if not self.changed:
             return text + "; no arm had to be scaled"
         return text + "; scaled: " + ", ".join(f"{row.drug} in {row.arm!r} x {row.factor:.4g}" for row in self.changed)
+
+    def _same(self) -> str:
+        drugs = dict.fromkeys(row.drug for row in self.rows)
+        targets = ", ".join(f"{next(row.after for row in self.rows if row.drug == drug)} of {drug}" for drug in drugs)
+        what = KINDS[self.kind] + (" at the model's values" if self.kind != "total_dose" else "")
+        return f"fair: every arm has the same {what} ({targets or 'no drug'})"
 
 
 def match(
@@ -92,10 +104,10 @@ def match(
     ----------
     model : Model
     arms : mapping of str to plan
-    kind : {"total_dose", "auc"}
-        Planned amount, or area under the concentration from 0 to `until` at the model's parameter values.
+    kind : {"total_dose", "auc", "peak"}
+        Planned amount, or area under the concentration or its peak from 0 to `until` at the model's parameter values.
     start : mapping, optional
-        Of states, for the area.
+        Of states, for area and peak.
     until : float
         Hours.
     accuracy : Accuracy, optional
@@ -110,15 +122,16 @@ def match(
     RegimenError
         An arm cannot be matched: it gives nothing, lacks a drug, or has no planned course or no end.
     SimulationError
-        `kind` is unknown, or no factor gives the area.
+        `kind` is unknown, or no factor gives the area or the peak.
     """
     if kind not in KINDS:
-        raise SimulationError(f"fair = {shown(kind)} is not a way to match arms{did_you_mean(kind, KINDS)}")
+        known = (*KINDS, "equal_toxicity(...)", "tolerated(...)")
+        raise SimulationError(f"fair = {shown(kind)} is not a way to match arms{did_you_mean(kind, known)}")
     courses_planned = {name: planned(name, plan) for name, plan in arms.items()}
     drugs = _same_drugs(courses_planned)
     if kind == "total_dose":
         return _match_totals(model, arms, courses_planned, drugs)
-    return _match_areas(_Areas(model, start, until, accuracy), arms, courses_planned, drugs)
+    return _match_exposures(_Exposures(kind, model, start, until, accuracy), arms, courses_planned, drugs)
 
 
 def _same_drugs(plans: Mapping[str, Regimen]) -> tuple[str, ...]:
@@ -185,12 +198,18 @@ def _molar_mass(model: Model, plan: Regimen, drug: str) -> Quantity | None:
     return model.ports[find_port(model.ports, act.port, act.route, act.action)].molar_mass
 
 
-class _Areas:
-    """Area under the concentration of each drug from 0 to the end, at the model's values."""
+class _Exposures:
+    """Area under the concentration of each drug from 0 to the end, or its peak, at the model's values."""
 
     def __init__(
-        self, model: Model, start: Mapping[str, QuantityLike] | None, until: float, accuracy: Accuracy | None
+        self,
+        kind: str,
+        model: Model,
+        start: Mapping[str, QuantityLike] | None,
+        until: float,
+        accuracy: Accuracy | None,
     ) -> None:
+        self.kind, self.item = kind, exposure if kind == "auc" else _peak
         self.model = with_exposure(model)
         self.compiled = compile_model(self.model)
         self.values = np.array([item.internal for item in self.model.parameters.values()], dtype=float)
@@ -198,17 +217,18 @@ class _Areas:
         self.until, self.accuracy = until, accuracy
 
     def unit(self, drug: str) -> Unit:
-        """Concentration times hours."""
+        """Concentration, times hours for an area."""
         if f"AUC_{drug}" not in self.model.states:
             raise RegimenError(
-                f"fair = 'auc' needs a concentration of {shown(drug)}, "
+                f"fair = {shown(self.kind)} needs a concentration of {shown(drug)}, "
                 f"which this model does not have; use fair='total_dose'"
             )
-        return self.model.states[f"AUC_{drug}"].unit
+        return shown_unit(self.model, self.item(drug).needs[0])
 
     def of(self, arm: str, plan: Regimen, drugs: tuple[str, ...]) -> dict[str, float]:
-        """Areas in internal units."""
-        outputs = [f"AUC_{drug}" for drug in drugs]
+        """Areas or peaks in internal units."""
+        items = {drug: self.item(drug) for drug in drugs}
+        outputs = [need for item in items.values() for need in item.needs]
         one = courses(
             self.compiled,
             self.values[None],
@@ -221,11 +241,15 @@ class _Areas:
         )[0]
         if not one.status.ok:
             raise SimulationError(f"arm {shown(arm)}: its exposure cannot be computed, because {one.status.sentence}")
-        return {drug: float(one.output(f"AUC_{drug}")[-1]) for drug in drugs}
+        return {drug: item.evaluate(one) for drug, item in items.items()}
 
 
-def _match_areas(
-    areas: _Areas, arms: Mapping[str, Plan], plans: Mapping[str, Regimen], drugs: tuple[str, ...]
+def _peak(drug: str) -> Endpoint:
+    return peak_of(f"C_{drug}")
+
+
+def _match_exposures(
+    areas: _Exposures, arms: Mapping[str, Plan], plans: Mapping[str, Regimen], drugs: tuple[str, ...]
 ) -> tuple[dict[str, Plan], Matching]:
     matched, rows = dict(arms), []
     units = {drug: areas.unit(drug) for drug in drugs}
@@ -253,11 +277,11 @@ def _match_areas(
                     factors[drug],
                 )
             )
-    return matched, Matching("auc", tuple(rows))
+    return matched, Matching(areas.kind, tuple(rows))
 
 
 def _factors(
-    areas: _Areas, arm: str, plan: Regimen, targets: Mapping[str, float], now: Mapping[str, float]
+    areas: _Exposures, arm: str, plan: Regimen, targets: Mapping[str, float], now: Mapping[str, float]
 ) -> dict[str, float]:
     """Dose factors that give the target areas; drugs that change each other's kinetics take several sweeps."""
     factors = dict.fromkeys(targets, 1.0)
@@ -282,7 +306,7 @@ def _factors(
             factors[drug] = math.exp(_root(gap, math.log(factors[drug]), arm, drug))
         now = areas.of(arm, with_factors(), drugs)
     raise SimulationError(
-        f"arm {shown(arm)}: no dose factors give the area of the "
+        f"arm {shown(arm)}: no dose factors give the exposure of the "
         f"first arm for {', '.join(drugs)}; use fair='total_dose'"
     )
 
@@ -304,5 +328,5 @@ def _root(gap: Callable[[float], float], start: float, arm: str, drug: str) -> f
         if abs(high - start) > 30:
             break
     raise SimulationError(
-        f"arm {shown(arm)}: no dose factor gives the area of the first arm for {shown(drug)}; use fair='total_dose'"
+        f"arm {shown(arm)}: no dose factor gives the exposure of the first arm for {shown(drug)}; use fair='total_dose'"
     )

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.arguments import TEXT, takes
-from pkpd_mdr.compare import show
+from pkpd_mdr.compare import deciders, regret, show, survival
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
-from pkpd_mdr.compare.statistics import best_shares, differences, same, spread
+from pkpd_mdr.compare.null import Null
+from pkpd_mdr.compare.statistics import best_shares, differences, paired_proportions, proportion, same, spread
+from pkpd_mdr.compare.values import Difference, Failure, Settings
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.run import Endpoint
@@ -24,81 +27,7 @@ from pkpd_mdr.units import Quantity, Unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Comparison", "Difference", "Failure", "Settings"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A member that an arm could not finish, and why."""
-
-    arm: str
-    draw: int
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How much one arm differs from another on the same draws.
-
-    Attributes
-    ----------
-    left, right, endpoint : str
-        ``left - right`` is what the numbers say.
-    median, lower, upper : float
-        In `unit`, over the draws.
-    better : float
-        Probability that `left` is better, ties counted as half.
-    pairs : int
-        Draws that both arms (and all others) finished.
-    censored : float
-        Share of pairs in which at least one time was not reached and counts as the end of the run.
-    """
-
-    left: str
-    right: str
-    endpoint: str
-    unit: Unit
-    median: float
-    lower: float
-    upper: float
-    better: float
-    pairs: int
-    censored: float
-
-    def __str__(self) -> str:
-        unit = f" {self.unit.text}".rstrip()
-        interval = f" ({self.lower:.4g} to {self.upper:.4g})" if self.pairs > 1 else ""
-        text = f"{self.endpoint}: {self.left} - {self.right} = {self.median:.4g}{interval}{unit}"
-        if self.pairs > 1:
-            text += f", {self.left} better in {100 * self.better:.3g} % of {self.pairs} draws"
-        return text + (f", {100 * self.censored:.3g} % of pairs censored" if self.censored else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a comparison was asked for.
-
-    Attributes
-    ----------
-    relative, absolute : float
-        Values that differ by less are ties: no more than the integration error.
-    exact : bool
-        Whether visits show true values.
-    """
-
-    primary: str
-    reference: str | None
-    measure: str
-    level: float
-    seed: int
-    varied: tuple[str, ...]
-    relative: float
-    absolute: float
-    exact: bool = True
-
-    def absolute_for(self, item: Endpoint) -> float:
-        """The absolute part counts for amounts of cells or drug only."""
-        return self.absolute if item.unit in ("same", "area") else 0.0
+__all__ = ["Comparison"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -113,8 +42,14 @@ class Comparison:
     endpoints : tuple of Endpoint
     units : tuple of Unit
         Of the endpoints, as shown.
-    values : ndarray, shape (arms, draws, endpoints)
-        In `units`; infinite for a time that was not reached, NaN for members listed in `failures`.
+    values : ndarray, shape (arms, draws x replicates, endpoints)
+        In `units`; infinite for a time that was not reached, NaN for members listed in `failures`. The paths of a draw
+        stand one behind the other.
+    ends : ndarray, shape (arms, draws x replicates)
+        When each run ended, in the unit of `until`: there, or earlier at a level given as ``stop=``.
+    parameters : DataFrame
+        What the draws give, one row per draw, in the units of the model (``attrs["units"]``); no column for the
+        model's own values.
     failures : tuple of Failure
     given : DataFrame
         Per arm and drug: the total given (median and interval over draws) and the factor that matching applied.
@@ -125,10 +60,12 @@ class Comparison:
     until : Quantity
     times : ndarray, shape (k,)
         Common grid for courses, in the unit of `until`.
-    burden : ndarray, shape (arms, draws, k)
-        What strategies are shown (``burden``) on that grid, in `burden_unit`.
+    burden : ndarray, shape (arms, draws x replicates, k)
+        What strategies are shown (``burden``) on that grid, in `burden_unit`; NaN behind the end of a run.
     notes : tuple of str
         What a reader should know: arms that give nothing, arms that cannot be told apart.
+    null : Null or None
+        What the exposures alone would make of a tumour to which order and timing mean nothing, if asked for.
     provenance : mapping
         Versions, tolerances, seed, hash of the model.
     """
@@ -137,6 +74,8 @@ class Comparison:
     endpoints: tuple[Endpoint, ...]
     units: tuple[Unit, ...]
     values: FloatArray
+    ends: FloatArray
+    parameters: pd.DataFrame
     failures: tuple[Failure, ...]
     given: pd.DataFrame
     matching: Matching | None
@@ -148,28 +87,41 @@ class Comparison:
     settings: Settings
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
+    null: Null | None = None
 
     def __post_init__(self) -> None:
-        for array in (self.values, self.times, self.burden):
+        for array in (self.values, self.ends, self.times, self.burden):
             array.setflags(write=False)
 
     # -- numbers ---------------------------------------------------------------------------------------
 
     @cached_property
     def kept(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Draws that every arm finished, shape (draws,); all summaries use these only."""
+        """Members that every arm finished, shape (draws x replicates,); all summaries use these only."""
         return np.asarray(~np.isnan(self.values).any(axis=(0, 2)))
 
     @property
     def drawn(self) -> int:
-        """Number of draws."""
-        return int(self.values.shape[1])
+        """Number of draws, each with `Settings.replicates` paths."""
+        return int(self.values.shape[1]) // self.settings.replicates
+
+    @cached_property
+    def owner(self) -> npt.NDArray[np.int64]:
+        """Which of the draws that have a kept member each kept member belongs to, from 0 without a gap."""
+        draws = np.flatnonzero(self.kept) // self.settings.replicates
+        return np.asarray(np.unique(draws, return_inverse=True)[1], dtype=np.int64)
+
+    @property
+    def units_of_chance(self) -> npt.NDArray[np.int64]:
+        """Which independent unit each kept member belongs to: its draw, or itself where there is one draw only."""
+        return self.owner if self.drawn > 1 else np.arange(len(self.owner))
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per arm and endpoint.
 
-        Columns: ``unit``; ``median``, ``lower``, ``upper`` over the draws; ``difference`` to ``compared_with`` (the
+        Columns: ``unit``; ``median``, ``lower``, ``upper`` over the draws (where ``statistic`` is "probability", as of
+        an endpoint that happens or not: its share, with a binomial interval); ``difference`` to ``compared_with`` (the
         reference or the best arm) with ``difference_lower`` and ``difference_upper``, on the same draws;
         ``probability_best`` (ties shared); ``censored``, the share of times not reached; ``draws``, how many every arm
         finished; ``failed``, how many this arm did not; ``given <drug> [unit]``, the median total dose.
@@ -182,10 +134,10 @@ class Comparison:
         return table
 
     def _row(self, arm: str, item: Endpoint) -> dict[str, Any]:
-        values = self._of(arm, item.name)
+        values = self.array(item.name)[self.arms.index(arm)]
         other = self.settings.reference or self.best(item.name)
         gap = self.difference(arm, other, item.name)
-        median, lower, upper = spread(values, self.settings.level)
+        median, lower, upper = self.estimate(arm, item.name)
         return {
             "arm": arm,
             "endpoint": item.name,
@@ -193,6 +145,7 @@ class Comparison:
             "median": median,
             "lower": lower,
             "upper": upper,
+            "statistic": "probability" if item.event else "median",
             "difference": gap.median,
             "difference_lower": gap.lower,
             "difference_upper": gap.upper,
@@ -205,25 +158,48 @@ class Comparison:
 
     @cached_property
     def draws(self) -> pd.DataFrame:
-        """Every value: arm, draw, endpoint, value, and for members that failed why."""
-        reasons = {(failure.arm, failure.draw): failure.sentence for failure in self.failures}
+        """Every value: arm, draw (and replicate), endpoint, value, and for members that failed why."""
+        paths = self.settings.replicates
+        reasons = {(failure.arm, failure.draw, failure.replicate): failure.sentence for failure in self.failures}
+        names = [item.name for item in self.endpoints]
         index = pd.MultiIndex.from_product(
-            [self.arms, range(self.drawn), [item.name for item in self.endpoints]], names=["arm", "draw", "endpoint"]
+            [self.arms, range(self.drawn), range(paths), names], names=["arm", "draw", "replicate", "endpoint"]
         )
         frame = pd.DataFrame({"value": self.values.ravel()}, index=index).reset_index()
-        frame["failure"] = [reasons.get(key, "") for key in zip(frame["arm"], frame["draw"], strict=True)]
-        return frame
+        keys = zip(frame["arm"], frame["draw"], frame["replicate"], strict=True)
+        frame["failure"] = [reasons.get(key, "") for key in keys]
+        return frame if paths > 1 else frame.drop(columns="replicate")
+
+    @takes(SimulationError, endpoint=TEXT)
+    def array(self, endpoint: str | None = None) -> FloatArray:
+        """Values of an endpoint on the kept members, shape (arms, kept); infinite for a time that was not reached."""
+        column = [item.name for item in self.endpoints].index(self.endpoint(endpoint).name)
+        return np.asarray(self.values[:, self.kept, column])
+
+    @takes(SimulationError, endpoint=TEXT)
+    def bounded(self, endpoint: str | None = None) -> FloatArray:
+        """The same, but a time that was not reached counts as the end of its run."""
+        values = self.array(endpoint)
+        return np.minimum(values, self.ends[:, self.kept]) if self.endpoint(endpoint).unit == "time" else values
+
+    @takes(SimulationError, arm=TEXT, endpoint=TEXT)
+    def estimate(self, arm: str, endpoint: str | None = None) -> tuple[float, float, float]:
+        """Median and interval over the draws; of an endpoint that happens or not, its probability and interval."""
+        item = self.endpoint(endpoint)
+        values = self.array(item.name)[self._place(arm)]
+        if item.event:
+            return proportion(values, self.settings.level, self.owner)
+        return spread(values, self.settings.level)
 
     @takes(SimulationError, endpoint=TEXT)
     def shares(self, endpoint: str | None = None) -> FloatArray:
-        """Who is best in each draw: 1, or 1/k for each of k tied arms; shape (arms, kept draws)."""
+        """Who is best in each draw: 1, or 1/k for each of k tied arms; shape (arms, kept)."""
         item = self.endpoint(endpoint)
-        values = np.stack([self._of(arm, item.name) for arm in self.arms])
-        return best_shares(values, item.better, self.settings.relative, self.settings.absolute_for(item))
+        return best_shares(self.array(item.name), item.better, self.settings.relative, self.settings.absolute_for(item))
 
     @takes(SimulationError, endpoint=TEXT)
     def best(self, endpoint: str | None = None) -> str:
-        """The arm with the best median; among equal medians the one that is best most often, then the first.
+        """The arm with the best median (or probability); among equals the one that is best most often, then the first.
 
         Parameters
         ----------
@@ -232,7 +208,7 @@ class Comparison:
         """
         item = self.endpoint(endpoint)
         sign = 1.0 if item.better == "high" else -1.0
-        medians = np.array([sign * spread(self._of(arm, item.name), self.settings.level)[0] for arm in self.arms])
+        medians = np.array([sign * self.estimate(arm, item.name)[0] for arm in self.arms])
         top = np.full(len(medians), medians.max())
         tied = same(medians, top, self.settings.relative, self.settings.absolute_for(item))
         chance = np.where(tied, self.shares(item.name).mean(axis=1), -1.0)
@@ -257,12 +233,13 @@ class Comparison:
             An unknown arm or endpoint; the nearest is suggested.
         """
         item = self.endpoint(endpoint)
-        one, other = self._of(left, item.name), self._of(right, item.name)
-        relative, absolute = self.settings.relative, self.settings.absolute_for(item)
-        end = self.until.value if item.unit == "time" else np.inf
-        gaps = differences(one, other, end, relative, absolute)
+        gaps = self.gaps(left, right, item.name)
         favour = gaps if item.better == "high" else -gaps
-        median, lower, upper = spread(gaps, self.settings.level)
+        if item.event:
+            median, lower, upper = paired_proportions(gaps, self.settings.level, self.owner)
+        else:
+            median, lower, upper = spread(gaps, self.settings.level)
+        sides = self.array(item.name)[[self._place(left), self._place(right)]]
         return Difference(
             left=left,
             right=right,
@@ -273,8 +250,130 @@ class Comparison:
             upper=upper,
             better=float(np.mean((favour > 0) + 0.5 * (favour == 0))),
             pairs=len(gaps),
-            censored=float((np.isinf(one) | np.isinf(other)).mean()),
+            censored=float(np.isinf(sides).any(axis=0).mean()),
+            tied=float(np.mean(gaps == 0)),
         )
+
+    @takes(SimulationError, left=TEXT, right=TEXT, endpoint=TEXT)
+    def gaps(self, left: str, right: str, endpoint: str | None = None) -> FloatArray:
+        """``left - right`` for each kept member, shape (kept,); ties are zero, see `difference`."""
+        item, (one, other) = self.endpoint(endpoint), (self._place(left), self._place(right))
+        values, ends = self.array(item.name), self.ends[:, self.kept]
+        if item.unit != "time":
+            ends = np.full_like(ends, np.inf)
+        relative, absolute = self.settings.relative, self.settings.absolute_for(item)
+        return differences(values[one], values[other], (ends[one], ends[other]), relative, absolute)
+
+    @takes(SimulationError, endpoint=TEXT)
+    def survival(self, endpoint: str | None = None) -> pd.DataFrame:
+        """Kaplan-Meier curves of a time, such as time to progression.
+
+        Each kept draw (or path) is a patient; who did not get there is censored at the end of the run.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            A time; the primary endpoint, or the first one that is a time, if left out.
+
+        Returns
+        -------
+        DataFrame
+            A row per arm and step: ``arm``, ``time``, ``survival`` from there on with ``lower`` and ``upper``
+            (pointwise, Greenwood's variance on the scale log(-log)), ``at_risk`` just before, ``events`` and
+            ``censored`` at that time. ``attrs`` has the endpoint, the unit of time and the level.
+
+        Raises
+        ------
+        SimulationError
+            The endpoint is unknown or no time.
+        """
+        return survival.survival(self, endpoint)
+
+    @takes(SimulationError, endpoint=TEXT)
+    def survival_differences(self, endpoint: str | None = None) -> pd.DataFrame:
+        """Restricted mean times and log-rank tests against the reference (or the best arm).
+
+        The restricted mean is the area under the Kaplan-Meier curve up to `until`; its difference is paired, as all
+        arms treat the same draws (pseudo-values where runs ended early). The log-rank test knows nothing of pairs, so
+        that it errs on the safe side; it says whether curves differ for as many patients as were simulated.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            As in `survival`.
+
+        Returns
+        -------
+        DataFrame
+            A row per arm: ``arm``, ``compared_with``, ``restricted_mean``, ``difference``, ``lower``, ``upper``,
+            ``statistic`` (chi-square of one degree of freedom), ``p_value``.
+        """
+        return survival.survival_differences(self, endpoint)
+
+    @takes(SimulationError, endpoint=TEXT)
+    def regret(self, endpoint: str | None = None) -> pd.DataFrame:
+        """What choosing an arm costs against choosing the best one for each draw.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            The primary one if left out; times that were not reached count as the end of their run.
+
+        Returns
+        -------
+        DataFrame
+            A row per arm: ``arm``, ``expected_regret`` with its ``standard_error`` (of the number of draws),
+            ``worst_regret`` over the draws, ``probability_best``.
+        """
+        return regret.regret(self, endpoint)
+
+    def pareto(self, *endpoints: str) -> pd.DataFrame:
+        """Which arms no other arm beats in every one of several endpoints, as efficacy and toxicity.
+
+        Parameters
+        ----------
+        *endpoints : str
+            Two or more; all of them if left out.
+
+        Returns
+        -------
+        DataFrame
+            A row per arm: ``arm``; for each endpoint its median, ``<endpoint>_lower`` and ``<endpoint>_upper``;
+            ``on_front``, judged by the medians; ``probability_front``, the share of draws in which no arm beats it.
+        """
+        return regret.pareto(self, endpoints)
+
+    @takes(SimulationError, endpoint=TEXT)
+    def deciders(self, endpoint: str | None = None, *, arms: tuple[str, str] | None = None) -> pd.DataFrame:
+        """Which unknown decides between two arms.
+
+        Read off the draws that are there: correlations of the ranks of each parameter with the paired difference, the
+        share of its variance that the parameter explains alone (first-order Sobol index; of correlated draws it holds
+        what the parameter tells of the others, too), and the expected value of perfect knowledge of that parameter
+        (EVPPI, Strong, Oakley and Brennan 2014), where the choice is the arm with the better mean. An experiment that
+        would settle it is one that measures the parameter at the top; designing it is the job of the fit.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            The primary one if left out; times that were not reached count as the end of their run.
+        arms : pair of str, optional
+            The two arms of least expected regret if left out.
+
+        Returns
+        -------
+        DataFrame
+            A row per parameter that the draws vary, the most valuable first: ``parameter``, ``rank_correlation``,
+            ``partial_correlation`` (NaN where the draws cannot tell, said in the notes), ``first_order``, ``evppi`` in
+            the unit of the endpoint, ``changes_choice`` (share of draws), ``draws``, ``sentence``. ``attrs`` has the
+            arms, the unit, the choice without more knowledge, ``evpi`` (all parameters known) and ``notes``.
+
+        Raises
+        ------
+        SimulationError
+            Fewer than 10 draws, no parameter that varies, one arm only, an unknown name.
+        """
+        return deciders.deciders(self, endpoint, arms)
 
     def endpoint(self, name: str | None = None) -> Endpoint:
         """One of the endpoints by name, the primary one without a name."""
@@ -287,12 +386,10 @@ class Comparison:
             f"{shown(wanted)}{did_you_mean(wanted, [item.name for item in self.endpoints])}"
         )
 
-    def _of(self, arm: str, endpoint: str) -> FloatArray:
-        """Values of one arm on the kept draws."""
+    def _place(self, arm: str) -> int:
         if arm not in self.arms:
             raise SimulationError(f"the comparison has no arm {shown(arm)}{did_you_mean(arm, self.arms)}")
-        column = [item.name for item in self.endpoints].index(endpoint)
-        return np.asarray(self.values[self.arms.index(arm), self.kept, column])
+        return self.arms.index(arm)
 
     def unit(self, endpoint: str) -> Unit:
         """The unit of an endpoint."""

@@ -45,11 +45,18 @@ def statements(comparison: Comparison) -> list[str]:
     matching = comparison.matching
     lines = [str(matching) if matching else "fair: not asked for; arms may give different amounts"]
     lines += comparison.notes
+    lines += [str(comparison.null)] if comparison.null else []
+    lines += _ties(comparison)
     lines += _failures(comparison)
     lines.append(_uncertainty(comparison))
     if any(not hasattr(plan, "acts") for plan in comparison.plans.values()):
         how = "exactly" if comparison.settings.exact else "with errors of measurement"
         lines.append(f"strategies see {comparison.settings.measure!r} {how}, at their visits only")
+    lines += _chance(comparison)
+    if comparison.settings.stop:
+        lines.append(
+            f"a run ends where {' or '.join(comparison.settings.stop)}; what was not reached is censored there"
+        )
     if any(item.unit == "time" for item in comparison.endpoints):
         lines.append(
             f"a time not reached by the end is shown as > {comparison.until} and counts as"
@@ -59,12 +66,13 @@ def statements(comparison: Comparison) -> list[str]:
 
 
 def _headline(comparison: Comparison) -> str:
-    arms, draws = len(comparison.arms), comparison.drawn
+    arms, draws, paths = len(comparison.arms), comparison.drawn, comparison.settings.replicates
     what = (
         "model's own parameter values"
         if not comparison.settings.varied
         else f"{draws} parameter draw{'s' * (draws > 1)}, the same for all arms"
     )
+    what += f", {paths} paths each" if paths > 1 else ""
     return f"Comparison of {arms} arm{'s' * (arms > 1)} over {comparison.until}; {what}"
 
 
@@ -82,7 +90,7 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
     many = first["draws"] > 1
     percent = f"{100 * comparison.settings.level:g} %"
     other = first["compared_with"]
-    head = ["arm", "median", percent, f"difference to {other}", percent, "best in"]
+    head = ["arm", first["statistic"], percent, f"difference to {other}", percent, "best in"]
     rows = []
     for arm in comparison.arms:
         row = table[arm]
@@ -127,6 +135,19 @@ def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
+def _chance(comparison: Comparison) -> list[str]:
+    settings, lines = comparison.settings, []
+    if settings.stochastic:
+        lines.append(f"cells divide and die by chance (Stochastic({settings.stochastic}))")
+    if settings.stochastic or not settings.exact:
+        lines.append(
+            "all arms treat a patient with the same luck: arms that do the same are the same, and tie"
+            if settings.luck == "patient"
+            else "each arm has luck of its own, so that even arms that do the same differ"
+        )
+    return lines
+
+
 def _failures(comparison: Comparison) -> list[str]:
     if not comparison.failures:
         return []
@@ -143,14 +164,29 @@ def _failures(comparison: Comparison) -> list[str]:
     return lines
 
 
+def _ties(comparison: Comparison) -> list[str]:
+    """How often nobody is best alone, which is easily overlooked in probabilities."""
+    lines = []
+    for item in comparison.endpoints if len(comparison.arms) > 1 and comparison.kept.sum() > 1 else ():
+        tied = float((comparison.shares(item.name).max(axis=0) < 1.0).mean())
+        if tied > 0:
+            lines.append(f"{item.name}: the best arms tie in {100 * tied:.3g} % of draws, which they share equally")
+    return lines
+
+
 def _uncertainty(comparison: Comparison) -> str:
     varied, kept = comparison.settings.varied, int(comparison.kept.sum())
+    if not varied and kept > 1:
+        return (
+            f"one set of parameter values: intervals are those of chance alone; a share of {kept} paths has a standard "
+            f"error of up to {50.0 / math.sqrt(kept):.2g} %"
+        )
     if not varied:
         return "one set of parameter values: no uncertainty is shown"
     names = ", ".join(varied[:6]) + (f" and {len(varied) - 6} more" if len(varied) > 6 else "")
     if kept == 1:
         return f"one draw of {names}: no uncertainty is shown"
-    error = 50.0 / math.sqrt(kept)
+    error = 50.0 / math.sqrt(len(set(comparison.owner.tolist())))
     return f"uncertainty is that of {names} only; a share of {kept} draws has a standard error of up to {error:.2g} %"
 
 

@@ -58,6 +58,8 @@ class Endpoint:
         ``"time"``, ``"same"`` (that of the first needed output), ``"area"`` or ``""``.
     description : str
         One line.
+    event : bool
+        Whether it happens or not: 1 or 0, of which shares are told with binomial intervals.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Endpoint:
     better: str
     unit: str = ""
     description: str = ""
+    event: bool = False
 
 
 @takes(SimulationError, rule=TEXT, growth=NUMBER, of=TEXT, name=TEXT)
@@ -167,8 +170,9 @@ def nadir_of(of: str = "burden", *, better: str = "low", name: str | None = None
 
 
 def peak_of(of: str, *, better: str = "low", name: str | None = None) -> Endpoint:
-    """Highest value of an output at the rows of a run."""
-    return Endpoint(name or f"{of}_peak", (of,), partial(_highest, of=of), better, "same", f"highest {of}")
+    """Highest value of an output."""
+    label = name or f"{of}_peak"
+    return Endpoint(label, (of, f"d/dt {of}"), partial(_highest, of=of), better, "same", f"highest {of}")
 
 
 def end_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
@@ -256,7 +260,7 @@ def _lowest(course: Course, *, of: str, which: int) -> float:
 
 
 def _highest(course: Course, *, of: str) -> float:
-    return float(course.output(of).max())
+    return _Path.of(course, of).highest()
 
 
 def _last(course: Course, *, of: str) -> float:
@@ -407,6 +411,13 @@ class _Path:
         if float(self.values[-1]) < values[k]:
             return self.last, float(self.values[-1])
         return float(self.starts[k] + x[k] * self.lengths[k]), float(values[k])
+
+    def highest(self) -> float:
+        """Value of the maximum, at a row or between rows."""
+        turned = (
+            np.stack([self.evaluate(slice(None), x) for x in self.turning().T]) if len(self.starts) else self.values
+        )
+        return float(max(self.values.max(), turned.max()))
 
     def area(self) -> float:
         """Integral over time."""

@@ -18,7 +18,7 @@ from pkpd_mdr.regimen import Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import Run
-from pkpd_mdr.run.stopping import Stop
+from pkpd_mdr.run.stopping import read_stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["ACCURACY", "MODEL", "STOCHASTIC", "Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
@@ -125,21 +125,12 @@ def simulate(
         measure=read_measures(full, measure, [plan]),
         seed=seed,
         stochastic=stochastic,
-        stop=_stop(full, stop, stochastic),
+        stop=read_stop(full, stop, stochastic),
     )[0]
     run = Run(full, plan, _with_last_row(course), length.unit, accuracy or Accuracy(), stochastic)
     if not course.status.ok:
         raise SimulationError(course.status.sentence, partial=run)
     return run
-
-
-def _stop(model: Model, given: Mapping[str, QuantityLike] | None, stochastic: Stochastic | None) -> Stop | None:
-    if given and stochastic is not None:
-        raise SimulationError(
-            "stop= ends a run of differential equations; a stochastic path cannot be ended by it yet, so leave out one "
-            "of stop= and stochastic= and read time_to_threshold(...) off the path"
-        )
-    return Stop.of(model, given)
 
 
 def _with_last_row(course: Course) -> Course:

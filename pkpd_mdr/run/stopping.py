@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pkpd_mdr.engine import Watch
+from pkpd_mdr.engine import Stochastic, Watch
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model, Observable, State
 from pkpd_mdr.units import QuantityLike, quantity, read
 
-__all__ = ["Stop"]
+__all__ = ["Stop", "read_stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +84,19 @@ class Stop:
     def table(self, members: int) -> FloatArray:
         """The levels for each member, shape (members, watches)."""
         return np.tile(np.array(self.levels), (members, 1))
+
+
+def read_stop(model: Model, given: Mapping[str, QuantityLike] | None, stochastic: Stochastic | None) -> Stop | None:
+    """The levels that end a run; refused for stochastic paths.
+
+    Raises
+    ------
+    SimulationError
+        As in `Stop.of`, or levels and a stochastic path together.
+    """
+    if given and stochastic is not None:
+        raise SimulationError(
+            "stop= ends a run of differential equations; a stochastic path cannot be ended by it yet, so leave out one "
+            "of stop= and stochastic= and read time_to_threshold(...) off the path"
+        )
+    return Stop.of(model, given)

@@ -428,4 +428,4 @@ def test_provenance(paired, model):
 
 
 def test_fairness_room_lists_its_kinds():
-    assert set(fairness_room.KINDS) == {"total_dose", "auc"}
+    assert set(fairness_room.KINDS) == {"total_dose", "auc", "peak"}

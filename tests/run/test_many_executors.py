@@ -351,7 +351,7 @@ def test_a_folder_of_something_else_is_not_touched(model, tmp_path):
     with pytest.raises(mdr.SimulationError, match=r"manifest .* cannot be read"):
         mdr.simulate_many(model, **OPTIONS, checkpoint=tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 99, "content": {}}))
-    with pytest.raises(mdr.SimulationError, match="its format is 99, not 1"):
+    with pytest.raises(mdr.SimulationError, match="its format is 99, not 2"):
         mdr.simulate_many(model, **OPTIONS, checkpoint=tmp_path)
 
 

@@ -22,11 +22,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, shown
-from pkpd_mdr.run.many.study import Failure, Part
+from pkpd_mdr.run.many.study import Failure, Part, Total
 
 __all__ = ["Checkpoint", "fingerprint"]
 
-_FORMAT = 1
+_FORMAT = 2
+_GIVEN = ("place", "drug", "amount", "unit")
 _MANIFEST = "manifest.json"
 
 
@@ -86,12 +87,18 @@ class Checkpoint:
         try:
             with self._path(number).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 failures = zip(file["failed"], file["failed_time"], file["sentences"], strict=True)
+                given: dict[int, tuple[Total, ...]] = {}
+                for place, *total in zip(*(file[f"given_{name}"] for name in _GIVEN), strict=True):
+                    given[int(place)] = *given.get(int(place), ()), (str(total[0]), float(total[1]), str(total[2]))
+                given |= {int(place): () for place in file["untreated"]}
                 return Part(
                     number,
                     file["values"],
                     file["reached"],
                     file["endpoints"],
                     {int(place): Failure(float(time), str(text)) for place, time, text in failures},
+                    file["ended"],
+                    given,
                 )
         except Exception:  # zip files break in many ways, and each means: compute it again
             return None
@@ -106,7 +113,13 @@ class Checkpoint:
             "failed": np.array(list(part.failures), dtype=np.int64),
             "failed_time": np.array([item.time for item in failures], dtype=float),
             "sentences": np.array([item.sentence for item in failures], dtype=np.str_),
+            "ended": part.ended,
+            "untreated": np.array([place for place, totals in part.given.items() if not totals], dtype=np.int64),
         }
+        rows = [(place, *total) for place, totals in part.given.items() for total in totals]
+        kinds = (np.int64, np.str_, float, np.str_)
+        for name, kind, column in zip(_GIVEN, kinds, zip(*rows, strict=True) if rows else ([],) * 4, strict=True):
+            arrays[f"given_{name}"] = np.array(column, dtype=kind)
         path = self._path(part.number)
         try:
             _write(path, lambda file: np.savez(file, **arrays))

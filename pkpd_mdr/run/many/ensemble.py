@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pkpd_mdr.arguments import COUNT, FLAG, TABLE, TEXT, Kind, listed, takes
-from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, build, compile_model, solve
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Stochastic, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
@@ -28,17 +28,17 @@ from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, s
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
-from pkpd_mdr.run.simulate import ACCURACY, MODEL, output_times, with_exposure
-from pkpd_mdr.run.stopping import Stop
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, output_times, with_exposure
+from pkpd_mdr.run.stopping import read_stop
 from pkpd_mdr.units import QuantityLike, quantity, read
 
-__all__ = ["simulate_many"]
+__all__ = ["COUNTED", "FOLDER", "PROGRESS", "TRIES", "check_replicates", "simulate_many"]
 
 _APART = 1e-9  # of the run: times closer than this are one
-_COUNT = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
-_TRIES = Kind("a whole number, zero or more", lambda given: COUNT.fits(given) and given >= 0, int)
-_PROGRESS = Kind("True, False, or a function of (done, total)", lambda given: FLAG.fits(given) or callable(given))
-_FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(given, (str, os.PathLike)))
+COUNTED = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
+TRIES = Kind("a whole number, zero or more", lambda given: COUNT.fits(given) and given >= 0, int)
+PROGRESS = Kind("True, False, or a function of (done, total)", lambda given: FLAG.fits(given) or callable(given))
+FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(given, (str, os.PathLike)))
 
 
 @takes(
@@ -47,14 +47,16 @@ _FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(g
     combine=TEXT,
     measure=MEASURE,
     stop=TABLE,
+    stochastic=STOCHASTIC,
+    replicates=COUNTED,
     reduce=TEXT,
     seed=SEED,
     executor=EXECUTOR,
-    threads=_COUNT,
-    chunk=_COUNT,
-    retries=_TRIES,
-    progress=_PROGRESS,
-    checkpoint=_FOLDER,
+    threads=COUNTED,
+    chunk=COUNTED,
+    retries=TRIES,
+    progress=PROGRESS,
+    checkpoint=FOLDER,
     accuracy=ACCURACY,
 )
 def simulate_many(
@@ -73,6 +75,8 @@ def simulate_many(
     reduce: str | None = None,
     measure: Measure = "burden",
     stop: Mapping[str, QuantityLike] | None = None,
+    stochastic: Stochastic | None = None,
+    replicates: int = 1,
     seed: int | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
@@ -123,6 +127,12 @@ def simulate_many(
     stop : mapping of str to quantity, optional
         Output to a level at which a member ends, as in `pkpd_mdr.simulate`; rows behind its end are missing,
         and quantiles that would need them are NaN.
+    stochastic : Stochastic, optional
+        Let cells divide and die by chance. Each patient has a stream of its own from ``stochastic.seed``, which depends
+        on the row of parameters, the start and the replicate alone: all regimens treat it with the same luck, and paths
+        are the same on any executor and in chunks of any size.
+    replicates : int
+        Members (paths) of each combination of regimen, parameters and start; the column ``replicate`` counts them.
     seed : int, optional
         Of the errors of measurement at visits, 0 if left out; kept in `Many.provenance`. An error depends on the seed,
         the row of parameters and starts, the visit and the output: all regimens measure a patient with the same luck.
@@ -185,11 +195,12 @@ def simulate_many(
     plans = read_plans(model, regimens)
     looks = read_measures(model, measure, plans.values())
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
-    study = _with(study, stop=Stop.of(model, stop), seed=seed or 0)
+    study = _with(study, stop=read_stop(model, stop, stochastic), seed=seed or 0, stochastic=stochastic)
+    check_replicates(replicates, stochastic, looks)
     columns = Columns.of(id, labels, study.outputs)
     parameter_rows, start_rows = _rows(study, model, parameters, starts, combine, columns)
     each = not isinstance(regimens, (Regimen, Strategy, Mapping, NoneType))
-    members = join(plans, parameter_rows, start_rows, combine, columns, each=each)
+    members = join(plans, parameter_rows, start_rows, combine, columns, each=each, replicates=replicates)
     study = _with(study, given=start_rows.names)
     study = _with(study, threads=threads or (1 if executor is not None else None))
     folder = None if checkpoint is None else Path(checkpoint)
@@ -197,6 +208,15 @@ def simulate_many(
     work = Gathering(study, members, length.unit, reduce, size, seed)
     kept = None if folder is None else Checkpoint.open(folder, work.content())
     return work.run(kept, executor, retries, progress)
+
+
+def check_replicates(replicates: int, stochastic: Stochastic | None, looks: Sequence[Measured]) -> None:
+    """Raise `SimulationError` where every replicate would be the same."""
+    if replicates > 1 and stochastic is None and not any(look.relative_sd or look.sd for look in looks):
+        raise SimulationError(
+            f"replicates = {replicates}: without chance every replicate is the same; give stochastic=Stochastic(...), "
+            "or an error of measurement for strategies, as in measure=measured('burden', relative_sd=0.1)"
+        )
 
 
 def _study(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +23,7 @@ from pkpd_mdr.run.many.workers import in_turn, through
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.units import Unit
 
-__all__ = ["Gathering", "Progress"]
+__all__ = ["Gathering", "Progress", "parts_of_all", "reporter"]
 
 Progress = bool | Callable[[int, int], object]
 
@@ -76,7 +76,7 @@ class Gathering:
 
     def run(self, kept: Checkpoint | None, executor: Executor | None, retries: int, progress: Progress) -> Many:
         """Everything that is not kept already."""
-        report, close = _reporter(progress, len(self.members))
+        report, close = reporter(progress, len(self.members))
         finished: set[int] = set()
         try:
             for part in self._parts(kept, executor, retries):
@@ -101,21 +101,8 @@ class Gathering:
         return many
 
     def _parts(self, kept: Checkpoint | None, executor: Executor | None, retries: int) -> Iterator[Part]:
-        todo = []
-        for number in range(len(self.places)):
-            part = None if kept is None else kept.load(number)
-            if part is None or not self._fits(part):
-                todo.append(number)
-            else:
-                yield part
-        chunks = (self.chunk(number) for number in todo)
-        fresh = in_turn(self.study, chunks) if executor is None else through(
-            executor, self.study, chunks, retries=retries
-        )  # fmt: skip
-        for part in fresh:
-            if kept is not None and not part.gone:
-                kept.save(part)
-            yield part
+        sizes = [len(places) for places in self.places]
+        return parts_of_all(self.study, sizes, self.chunk, kept, executor, retries)
 
     def chunk(self, number: int) -> Chunk:
         """The members of a work unit, as arrays."""
@@ -126,13 +113,8 @@ class Gathering:
         plans = list(members.plans.values())
         starts = members.starts.values[members.start_of[chosen]]
         numbers = members.row_of[chosen] * len(members.starts.values) + members.start_of[chosen]
+        numbers = numbers * members.replicates + members.replicate_of[chosen]
         return Chunk(number, parameters, starts, tuple(plans[k] for k in used), plan_of, numbers)
-
-    def _fits(self, part: Part) -> bool:
-        empty = Part.empty(self.study, len(self.places[part.number]), part.number)
-        return all(
-            getattr(part, name).shape == getattr(empty, name).shape for name in ("values", "reached", "endpoints")
-        )
 
     def _take(self, part: Part) -> None:
         places = self.places[part.number]
@@ -201,6 +183,7 @@ class Gathering:
             "atol": accuracy.atol,
             "method": accuracy.method,
             "seed": self.seed,
+            **({} if self.study.stochastic is None else {"stochastic": asdict(self.study.stochastic)}),
         }
 
     def content(self) -> dict[str, str]:
@@ -222,12 +205,59 @@ class Gathering:
             "stop": repr(study.stop),
             "accuracy": fingerprint(study.accuracy),
             "seed": repr(self.seed),
+            "stochastic": repr(study.stochastic),
             "chunk": str(self.size),
             "versions": ", ".join(f"{name} {version}" for name, version in provenance().items()),
         }
 
 
-def _reporter(progress: Progress, total: int) -> tuple[Callable[[int, int], object], Callable[[], None]]:
+def parts_of_all(
+    study: Study,
+    sizes: Sequence[int],
+    chunk: Callable[[int], Chunk],
+    kept: Checkpoint | None,
+    executor: Executor | None,
+    retries: int,
+) -> Iterator[Part]:
+    """The parts of all chunks: those that a checkpoint keeps, then the others as they are finished.
+
+    Parameters
+    ----------
+    study : Study
+    sizes : sequence of int
+        Members of each chunk.
+    chunk : callable
+        From the number of a chunk to the chunk.
+    kept : Checkpoint or None
+        Where finished parts go.
+    executor : Executor or None
+        None runs them here.
+    retries : int
+        After the death of a worker.
+    """
+    todo = []
+    for number, size in enumerate(sizes):
+        part = None if kept is None else kept.load(number)
+        if part is None or not _fits(study, part, size):
+            todo.append(number)
+        else:
+            yield part
+    chunks = (chunk(number) for number in todo)
+    fresh = in_turn(study, chunks) if executor is None else through(executor, study, chunks, retries=retries)
+    for part in fresh:
+        if kept is not None and not part.gone:
+            kept.save(part)
+        yield part
+
+
+def _fits(study: Study, part: Part, size: int) -> bool:
+    """Whether a kept part has the shape that it has to have."""
+    empty = Part.empty(study, size, part.number)
+    names = ("values", "reached", "endpoints", "ended")
+    return all(getattr(part, name).shape == getattr(empty, name).shape for name in names)
+
+
+def reporter(progress: Progress, total: int) -> tuple[Callable[[int, int], object], Callable[[], None]]:
     """What is told of progress, and what is called in the end."""
     if callable(progress):
         return progress, lambda: None

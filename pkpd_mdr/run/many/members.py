@@ -19,7 +19,7 @@ from pkpd_mdr.run.many.rows import Rows
 __all__ = ["Columns", "Members", "join"]
 
 Places = npt.NDArray[np.int64]
-_TAKEN = ("member", "regimen", "parameters", "start", "time", "sentence")
+_TAKEN = ("member", "regimen", "parameters", "start", "replicate", "time", "sentence")
 _MOST = 100_000_000
 
 
@@ -73,6 +73,10 @@ class Members:
     parameters, starts : Rows
     faults : dict of int to str
         Members that cannot be run, and why.
+    replicate_of : ndarray of int
+        Which path of its row a member is.
+    replicates : int
+        Paths of each row.
     """
 
     table: pd.DataFrame
@@ -83,6 +87,8 @@ class Members:
     parameters: Rows
     starts: Rows
     faults: dict[int, str]
+    replicate_of: Places
+    replicates: int = 1
 
     def __len__(self) -> int:
         return len(self.plan_of)
@@ -95,7 +101,14 @@ class Members:
 
 
 def join(
-    plans: dict[str, Plan], parameters: Rows, starts: Rows, combine: str, columns: Columns, *, each: bool = False
+    plans: dict[str, Plan],
+    parameters: Rows,
+    starts: Rows,
+    combine: str,
+    columns: Columns,
+    *,
+    each: bool = False,
+    replicates: int = 1,
 ) -> Members:
     """Join by product or row by row.
 
@@ -107,6 +120,8 @@ def join(
     columns : Columns
     each : bool
         Whether plans are given row by row, too; else each goes with every row, unless a column names them.
+    replicates : int
+        How many members each combination becomes, one behind the other.
 
     Returns
     -------
@@ -136,18 +151,21 @@ def join(
     sizes = len(plans), len(parameters), len(starts)
     if combine == "product":
         count = sizes[0] * sizes[1] * sizes[2]
-        if count > _MOST:
+        if count * replicates > _MOST:
             raise SimulationError(f"{sizes[0]} x {sizes[1]} x {sizes[2]} members are more than {_MOST}; use fewer")
         places = np.unravel_index(np.arange(count), sizes)
     else:
         places = _aligned(plans, parameters, starts, columns, each)
-    plan_of, row_of, start_of = (np.asarray(place, dtype=np.int64) for place in places)
+    plan_of, row_of, start_of = (np.repeat(np.asarray(place, dtype=np.int64), replicates) for place in places)
+    replicate_of = np.tile(np.arange(replicates, dtype=np.int64), len(plan_of) // replicates)
     faults = _faults(parameters.faults, row_of, {}) if parameters.faults else {}
     faults = _faults(starts.faults, start_of, faults) if starts.faults else faults
     if len(faults) == len(plan_of):
         raise DataError(f"no member can be run; {next(iter(faults.values()))}")
     table = _table(plans, plan_of, (parameters, row_of), (starts, start_of), combine)
-    return Members(table, plans, plan_of, row_of, start_of, parameters, starts, faults)
+    if replicates > 1:
+        table["replicate"] = replicate_of
+    return Members(table, plans, plan_of, row_of, start_of, parameters, starts, faults, replicate_of, replicates)
 
 
 def _check_ids(ids: pd.Series[Any], name: str | None, what: str) -> None:

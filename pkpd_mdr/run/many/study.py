@@ -13,17 +13,20 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.engine import Accuracy, Compiled, compile_model
+from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, shown
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy
-from pkpd_mdr.run.course import Course, courses
+from pkpd_mdr.regimen import Measured, Regimen, Strategy
+from pkpd_mdr.run.course import Course, courses, total_of
 from pkpd_mdr.run.endpoints import Endpoint
 from pkpd_mdr.run.many.plans import Plan
 from pkpd_mdr.run.stopping import Stop
 
-__all__ = ["Chunk", "Failure", "Part", "Study", "run_chunk"]
+__all__ = ["Chunk", "Failure", "Part", "Study", "Total", "run_chunk"]
+
+Total = tuple[str, float, str]
+"""What was given of a drug: its name, the amount in internal units, the unit in which it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,14 @@ class Study:
     accuracy : Accuracy
     threads : int or None
         Of the engine, in each worker.
-    acts : bool
-        Whether parts tell what each member was given.
+    totals : bool
+        Whether parts tell how much each member was given.
     stop : Stop or None
         Levels at which a member ends.
     seed : int
         Of the errors of measurement.
+    stochastic : Stochastic or None
+        Let cells divide and die by chance; each patient has a stream of its own from its seed.
     """
 
     model: Model
@@ -80,9 +85,10 @@ class Study:
     measure: tuple[Measured, ...]
     accuracy: Accuracy
     threads: int | None
-    acts: bool = False
+    totals: bool = False
     stop: Stop | None = None
     seed: int = 0
+    stochastic: Stochastic | None = None
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -102,7 +108,8 @@ class Chunk:
     plans : tuple of Regimen or Strategy
     plan_of : ndarray of int, shape (members,)
     numbers : ndarray of int, shape (members,), optional
-        Of the patients: members under different plans that share one are measured with the same errors.
+        Of the patients: members under different plans that share one are measured with the same errors, and their cells
+        divide and die by the same random numbers.
     """
 
     number: int
@@ -131,8 +138,10 @@ class Part:
         NaN for members that failed.
     failures : dict of int to Failure
         By place in the chunk.
-    acts : dict of int to tuple of Act
-        What members were given, by place in the chunk, where the study asks for it.
+    ended : ndarray, shape (members,)
+        Hours at which members ended, there or at a level; NaN for members that failed.
+    given : dict of int to tuple of (str, float, str)
+        Drug, amount and its unit: what finished members were given, by place in the chunk, if the study asks for it.
     gone : bool
         Whether the worker died; such a part is no result that a later run could go on from.
     """
@@ -142,7 +151,8 @@ class Part:
     reached: npt.NDArray[np.int64]
     endpoints: FloatArray
     failures: dict[int, Failure]
-    acts: dict[int, tuple[Act, ...]] = field(default_factory=dict)
+    ended: FloatArray
+    given: dict[int, tuple[Total, ...]] = field(default_factory=dict)
     gone: bool = False
 
     @staticmethod
@@ -154,6 +164,7 @@ class Part:
             np.zeros(count, dtype=np.int64),
             np.full((count, len(study.endpoints)), math.nan),
             {},
+            np.full(count, math.nan),
             gone=gone,
         )
 
@@ -194,6 +205,10 @@ def _run(
 ) -> None:
     """Run some members together; when that is refused, each by itself, so that only the bad ones fail."""
     own = [chunk.plans[place] for place in chunk.plan_of[chosen]]
+    numbers = (chosen if chunk.numbers is None else chunk.numbers[chosen]).tolist()
+    chance, seeds = study.stochastic, None
+    if chance is not None:
+        seeds = [np.random.SeedSequence(chance.seed, spawn_key=(number,)) for number in numbers]
     plan: Strategy | Sequence[Regimen] = own[0] if isinstance(own[0], Strategy) else own
     try:
         ran = courses(
@@ -210,7 +225,9 @@ def _run(
             threads=study.threads,
             stop=study.stop,
             seed=study.seed,
-            numbers=(chosen if chunk.numbers is None else chunk.numbers[chosen]).tolist(),
+            numbers=numbers,
+            stochastic=chance,
+            seeds=seeds,
         )
     except PkpdMdrError as problem:
         if len(chosen) == 1:
@@ -219,13 +236,14 @@ def _run(
         for place in chosen:
             _run(study, compiled, chunk, starts, np.array([place]), part)
         return
+    known: dict[tuple[int, float], tuple[Total, ...]] = {}
     for place, course in zip(chosen.tolist(), ran, strict=True):
-        _read(study, part, place, course)
+        _read(study, part, place, course, known)
 
 
-def _read(study: Study, part: Part, place: int, course: Course) -> None:
-    if study.acts:
-        part.acts[place] = course.acts
+def _read(
+    study: Study, part: Part, place: int, course: Course, known: dict[tuple[int, float], tuple[Total, ...]]
+) -> None:
     if study.outputs:
         rows = course.values[course.shown, : len(study.outputs)]
         part.reached[place] = len(rows)
@@ -241,3 +259,21 @@ def _read(study: Study, part: Part, place: int, course: Course) -> None:
             part.endpoints[place] = math.nan
             return
         part.endpoints[place, k] = value
+    part.ended[place] = course.until
+    if not study.totals:
+        return
+    key = id(course.acts), course.until
+    try:
+        if key not in known:
+            known[key] = _totals(course)
+        part.given[place] = known[key]
+    except RegimenError as problem:
+        part.failures[place] = Failure(course.until, str(problem))
+        part.endpoints[place] = part.ended[place] = math.nan
+
+
+def _totals(course: Course) -> tuple[Total, ...]:
+    """What was given of each drug up to the end; members who were given the same share it."""
+    drugs = dict.fromkeys(act.port for act in course.acts)
+    totals = ((drug, total_of(course.acts, drug, course.until)) for drug in drugs)
+    return tuple((drug, total.internal, total.unit.text) for drug, total in totals if total is not None)

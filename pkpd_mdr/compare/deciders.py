@@ -1,0 +1,211 @@
+"""Which unknown decides between two arms: correlations, shares of variance and the worth of knowing, from the draws.
+
+Everything is read off the draws that a comparison has already (given-data methods), so nothing is simulated again.
+What is explained is the paired difference D of two arms. The expected difference for a known value of one parameter,
+E[D | x], is a polynomial in the rank of x whose degree is chosen by leave-one-out errors: degree 0, which says that x
+tells nothing, is one of the choices, so that few draws show few deciders rather than many false ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.polynomial import legendre
+
+from pkpd_mdr.compare.regret import losses
+from pkpd_mdr.compare.statistics import by_draw
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import SimulationError, shown
+
+if TYPE_CHECKING:
+    from pkpd_mdr.compare.result import Comparison
+
+__all__ = ["COLUMNS", "deciders", "known"]
+
+COLUMNS = (
+    "parameter",
+    "rank_correlation",
+    "partial_correlation",
+    "first_order",
+    "evppi",
+    "changes_choice",
+    "draws",
+    "sentence",
+)
+_FEWEST, _FEW = 10, 100
+_MOST_DEGREES = 8
+_PER_DEGREE = 6  # draws that each degree needs at least
+
+
+def deciders(comparison: Comparison, endpoint: str | None, arms: tuple[str, str] | None) -> pd.DataFrame:
+    """What decides between two arms; see `Comparison.deciders`."""
+    item = comparison.endpoint(endpoint)
+    table = comparison.parameters.to_numpy(dtype=float)
+    varied = [k for k in range(table.shape[1]) if np.ptp(table[:, k]) > 0] if len(table) else []
+    if not varied:
+        raise SimulationError(
+            "deciders(): every draw has the same parameters, so that nothing can decide; give draws, as in "
+            "compare(..., parameters=fit.draws(500))"
+        )
+    one, other = _pair(comparison, item.name) if arms is None else _named(comparison, arms)
+    gaps, rows = _gaps(comparison, item.name, one, other)
+    if len(gaps) < _FEWEST:
+        raise SimulationError(
+            f"deciders(): {len(gaps)} draws are too few to say what decides; {_FEWEST} are the least, and some hundred "
+            "give numbers to trust"
+        )
+    gain = gaps if item.better == "high" else -gaps
+    table = table[rows][:, varied]
+    names = [str(comparison.parameters.columns[k]) for k in varied]
+    places = _ranks(table)
+    ranked = _ranks(gain[:, None])[:, 0]
+    partial = _partial(places, ranked)
+    unit = comparison.unit(item.name).text
+    lines = []
+    for k, name in enumerate(names):
+        share, worth, changes = _worth(places[:, k], gain)
+        sentence = _sentence(name, share, changes, worth, unit, (one, other))
+        numbers = (_correlation(places[:, k], ranked), float(partial[k]), share, worth, changes)
+        lines.append((name, *numbers, len(gain), sentence))
+    found = pd.DataFrame(lines, columns=list(COLUMNS))
+    found = found.sort_values(["evppi", "first_order", "parameter"], ascending=[False, False, True], kind="stable")
+    found = found.reset_index(drop=True)
+    perfect = float(np.maximum(gain, 0.0).mean() - max(0.0, float(gain.mean())))
+    found.attrs |= {"arms": (one, other), "endpoint": item.name, "unit": unit, "evpi": perfect}
+    found.attrs["choice"] = one if gain.mean() >= 0 else other
+    found.attrs["notes"] = _notes(gain, len(names), partial, names)
+    return found
+
+
+def known(x: FloatArray, y: FloatArray) -> FloatArray:
+    """E[y | x] at each draw: a polynomial in x, which runs from -1 to 1, of the degree that predicts best.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (draws,)
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+
+    Examples
+    --------
+    >>> x = np.linspace(-1, 1, 50)
+    >>> bool(np.allclose(known(x, 3 * x**2), 3 * x**2, atol=1e-9))
+    True
+    """
+    degrees = min(_MOST_DEGREES, len(x) // _PER_DEGREE)
+    basis, _ = np.linalg.qr(legendre.legvander(x, degrees))
+    best, found = np.inf, np.full(len(y), y.mean())
+    for degree in range(degrees + 1):
+        part = basis[:, : degree + 1]
+        fitted = part @ (part.T @ y)
+        free = 1.0 - np.minimum((part**2).sum(axis=1), 1.0 - 1e-9)
+        error = float((((y - fitted) / free) ** 2).mean())
+        # a higher degree has to be better by more than what chance alone does
+        if error < best * (1.0 - (2.0 / len(y) if degree else 0.0)):
+            best, found = error, fitted
+    return np.asarray(found, dtype=float)
+
+
+def _worth(x: FloatArray, gain: FloatArray) -> tuple[float, float, float]:
+    """First-order share of variance, value of knowing, and how often knowing would change the choice."""
+    expected = known(x, gain)
+    spread = float(gain.var())
+    share = min(1.0, float(expected.var()) / spread) if spread > 0 else 0.0
+    middle = float(gain.mean())
+    changes = float((expected * middle < 0).mean())
+    worth = max(0.0, float(np.maximum(expected, 0.0).mean()) - max(0.0, middle))
+    return share, worth if changes > 0 else 0.0, changes
+
+
+def _pair(comparison: Comparison, endpoint: str) -> tuple[str, str]:
+    """The arm with the least expected regret and its runner-up."""
+    if len(comparison.arms) < 2:
+        raise SimulationError("deciders() needs two arms to decide between; this comparison has one")
+    lost = losses(comparison, comparison.endpoint(endpoint)).mean(axis=1)
+    first, second = np.argsort(lost, kind="stable")[:2]
+    return comparison.arms[int(first)], comparison.arms[int(second)]
+
+
+def _named(comparison: Comparison, arms: tuple[str, str]) -> tuple[str, str]:
+    if isinstance(arms, str) or len(arms) != 2 or arms[0] == arms[1]:
+        raise SimulationError(
+            f"deciders(): arms = {shown(arms)} are not two arms; write arms=('combination', 'single')"
+        )
+    for arm in arms:
+        comparison.difference(arm, arm)  # says which name is wrong
+    return arms[0], arms[1]
+
+
+def _gaps(comparison: Comparison, endpoint: str, one: str, other: str) -> tuple[FloatArray, np.ndarray[Any, Any]]:
+    """Paired differences by draw, and the draws; paths of one draw are averaged first."""
+    gaps = comparison.gaps(one, other, endpoint)
+    if not np.isfinite(gaps).all():
+        raise SimulationError(f"deciders(): {shown(endpoint)} is infinite in some draws, which no average can take")
+    draws = np.unique(np.flatnonzero(comparison.kept) // comparison.settings.replicates)
+    return by_draw(gaps, comparison.owner), draws
+
+
+def _ranks(columns: FloatArray) -> FloatArray:
+    """Ranks of each column, ties averaged, spread over -1 to 1."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(columns, axis=0)
+    return np.asarray((2.0 * ranks - len(columns) - 1.0) / max(1, len(columns) - 1), dtype=float)
+
+
+def _correlation(x: FloatArray, y: FloatArray) -> float:
+    scale = float(x.std() * y.std())
+    return float(((x - x.mean()) * (y - y.mean())).mean()) / scale if scale > 0 else 0.0
+
+
+def _partial(places: FloatArray, ranked: FloatArray) -> FloatArray:
+    """Partial rank correlations: what is left of x and of y once the other parameters are taken out of both.
+
+    NaN where the draws cannot tell: no more of them than parameters, or a parameter that the others determine.
+    """
+    draws, count = places.shape
+    found = np.full(count, np.nan)
+    if draws < count + 3:
+        return found
+    for k in range(count):
+        rest = np.column_stack([np.ones(draws), np.delete(places, k, axis=1)])
+        left = np.column_stack([places[:, k], ranked])
+        left = left - rest @ np.linalg.lstsq(rest, left, rcond=None)[0]
+        if left[:, 0].std() > 1e-6 * places[:, k].std():
+            found[k] = _correlation(left[:, 0], left[:, 1]) if left[:, 1].std() > 1e-9 else 0.0
+    return found
+
+
+def _sentence(name: str, share: float, changes: float, worth: float, unit: str, arms: tuple[str, str]) -> str:
+    between = f"between {arms[0]!r} and {arms[1]!r}"
+    if changes > 0:
+        return (
+            f"knowing {name} would change the choice {between} in {100 * changes:.3g} % of draws and gain "
+            f"{worth:.3g}{f' {unit}' if unit else ''} on average"
+        )
+    if share > 0:
+        return f"knowing {name} would tell {100 * share:.3g} % of the spread of the difference, and change no choice"
+    return f"{name} alone tells nothing about the difference {between}"
+
+
+def _notes(gain: FloatArray, parameters: int, partial: FloatArray, names: list[str]) -> tuple[str, ...]:
+    """What a reader has to know before believing the table."""
+    notes = []
+    if not np.ptp(gain) > 0:
+        notes.append("the difference is the same in every draw: no parameter decides")
+    if len(gain) < max(_FEW, 10 * parameters):
+        notes.append(
+            f"{len(gain)} draws of {parameters} parameters are few: weak deciders cannot be told from none, and the "
+            f"standard error of a correlation is {1 / np.sqrt(len(gain) - 1):.2g}"
+        )
+    if len(gain) < parameters + 3:
+        notes.append(f"partial correlations need more draws than parameters ({len(gain)} and {parameters}): left out")
+    else:
+        tied = [name for name, value in zip(names, partial, strict=True) if np.isnan(value)]
+        if tied:
+            notes.append(f"partial correlations left out where other parameters determine one: {', '.join(tied)}")
+    return tuple(notes)

@@ -1,0 +1,408 @@
+"""The arms of a comparison on their way: chunks of members out, parts in, put side by side."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.compare.arms import Plan, named
+from pkpd_mdr.compare.draws import Members
+from pkpd_mdr.compare.fairness import Matching
+from pkpd_mdr.compare.null import Null, NullTumour
+from pkpd_mdr.compare.result import Comparison
+from pkpd_mdr.compare.statistics import quantile, same
+from pkpd_mdr.compare.values import Failure, Settings
+from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Measured, Regimen, Strategy
+from pkpd_mdr.run import Endpoint, start_vector, with_exposure
+from pkpd_mdr.run.course import total_of
+from pkpd_mdr.run.endpoints import check_endpoint
+from pkpd_mdr.run.many.checkpoint import Checkpoint, fingerprint
+from pkpd_mdr.run.many.gather import Progress, parts_of_all, reporter
+from pkpd_mdr.run.many.members import Places
+from pkpd_mdr.run.many.study import Chunk, Part, Study
+from pkpd_mdr.run.many.workers import RETRIES, chunk_size
+from pkpd_mdr.run.result import provenance, shown_unit
+from pkpd_mdr.run.stopping import Stop
+from pkpd_mdr.units import Quantity, QuantityLike, Unit
+
+__all__ = ["Arm", "Elsewhere", "Running"]
+
+_LOG = logging.getLogger("pkpd_mdr")
+_GRID = 240
+_ARM = 30  # bits that leave room for a thousand million members below the name of an arm
+
+
+@dataclass(slots=True)
+class Arm:
+    """What came of one arm.
+
+    Attributes
+    ----------
+    values : ndarray, shape (members, endpoints)
+    ended : ndarray, shape (members,)
+    burden : ndarray, shape (members, times)
+    given : dict of str to list of Quantity
+        By drug: what each finished member was given.
+    failures : list of Failure
+    treated : int
+        Members that were given anything.
+    """
+
+    values: FloatArray
+    ended: FloatArray
+    burden: FloatArray
+    given: dict[str, list[Quantity]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    treated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where members run and what is told of it.
+
+    Attributes
+    ----------
+    executor : Executor or None
+    retries : int
+    progress : bool or callable
+    folder : Path or None
+        Of a checkpoint.
+    """
+
+    executor: Executor | None = None
+    retries: int = RETRIES
+    progress: Progress = False
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """Everything that the arms share.
+
+    Attributes
+    ----------
+    model : Model
+        With what endpoints and a null test read.
+    values, starts : ndarray, shape (draws, p) and (draws, states)
+    endpoints : tuple of Endpoint
+    units : tuple of Unit
+        Of the endpoints.
+    length : Quantity
+        How long runs last.
+    looks : tuple of Measured
+    accuracy : Accuracy
+    stop : Stop or None
+    stochastic : Stochastic or None
+    replicates : int
+    luck : {"patient", "arm"}
+    seed : int
+    null : NullTumour or None
+    """
+
+    model: Model
+    values: FloatArray
+    starts: FloatArray
+    endpoints: tuple[Endpoint, ...]
+    units: tuple[Unit, ...]
+    length: Quantity
+    looks: tuple[Measured, ...]
+    accuracy: Accuracy
+    stop: Stop | None = None
+    stochastic: Stochastic | None = None
+    replicates: int = 1
+    luck: str = "patient"
+    seed: int = 0
+    null: NullTumour | None = None
+
+    @staticmethod
+    def model_for(model: Model, endpoints: Sequence[Endpoint]) -> Model:
+        """The model with the areas that endpoints read; `SimulationError` where it cannot give one."""
+        needs = [name for item in endpoints for name in item.needs]
+        full = with_exposure(model) if any(name.startswith("AUC_") for name in needs) else model
+        compiled = compile_model(full)
+        for item in endpoints:
+            _check(item, full, compiled)
+        return full
+
+    @staticmethod
+    def starts_of(model: Model, members: Members, start: Mapping[str, QuantityLike] | None) -> FloatArray:
+        """Where each draw starts, shape (draws, states)."""
+        compiled = compile_model(model)
+        return np.array([start_vector(model, compiled, row, start) for row in members.values])
+
+    @cached_property
+    def times(self) -> FloatArray:
+        """The common grid, in hours."""
+        return np.linspace(0.0, self.length.internal, _GRID + 1)
+
+    @property
+    def measure(self) -> str:
+        """The output that is drawn."""
+        return self.looks[0].output
+
+    @property
+    def shows_burden(self) -> bool:
+        """Whether the model has a burden to draw."""
+        return self.measure in self.model.observables or self.measure in self.model.states
+
+    @property
+    def members(self) -> int:
+        """Members of each arm."""
+        return len(self.values) * self.replicates
+
+    # -- run -------------------------------------------------------------------------------------------
+
+    def arms(self, plans: Mapping[str, Plan], where: Elsewhere) -> dict[str, Arm]:
+        """Run all arms for all draws and read their endpoints."""
+        for name, plan in plans.items():
+            self._addable(name, plan)
+        study, blocks = self._study(where.executor), self._blocks(plans, where)
+        kept = None if where.folder is None else Checkpoint.open(where.folder, self._content(study, plans, blocks))
+        report, close = reporter(where.progress, total := len(plans) * self.members)
+        found = {name: self._empty() for name in plans}
+        parts, done = [], 0
+        try:
+            chunks = parts_of_all(
+                study,
+                [len(block) for _, block in blocks],
+                lambda number: self._chunk(number, plans, *blocks[number]),
+                kept,
+                where.executor,
+                where.retries,
+            )
+            for part in chunks:
+                parts.append(part)
+                done += len(part.ended)
+                if report(done, total) is False:
+                    again = "; the checkpoint keeps them" if kept else ""
+                    raise SimulationError(f"stopped by progress= after {done} of {total} members{again}")
+        finally:
+            close()
+        for part in sorted(parts, key=lambda part: part.number):
+            name, block = blocks[part.number]
+            self._take(found[name], name, block, part)
+        return found
+
+    def _addable(self, name: str, plan: Plan) -> None:
+        """Raise `RegimenError` where the amounts of an arm cannot be added up."""
+        if isinstance(plan, Regimen):
+            for port in plan.ports:
+                try:
+                    total_of(plan.acts, port, self.length.internal)
+                except RegimenError as problem:
+                    raise named(name, problem) from problem
+
+    def _study(self, executor: Executor | None) -> Study:
+        return Study(
+            self.model,
+            self.length.internal,
+            self.times,
+            (self.measure,) if self.shows_burden else (),
+            (*self.endpoints, *(self.null.endpoints if self.null else ())),
+            compile_model(self.model).states,
+            self.looks,
+            self.accuracy,
+            threads=None if executor is None else 1,
+            totals=True,
+            stop=self.stop,
+            seed=self.seed,
+            stochastic=self.stochastic,
+        )
+
+    def _blocks(self, plans: Mapping[str, Plan], where: Elsewhere) -> list[tuple[str, Places]]:
+        """Arm and members of each chunk, the same for a checkpoint that goes on."""
+        kept = None if where.folder is None else Checkpoint.chunk_of(where.folder)
+        size = kept or chunk_size(len(plans) * self.members, where.executor)
+        members = np.arange(self.members)
+        return [(name, members[begin : begin + size]) for name in plans for begin in range(0, len(members), size)]
+
+    def _chunk(self, number: int, plans: Mapping[str, Plan], name: str, block: Places) -> Chunk:
+        """Some members of one arm; a number stands for the luck of a patient, in all arms or in this one."""
+        draws = block // self.replicates
+        numbers = block + (crc32(name.encode()) << _ARM) if self.luck == "arm" else block
+        return Chunk(number, self.values[draws], self.starts[draws], (plans[name],), np.zeros_like(block), numbers)
+
+    def _empty(self) -> Arm:
+        count, null = self.members, len(self.null.endpoints) if self.null else 0
+        values = np.full((count, len(self.endpoints) + null), math.nan)
+        return Arm(values, np.full(count, math.nan), np.full((count, _GRID + 1), math.nan))
+
+    def _take(self, arm: Arm, name: str, block: Places, part: Part) -> None:
+        """Put a part in its place; what failed has no value."""
+        for place, failure in sorted(part.failures.items()):
+            draw, replicate = divmod(int(block[place]), self.replicates)
+            arm.failures.append(Failure(name, draw, failure.sentence, replicate))
+        fine = np.setdiff1d(np.arange(len(block)), list(part.failures))
+        factors = [*(unit.factor for unit in self.units), *([1.0] * (arm.values.shape[1] - len(self.units)))]
+        arm.values[block[fine]] = part.endpoints[fine] / factors
+        arm.ended[block[fine]] = part.ended[fine] / self.length.unit.factor
+        if self.shows_burden:
+            arm.burden[block[fine]] = part.values[fine, :, 0] / shown_unit(self.model, self.measure).factor
+        for place in fine.tolist():
+            totals = part.given.get(place, ())
+            arm.treated += bool(totals)
+            for drug, amount, unit in totals:
+                arm.given.setdefault(drug, []).append(Quantity(amount / Unit.of(unit).factor, Unit.of(unit)))
+
+    def _content(self, study: Study, plans: Mapping[str, Plan], blocks: list[tuple[str, Places]]) -> dict[str, str]:
+        """What the numbers depend on, by name, for checkpoints."""
+        given = {name: plan if isinstance(plan, Strategy) else plan.acts for name, plan in plans.items()}
+        return {
+            "model": self.model.content_hash,
+            "arms": fingerprint(given),
+            "parameters": fingerprint(self.values),
+            "starts": fingerprint(self.starts),
+            "replicates": repr(self.replicates),
+            "luck": self.luck,
+            "until": repr(study.until),
+            "endpoints": fingerprint(study.endpoints),
+            "measure": repr(study.measure),
+            "stop": repr(study.stop),
+            "stochastic": repr(study.stochastic),
+            "accuracy": fingerprint(study.accuracy),
+            "seed": repr(self.seed),
+            "chunk": str(len(blocks[0][1])),
+            "versions": ", ".join(f"{name} {version}" for name, version in provenance().items()),
+        }
+
+    # -- after -----------------------------------------------------------------------------------------
+
+    def comparison(
+        self,
+        found: Mapping[str, Arm],
+        plans: Mapping[str, Plan],
+        matching: Matching | None,
+        settings: Settings,
+        parameters: pd.DataFrame,
+    ) -> Comparison:
+        """Put the arms side by side."""
+        failures = tuple(failure for arm in found.values() for failure in arm.failures)
+        everything = np.stack([arm.values for arm in found.values()])
+        if np.isnan(everything).any(axis=(0, 2)).all():
+            first = failures[0]
+            raise SimulationError(
+                f"no draw was finished by all arms; arm {shown(first.arm)}, draw {first.draw}: {first.sentence}"
+            )
+        values = np.ascontiguousarray(everything[:, :, : len(self.endpoints)])
+        unit = shown_unit(self.model, self.measure) if self.shows_burden else Unit.of("")
+        return Comparison(
+            arms=tuple(found),
+            endpoints=self.endpoints,
+            units=self.units,
+            values=values,
+            ends=np.stack([arm.ended for arm in found.values()]),
+            parameters=parameters,
+            failures=failures,
+            given=_given_table(found, matching, settings.level),
+            matching=matching,
+            plans=dict(plans),
+            until=self.length,
+            times=self.times / self.length.unit.factor,
+            burden=np.stack([arm.burden for arm in found.values()]),
+            burden_unit=unit,
+            settings=settings,
+            notes=(*_untreated(found), *_alike(tuple(found), self.endpoints, values, settings)),
+            provenance=self._provenance(settings),
+            null=self._null(found, everything[:, :, len(self.endpoints) :], settings),
+        )
+
+    def _null(self, found: Mapping[str, Arm], read: FloatArray, settings: Settings) -> Null | None:
+        if self.null is None:
+            return None
+        reference = settings.reference or next(iter(found))
+        ended = np.stack([arm.ended for arm in found.values()]) * self.length.unit.factor
+        return self.null.told(tuple(found), reference, read, ended, settings.level)
+
+    def _provenance(self, settings: Settings) -> dict[str, object]:
+        return {
+            **provenance(),
+            "model": self.model.content_hash,
+            "rtol": self.accuracy.rtol,
+            "atol": self.accuracy.atol,
+            "method": self.accuracy.method,
+            "seed": settings.seed,
+            **({} if self.stochastic is None else {"stochastic": asdict(self.stochastic)}),
+        }
+
+
+def _check(item: Endpoint, model: Model, compiled: Compiled) -> None:
+    for need in item.needs:
+        if need.startswith("AUC_") and need not in model.states:
+            drugs = sorted(name[4:] for name in model.states if name.startswith("AUC_"))
+            raise SimulationError(
+                f"endpoint {shown(item.name)}: the model has no drug {need[4:]!r}{did_you_mean(need[4:], drugs)}"
+            )
+    check_endpoint(item, compiled.expression)
+
+
+def _given_table(found: Mapping[str, Arm], matching: Matching | None, level: float) -> pd.DataFrame:
+    """One row per arm and drug: what was given, and what matching did to it."""
+    factors = {(row.arm, row.drug): row.factor for row in matching.rows} if matching else {}
+    tail = (1 - level) / 2
+    rows = []
+    for name, arm in found.items():
+        for port, totals in arm.given.items():
+            unit = totals[0].unit
+            untreated = int(np.isfinite(arm.ended).sum()) - len(totals)
+            amounts = np.array([total.internal / unit.factor for total in totals] + [0.0] * untreated)
+            rows.append(
+                {
+                    "arm": name,
+                    "drug": port,
+                    "unit": unit.text,
+                    "median": quantile(amounts, 0.5),
+                    "lower": quantile(amounts, tail),
+                    "upper": quantile(amounts, 1 - tail),
+                    "factor": factors.get((name, port), 1.0),
+                }
+            )
+    columns = ["arm", "drug", "unit", "median", "lower", "upper", "factor"]
+    return pd.DataFrame(rows, columns=columns).set_index(["arm", "drug"])
+
+
+def _untreated(found: Mapping[str, Arm]) -> list[str]:
+    notes = []
+    for name, arm in found.items():
+        if not arm.treated and np.isfinite(arm.ended).any():
+            notes.append(f"arm {shown(name)} gives nothing")
+            _LOG.warning("comparison: arm %r gives nothing", name)
+    return notes
+
+
+def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: FloatArray, settings: Settings) -> list[str]:
+    """Say which arms cannot be told apart: the null test of a comparison."""
+    notes = []
+    kept = ~np.isnan(values).any(axis=(0, 2))
+    for k, item in enumerate(endpoints):
+        table = values[:, kept, k]
+        if len(arms) == 1 or np.isinf(table).all():
+            continue
+        groups: list[list[int]] = []
+        for i in range(len(arms)):
+            for group in groups:
+                if same(table[i], table[group[0]], settings.relative, settings.absolute_for(item)).all():
+                    group.append(i)
+                    break
+            else:
+                groups.append([i])
+        if len(groups) == 1:
+            notes.append(f"all arms give the same {item.name} in every draw: order and timing do not change it here")
+            continue
+        for group in groups:
+            if len(group) > 1:
+                names = ", ".join(repr(arms[i]) for i in group[:-1]) + f" and {arms[group[-1]]!r}"
+                notes.append(f"{names} give the same {item.name} in every draw")
+    return notes

@@ -1,0 +1,113 @@
+"""Small records of a comparison: failures, differences, what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pkpd_mdr.run import Endpoint
+from pkpd_mdr.units import Unit
+
+__all__ = ["Difference", "Failure", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A member that an arm could not finish, and why.
+
+    Attributes
+    ----------
+    arm : str
+    draw : int
+        Of the parameters.
+    sentence : str
+    replicate : int
+        Which path of the draw, where each has several.
+    """
+
+    arm: str
+    draw: int
+    sentence: str
+    replicate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much one arm differs from another on the same draws.
+
+    Attributes
+    ----------
+    left, right, endpoint : str
+        ``left - right`` is what the numbers say.
+    median, lower, upper : float
+        In `unit`, over the draws. Of an endpoint that happens or not: the difference of the probabilities with an
+        interval for it.
+    better : float
+        Probability that `left` is better, ties counted as half.
+    pairs : int
+        Draws (or paths) that both arms (and all others) finished.
+    censored : float
+        Share of pairs in which at least one time was not reached and counts as the end of the run.
+    tied : float
+        Share of pairs in which both arms are the same.
+    """
+
+    left: str
+    right: str
+    endpoint: str
+    unit: Unit
+    median: float
+    lower: float
+    upper: float
+    better: float
+    pairs: int
+    censored: float
+    tied: float = 0.0
+
+    def __str__(self) -> str:
+        unit = f" {self.unit.text}".rstrip()
+        interval = f" ({self.lower:.4g} to {self.upper:.4g})" if self.pairs > 1 else ""
+        text = f"{self.endpoint}: {self.left} - {self.right} = {self.median:.4g}{interval}{unit}"
+        if self.pairs > 1:
+            text += f", {self.left} better in {100 * self.better:.3g} % of {self.pairs} draws"
+        if self.pairs > 1 and self.tied:
+            text += f" (ties, {100 * self.tied:.3g} %, count half)"
+        return text + (f", {100 * self.censored:.3g} % of pairs censored" if self.censored else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a comparison was asked for.
+
+    Attributes
+    ----------
+    relative, absolute : float
+        Values that differ by less are ties: no more than the integration error.
+    exact : bool
+        Whether visits show true values.
+    replicates : int
+        Paths of each draw; members of a draw stand one behind the other.
+    luck : {"patient", "arm"}
+        Whether all arms share the random numbers of a patient.
+    stochastic : str
+        How paths of whole cells were made; empty for differential equations.
+    stop : tuple of str
+        Levels at which runs end.
+    """
+
+    primary: str
+    reference: str | None
+    measure: str
+    level: float
+    seed: int
+    varied: tuple[str, ...]
+    relative: float
+    absolute: float
+    exact: bool = True
+    replicates: int = 1
+    luck: str = "patient"
+    stochastic: str = ""
+    stop: tuple[str, ...] = ()
+
+    def absolute_for(self, item: Endpoint) -> float:
+        """The absolute part counts for amounts of cells or drug only."""
+        return self.absolute if item.unit in ("same", "area") else 0.0
