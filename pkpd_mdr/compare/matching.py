@@ -27,7 +27,7 @@ from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
 
 __all__ = ["FAIR", "Fair", "equal_toxicity", "match_toxicity", "tolerated"]
 
-_CLOSE, _FINE = 1e-3, 1.005  # of a matched toxicity, and of a factor
+_CLOSE, _FINE = 1e-4, 1.005  # of a matched toxicity, and of a factor
 _SWEEPS = 40
 
 

@@ -73,6 +73,8 @@ class Course:
         The last visit of a strategy, with everything that was measured.
     measured : tuple of str
         Outputs that visits show, the burden first.
+    number : int
+        Of the patient, on which its luck depends.
     """
 
     times: FloatArray
@@ -86,6 +88,7 @@ class Course:
     stopped: bool = False
     visit: Visit | None = None
     measured: tuple[str, ...] = ()
+    number: int = 0
 
     def output(self, name: str) -> FloatArray:
         """One output at all rows, shape (k,)."""
@@ -167,7 +170,7 @@ def courses(
     seed : int
         Of the errors of measurement.
     numbers : sequence of int, optional
-        Numbers of the members, on which their errors depend; 0, 1, ... if left out.
+        Numbers of the members, on which their errors (and deaths) depend; 0, 1, ... if left out.
 
     Returns
     -------
@@ -176,6 +179,8 @@ def courses(
     """
     names = tuple(dict.fromkeys(outputs))
     members = [_Member(row, None if starts is None else starts[i]) for i, row in enumerate(np.atleast_2d(parameters))]
+    for place, member in enumerate(members):
+        member.number = place if numbers is None else int(numbers[place])
     if stochastic is not None:
         _seed(members, stochastic, seeds)
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
@@ -183,8 +188,6 @@ def courses(
     engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads, stop=stop)
     looks = (Measured(measure),) if isinstance(measure, str) else tuple(measure)
     if isinstance(plan, Strategy):
-        for place, member in enumerate(members):
-            member.number = place if numbers is None else int(numbers[place])
         _visits(compiled, members, plan, until, engine, (looks, seed))
     else:
         plans = [plan] * len(members) if isinstance(plan, Regimen) else plan
@@ -439,6 +442,7 @@ def _courses(
                 stopped=member.ended is not None,
                 visit=member.visit,
                 measured=measured if member.visit is not None else (),
+                number=member.number,
             )
         )
     return found

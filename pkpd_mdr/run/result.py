@@ -104,7 +104,7 @@ class Run:
             Infinite for a time that was not reached.
         """
         item = endpoint(which)
-        check_endpoint(item, self._known)
+        check_endpoint(item, self._known, (port.name for port in self.model.ports))
         if not len(self.course.times):
             return math.nan
         return item.evaluate(self.course) / endpoint_unit(item, self.model, self.time_unit).factor
@@ -182,7 +182,7 @@ def endpoint_unit(item: Endpoint, model: Model, time_unit: Unit) -> Unit:
         return shown_unit(model, item.needs[0])
     if item.unit == "area":
         return shown_unit(model, item.needs[0]).times(time_unit)
-    return Unit.of("")
+    return Unit.of(item.unit)
 
 
 def provenance() -> dict[str, str]:

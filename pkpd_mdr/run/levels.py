@@ -1,0 +1,209 @@
+"""Endpoints of levels: how high, how low, how much, when and for how long."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from pkpd_mdr.arguments import TEXT, takes
+from pkpd_mdr.errors import SimulationError
+from pkpd_mdr.run.course import Course
+from pkpd_mdr.run.reading import Endpoint, Path
+from pkpd_mdr.units import QuantityLike, quantity
+
+__all__ = [
+    "area_of",
+    "best_response",
+    "end_of",
+    "exposure",
+    "nadir_of",
+    "peak_of",
+    "resistant_share",
+    "share_of_start",
+    "time_above",
+    "time_below",
+    "time_of_nadir",
+    "time_to_stop",
+    "time_to_threshold",
+]
+
+
+@takes(SimulationError, of=TEXT, name=TEXT)
+def time_to_threshold(level: QuantityLike, *, of: str = "burden", name: str = "time_to_threshold") -> Endpoint:
+    """Time until an output exceeds a level.
+
+    Parameters
+    ----------
+    level : quantity
+        With its unit; a number is in internal units (cells for a burden).
+    of, name : str
+        The output, and how the endpoint is listed.
+
+    Returns
+    -------
+    Endpoint
+        In time; infinite when not reached.
+    """
+    limit = quantity(level, "level")
+    told = f"{limit.value:g}" if limit.bare else str(limit)
+    reads = partial(_threshold, of=of, level=limit.internal)
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", f"{of} above {told}")
+
+
+@takes(SimulationError, of=TEXT, name=TEXT)
+def time_below(level: QuantityLike, *, of: str, better: str = "low", name: str | None = None) -> Endpoint:
+    """Time that an output spends below a level, as neutrophils below 0.5e9 per litre (grade 4).
+
+    Parameters
+    ----------
+    level : quantity
+        With its unit, such as ``"0.5e9 1/L"``; a number is in internal units.
+    of : str
+        The output.
+    better : {"high", "low"}
+        Which direction is good for the patient.
+    name : str, optional
+        Under which the endpoint is listed; ``<of>_time_below`` if absent.
+
+    Returns
+    -------
+    Endpoint
+        In time.
+
+    Examples
+    --------
+    >>> time_below("0.5e9 1/L", of="anc").name
+    'anc_time_below'
+    """
+    reads = partial(_spent, of=of, level=quantity(level, "level").internal, below=True)
+    label = name or f"{of}_time_below"
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", f"time of {of} below {level}")
+
+
+@takes(SimulationError, of=TEXT, name=TEXT)
+def time_above(level: QuantityLike, *, of: str, better: str = "low", name: str | None = None) -> Endpoint:
+    """Time that an output spends above a level; as `time_below`."""
+    reads = partial(_spent, of=of, level=quantity(level, "level").internal, below=False)
+    label = name or f"{of}_time_above"
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", f"time of {of} above {level}")
+
+
+def nadir_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
+    """Lowest value of an output."""
+    label = name or ("nadir" if of == "burden" else f"{of}_nadir")
+    return Endpoint(label, (of, f"d/dt {of}"), partial(_lowest, of=of, which=1), better, "same", f"lowest {of}")
+
+
+def peak_of(of: str, *, better: str = "low", name: str | None = None) -> Endpoint:
+    """Highest value of an output."""
+    label = name or f"{of}_peak"
+    return Endpoint(label, (of, f"d/dt {of}"), partial(_highest, of=of), better, "same", f"highest {of}")
+
+
+def end_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
+    """Value of an output at the end of the run."""
+    return Endpoint(name or f"{of}_end", (of,), partial(_last, of=of), better, "same", f"{of} at the end")
+
+
+def area_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
+    """Area under an output over time."""
+    return Endpoint(
+        name or f"auc_{of}",
+        (of, f"d/dt {of}"),
+        partial(_area, of=of),
+        better,
+        "area",
+        f"area under {of}",
+    )
+
+
+def time_of_nadir(of: str = "burden") -> Endpoint:
+    """When an output is lowest."""
+    return Endpoint(
+        "nadir_time",
+        (of, f"d/dt {of}"),
+        partial(_lowest, of=of, which=0),
+        "high",
+        "time",
+        f"time of lowest {of}",
+    )
+
+
+def best_response(of: str = "burden") -> Endpoint:
+    """Largest relative shrinkage from the start (1 = gone, negative = only growth)."""
+    return Endpoint(
+        "best_response", (of, f"d/dt {of}"), partial(_shrinkage, of=of), "high", "", f"1 - lowest/first {of}"
+    )
+
+
+def share_of_start(of: str = "burden") -> Endpoint:
+    """Burden at the end relative to the start."""
+    return Endpoint("final_share", (of,), partial(_final_share, of=of), "low", "", f"last/first {of}")
+
+
+def resistant_share() -> Endpoint:
+    """Share of resistant cells at the end of the run."""
+    return Endpoint(
+        "resistant_share",
+        ("resistant_share",),
+        partial(_last, of="resistant_share"),
+        "low",
+        "",
+        "resistant/all cells at the end",
+    )
+
+
+def time_to_stop() -> Endpoint:
+    """When the run ended at a level given as ``stop=``, as overall survival up to a lethal burden; infinite if not."""
+    return Endpoint("time_to_stop", (), _stopped, "high", "time", "end of the run at a level")
+
+
+def exposure(drug: str) -> Endpoint:
+    """Area under the concentration of a drug over the run (from the state ``AUC_<drug>``)."""
+    state = f"AUC_{drug}"
+    return Endpoint(f"exposure_{drug}", (state,), partial(_last, of=state), "low", "same", f"AUC of {drug}")
+
+
+# -- what they read: functions of a module, so that an endpoint can travel to another process -------------------------
+
+
+def _threshold(course: Course, *, of: str, level: float) -> float:
+    return Path.of(course, of).first_above(lambda lowest: np.full_like(lowest, level), None)
+
+
+def _spent(course: Course, *, of: str, level: float, below: bool) -> float:
+    path = Path.of(course, of)
+    return path.below(level) if below else path.last - path.first - path.below(level)
+
+
+def _lowest(course: Course, *, of: str, which: int) -> float:
+    """Time (0) or value (1) of the minimum."""
+    return Path.of(course, of).lowest()[which]
+
+
+def _highest(course: Course, *, of: str) -> float:
+    return Path.of(course, of).highest()
+
+
+def _last(course: Course, *, of: str) -> float:
+    return float(course.output(of)[-1])
+
+
+def _area(course: Course, *, of: str) -> float:
+    return Path.of(course, of).area()
+
+
+def _shrinkage(course: Course, *, of: str) -> float:
+    path = Path.of(course, of)
+    return 1.0 - path.lowest()[1] / path.values[0] if path.values[0] else math.nan
+
+
+def _stopped(course: Course) -> float:
+    return course.until if course.stopped else math.inf
+
+
+def _final_share(course: Course, *, of: str) -> float:
+    first, last = course.output(of)[[0, -1]]
+    return float(last / first) if first else math.nan

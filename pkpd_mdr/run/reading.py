@@ -1,0 +1,234 @@
+"""What endpoints are, and how they read a run: an output as a cubic between rows.
+
+An endpoint is a small frozen object that reads a `Course`. Between rows a course is the cubic that matches values and
+slopes, so crossings are found far more exactly than the spacing of the rows. What is not reached before the end of a
+run is infinite: censored, never missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.run.course import Course
+
+__all__ = ["Endpoint", "Path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A number read off a run.
+
+    Parameters
+    ----------
+    name : str
+    needs : tuple of str
+        Outputs of the model that it reads (``"d/dt burden"`` for slopes).
+    evaluate : callable
+        From a `Course` to a float in internal units; `math.inf` for a time that was not reached.
+    better : {"high", "low"}
+        Which direction is good for the patient.
+    unit : str
+        ``"time"``, ``"same"`` (that of the first needed output), ``"area"``, or the unit as text.
+    description : str
+        One line.
+    event : bool
+        Whether it happens or not: 1 or 0, of which shares are told with binomial intervals.
+    drugs : tuple of str
+        Whose doses it counts.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    evaluate: Callable[[Course], float]
+    better: str
+    unit: str = ""
+    description: str = ""
+    event: bool = False
+    drugs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """An output as piecewise cubic: starts, lengths (h) and coefficients in the share of a length, highest first."""
+
+    starts: FloatArray
+    lengths: FloatArray
+    cubics: FloatArray
+    values: FloatArray
+    first: float
+
+    @staticmethod
+    def of(course: Course, name: str) -> Path:
+        """The cubics that match values and slopes at the rows; rows at one time are a jump between two cubics."""
+        times, y, slopes = course.times, course.output(name), course.output(f"d/dt {name}")
+        left = np.flatnonzero(np.diff(times) > 0)
+        h = times[left + 1] - times[left]
+        y0, y1, m0, m1 = y[left], y[left + 1], h * slopes[left], h * slopes[left + 1]
+        cubics = np.stack([2 * y0 - 2 * y1 + m0 + m1, 3 * (y1 - y0) - 2 * m0 - m1, m0, y0], axis=-1)
+        return Path(times[left], h, cubics, y, float(times[0]))
+
+    @property
+    def last(self) -> float:
+        """Hours of the last row."""
+        return float(self.starts[-1] + self.lengths[-1]) if len(self.starts) else self.first
+
+    def evaluate(self, pieces: FloatArray | slice, x: FloatArray) -> FloatArray:
+        """Values at a share `x` of each piece."""
+        a, b, c, d = self.cubics[pieces].T
+        return np.asarray(((a * x + b) * x + c) * x + d, dtype=float)
+
+    def turning(self) -> FloatArray:
+        """Where each piece turns inside, shape (pieces, 2); its ends where it does not."""
+        a, b, c = 3 * self.cubics[:, 0], 2 * self.cubics[:, 1], self.cubics[:, 2]
+        square = b * b - 4 * a * c
+        q = -0.5 * (b + np.copysign(np.sqrt(np.maximum(square, 0.0)), b))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            found = np.stack([q / a, c / q], axis=-1)
+        inside = np.isfinite(found) & (found > 0.0) & (found < 1.0) & (square >= 0)[:, None]
+        return np.sort(np.where(inside, found, 0.0), axis=1)
+
+    def lowest_of_pieces(self) -> tuple[FloatArray, FloatArray]:
+        """Share and value of the minimum of each piece."""
+        places = np.concatenate(
+            [np.zeros((len(self.starts), 1)), self.turning(), np.ones((len(self.starts), 1))], axis=1
+        )
+        values = np.stack([self.evaluate(slice(None), x) for x in places.T], axis=-1)
+        best = values.argmin(axis=1)
+        rows = np.arange(len(values))
+        return places[rows, best], values[rows, best]
+
+    def lowest(self) -> tuple[float, float]:
+        """Time and value of the minimum."""
+        if not len(self.starts):
+            return self.first, float(self.values[-1])
+        x, values = self.lowest_of_pieces()
+        k = int(values.argmin())
+        if float(self.values[-1]) < values[k]:
+            return self.last, float(self.values[-1])
+        return float(self.starts[k] + x[k] * self.lengths[k]), float(values[k])
+
+    def highest(self) -> float:
+        """Value of the maximum, at a row or between rows."""
+        turned = (
+            np.stack([self.evaluate(slice(None), x) for x in self.turning().T]) if len(self.starts) else self.values
+        )
+        return float(max(self.values.max(), turned.max()))
+
+    def area(self) -> float:
+        """Integral over time."""
+        return float(self.lengths @ (self.cubics @ np.array([1 / 4, 1 / 3, 1 / 2, 1.0])))
+
+    def below(self, level: float) -> float:
+        """Total time below a level."""
+        total = 0.0
+        for k in np.flatnonzero(self._hull().min(axis=1) < level):
+            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
+            marks = [0.0, *_roots(shifted), 1.0]
+            parts = (b - a for a, b in pairwise(marks) if np.polyval(shifted, (a + b) / 2) < 0)
+            total += float(self.lengths[k]) * sum(parts)
+        return total
+
+    def first_above(
+        self,
+        level: Callable[[FloatArray], FloatArray],
+        interval: float | None,
+        *,
+        after: float = 0.0,
+        confirm: float = 0.0,
+    ) -> float:
+        """First time (or first visit) at which the value exceeds a level that may depend on the lowest so far.
+
+        At visits, what is seen up to `after` does not count, and what is seen has to be seen again `confirm` later.
+        """
+        if interval is not None:
+            return self._first_visit(level, interval, after, confirm)
+        if not len(self.starts):
+            return math.inf
+        before = np.minimum.accumulate(np.concatenate([self.values[:1], self.lowest_of_pieces()[1]]))
+        hull = self._hull()
+        possible = hull.max(axis=1) > level(np.minimum(before[:-1], hull.min(axis=1)))
+        for k in np.flatnonzero(possible):
+            x = self._crossing(int(k), level, float(before[k]))
+            if x is not None:
+                return float(self.starts[k] + self.lengths[k] * x)
+        return math.inf
+
+    def _hull(self) -> FloatArray:
+        """Values between which each piece lies for sure (its Bezier points)."""
+        a, b, c, d = self.cubics.T
+        return np.stack([d, d + c / 3, d + 2 * c / 3 + b / 3, a + b + c + d], axis=-1)
+
+    def _crossing(self, k: int, level: Callable[[FloatArray], FloatArray], lowest: float) -> float | None:
+        """Share of a piece at which it first exceeds the level."""
+        before = 0.0
+        for x in (0.0, *self.turning()[k], 1.0):
+            value = float(np.polyval(self.cubics[k], x))
+            lowest = min(lowest, value)
+            limit = float(level(np.array(lowest)))
+            if value > limit:
+                shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, limit])
+                return _first_within(_roots(shifted), before, x)
+            before = x
+        return None
+
+    def visits(self, interval: float) -> FloatArray:
+        """Times of visits, the start left out."""
+        count = math.floor(self.last / interval + 1e-9) if len(self.starts) else 0
+        return interval * np.arange(1.0, count + 1.0)
+
+    def _first_visit(
+        self, level: Callable[[FloatArray], FloatArray], interval: float, after: float, confirm: float
+    ) -> float:
+        visits = self.visits(interval)
+        if not len(visits):
+            return math.inf
+        seen = self.at(visits)
+        limits = level(np.minimum.accumulate(np.concatenate([self.values[:1], seen]))[1:])
+        for k in np.flatnonzero((seen > limits) & (visits > after * (1.0 + 1e-9))):
+            later = np.flatnonzero(visits >= (visits[k] + confirm) * (1.0 - 1e-9)) if confirm else [k]
+            if len(later) and seen[later[0]] > limits[k]:
+                return float(visits[k])
+        return math.inf
+
+    def first_below(self, level: float) -> float:
+        """First time at which the value is below a level."""
+        if not len(self.starts):
+            return self.first if self.values[-1] < level else math.inf
+        for k in np.flatnonzero(self._hull().min(axis=1) < level):
+            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
+            marks = [0.0, *_roots(shifted), 1.0]
+            for a, b in pairwise(marks):
+                if np.polyval(shifted, (a + b) / 2) < 0:
+                    return float(self.starts[k] + a * self.lengths[k])
+        return self.last if self.values[-1] < level else math.inf
+
+    def at(self, times: FloatArray) -> FloatArray:
+        """Values at given times; before an act that happens then."""
+        ends = self.starts + self.lengths
+        k = np.minimum(np.searchsorted(ends, times - 1e-9 * self.lengths.max()), len(ends) - 1)
+        return self.evaluate(k, np.clip((times - self.starts[k]) / self.lengths[k], 0.0, 1.0))
+
+
+def _first_within(roots: list[float], low: float, high: float) -> float:
+    """The first root in a stretch that has one: of those outside, up to rounding, the nearest counts as on its edge."""
+    inside = [root for root in roots if low <= root <= high]
+    if inside or not roots:
+        return min(inside, default=high)
+    nearest = min(roots, key=lambda root: max(low - root, root - high))
+    return min(max(nearest, low), high)
+
+
+def _roots(polynomial: FloatArray) -> list[float]:
+    """Real roots between 0 and 1, increasing."""
+    scale = np.abs(polynomial).max()
+    if not np.isfinite(scale) or scale == 0:
+        return []
+    found = np.roots(polynomial / scale)
+    real = found[np.abs(found.imag) < 1e-9].real
+    return sorted(float(x) for x in real if 0.0 <= x <= 1.0)
