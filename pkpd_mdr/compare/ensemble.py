@@ -24,7 +24,6 @@ from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, PROGRESS, TRIES, check_r
 from pkpd_mdr.run.many.gather import Progress
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
-from pkpd_mdr.run.result import endpoint_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC
 from pkpd_mdr.run.stopping import read_stop
 from pkpd_mdr.units import QuantityLike, quantity, read
@@ -175,56 +174,49 @@ def compare(
     first = _primary(primary, wanted)
     looks = read_measures(model, measure, plans.values())
     check_replicates(replicates, stochastic, looks)
-    accuracy = accuracy or Accuracy()
-    members = read_draws(model, parameters)
     where = Elsewhere(executor, retries, progress, None if checkpoint is None else Path(checkpoint))
-
-    def running(full: Model, items: tuple[Endpoint, ...], tumour: NullTumour | None = None) -> Running:
-        full = Running.model_for(full, items)
-        units = tuple(endpoint_unit(item, full, length.unit) for item in items)
-        drawn = members.on(full)
-        return Running(
-            full,
-            drawn.values,
-            Running.starts_of(full, drawn, start),
-            items,
-            units,
-            length,
-            looks,
-            accuracy,
-            stop=read_stop(full, stop, stochastic),
-            stochastic=stochastic,
-            replicates=replicates,
-            luck=luck,
-            seed=seed,
-            null=tumour,
-        )
-
-    Running.model_for(model, wanted)
-    matching: Matching | None = None
-    if isinstance(fair, Fair):
-        plans, matching = match_toxicity(plans, fair, lambda item: running(model, (item,)), where)
-    elif fair is not None:
-        plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
-    tumour = NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=accuracy) if null else None
-    run = running(model if tumour is None else tumour.beside(model), wanted, tumour)
-    found = run.arms(plans, where)
-    settings = Settings(
-        primary=first,
-        reference=reference,
-        measure=looks[0].output,
-        exact=all(look.exact for look in looks),
-        level=level,
-        seed=seed,
-        varied=members.varied,
-        relative=max(1e-6, 100 * accuracy.rtol),
-        absolute=1e3 * accuracy.atol,
+    run = Running(
+        model,
+        read_draws(model, parameters),
+        start,
+        (),
+        length,
+        looks,
+        accuracy or Accuracy(),
+        stop=read_stop(model, stop, stochastic),
+        stochastic=stochastic,
         replicates=replicates,
         luck=luck,
-        stochastic="" if stochastic is None else f"method={stochastic.method!r}, seed={stochastic.seed}",
+        seed=seed,
+    ).reading(*wanted)
+    matching: Matching | None = None
+    if isinstance(fair, Fair):
+        plans, matching = match_toxicity(plans, fair, run, where)
+    elif fair is not None:
+        plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
+    if null:
+        run = run.beside(NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=run.accuracy))
+    found = run.arms(plans, where)
+    return run.comparison(found, plans, matching, _settings(run, first, reference, level))
+
+
+def _settings(run: Running, primary: str, reference: str | None, level: float) -> Settings:
+    chance = run.stochastic
+    return Settings(
+        primary=primary,
+        reference=reference,
+        measure=run.looks[0].output,
+        exact=all(look.exact for look in run.looks),
+        level=level,
+        seed=run.seed,
+        varied=run.members.varied,
+        relative=max(1e-6, 100 * run.accuracy.rtol),
+        absolute=1e3 * run.accuracy.atol,
+        replicates=run.replicates,
+        luck=run.luck,
+        stochastic="" if chance is None else f"method={chance.method!r}, seed={chance.seed}",
         stop=() if run.stop is None else run.stop.words,
     )
-    return run.comparison(found, plans, matching, settings, members.frame(model))
 
 
 def _endpoints(model: Model, given: Sequence[str | Endpoint] | None) -> tuple[Endpoint, ...]:

@@ -7,7 +7,7 @@ strategies, visits and luck, as the comparison itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -173,7 +173,7 @@ def _range(what: str, given: object) -> tuple[float, float]:
 
 
 def match_toxicity(
-    plans: Mapping[str, Plan], fair: Fair, running: Callable[[Endpoint], Running], where: Elsewhere
+    plans: Mapping[str, Plan], fair: Fair, run: Running, where: Elsewhere
 ) -> tuple[dict[str, Plan], Matching]:
     """Scale the doses of each arm.
 
@@ -181,8 +181,8 @@ def match_toxicity(
     ----------
     plans : mapping of str to plan
     fair : Fair
-    running : callable
-        What runs arms for an endpoint.
+    run : Running
+        What runs arms.
     where : Elsewhere
 
     Returns
@@ -197,7 +197,7 @@ def match_toxicity(
     SimulationError
         No factor, or more than one, gives what is asked for; the arm is named.
     """
-    run = running(fair.item)
+    run = run.reading(fair.item)
     if fair.level is not None and not fair.level.unit.like(run.units[0]):
         raise RegimenError(
             f"tolerated(): the level is {shown(fair.level)}, but the model shows {shown(fair.item.needs[0])} in "

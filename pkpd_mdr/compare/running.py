@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from zlib import crc32
@@ -23,7 +23,7 @@ from pkpd_mdr.compare.statistics import quantile, same
 from pkpd_mdr.compare.values import Failure, Settings
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
 from pkpd_mdr.run import Endpoint, start_vector, with_exposure
@@ -34,7 +34,7 @@ from pkpd_mdr.run.many.gather import Progress, parts_of_all, reporter
 from pkpd_mdr.run.many.members import Places
 from pkpd_mdr.run.many.study import Chunk, Part, Study
 from pkpd_mdr.run.many.workers import RETRIES, chunk_size
-from pkpd_mdr.run.result import provenance, shown_unit
+from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
@@ -96,10 +96,11 @@ class Running:
     ----------
     model : Model
         With what endpoints and a null test read.
-    values, starts : ndarray, shape (draws, p) and (draws, states)
+    members : Members
+        Draws of parameters.
+    start : mapping or None
+        Of states.
     endpoints : tuple of Endpoint
-    units : tuple of Unit
-        Of the endpoints.
     length : Quantity
         How long runs last.
     looks : tuple of Measured
@@ -113,10 +114,9 @@ class Running:
     """
 
     model: Model
-    values: FloatArray
-    starts: FloatArray
+    members: Members
+    start: Mapping[str, QuantityLike] | None
     endpoints: tuple[Endpoint, ...]
-    units: tuple[Unit, ...]
     length: Quantity
     looks: tuple[Measured, ...]
     accuracy: Accuracy
@@ -127,21 +127,33 @@ class Running:
     seed: int = 0
     null: NullTumour | None = None
 
-    @staticmethod
-    def model_for(model: Model, endpoints: Sequence[Endpoint]) -> Model:
-        """The model with the areas that endpoints read; `SimulationError` where it cannot give one."""
+    def reading(self, *endpoints: Endpoint) -> Running:
+        """The same runs for other endpoints; `SimulationError` where the model cannot give one."""
         needs = [name for item in endpoints for name in item.needs]
-        full = with_exposure(model) if any(name.startswith("AUC_") for name in needs) else model
-        compiled = compile_model(full)
+        full = with_exposure(self.model) if any(name.startswith("AUC_") for name in needs) else self.model
         for item in endpoints:
-            _check(item, full, compiled)
-        return full
+            _check(item, full, compile_model(full))
+        return replace(self, model=full, endpoints=endpoints)
 
-    @staticmethod
-    def starts_of(model: Model, members: Members, start: Mapping[str, QuantityLike] | None) -> FloatArray:
+    def beside(self, null: NullTumour) -> Running:
+        """The same runs with an idle tumour in them."""
+        return replace(self, model=null.beside(self.model), null=null)
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """Parameters of each draw, shape (draws, p)."""
+        return self.members.on(self.model).values
+
+    @cached_property
+    def starts(self) -> FloatArray:
         """Where each draw starts, shape (draws, states)."""
-        compiled = compile_model(model)
-        return np.array([start_vector(model, compiled, row, start) for row in members.values])
+        compiled = compile_model(self.model)
+        return np.array([start_vector(self.model, compiled, row, self.start) for row in self.values])
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """Of the endpoints."""
+        return tuple(endpoint_unit(item, self.model, self.length.unit) for item in self.endpoints)
 
     @cached_property
     def times(self) -> FloatArray:
@@ -159,7 +171,7 @@ class Running:
         return self.measure in self.model.observables or self.measure in self.model.states
 
     @property
-    def members(self) -> int:
+    def count(self) -> int:
         """Members of each arm."""
         return len(self.values) * self.replicates
 
@@ -171,9 +183,9 @@ class Running:
             self._addable(name, plan)
         study, blocks = self._study(where.executor), self._blocks(plans, where)
         kept = None if where.folder is None else Checkpoint.open(where.folder, self._content(study, plans, blocks))
-        report, close = reporter(where.progress, total := len(plans) * self.members)
-        found = {name: self._empty() for name in plans}
-        parts, done = [], 0
+        report, close = reporter(where.progress, total := len(plans) * self.count)
+        parts: list[Part] = []
+        done = 0
         try:
             chunks = parts_of_all(
                 study,
@@ -189,8 +201,17 @@ class Running:
                 if report(done, total) is False:
                     again = "; the checkpoint keeps them" if kept else ""
                     raise SimulationError(f"stopped by progress= after {done} of {total} members{again}")
+        except Exception as problem:
+            if isinstance(problem, PkpdMdrError):
+                raise
+            raise SimulationError(f"the comparison cannot go on ({type(problem).__name__}: {problem})") from problem
         finally:
             close()
+        return self._sorted(plans, blocks, parts)
+
+    def _sorted(self, plans: Mapping[str, Plan], blocks: list[tuple[str, Places]], parts: list[Part]) -> dict[str, Arm]:
+        """Parts in their places, whatever the order in which they were finished."""
+        found = {name: self._empty() for name in plans}
         for part in sorted(parts, key=lambda part: part.number):
             name, block = blocks[part.number]
             self._take(found[name], name, block, part)
@@ -225,8 +246,8 @@ class Running:
     def _blocks(self, plans: Mapping[str, Plan], where: Elsewhere) -> list[tuple[str, Places]]:
         """Arm and members of each chunk, the same for a checkpoint that goes on."""
         kept = None if where.folder is None else Checkpoint.chunk_of(where.folder)
-        size = kept or chunk_size(len(plans) * self.members, where.executor)
-        members = np.arange(self.members)
+        size = kept or chunk_size(len(plans) * self.count, where.executor)
+        members = np.arange(self.count)
         return [(name, members[begin : begin + size]) for name in plans for begin in range(0, len(members), size)]
 
     def _chunk(self, number: int, plans: Mapping[str, Plan], name: str, block: Places) -> Chunk:
@@ -236,7 +257,7 @@ class Running:
         return Chunk(number, self.values[draws], self.starts[draws], (plans[name],), np.zeros_like(block), numbers)
 
     def _empty(self) -> Arm:
-        count, null = self.members, len(self.null.endpoints) if self.null else 0
+        count, null = self.count, len(self.null.endpoints) if self.null else 0
         values = np.full((count, len(self.endpoints) + null), math.nan)
         return Arm(values, np.full(count, math.nan), np.full((count, _GRID + 1), math.nan))
 
@@ -286,7 +307,6 @@ class Running:
         plans: Mapping[str, Plan],
         matching: Matching | None,
         settings: Settings,
-        parameters: pd.DataFrame,
     ) -> Comparison:
         """Put the arms side by side."""
         failures = tuple(failure for arm in found.values() for failure in arm.failures)
@@ -304,7 +324,7 @@ class Running:
             units=self.units,
             values=values,
             ends=np.stack([arm.ended for arm in found.values()]),
-            parameters=parameters,
+            parameters=self.members.frame(self.model),
             failures=failures,
             given=_given_table(found, matching, settings.level),
             matching=matching,
