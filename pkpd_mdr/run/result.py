@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +187,11 @@ def endpoint_unit(item: Endpoint, model: Model, time_unit: Unit) -> Unit:
 
 def provenance() -> dict[str, str]:
     """Versions of what computed a result."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for package in ("pkpd-mdr", "numpy", "scipy", "sympy", "pandas", "lmfit"):
         try:

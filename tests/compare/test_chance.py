@@ -77,6 +77,13 @@ def test_paths_are_those_of_simulate_many_and_of_any_chunk(model, paths):
     assert many.members["replicate"].tolist() == list(range(40))
     assert np.array_equal(many.endpoint_values[:, 0], paths.array("final_burden")[1, :40])
     assert many.provenance["stochastic"]["seed"] == 5
+    many = mdr.simulate_many(
+        model, ARMS, until="20 day", endpoints="extinction", stochastic=mdr.Stochastic(seed=5), replicates=400
+    )
+    table, ours = many.probabilities(), paths.table.xs("extinction", level="endpoint")
+    assert table["probability"].tolist() == ours["median"].tolist()
+    assert table["upper"].tolist() == pytest.approx(ours["upper"].tolist())
+    assert table["members"].tolist() == [400] * 3
     with ThreadPoolExecutor(2) as pool:
         there = mdr.compare(model, ARMS, stochastic=mdr.Stochastic(seed=5), replicates=400, executor=pool, **RUN)
     assert there.values.tobytes() == paths.values.tobytes()

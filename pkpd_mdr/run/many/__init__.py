@@ -2,6 +2,7 @@
 
 from pkpd_mdr.run.many.ensemble import simulate_many
 from pkpd_mdr.run.many.plans import Plan, check_ports, parts_of
+from pkpd_mdr.run.many.proportions import by_draw, proportion
 from pkpd_mdr.run.many.quantiles import quantile, quantiles
 from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.rows import Framed, parameter_slots, read_rows
@@ -10,9 +11,11 @@ __all__ = [
     "Framed",
     "Many",
     "Plan",
+    "by_draw",
     "check_ports",
     "parameter_slots",
     "parts_of",
+    "proportion",
     "quantile",
     "quantiles",
     "read_rows",

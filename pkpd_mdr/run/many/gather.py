@@ -169,6 +169,7 @@ class Gathering:
             settings={
                 "reduce": self.reduce,
                 "chunk": self.size,
+                "replicates": self.members.replicates,
                 "measure": ", ".join(look.output for look in study.measure),
             },
             provenance=self._provenance(),

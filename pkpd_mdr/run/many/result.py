@@ -17,6 +17,7 @@ from pkpd_mdr.arguments import listed
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.run.endpoints import Endpoint
+from pkpd_mdr.run.many.proportions import proportion
 from pkpd_mdr.run.many.quantiles import Counts, quantiles
 from pkpd_mdr.run.many.study import Failure
 from pkpd_mdr.units import Unit
@@ -234,6 +235,46 @@ class Many:
         table = pd.DataFrame(rows, columns=[*names, "endpoint", "unit", *shares, "members"])
         items = [item.name for item in self.endpoint_items]
         return self._ordered(table, "endpoint", items).set_index([*names, "endpoint"])
+
+    def probabilities(self, level: float = 0.95) -> pd.DataFrame:
+        """How often endpoints that happen or not did, by regimen, such as the probability of extinction.
+
+        Parameters
+        ----------
+        level : float
+            Of the binomial interval (Clopper and Pearson 1934), to which the replicates of one row of parameters and
+            start are alike (Korn and Graubard 1998).
+
+        Returns
+        -------
+        DataFrame
+            Indexed by regimen and endpoint: ``probability``, ``lower``, ``upper``, ``members``.
+
+        Raises
+        ------
+        SimulationError
+            No endpoint happens or not, or a level that is none.
+        """
+        if not 0 < level < 1:
+            raise SimulationError(
+                f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95"
+            )
+        places = [k for k, item in enumerate(self.endpoint_items) if item.event]
+        if not places:
+            raise SimulationError("probabilities(): no endpoint happens or not; ask for one, such as 'extinction'")
+        rows, names = [], ["regimen"] if "regimen" in self.members else []
+        groups = np.arange(len(self)) // max(1, self.settings.get("replicates", 1))
+        for key, chosen in self._groups_of_endpoints(names):
+            finished = chosen[self.ok[chosen]]
+            owner = np.unique(groups[finished], return_inverse=True)[1]
+            owner = owner if owner.size and owner.max() > 0 else np.arange(len(finished))
+            for k in places:
+                found = (
+                    proportion(self.endpoint_values[finished, k], level, owner) if len(finished) else (math.nan,) * 3
+                )
+                rows.append([*key, self.endpoint_items[k].name, *found, len(finished)])
+        table = pd.DataFrame(rows, columns=[*names, "endpoint", "probability", "lower", "upper", "members"])
+        return table.set_index([*names, "endpoint"])
 
     def _ordered(self, table: pd.DataFrame, column: str, names: Iterable[str]) -> pd.DataFrame:
         """Regimens and names in the order in which they were given, which pandas then knows to be sorted."""
