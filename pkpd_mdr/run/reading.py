@@ -83,9 +83,9 @@ class Path:
         a, b, c, d = self.cubics[pieces].T
         return np.asarray(((a * x + b) * x + c) * x + d, dtype=float)
 
-    def turning(self) -> FloatArray:
+    def turning(self, pieces: slice = slice(None)) -> FloatArray:
         """Where each piece turns inside, shape (pieces, 2); its ends where it does not."""
-        a, b, c = 3 * self.cubics[:, 0], 2 * self.cubics[:, 1], self.cubics[:, 2]
+        a, b, c, _ = self.cubics[pieces].T * np.array([[3.0], [2.0], [1.0], [1.0]])
         square = b * b - 4 * a * c
         q = -0.5 * (b + np.copysign(np.sqrt(np.maximum(square, 0.0)), b))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -150,10 +150,13 @@ class Path:
             return self._first_visit(level, interval, after, confirm)
         if not len(self.starts):
             return math.inf
-        before = np.minimum.accumulate(np.concatenate([self.values[:1], self.lowest_of_pieces()[1]]))
         hull = self._hull()
-        possible = hull.max(axis=1) > level(np.minimum(before[:-1], hull.min(axis=1)))
-        for k in np.flatnonzero(possible):
+        before = np.minimum.accumulate(np.concatenate([self.values[:1], hull.min(axis=1)]))
+        possible = np.flatnonzero(hull.max(axis=1) > level(before[1:]))
+        edges = level(before[[0, -1]])
+        if len(possible) and edges[0] != edges[1]:  # a level that follows the lowest value needs it exactly
+            before = np.minimum.accumulate(np.concatenate([self.values[:1], self.lowest_of_pieces()[1]]))
+        for k in possible:
             x = self._crossing(int(k), level, float(before[k]))
             if x is not None:
                 return float(self.starts[k] + self.lengths[k] * x)
@@ -167,7 +170,7 @@ class Path:
     def _crossing(self, k: int, level: Callable[[FloatArray], FloatArray], lowest: float) -> float | None:
         """Share of a piece at which it first exceeds the level."""
         before = 0.0
-        for x in (0.0, *self.turning()[k], 1.0):
+        for x in (0.0, *self.turning(slice(k, k + 1))[0], 1.0):
             value = float(np.polyval(self.cubics[k], x))
             lowest = min(lowest, value)
             limit = float(level(np.array(lowest)))
