@@ -123,8 +123,8 @@ def coverage(trials: int, count: int = 200) -> float:
 def coverage_of_means(trials: int, count: int = 40, everyone: int = 4000) -> tuple[float, float]:
     """How often intervals of a difference of restricted means, and of probabilities, hold those of the population."""
     smooth = model(cells=False)
-    early = happens(LATE, by="22 day", name="early")
-    arms = {"less": dosed(10), "more": dosed(11)}
+    early = happens(LATE, by="34 day", name="early")
+    arms = {"less": dosed(10), "more": dosed(12)}
     options = {"until": "60 day", "endpoints": [LATE, early], "reference": "less"}
     draws = patients(np.random.default_rng(1), everyone)
     whole = mdr.compare(smooth, arms, parameters=draws, **options)  # type: ignore[arg-type]

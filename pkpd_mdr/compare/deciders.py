@@ -2,8 +2,11 @@
 
 Everything is read off the draws that a comparison has already (given-data methods), so nothing is simulated again.
 What is explained is the paired difference D of two arms. The expected difference for a known value of one parameter,
-E[D | x], is a polynomial in the rank of x whose degree is chosen by leave-one-out errors: degree 0, which says that x
-tells nothing, is one of the choices, so that few draws show few deciders rather than many false ones.
+E[D | x], is the mean of D in bins of equally many draws (Strong and Oakley 2013); averages in bins cannot overshoot
+where D jumps, as smooth curves do, so that knowing one parameter is never worth more than knowing all. How many bins
+there are is chosen by leave-one-out errors: one bin, which says that x tells nothing, is among the choices, so that few
+draws show few deciders rather than many false ones. A bin turns the choice only if its mean lies further on the other
+side than its standard error.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from numpy.polynomial import legendre
 
 from pkpd_mdr.compare.regret import losses
 from pkpd_mdr.compare.statistics import by_draw
@@ -22,7 +25,7 @@ from pkpd_mdr.errors import SimulationError, shown
 if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
 
-__all__ = ["COLUMNS", "deciders", "known"]
+__all__ = ["COLUMNS", "bins", "deciders"]
 
 COLUMNS = (
     "parameter",
@@ -35,8 +38,8 @@ COLUMNS = (
     "sentence",
 )
 _FEWEST, _FEW = 10, 100
-_MOST_DEGREES = 8
-_PER_DEGREE = 6  # draws that each degree needs at least
+_BINS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 64)
+_PER_BIN = 6  # draws that each bin needs at least
 
 
 def deciders(comparison: Comparison, endpoint: str | None, arms: tuple[str, str] | None) -> pd.DataFrame:
@@ -79,8 +82,8 @@ def deciders(comparison: Comparison, endpoint: str | None, arms: tuple[str, str]
     return found
 
 
-def known(x: FloatArray, y: FloatArray) -> FloatArray:
-    """E[y | x] at each draw: a polynomial in x, which runs from -1 to 1, of the degree that predicts best.
+def bins(x: FloatArray, y: FloatArray) -> npt.NDArray[np.int64]:
+    """The bin of each draw: equally many draws in each, in so many bins as predict y best.
 
     Parameters
     ----------
@@ -88,37 +91,44 @@ def known(x: FloatArray, y: FloatArray) -> FloatArray:
 
     Returns
     -------
-    ndarray, shape (draws,)
+    ndarray of int, shape (draws,)
 
     Examples
     --------
-    >>> x = np.linspace(-1, 1, 50)
-    >>> bool(np.allclose(known(x, 3 * x**2), 3 * x**2, atol=1e-9))
+    >>> x = np.linspace(-1, 1, 24)
+    >>> bins(x, np.sign(x)).tolist() == [0] * 12 + [1] * 12
     True
     """
-    degrees = min(_MOST_DEGREES, len(x) // _PER_DEGREE)
-    basis, _ = np.linalg.qr(legendre.legvander(x, degrees))
-    best, found = np.inf, np.full(len(y), y.mean())
-    for degree in range(degrees + 1):
-        part = basis[:, : degree + 1]
-        fitted = part @ (part.T @ y)
-        free = 1.0 - np.minimum((part**2).sum(axis=1), 1.0 - 1e-9)
-        error = float((((y - fitted) / free) ** 2).mean())
-        # a higher degree has to be better by more than what chance alone does
-        if error < best * (1.0 - (2.0 / len(y) if degree else 0.0)):
-            best, found = error, fitted
-    return np.asarray(found, dtype=float)
+    order = np.argsort(np.argsort(x, kind="stable"), kind="stable")
+    best, found = np.inf, np.zeros(len(x), dtype=np.int64)
+    for number in _BINS:
+        if number > 1 and len(x) // number < _PER_BIN:
+            break
+        place = np.asarray(order * number // len(x), dtype=np.int64)
+        size = np.bincount(place)
+        left_out = (y - (np.bincount(place, weights=y) / size)[place]) * (size / (size - 1.0))[place]
+        error = float((left_out**2).mean())
+        # more bins have to be better by more than what chance alone does
+        if error < best * (1.0 - (np.log(len(y)) / len(y) if number > 1 else 0.0)):
+            best, found = error, place
+    return found
 
 
 def _worth(x: FloatArray, gain: FloatArray) -> tuple[float, float, float]:
     """First-order share of variance, value of knowing, and how often knowing would change the choice."""
-    expected = known(x, gain)
-    spread = float(gain.var())
-    share = min(1.0, float(expected.var()) / spread) if spread > 0 else 0.0
-    middle = float(gain.mean())
-    changes = float((expected * middle < 0).mean())
-    worth = max(0.0, float(np.maximum(expected, 0.0).mean()) - max(0.0, middle))
-    return share, worth if changes > 0 else 0.0, changes
+    place = bins(x, gain)
+    size = np.bincount(place).astype(float)
+    means = np.bincount(place, weights=gain) / size
+    middle, spread = float(gain.mean()), float(gain.var())
+    if len(size) == 1 or not spread > 0:
+        return 0.0, 0.0, 0.0
+    within = np.bincount(place, weights=(gain - means[place]) ** 2)
+    errors = np.sqrt(within / (size * (size - 1.0)))
+    # the means of bins differ by chance, too: what that adds to the share is taken off
+    share = 1.0 - float(within.sum() / (len(gain) - len(size))) / (spread * len(gain) / (len(gain) - 1.0))
+    turned = means * np.sign(middle) < -errors
+    weights = size / len(gain)
+    return max(0.0, share), float((np.abs(means) * weights)[turned].sum()), float(weights[turned].sum())
 
 
 def _pair(comparison: Comparison, endpoint: str) -> tuple[str, str]:

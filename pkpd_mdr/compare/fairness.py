@@ -80,6 +80,14 @@ class Matching:
         text = self.words or self._same()
         if not self.changed:
             return text + "; no arm had to be scaled"
+        if self.words:  # one factor for all that is scaled in an arm
+            rows: dict[str, list[Matched]] = {}
+            for row in self.changed:
+                rows.setdefault(row.arm, []).append(row)
+            told = (
+                f"{' and '.join(row.drug for row in own)} in {arm!r} x {own[0].factor:.4g}" for arm, own in rows.items()
+            )
+            return text + "; scaled: " + ", ".join(told)
         return text + "; scaled: " + ", ".join(f"{row.drug} in {row.arm!r} x {row.factor:.4g}" for row in self.changed)
 
     def _same(self) -> str:

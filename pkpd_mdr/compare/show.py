@@ -168,8 +168,9 @@ def _ties(comparison: Comparison) -> list[str]:
     """How often nobody is best alone, which is easily overlooked in probabilities."""
     lines = []
     for item in comparison.endpoints if len(comparison.arms) > 1 and comparison.kept.sum() > 1 else ():
-        tied = float((comparison.shares(item.name).max(axis=0) < 1.0).mean())
-        if tied > 0:
+        shares = comparison.shares(item.name)
+        tied = float((shares.max(axis=0) < 1.0).mean())
+        if tied > 0 and not (shares == shares[0, 0]).all():  # that all are the same is said already
             lines.append(f"{item.name}: the best arms tie in {100 * tied:.3g} % of draws, which they share equally")
     return lines
 
