@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.arguments import TEXT, takes
-from pkpd_mdr.compare import deciders, regret, show, survival
+from pkpd_mdr.compare import deciders, regret, show, survival, table
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
 from pkpd_mdr.compare.null import Null
@@ -126,49 +126,12 @@ class Comparison:
         ``probability_best`` (ties shared); ``censored``, the share of times not reached; ``draws``, how many every arm
         finished; ``failed``, how many this arm did not; ``given <drug> [unit]``, the median total dose.
         """
-        rows = [self._row(arm, item) for item in self.endpoints for arm in self.arms]
-        table = pd.DataFrame(rows).set_index(["arm", "endpoint"])
-        for (drug, unit), part in self.given.reset_index().groupby(["drug", "unit"], sort=False):
-            medians = dict(zip(part["arm"], part["median"], strict=True))
-            table[f"given {drug} [{unit}]"] = [medians.get(arm, 0.0) for arm in table.index.get_level_values("arm")]
-        return table
-
-    def _row(self, arm: str, item: Endpoint) -> dict[str, Any]:
-        values = self.array(item.name)[self.arms.index(arm)]
-        other = self.settings.reference or self.best(item.name)
-        gap = self.difference(arm, other, item.name)
-        median, lower, upper = self.estimate(arm, item.name)
-        return {
-            "arm": arm,
-            "endpoint": item.name,
-            "unit": self.unit(item.name).text,
-            "median": median,
-            "lower": lower,
-            "upper": upper,
-            "statistic": "probability" if item.event else "median",
-            "difference": gap.median,
-            "difference_lower": gap.lower,
-            "difference_upper": gap.upper,
-            "compared_with": other,
-            "probability_best": float(self.shares(item.name)[self.arms.index(arm)].mean()),
-            "censored": float(np.isinf(values).mean()),
-            "draws": int(self.kept.sum()),
-            "failed": sum(failure.arm == arm for failure in self.failures),
-        }
+        return table.table(self)
 
     @cached_property
     def draws(self) -> pd.DataFrame:
         """Every value: arm, draw (and replicate), endpoint, value, and for members that failed why."""
-        paths = self.settings.replicates
-        reasons = {(failure.arm, failure.draw, failure.replicate): failure.sentence for failure in self.failures}
-        names = [item.name for item in self.endpoints]
-        index = pd.MultiIndex.from_product(
-            [self.arms, range(self.drawn), range(paths), names], names=["arm", "draw", "replicate", "endpoint"]
-        )
-        frame = pd.DataFrame({"value": self.values.ravel()}, index=index).reset_index()
-        keys = zip(frame["arm"], frame["draw"], frame["replicate"], strict=True)
-        frame["failure"] = [reasons.get(key, "") for key in keys]
-        return frame if paths > 1 else frame.drop(columns="replicate")
+        return table.draws(self)
 
     @takes(SimulationError, endpoint=TEXT)
     def array(self, endpoint: str | None = None) -> FloatArray:
