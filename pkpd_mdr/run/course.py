@@ -75,6 +75,8 @@ class Course:
         Outputs that visits show, the burden first.
     number : int
         Of the patient, on which its luck depends.
+    by_chance : bool
+        Whether it is a path of whole cells, whose slopes say where it tends and not where it goes.
     """
 
     times: FloatArray
@@ -89,6 +91,7 @@ class Course:
     visit: Visit | None = None
     measured: tuple[str, ...] = ()
     number: int = 0
+    by_chance: bool = False
 
     def output(self, name: str) -> FloatArray:
         """One output at all rows, shape (k,)."""
@@ -443,6 +446,7 @@ def _courses(
                 visit=member.visit,
                 measured=measured if member.visit is not None else (),
                 number=member.number,
+                by_chance=member.chance is not None,
             )
         )
     return found

@@ -16,7 +16,7 @@ from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = [
     "best_change",
-    "extinction",
+    "extinct",
     "happens",
     "log_kill",
     "objective_response",
@@ -216,7 +216,7 @@ def happens(item: Endpoint, *, by: QuantityLike | None = None, name: str | None 
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
-def extinction(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extinction") -> Endpoint:
+def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extinction") -> Endpoint:
     """Whether nothing is left at the end of the run, as cure: told as a probability with its binomial interval.
 
     Of stochastic paths, less than one cell is none. Of differential equations it is a convention, which says nothing

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.run.criteria import (
     best_change,
-    extinction,
+    extinct,
     happens,
     log_kill,
     objective_response,
@@ -46,7 +46,7 @@ __all__ = [
     "end_of",
     "endpoint",
     "exposure",
-    "extinction",
+    "extinct",
     "happens",
     "log_kill",
     "nadir_of",
@@ -80,8 +80,8 @@ _PLAIN: dict[str, Callable[[], Endpoint]] = {
     "best_change": best_change,
     "objective_response": objective_response,
     "log_kill": log_kill,
-    "extinction": extinction,
-    "cure": lambda: extinction(name="cure"),
+    "extinction": extinct,
+    "cure": lambda: extinct(name="cure"),
     "time_to_extinction": time_to_extinction,
     "final_burden": lambda: end_of("burden", name="final_burden"),
     "final_share": share_of_start,

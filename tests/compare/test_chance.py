@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import pkpd_mdr as mdr
-from pkpd_mdr.run import extinction, happens, time_to_progression
+from pkpd_mdr.run import extinct, happens, time_to_progression
 
 BIRTH, DEATH = 0.3, 0.2  # per day
-RUN = {"until": "20 day", "endpoints": [extinction(), "final_burden"]}
+RUN = {"until": "20 day", "endpoints": [extinct(), "final_burden"]}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ A = mdr.exposure("A", "20 nM", over="20 day")
 ARMS = {"none": mdr.nothing(), "A": A, "A again": A}
 
 
-def extinct(birth, death, time, start):
+def probability(birth, death, time, start):
     """P(extinct by t) of a linear birth-death process (Kendall 1948)."""
     growth = math.exp((birth - death) * time)
     return (death * (growth - 1) / (birth * growth - death)) ** start
@@ -43,7 +43,7 @@ def test_extinction_is_that_of_the_closed_form(paths):
     table = paths.table.xs("extinction", level="endpoint")
     assert table["statistic"].tolist() == ["probability"] * 3
     for arm, death in (("none", DEATH), ("A", DEATH + 0.2)):
-        expected = extinct(BIRTH, death, 20, 3)
+        expected = probability(BIRTH, death, 20, 3)
         row = table.loc[arm]
         error = math.sqrt(expected * (1 - expected) / 400)
         assert abs(row["median"] - expected) < 3.3 * error
@@ -51,7 +51,7 @@ def test_extinction_is_that_of_the_closed_form(paths):
         assert row["upper"] - row["lower"] == pytest.approx(2 * 1.96 * error, rel=0.15)
     assert paths.best() == "A"
     gap = paths.difference("A", "none")
-    assert gap.lower < extinct(BIRTH, DEATH + 0.2, 20, 3) - extinct(BIRTH, DEATH, 20, 3) < gap.upper
+    assert gap.lower < probability(BIRTH, DEATH + 0.2, 20, 3) - probability(BIRTH, DEATH, 20, 3) < gap.upper
 
 
 def test_arms_share_the_luck_of_a_patient(model, paths):
@@ -90,6 +90,17 @@ def test_paths_are_those_of_simulate_many_and_of_any_chunk(model, paths):
     assert str(there) == str(paths)
     single = model.simulate(A, until="20 day", stochastic=mdr.Stochastic(seed=5))
     assert single.endpoint("final_burden") == paths.array("final_burden")[1, 0]
+
+
+def test_endpoints_of_paths_stay_with_the_rows(model):
+    """Slopes of a path of whole cells are where it tends to; a cubic through them would pass rows that are extremes."""
+    items = ["nadir", "burden_peak", "final_burden"]
+    chance = mdr.Stochastic(seed=2)
+    many = mdr.simulate_many(model, A, until="20 day", endpoints=items, stochastic=chance, replicates=100)
+    rows = many.values[:, :, 0]
+    assert many.endpoint_values[:, 0] == pytest.approx(rows.min(axis=1), abs=1e-9)
+    assert (many.endpoint_values[:, 1] >= rows.max(axis=1)).all()
+    assert many.endpoint_values[:, 1] == pytest.approx(np.round(many.endpoint_values[:, 1]), abs=1e-9)
 
 
 def test_draws_with_several_paths(model):

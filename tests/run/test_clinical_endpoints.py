@@ -18,7 +18,7 @@ from pkpd_mdr.run import (
     best_change,
     cost,
     endpoint,
-    extinction,
+    extinct,
     happens,
     log_kill,
     objective_response,
@@ -140,7 +140,7 @@ def test_decades_end_at_one_cell():
 def test_extinction(rate):
     course = exponential(-rate, 100.0, start=1e4)
     expected = math.log(1e4) / rate
-    assert extinction().evaluate(course) == float(expected < 100)
+    assert extinct().evaluate(course) == float(expected < 100)
     found = time_to_extinction().evaluate(course)
     assert found == pytest.approx(expected, rel=2e-3) if expected < 100 else found == math.inf
 
