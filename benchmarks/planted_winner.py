@@ -1,6 +1,6 @@
 """Is the better arm found, are equal arms equal, and do intervals hold what they promise?
 
-    python benchmarks/planted_winner.py [--trials 100] [--trials-of-coverage 400]
+    python benchmarks/planted_winner.py [--trials 100] [--trials-of-coverage 400] [--write]
 
 - planted: small tumours of whole cells, patients of different growth and sensitivity, luck of its own for each arm; one
   of three arms gives 15 % more of the drug. How often is it the arm that `Comparison.best` names?
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ import pandas as pd
 import pkpd_mdr as mdr
 from pkpd_mdr.run import happens, time_to_progression
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "comparison.md"
 GROWTH, SLOPE = 0.1, 0.02  # per day, per day and nM
 LATE = time_to_progression(growth=4.0)
 
@@ -145,21 +147,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--trials-of-coverage", type=int, default=400)
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE}")
     chosen = parser.parse_args()
-    print(f"planted winner found in      {100 * planted(chosen.trials):5.1f} % of {chosen.trials} trials", flush=True)
+    count, many, rows = chosen.trials, chosen.trials_of_coverage, []
+
+    def tell(question: str, answer: str, wanted: str) -> None:
+        rows.append(f"| {question} | {answer} | {wanted} |")
+        print(f"{question:<78}{answer:>10}   ({wanted})", flush=True)
+
+    tell(
+        f"planted winner of 15 % more drug, 60 patients: found in {count} trials",
+        percent(planted(count)),
+        "95 % or more",
+    )
     for what, options in (
-        ("identical, luck of patients", {"luck": "patient"}),
-        ("identical, luck of arms", {}),
-        ("identical, adaptive, noisy", {"adaptive": True}),
+        ("identical arms, luck of the patient", {"luck": "patient"}),
+        ("identical arms, luck of their own", {}),
+        ("identical adaptive arms, errors of measurement of their own", {"adaptive": True}),
     ):
-        share, first = identical(chosen.trials, **options)  # type: ignore[arg-type]
-        print(
-            f"{what:<29}{100 * share:5.1f} % best, on top in {100 * first:.1f} % of {chosen.trials} trials", flush=True
-        )
-    many = chosen.trials_of_coverage
-    print(f"coverage, paired difference  {100 * coverage(many):5.1f} % of {many} trials", flush=True)
+        share, first = identical(count, **options)  # type: ignore[arg-type]
+        tell(f"{what}: the first is best, mean over {count} trials", percent(share), "45 to 55 %")
+        tell(f"{what}: the first is on top", percent(first), "half of trials")
+    tell(f"interval of the paired difference holds the truth, {many} trials", percent(coverage(many)), "92 to 98 %")
     means, shares = coverage_of_means(many)
-    print(f"coverage, restricted means   {100 * means:5.1f} %, probabilities {100 * shares:.1f} % of {many} trials")
+    tell(f"interval of the difference of restricted means, {many} trials", percent(means), "92 to 98 %")
+    tell(f"interval of the difference of probabilities, {many} trials", percent(shares), "92 to 98 %")
+    if chosen.write:
+        head = ["# Is the better arm found?", "", "Written by `python benchmarks/planted_winner.py --write`.", ""]
+        head += ["| question | measured | wanted |", "|---|---|---|"]
+        PAGE.write_text("\n".join([*head, *rows, "", *__doc__.split("\n\n", 2)[2].splitlines()]).rstrip() + "\n")
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 if __name__ == "__main__":

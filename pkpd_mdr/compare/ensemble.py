@@ -25,7 +25,7 @@ from pkpd_mdr.run.many.gather import Progress
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC
-from pkpd_mdr.run.stopping import read_stop
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["compare"]
@@ -183,7 +183,7 @@ def compare(
         length,
         looks,
         accuracy or Accuracy(),
-        stop=read_stop(model, stop, stochastic),
+        stop=Stop.of(model, stop),
         stochastic=stochastic,
         replicates=replicates,
         luck=luck,

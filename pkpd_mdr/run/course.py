@@ -187,7 +187,9 @@ def courses(
     if stochastic is not None:
         _seed(members, stochastic, seeds)
     visits = np.arange(0.0, until, plan.visit_interval) if isinstance(plan, Strategy) else np.empty(0)
-    rows = Rows.of(times, until, visits, fill)
+    paths_end = stop is not None and stochastic is not None  # at a row, so that rows are needed
+    names += tuple(name for name in stop.outputs if name not in names) if stop is not None and paths_end else ()
+    rows = Rows.of(times, until, visits, fill or paths_end)
     engine = partial(_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads, stop=stop)
     looks = (Measured(measure),) if isinstance(measure, str) else tuple(measure)
     if isinstance(plan, Strategy):
@@ -305,13 +307,15 @@ def _window(
 ) -> None:
     """Solve one window for all members and append what came out.
 
-    Where a level ends a member, its window is solved again up to there, so that rows lead to the very end.
+    Where a level ends a member, its window is solved again up to there, so that rows lead to the very end; a path of
+    whole cells ends at the first of its rows beyond the level.
     """
     plans = _timelines(compiled, members, window, rows)
     if not plans:
         return
     todo = [member for member, _ in plans]
     known = any(member.state is not None for member in todo)
+    watched = stop if stop is not None and todo[0].chance is None else None
     starts = [m.state if m.state is not None else compiled.start(m.parameters) for m in todo] if known else None
     solved = _engine(todo)(
         compiled,
@@ -322,16 +326,31 @@ def _window(
         accuracy=accuracy,
         window=(_just_before(window[0]), _just_before(window[1])),
         threads=threads,
-        **({} if stop is None else {"watches": stop.watches, "levels": stop.table(len(todo))}),
+        **({} if watched is None else {"watches": watched.watches, "levels": watched.table(len(todo))}),
     )
     for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
-        if stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
+        if watched is None and stop is not None:
+            _append(member, *_cut(member, trajectory, shown, stop, names))
+        elif stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
             member.ended = Event(trajectory.time, stop.words[trajectory.crossed])
             again = (window[0], math.inf)
             short = rows.up_to(trajectory.time)
             _window(compiled, [member], again, rows=short, names=names, accuracy=accuracy, threads=threads)
         else:
             _append(member, trajectory, shown)
+
+
+def _cut(
+    member: _Member, trajectory: Trajectory, shown: Flags, stop: Stop, names: tuple[str, ...]
+) -> tuple[Trajectory, Flags]:
+    """A path up to the first row beyond a level."""
+    found = stop.seen(trajectory.values[:, [names.index(name) for name in stop.outputs]])
+    if found is None:
+        return trajectory, shown
+    row, which = found
+    member.ended = Event(float(trajectory.times[row]), stop.words[which])
+    kept = replace(trajectory, times=trajectory.times[: row + 1], values=trajectory.values[: row + 1], status=Status())
+    return kept, shown
 
 
 def _just_before(visit: float) -> float:

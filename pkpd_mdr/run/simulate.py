@@ -18,7 +18,7 @@ from pkpd_mdr.regimen import Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import Run
-from pkpd_mdr.run.stopping import read_stop
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["ACCURACY", "MODEL", "STOCHASTIC", "Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
@@ -81,7 +81,9 @@ def simulate(
         cross it; the burden at the start as a level ends the run where it is reached again.
     accuracy : Accuracy, optional
     stochastic : Stochastic, optional
-        Let whole cells divide, die and change by chance: one path, the same for the same seed. Not with `stop`.
+        Let whole cells divide, die and change by chance: one path, the same for the same seed. It is looked at at
+        its rows (240 in a run and those around acts, at least), and ends at the first one that is beyond a level of
+        `stop`.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def simulate(
         measure=read_measures(full, measure, [plan]),
         seed=seed,
         stochastic=stochastic,
-        stop=read_stop(full, stop, stochastic),
+        stop=Stop.of(full, stop),
     )[0]
     run = Run(full, plan, _with_last_row(course), length.unit, accuracy or Accuracy(), stochastic)
     if not course.status.ok:

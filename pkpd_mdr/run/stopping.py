@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pkpd_mdr.engine import Stochastic, Watch
+from pkpd_mdr.engine import Watch
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model, Observable, State
 from pkpd_mdr.units import QuantityLike, quantity, read
 
-__all__ = ["Stop", "read_stop"]
+__all__ = ["Stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,24 @@ class Stop:
         """The levels for each member, shape (members, watches)."""
         return np.tile(np.array(self.levels), (members, 1))
 
+    def seen(self, values: FloatArray) -> tuple[int, int] | None:
+        """The first row at which a level is reached, and which; None for none.
 
-def read_stop(model: Model, given: Mapping[str, QuantityLike] | None, stochastic: Stochastic | None) -> Stop | None:
-    """The levels that end a run; refused for stochastic paths.
+        Parameters
+        ----------
+        values : ndarray, shape (rows, outputs)
+            At the rows of a path of whole cells, which between them is not known.
 
-    Raises
-    ------
-    SimulationError
-        As in `Stop.of`, or levels and a stochastic path together.
-    """
-    if given and stochastic is not None:
-        raise SimulationError(
-            "stop= ends a run of differential equations; a stochastic path cannot be ended by it yet, so leave out one "
-            "of stop= and stochastic= and read time_to_threshold(...) off the path"
-        )
-    return Stop.of(model, given)
+        Examples
+        --------
+        >>> Stop(("burden",), (12.0,), ("",)).seen(np.array([[3.0], [11.0], [13.0]]))
+        (2, 0)
+        """
+        sides = np.sign(values - np.array(self.levels))
+        found = []
+        for which, column in enumerate(sides.T):
+            apart = np.flatnonzero(column)
+            if len(apart):
+                first = int(apart[0])
+                found += [(first + int(row), which) for row in np.flatnonzero(column[first:] != column[first])[:1]]
+        return min(found, default=None)

@@ -126,9 +126,29 @@ def test_replicates_need_chance(model):
     assert len(np.unique(found.array("final_burden"))) > 1
 
 
-def test_a_path_cannot_be_stopped_at_a_level(model):
-    with pytest.raises(mdr.SimulationError, match="leave out one of stop= and stochastic="):
-        mdr.compare(model, ARMS, stop={"burden": "10 cell"}, stochastic=mdr.Stochastic(), until="2 day")
+def test_a_path_ends_at_the_first_row_beyond_a_level(model):
+    options = {"until": "20 day", "endpoints": ["time_to_stop", "final_burden", "burden_peak"], "replicates": 60}
+    chance = mdr.Stochastic(seed=5)
+    free = mdr.simulate_many(model, mdr.nothing(), stochastic=chance, **options)
+    held = mdr.simulate_many(model, mdr.nothing(), stochastic=chance, stop={"burden": "12 cell"}, **options)
+    rows, times = free.values[:, :, 0], free.times
+    first = [times[np.argmax(row >= 12)] if (row >= 12).any() else math.inf for row in rows]
+    assert held.endpoint_values[:, 0] == pytest.approx(first)
+    reached = np.isfinite(first)
+    assert 10 < reached.sum() < 50
+    assert (held.endpoint_values[reached, 1] >= 12).all()
+    assert np.array_equal(held.endpoint_values[~reached, 1:], free.endpoint_values[~reached, 1:])
+    found = mdr.compare(model, {"none": mdr.nothing()}, stochastic=chance, stop={"burden": "12 cell"}, **options)
+    assert found.ends[0] == pytest.approx(np.minimum(first, 20))
+    assert np.array_equal(found.array("time_to_stop")[0], held.endpoint_values[:, 0])
+    adaptive = mdr.adaptive(mdr.exposure("A", "1 nM", over="20 day"), visit="3 day")
+    runs = (
+        model.simulate(adaptive, until="20 day", stochastic=mdr.Stochastic(seed=k), stop={"burden": "12 cell"})
+        for k in range(30)
+    )
+    run = next(run for run in runs if run.course.stopped)
+    assert run.frame["burden"].iloc[-1] >= 12 > run.frame["burden"].iloc[:-1].max()
+    assert run.events["what"].iloc[-1] == "burden reaches 12 cell"
 
 
 def test_luck_is_the_patient_s_or_the_arm_s(model):

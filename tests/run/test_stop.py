@@ -132,6 +132,11 @@ def test_refusals(model, stop, kind, sentence):
         model.simulate_many(until="10 day", stop=stop)
 
 
-def test_a_stochastic_path_is_not_stopped(model):
-    with pytest.raises(mdr.SimulationError, match=r"leave out one of stop= and stochastic="):
-        model.simulate(until="10 day", stop={"burden": 1e12}, stochastic=mdr.Stochastic(seed=1))
+def test_a_stochastic_path_ends_at_a_row(model):
+    """Large populations flow: the level is reached where the closed form says, seen at the next of 240 rows."""
+    run = model.simulate(until="100 day", stop={"burden": "1e12 cell"}, stochastic=mdr.Stochastic(seed=1))
+    end = math.log(1e3) / RATE
+    assert end <= run.course.until / 24 <= end + 100 / 240 + 1e-9
+    assert run.frame["burden"].iloc[-1] >= 1e12 > run.frame["burden"].iloc[-2]
+    assert run.events["what"].tolist() == ["burden reaches 1e+12 cell"]
+    assert run.endpoint("time_to_stop") == run.course.until / 24

@@ -29,7 +29,7 @@ from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, output_times, with_exposure
-from pkpd_mdr.run.stopping import read_stop
+from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["COUNTED", "FOLDER", "PROGRESS", "TRIES", "check_replicates", "simulate_many"]
@@ -130,7 +130,7 @@ def simulate_many(
     stochastic : Stochastic, optional
         Let cells divide and die by chance. Each patient has a stream of its own from ``stochastic.seed``, which depends
         on the row of parameters, the start and the replicate alone: all regimens treat it with the same luck, and paths
-        are the same on any executor and in chunks of any size.
+        are the same on any executor and in chunks of any size. A path ends at the first row beyond a level of `stop`.
     replicates : int
         Members (paths) of each combination of regimen, parameters and start; the column ``replicate`` counts them.
     seed : int, optional
@@ -195,7 +195,7 @@ def simulate_many(
     plans = read_plans(model, regimens)
     looks = read_measures(model, measure, plans.values())
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
-    study = _with(study, stop=read_stop(model, stop, stochastic), seed=seed or 0, stochastic=stochastic)
+    study = _with(study, stop=Stop.of(model, stop), seed=seed or 0, stochastic=stochastic)
     check_replicates(replicates, stochastic, looks)
     columns = Columns.of(id, labels, study.outputs)
     parameter_rows, start_rows = _rows(study, model, parameters, starts, combine, columns)
