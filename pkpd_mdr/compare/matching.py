@@ -123,6 +123,8 @@ def tolerated(
 ) -> Fair:
     """Give each arm the highest dose at which a limit is passed in no more than a share of draws.
 
+    The factor is found to within 0.5 %, which takes some dozen runs of each arm over all draws.
+
     Parameters
     ----------
     output : str

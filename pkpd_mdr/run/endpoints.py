@@ -88,6 +88,15 @@ _PLAIN: dict[str, Callable[[], Endpoint]] = {
     "auc_burden": area_of,
     "resistant_share": resistant_share,
 }
+_ASKING = {
+    "overall_survival": "overall_survival(baseline='0.05 1/month', reference='1e10 cell')",
+    "survival_probability": "survival_probability(baseline='0.05 1/month', reference='1e10 cell')",
+    "time_to_threshold": "time_to_threshold('1e12 cell')",
+    "time_below": "time_below('0.5e9 1/L', of='anc')",
+    "time_above": "time_above('3 mg/dL', of='bilirubin')",
+    "cost": "cost({'dox': '1.5 1/mg'})",
+    "happens": "happens(time_to_progression(), by='1 year')",
+}
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str], Endpoint]], ...] = (
     (re.compile(r"exposure_(\w+)"), exposure),
     (re.compile(r"total_(\w+)"), total_dose),
@@ -128,6 +137,10 @@ def endpoint(given: str | Endpoint) -> Endpoint:
         match = pattern.fullmatch(given)
         if match:
             return make(match[1])
+    if given in _ASKING:
+        raise SimulationError(
+            f"endpoint {shown(given)} needs to know more; write for example endpoints.{_ASKING[given]}"
+        )
     raise SimulationError(
         f"endpoint {shown(given)} is neither known nor of the form "
         f"'<output>_nadir', '<output>_peak', '<output>_end' or "

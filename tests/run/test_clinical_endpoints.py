@@ -285,8 +285,14 @@ def test_what_was_given_and_what_it_costs(run):
         (lambda: progression_free_survival(endpoint("nadir")), "'nadir' is not a time"),
         (lambda: objective_response(1.5), "is no share"),
         (lambda: log_kill(floor=0.0), "not above zero"),
+        (lambda: endpoint("overall_survival"), "needs to know more; write for example endpoints.overall_survival"),
     ],
 )
 def test_refusals(build, words):
     with pytest.raises(mdr.SimulationError, match=words):
         build()
+
+
+def test_examples_in_sentences_are_endpoints():
+    for text in mdr.endpoints._ASKING.values():
+        assert hasattr(mdr.endpoints, text.split("(")[0])
