@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pkpd_mdr.arguments import listed
 from pkpd_mdr.compare.regret import losses
 from pkpd_mdr.compare.statistics import by_draw
 from pkpd_mdr.engine.lowering import FloatArray
@@ -141,13 +142,14 @@ def _pair(comparison: Comparison, endpoint: str) -> tuple[str, str]:
 
 
 def _named(comparison: Comparison, arms: tuple[str, str]) -> tuple[str, str]:
-    if isinstance(arms, str) or len(arms) != 2 or arms[0] == arms[1]:
+    names = listed(arms) or []
+    if len(names) != 2 or names[0] == names[1]:
         raise SimulationError(
             f"deciders(): arms = {shown(arms)} are not two arms; write arms=('combination', 'single')"
         )
-    for arm in arms:
+    for arm in names:
         comparison.difference(arm, arm)  # says which name is wrong
-    return arms[0], arms[1]
+    return names[0], names[1]
 
 
 def _gaps(comparison: Comparison, endpoint: str, one: str, other: str) -> tuple[FloatArray, np.ndarray[Any, Any]]:

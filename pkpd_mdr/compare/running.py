@@ -365,7 +365,7 @@ def _check(item: Endpoint, model: Model, compiled: Compiled) -> None:
             raise SimulationError(
                 f"endpoint {shown(item.name)}: the model has no drug {need[4:]!r}{did_you_mean(need[4:], drugs)}"
             )
-    check_endpoint(item, compiled.expression, (port.name for port in model.ports))
+    check_endpoint(item, compiled.expression, model)
 
 
 def _given_table(found: Mapping[str, Arm], matching: Matching | None, level: float) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pkpd_mdr.arguments import NUMBER, TEXT, Kind, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.run.reading import Endpoint, Path
+from pkpd_mdr.run.reading import Endpoint, Path, unit_of
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = [
@@ -99,7 +99,8 @@ def time_to_progression(
     told = f"{of} above {growth:g} x {rule}" + ("" if at_least is None else f" and {at_least} more")
     told += "" if check is None else f", at visits every {check}"
     told += "" if confirm is None else f", confirmed {confirm} later"
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told)
+    like = None if at_least is None else unit_of(quantity(at_least))
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told, like=like)
 
 
 @takes(SimulationError, growth=NUMBER, of=TEXT, name=TEXT)
@@ -148,7 +149,8 @@ def psa_progression(
         after=read(after, "h", "after"),
     )
     told = f"{of} above {growth:g} x nadir and {at_least} more, confirmed {confirm} later"
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told)
+    like = unit_of(quantity(at_least))
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told, like=like)
 
 
 @takes(SimulationError, progression=_ENDPOINT, death=_ENDPOINT, name=TEXT)
@@ -181,7 +183,7 @@ def progression_free_survival(
     last = "the level of stop=" if death is None else death.name
     needs = tuple(dict.fromkeys([*first.needs, *(death.needs if death else ())]))
     reads = partial(_earlier, first=first, second=death)
-    return Endpoint(name, needs, reads, "high", "time", f"{first.description}, or {last}")
+    return Endpoint(name, needs, reads, "high", "time", f"{first.description}, or {last}", like=first.like)
 
 
 @takes(SimulationError, item=_ENDPOINT, name=TEXT)
@@ -212,7 +214,8 @@ def happens(item: Endpoint, *, by: QuantityLike | None = None, name: str | None 
     label = name or item.name + ("_happens" if by is None else f"_by_{by}".replace(" ", "_"))
     better = "low" if item.better == "high" else "high"
     told = f"whether {item.description}" + ("" if by is None else f", by {by}")
-    return Endpoint(label, item.needs, partial(_reached, item=item, by=limit), better, "", told, event=True)
+    reads = partial(_reached, item=item, by=limit)
+    return Endpoint(label, item.needs, reads, better, "", told, event=True, drugs=item.drugs, like=item.like)
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
@@ -235,17 +238,18 @@ def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extin
     Endpoint
         1 or 0.
     """
-    level = quantity(below, "below").internal
+    level = quantity(below, "below")
     told = f"fewer than {below:g} of {of} at the end" if isinstance(below, float) else f"{of} below {below} at the end"
-    return Endpoint(name, (of,), partial(_gone, of=of, level=level), "high", "", told, event=True)
+    reads = partial(_gone, of=of, level=level.internal)
+    return Endpoint(name, (of,), reads, "high", "", told, event=True, like=unit_of(level))
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
 def time_to_extinction(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "time_to_extinction") -> Endpoint:
     """Time until an output first falls below what counts as nothing; infinite when it does not."""
-    level = quantity(below, "below").internal
-    reads = partial(_time_gone, of=of, level=level)
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "low", "time", f"first time of {of} below {below}")
+    level = quantity(below, "below")
+    reads, told = partial(_time_gone, of=of, level=level.internal), f"first time of {of} below {below}"
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "low", "time", told, like=unit_of(level))
 
 
 @takes(SimulationError, shrinkage=NUMBER, of=TEXT, name=TEXT)
@@ -315,11 +319,11 @@ def log_kill(of: str = "burden", *, floor: QuantityLike = 1.0, name: str = "log_
     >>> log_kill().description
     'log10 of first/lowest burden'
     """
-    level = quantity(floor, "floor").internal
-    if not level > 0:
+    level = quantity(floor, "floor")
+    if not level.internal > 0:
         raise SimulationError(f"floor = {shown(floor)} is not above zero, so that decades have no end; write '1 cell'")
-    reads = partial(_decades, of=of, floor=level)
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "", f"log10 of first/lowest {of}")
+    reads, told = partial(_decades, of=of, floor=level.internal), f"log10 of first/lowest {of}"
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "", told, like=unit_of(level))
 
 
 # -- what they read: functions of a module, so that an endpoint can travel to another process -------------------------

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
+from pkpd_mdr.model import Model
 from pkpd_mdr.run.criteria import (
     best_change,
     extinct,
@@ -148,17 +149,25 @@ def endpoint(given: str | Endpoint) -> Endpoint:
     )
 
 
-def check_endpoint(item: Endpoint, known: Callable[[str], object], drugs: Iterable[str]) -> None:
-    """Raise `SimulationError` when a model lacks what an endpoint reads, or a drug that it is about."""
+def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model) -> None:
+    """Raise `SimulationError` when a model lacks what an endpoint reads, or has it in another kind of unit."""
     for name in item.needs:
         try:
             known(name)
         except PkpdMdrError as problem:
             hint = "; mark clones with resistant=True" if name == "resistant_share" else ""
             raise SimulationError(f"endpoint {shown(item.name)}: {problem}{hint}") from problem
-    names = list(dict.fromkeys(drugs))
+    names = list(dict.fromkeys(port.name for port in model.ports))
     for drug in item.drugs:
         if drug not in names:
             raise SimulationError(
                 f"endpoint {shown(item.name)}: the model has no drug {shown(drug)}{did_you_mean(drug, names)}"
+            )
+    if item.like is not None:
+        first = item.needs[0]
+        unit = model.states[first].unit if first in model.states else model.observables[first].unit
+        if not unit.like(item.like):
+            raise SimulationError(
+                f"endpoint {shown(item.name)}: the model shows {shown(first)} in {shown(unit.text)}, which cannot be "
+                f"compared with {shown(item.like.text)}; give the level in a unit like that of the output"
             )

@@ -18,8 +18,8 @@ from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.run.reading import Endpoint, Path
-from pkpd_mdr.units import QuantityLike, quantity, read
+from pkpd_mdr.run.reading import Endpoint, Path, unit_of
+from pkpd_mdr.units import QuantityLike, Unit, quantity, read
 
 __all__ = ["overall_survival", "survival_probability"]
 
@@ -118,9 +118,10 @@ def overall_survival(
     >>> overall_survival(baseline="0.05 1/month", reference="1e10 cell").description
     'death at a hazard of 0.05 1/month x (burden / 1e+10 cell)'
     """
-    found, told = _hazard(hazard, baseline, reference, power, of)
+    found, told, like = _hazard(hazard, baseline, reference, power, of)
     needs = (found.output, f"d/dt {found.output}")
-    return Endpoint(name, needs, partial(_death, hazard=found, seed=seed), "high", "time", f"death at {told}")
+    reads = partial(_death, hazard=found, seed=seed)
+    return Endpoint(name, needs, reads, "high", "time", f"death at {told}", like=like)
 
 
 @takes(SimulationError, hazard=TEXT, of=TEXT, power=NUMBER, name=TEXT)
@@ -134,20 +135,21 @@ def survival_probability(
     name: str = "survival_probability",
 ) -> Endpoint:
     """Probability to live at the end of the run under a hazard, without drawing; as `overall_survival`."""
-    found, told = _hazard(hazard, baseline, reference, power, of)
+    found, told, like = _hazard(hazard, baseline, reference, power, of)
     needs = (found.output, f"d/dt {found.output}")
-    return Endpoint(name, needs, partial(_alive, hazard=found), "high", "", f"alive at the end, {told}")
+    return Endpoint(name, needs, partial(_alive, hazard=found), "high", "", f"alive at the end, {told}", like=like)
 
 
 def _hazard(
     hazard: str | None, baseline: QuantityLike | None, reference: QuantityLike | None, power: float, of: str
-) -> tuple[Hazard, str]:
+) -> tuple[Hazard, str, Unit | None]:
+    """The hazard, in words, and what its output has to be in."""
     if hazard is not None and (baseline is not None or reference is not None):
         raise SimulationError(
             "a hazard is an output (hazard=), or follows one (baseline= and reference=); leave one out"
         )
     if hazard is not None:
-        return Hazard(hazard), f"the hazard {hazard!r}"
+        return Hazard(hazard), f"the hazard {hazard!r}", Unit.of("1/h")
     if baseline is None or reference is None:
         raise SimulationError(
             "a hazard needs a name of an output, as in hazard='risk', or baseline='0.05 1/month' and "
@@ -160,7 +162,7 @@ def _hazard(
             "the first two have to be above zero, and power zero or more"
         )
     told = f"a hazard of {quantity(baseline)} x ({of} / {quantity(reference)})" + (f"^{power:g}" if power != 1 else "")
-    return Hazard(of, rate, at, power), told
+    return Hazard(of, rate, at, power), told, unit_of(quantity(reference))
 
 
 def _death(course: Course, *, hazard: Hazard, seed: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import SimulationError
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.run.reading import Endpoint, Path
+from pkpd_mdr.run.reading import Endpoint, Path, unit_of
 from pkpd_mdr.units import QuantityLike, quantity
 
 __all__ = [
@@ -49,7 +49,7 @@ def time_to_threshold(level: QuantityLike, *, of: str = "burden", name: str = "t
     limit = quantity(level, "level")
     told = f"{limit.value:g}" if limit.bare else str(limit)
     reads = partial(_threshold, of=of, level=limit.internal)
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", f"{of} above {told}")
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", f"{of} above {told}", like=unit_of(limit))
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
@@ -77,17 +77,19 @@ def time_below(level: QuantityLike, *, of: str, better: str = "low", name: str |
     >>> time_below("0.5e9 1/L", of="anc").name
     'anc_time_below'
     """
-    reads = partial(_spent, of=of, level=quantity(level, "level").internal, below=True)
-    label = name or f"{of}_time_below"
-    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", f"time of {of} below {level}")
+    limit = quantity(level, "level")
+    reads = partial(_spent, of=of, level=limit.internal, below=True)
+    label, told = name or f"{of}_time_below", f"time of {of} below {level}"
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=unit_of(limit))
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
 def time_above(level: QuantityLike, *, of: str, better: str = "low", name: str | None = None) -> Endpoint:
     """Time that an output spends above a level; as `time_below`."""
-    reads = partial(_spent, of=of, level=quantity(level, "level").internal, below=False)
-    label = name or f"{of}_time_above"
-    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", f"time of {of} above {level}")
+    limit = quantity(level, "level")
+    reads = partial(_spent, of=of, level=limit.internal, below=False)
+    label, told = name or f"{of}_time_above", f"time of {of} above {level}"
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=unit_of(limit))
 
 
 def nadir_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:

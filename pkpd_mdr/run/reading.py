@@ -16,8 +16,9 @@ import numpy as np
 
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.run.course import Course
+from pkpd_mdr.units import Quantity, Unit
 
-__all__ = ["Endpoint", "Path"]
+__all__ = ["Endpoint", "Path", "unit_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Endpoint:
         Whether it happens or not: 1 or 0, of which shares are told with binomial intervals.
     drugs : tuple of str
         Whose doses it counts.
+    like : Unit or None
+        What the first output has to be in, where it is compared with a quantity.
     """
 
     name: str
@@ -51,6 +54,12 @@ class Endpoint:
     description: str = ""
     event: bool = False
     drugs: tuple[str, ...] = ()
+    like: Unit | None = None
+
+
+def unit_of(given: Quantity) -> Unit | None:
+    """What an output has to be in to be compared with a quantity; None for a bare number (in internal units)."""
+    return None if given.bare else given.unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Run:
             Infinite for a time that was not reached.
         """
         item = endpoint(which)
-        check_endpoint(item, self._known, (port.name for port in self.model.ports))
+        check_endpoint(item, self._known, self.model)
         if not len(self.course.times):
             return math.nan
         return item.evaluate(self.course) / endpoint_unit(item, self.model, self.time_unit).factor

@@ -293,6 +293,27 @@ def test_refusals(build, words):
         build()
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        time_to_progression(at_least="5 mm"),
+        psa_progression(of="burden"),
+        time_below("0.5e9 1/L", of="burden"),
+        time_above("1 mg", of="burden"),
+        mdr.endpoints.time_to_threshold("1 mL"),
+        extinct(below="1 mg"),
+        time_to_extinction(below="1 mg"),
+        log_kill(floor="1 mg"),
+        overall_survival("burden"),
+        overall_survival(baseline="1 1/day", reference="1 mg"),
+    ],
+    ids=lambda item: item.name,
+)
+def test_levels_are_in_the_unit_of_the_output(run, item):
+    with pytest.raises(mdr.SimulationError, match="shows 'burden' in 'cell', which cannot be compared with"):
+        run.endpoint(item)
+
+
 def test_examples_in_sentences_are_endpoints():
     for text in mdr.endpoints._ASKING.values():
         assert hasattr(mdr.endpoints, text.split("(")[0])

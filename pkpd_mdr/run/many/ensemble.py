@@ -248,7 +248,7 @@ def _study(
         except PkpdMdrError as problem:
             raise SimulationError(f"outputs: {problem}") from problem
     for item in items:
-        check_endpoint(item, compiled.expression, (port.name for port in full.ports))
+        check_endpoint(item, compiled.expression, full)
     hours = np.minimum(output_times(times, until), until)
     hours = hours[np.diff(hours, prepend=-math.inf) > _APART * until]
     return Study(full, until, hours, names, items, (), measure, _side_by_side(compiled, accuracy or Accuracy()), None)
