@@ -162,7 +162,8 @@ class NullTumour:
         error = float(np.abs(found - closed)[seen].max(initial=0.0))
         rows = []
         for k, arm in enumerate(arms):
-            gaps = (closed[k] - closed[arms.index(reference)])[kept]
+            # growth is left out: it is the same, except where runs end at levels of the real tumour
+            gaps = (kill[arms.index(reference)] - kill[k])[kept] / math.log(10.0)
             middle, lower, upper = spread(gaps, level)
             rows.append({"arm": arm, "compared_with": reference, "decades": middle, "lower": lower, "upper": upper})
         return Null(pd.DataFrame(rows), self.drugs, error)
