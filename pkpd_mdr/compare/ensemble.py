@@ -197,7 +197,7 @@ def compare(
     if null:
         run = run.beside(NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=run.accuracy))
     found = run.arms(plans, where)
-    return run.comparison(found, plans, matching, _settings(run, first, reference, level))
+    return run.comparison(found, plans, matching, _settings(run, first, reference, level), model)
 
 
 def _settings(run: Running, primary: str, reference: str | None, level: float) -> Settings:

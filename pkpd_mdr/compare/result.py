@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,15 @@ from pkpd_mdr.compare.statistics import best_shares, differences, paired_proport
 from pkpd_mdr.compare.values import Difference, Failure, Settings
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
+from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Act
 from pkpd_mdr.run import Endpoint
 from pkpd_mdr.units import Quantity, Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from pkpd_mdr.compare.running import Running
 
 __all__ = ["Comparison"]
 
@@ -68,6 +72,10 @@ class Comparison:
         What the exposures alone would make of a tumour to which order and timing mean nothing, if asked for.
     provenance : mapping
         Versions, tolerances, seed, hash of the model.
+    model : Model
+        As it was given to `compare`.
+    running : Running
+        What was run, so that single members can be run once more.
     """
 
     arms: tuple[str, ...]
@@ -87,6 +95,8 @@ class Comparison:
     settings: Settings
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
+    model: Model
+    running: Running
     null: Null | None = None
 
     def __post_init__(self) -> None:
@@ -358,6 +368,22 @@ class Comparison:
         """The unit of an endpoint."""
         return self.units[[item.name for item in self.endpoints].index(endpoint)]
 
+    @takes(SimulationError, arm=TEXT)
+    def acts(self, arm: str, members: Sequence[int] | None = None) -> list[tuple[Act, ...]]:
+        """What members of an arm were given and when, times in hours.
+
+        A comparison keeps totals only, so these members are run once more, with the same luck.
+
+        Parameters
+        ----------
+        arm : str
+        members : sequence of int, optional
+            Places in `values`; all if left out.
+        """
+        self._place(arm)
+        chosen = np.arange(self.values.shape[1]) if members is None else np.asarray(members, dtype=np.int64)
+        return self.running.acts(arm, self.plans[arm], chosen)
+
     # -- show ------------------------------------------------------------------------------------------
 
     def __str__(self) -> str:
@@ -380,6 +406,42 @@ class Comparison:
         from pkpd_mdr.plot.compare import plot_endpoint
 
         return plot_endpoint(self, endpoint, ax=ax)
+
+    def plot_forest(self, endpoint: str | None = None, *, ax: Axes | None = None, **options: str) -> Axes:
+        """Draw paired differences to a reference arm with intervals; see `pkpd_mdr.plot.verdict`."""
+        from pkpd_mdr.plot.verdict import plot_forest
+
+        return plot_forest(self, endpoint, ax=ax, **options)
+
+    def plot_survival(self, endpoint: str | None = None, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw Kaplan-Meier curves of a time, arm by arm; see `pkpd_mdr.plot.survival`."""
+        from pkpd_mdr.plot.survival import plot_survival
+
+        return plot_survival(self, endpoint, ax=ax, **options)
+
+    def plot_pareto(self, gain: str, price: str, *, ax: Axes | None = None) -> Axes:
+        """Draw two endpoints against each other and the arms that are best in them; see `pkpd_mdr.plot.verdict`."""
+        from pkpd_mdr.plot.verdict import plot_pareto
+
+        return plot_pareto(self, gain, price, ax=ax)
+
+    def plot_deciders(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw which unknown parameters the verdict hangs on; see `pkpd_mdr.plot.verdict`."""
+        from pkpd_mdr.plot.verdict import plot_deciders
+
+        return plot_deciders(self, ax=ax, **options)
+
+    def plot_swimmer(self, arm: str | None = None, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw what each patient of an arm was given when and what came of it; see `pkpd_mdr.plot.patients`."""
+        from pkpd_mdr.plot.patients import plot_swimmer
+
+        return plot_swimmer(self, arm, ax=ax, **options)
+
+    def plot_waterfall(self, arm: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw the best change of burden of each patient of an arm; see `pkpd_mdr.plot.patients`."""
+        from pkpd_mdr.plot.patients import plot_waterfall
+
+        return plot_waterfall(self, arm, ax=ax)
 
     def plot_courses(self, arms: list[str] | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw the burden over time, median and band; see `pkpd_mdr.plot.compare`."""

@@ -25,14 +25,14 @@ from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Measured, Regimen, Strategy
+from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy
 from pkpd_mdr.run import Endpoint, start_vector, with_exposure
 from pkpd_mdr.run.course import total_of
 from pkpd_mdr.run.endpoints import check_endpoint
 from pkpd_mdr.run.many.checkpoint import Checkpoint, fingerprint
 from pkpd_mdr.run.many.gather import Progress, parts_of_all, reporter
 from pkpd_mdr.run.many.members import Places
-from pkpd_mdr.run.many.study import Chunk, Part, Study
+from pkpd_mdr.run.many.study import Chunk, Part, Study, courses_of
 from pkpd_mdr.run.many.workers import RETRIES, chunk_size
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.run.stopping import Stop
@@ -299,6 +299,11 @@ class Running:
             "versions": ", ".join(f"{name} {version}" for name, version in provenance().items()),
         }
 
+    def acts(self, name: str, plan: Plan, members: Places) -> list[tuple[Act, ...]]:
+        """What some members of an arm are given and when: they are run again, with the same luck."""
+        chunk = self._chunk(0, {name: plan}, name, members)
+        return [course.acts for course in courses_of(self._study(None), chunk)]
+
     # -- after -----------------------------------------------------------------------------------------
 
     def comparison(
@@ -307,6 +312,7 @@ class Running:
         plans: Mapping[str, Plan],
         matching: Matching | None,
         settings: Settings,
+        model: Model,
     ) -> Comparison:
         """Put the arms side by side."""
         failures = tuple(failure for arm in found.values() for failure in arm.failures)
@@ -336,6 +342,8 @@ class Running:
             settings=settings,
             notes=(*_untreated(found), *_alike(tuple(found), self.endpoints, values, settings)),
             provenance=self._provenance(settings),
+            model=model,
+            running=self,
             null=self._null(found, everything[:, :, len(self.endpoints) :], settings),
         )
 

@@ -148,6 +148,18 @@ class Run:
         drawn: Axes = plot_run(self, outputs, ax=ax, **options)
         return drawn
 
+    def plot_clones(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the clones as bands over time, absolute or relative; see `pkpd_mdr.plot.clones`."""
+        from pkpd_mdr.plot.clones import plot_clones
+
+        return plot_clones(self, ax=ax, **options)
+
+    def plot_contents(self, outputs: list[str] | None = None, **options: Any) -> tuple[Axes, ...]:
+        """Draw what cells hold and release under the burden; see `pkpd_mdr.plot.clones`."""
+        from pkpd_mdr.plot.clones import plot_contents
+
+        return plot_contents(self, outputs, **options)
+
     def __str__(self) -> str:
         end = self.course.times[-1] / self.time_unit.factor if len(self.course.times) else 0.0
         lines = [

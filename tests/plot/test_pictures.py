@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from strategies.pictures import texts_overlap
 
 import pkpd_mdr as mdr
 from pkpd_mdr.compare import compare
@@ -44,30 +44,6 @@ def comparison(model):
     return compare(
         model, arms, parameters=draws, until="90 day", endpoints=["time_to_progression", "resistant_share", "nadir"]
     )
-
-
-def texts_overlap(ax):
-    """Pairs of visible texts whose boxes overlap, in the drawn figure."""
-    figure = ax.get_figure()
-    figure.canvas.draw()
-    legend = ax.get_legend()
-    items = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label, *ax.texts]
-    items += legend.get_texts() if legend else []
-    frame = figure.bbox
-    boxes = []
-    for item in items:
-        box = item.get_window_extent()
-        if item.get_text() and item.get_visible() and box.width > 0:
-            low, high = ax.get_xlim()
-            if item in ax.get_xticklabels() and not low <= item.get_position()[0] <= high:
-                continue
-            if item in ax.get_yticklabels() and not min(ax.get_ylim()) <= item.get_position()[1] <= max(ax.get_ylim()):
-                continue
-            boxes.append((item.get_text(), box))
-    outside = [
-        text for text, box in boxes if box.x0 < -1 or box.x1 > frame.x1 + 1 or box.y0 < -1 or box.y1 > frame.y1 + 1
-    ]
-    return outside + [(a, b) for (a, one), (b, two) in combinations(boxes, 2) if one.overlaps(two)]
 
 
 def test_endpoint_picture(comparison):

@@ -23,7 +23,7 @@ from pkpd_mdr.run.endpoints import Endpoint
 from pkpd_mdr.run.many.plans import Plan
 from pkpd_mdr.run.stopping import Stop
 
-__all__ = ["Chunk", "Failure", "Part", "Study", "Total", "run_chunk"]
+__all__ = ["Chunk", "Failure", "Part", "Study", "Total", "courses_of", "run_chunk"]
 
 Total = tuple[str, float, str]
 """What was given of a drug: its name, the amount in internal units, the unit in which it is told."""
@@ -191,8 +191,7 @@ def run_chunk(study: Study, chunk: Chunk) -> Part:
     Part
     """
     compiled = compile_model(study.model)
-    starts = compiled.starts_of(chunk.parameters)
-    starts[:, [compiled.states.index(name) for name in study.given]] = chunk.starts
+    starts = _starts(study, compiled, chunk)
     part = Part.empty(study, len(chunk), chunk.number)
     kinds = np.array([-1 if isinstance(plan, Regimen) else k for k, plan in enumerate(chunk.plans)])[chunk.plan_of]
     for kind in np.unique(kinds).tolist():
@@ -200,35 +199,34 @@ def run_chunk(study: Study, chunk: Chunk) -> Part:
     return part
 
 
+def _starts(study: Study, compiled: Compiled, chunk: Chunk) -> FloatArray:
+    starts = compiled.starts_of(chunk.parameters)
+    starts[:, [compiled.states.index(name) for name in study.given]] = chunk.starts
+    return starts
+
+
+def courses_of(study: Study, chunk: Chunk) -> list[Course]:
+    """The courses of the members of a chunk that has one plan.
+
+    Parameters
+    ----------
+    study : Study
+    chunk : Chunk
+
+    Returns
+    -------
+    list of Course
+    """
+    compiled = compile_model(study.model)
+    return _courses(study, compiled, chunk, _starts(study, compiled, chunk), np.arange(len(chunk)))
+
+
 def _run(
     study: Study, compiled: Compiled, chunk: Chunk, starts: FloatArray, chosen: npt.NDArray[np.intp], part: Part
 ) -> None:
     """Run some members together; when that is refused, each by itself, so that only the bad ones fail."""
-    own = [chunk.plans[place] for place in chunk.plan_of[chosen]]
-    numbers = (chosen if chunk.numbers is None else chunk.numbers[chosen]).tolist()
-    chance, seeds = study.stochastic, None
-    if chance is not None:
-        seeds = [np.random.SeedSequence(chance.seed, spawn_key=(number,)) for number in numbers]
-    plan: Strategy | Sequence[Regimen] = own[0] if isinstance(own[0], Strategy) else own
     try:
-        ran = courses(
-            compiled,
-            chunk.parameters[chosen],
-            starts[chosen],
-            plan,
-            until=study.until,
-            times=study.times,
-            outputs=study.needs,
-            accuracy=study.accuracy,
-            measure=study.measure,
-            fill=bool(study.endpoints),
-            threads=study.threads,
-            stop=study.stop,
-            seed=study.seed,
-            numbers=numbers,
-            stochastic=chance,
-            seeds=seeds,
-        )
+        ran = _courses(study, compiled, chunk, starts, chosen)
     except PkpdMdrError as problem:
         if len(chosen) == 1:
             part.failures[int(chosen[0])] = Failure(math.nan, str(problem))
@@ -239,6 +237,36 @@ def _run(
     known: dict[tuple[int, float], tuple[Total, ...]] = {}
     for place, course in zip(chosen.tolist(), ran, strict=True):
         _read(study, part, place, course, known)
+
+
+def _courses(
+    study: Study, compiled: Compiled, chunk: Chunk, starts: FloatArray, chosen: npt.NDArray[np.intp]
+) -> list[Course]:
+    """The courses of some members, all under regimens or all under one strategy."""
+    own = [chunk.plans[place] for place in chunk.plan_of[chosen]]
+    numbers = (chosen if chunk.numbers is None else chunk.numbers[chosen]).tolist()
+    chance, seeds = study.stochastic, None
+    if chance is not None:
+        seeds = [np.random.SeedSequence(chance.seed, spawn_key=(number,)) for number in numbers]
+    plan: Strategy | Sequence[Regimen] = own[0] if isinstance(own[0], Strategy) else own
+    return courses(
+        compiled,
+        chunk.parameters[chosen],
+        starts[chosen],
+        plan,
+        until=study.until,
+        times=study.times,
+        outputs=study.needs,
+        accuracy=study.accuracy,
+        measure=study.measure,
+        fill=bool(study.endpoints),
+        threads=study.threads,
+        stop=study.stop,
+        seed=study.seed,
+        numbers=numbers,
+        stochastic=chance,
+        seeds=seeds,
+    )
 
 
 def _read(
