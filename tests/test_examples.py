@@ -24,6 +24,43 @@ def test_example(
     assert list(tmp_path.glob("*.png"))
 
 
+REAL = [  # example, further arguments, what it has to say
+    ("palbociclib_temozolomide", [], ["22.5 mg/kg: interaction +0.1", "antagonism, n = 23 mice"]),
+    ("vemurafenib_bso", [], ["synergy, n = 35 mice", "both: 1 of 8 mice"]),
+    ("abiraterone_adaptive", ["P1018", "P1020"], ["aRS = 6", "for sure (95 %) in 2 patients, loses for sure in 0"]),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "more", "words"), REAL, ids=[name for name, _, _ in REAL])
+def test_example_on_real_data(
+    name: str,
+    more: list[str],
+    words: list[str],
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = ROOT / "examples" / "real" / f"{name}.py"
+    monkeypatch.setattr(sys, "argv", [str(path), str(tmp_path), *more])
+    monkeypatch.setenv("PKPD_MDR_SHARED", str(shared))
+    runpy.run_path(str(path), run_name="__main__")
+    said = capsys.readouterr().out
+    assert [word for word in words if word not in said] == []
+    assert list(tmp_path.glob("*.png"))
+
+
+def test_real_data_examples_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PKPD_MDR_SHARED", str(tmp_path))
+    for name, _, _ in REAL:
+        monkeypatch.setattr(sys, "argv", [name, str(tmp_path)])
+        runpy.run_path(str(ROOT / "examples" / "real" / f"{name}.py"), run_name="__main__")
+        assert "put the folder of reference data there, or name it in PKPD_MDR_SHARED" in capsys.readouterr().out
+
+
 def test_the_readme_shows_the_examples_as_they_are() -> None:
     for path in sorted((ROOT / "examples").glob("0[123]_*.py")):
         text = path.read_text(encoding="utf-8")
