@@ -97,6 +97,7 @@ from pkpd_mdr.regimen import (
     surgery,
     write_doses,
 )
+from pkpd_mdr.report import report
 from pkpd_mdr.response import (
     Combination,
     DoseResponse,
@@ -198,6 +199,7 @@ __all__ = [
     "read_doses",
     "read_events",
     "rechallenge",
+    "report",
     "resection",
     "response",
     "rule",

@@ -47,8 +47,8 @@ FORBIDDEN_LIBRARIES = {
     "regimen": {"pandas", "sympy"},
     "data": {"sympy"},
 }
-ONLY_ROOM_WITH = {"lmfit": "fit", "asteval": "fit", "matplotlib": "plot"}
-INSIDE_FUNCTIONS = {"lmfit", "asteval", "matplotlib", "scipy.integrate", "scipy.optimize"}
+ONLY_ROOM_WITH = {"lmfit": "fit", "asteval": "fit", "matplotlib": "plot", "jinja2": "report"}
+INSIDE_FUNCTIONS = {"lmfit", "asteval", "matplotlib", "jinja2", "scipy.integrate", "scipy.optimize"}
 NEVER_IMPORTED = {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "subprocess", "sympy.parsing"}
 NEVER_NAMED = {"eval", "exec", "compile", "__import__"}
 NEVER_CALLED = {"sympify", "parse_expr", "S", "read_pickle", "to_pickle"}
@@ -232,7 +232,7 @@ def test_the_examples_of_a_module_run(path: str) -> None:
 
 
 def test_importing_the_package_is_quiet_and_light() -> None:
-    heavy = ["lmfit", "asteval", "matplotlib", "scipy.integrate", "scipy.optimize"]
+    heavy = ["lmfit", "asteval", "matplotlib", "jinja2", "scipy.integrate", "scipy.optimize"]
     code = f"import pkpd_mdr, sys; print([name for name in {heavy} if name in sys.modules])"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
     ran = subprocess.run(

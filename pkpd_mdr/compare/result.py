@@ -407,6 +407,12 @@ class Comparison:
 
         return plot_endpoint(self, endpoint, ax=ax)
 
+    def report(self, path: str | Path, **options: Any) -> Path:
+        """Write everything as one HTML page; see `pkpd_mdr.report`."""
+        from pkpd_mdr.report import report
+
+        return report(self, path, **options)
+
     def plot_forest(self, endpoint: str | None = None, *, ax: Axes | None = None, **options: str) -> Axes:
         """Draw paired differences to a reference arm with intervals; see `pkpd_mdr.plot.verdict`."""
         from pkpd_mdr.plot.verdict import plot_forest

@@ -13,31 +13,33 @@ if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
     from pkpd_mdr.run import Endpoint
 
-__all__ = ["html", "text"]
+__all__ = ["blocks", "headline", "html", "statements", "text"]
 
 
 def text(comparison: Comparison) -> str:
     """The comparison as an aligned text table."""
-    parts = [_headline(comparison)]
-    for item in comparison.endpoints:
-        parts.append(_title(comparison, item) + "\n" + _aligned(*_block(comparison, item)))
-    if len(comparison.given):
-        parts.append("total given (to the end of the run)\n" + _aligned(*_given(comparison)))
+    parts = [headline(comparison)]
+    parts += [title + "\n" + _aligned(head, rows) for title, head, rows in blocks(comparison)]
     parts.append("\n".join(f"- {line}" for line in statements(comparison)))
     return "\n\n".join(parts)
 
 
 def html(comparison: Comparison) -> str:
     """The comparison as HTML; names are escaped."""
-    parts = [f"<p><b>{escape(_headline(comparison))}</b></p>"]
-    blocks = [(_title(comparison, item), *_block(comparison, item)) for item in comparison.endpoints]
-    if len(comparison.given):
-        blocks.append(("total given (to the end of the run)", *_given(comparison)))
-    for title, head, rows in blocks:
+    parts = [f"<p><b>{escape(headline(comparison))}</b></p>"]
+    for title, head, rows in blocks(comparison):
         frame = pd.DataFrame(rows, columns=list(head))
         parts.append(f"<p>{escape(title)}</p>" + frame.to_html(index=False, escape=True, border=0))
     lines = "".join(f"<li>{escape(line)}</li>" for line in statements(comparison))
     return "\n".join([*parts, f"<ul>{lines}</ul>"])
+
+
+def blocks(comparison: Comparison) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, heads and rows of every table: one for each endpoint, then what was given."""
+    found = [(_title(comparison, item), *_block(comparison, item)) for item in comparison.endpoints]
+    if len(comparison.given):
+        found.append(("total given (to the end of the run)", *_given(comparison)))
+    return found
 
 
 def statements(comparison: Comparison) -> list[str]:
@@ -65,7 +67,8 @@ def statements(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _headline(comparison: Comparison) -> str:
+def headline(comparison: Comparison) -> str:
+    """How many arms, for how long, over what uncertainty."""
     arms, draws, paths = len(comparison.arms), comparison.drawn, comparison.settings.replicates
     what = (
         "model's own parameter values"

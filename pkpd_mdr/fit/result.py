@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -279,6 +280,12 @@ class Fit:
         from pkpd_mdr.fit.report import report
 
         return report(self)
+
+    def report_html(self, path: str | Path, **options: Any) -> Path:
+        """Write everything as one HTML page; see `pkpd_mdr.report`."""
+        from pkpd_mdr.report import report
+
+        return report(self, path, **options)
 
     def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
         """Measurements and fitted curves; see `pkpd_mdr.plot.fit`."""

@@ -21,6 +21,7 @@ __all__ = [
     "MARKERS",
     "MUTED",
     "Looks",
+    "as_svg",
     "colour",
     "log_ticks",
     "new_axes",
@@ -99,6 +100,20 @@ def new_axes(ax: Axes | None, *, width: float = COLUMN, height: float = 2.5) -> 
     figure = Figure(figsize=(width, height), layout="constrained", dpi=200)
     FigureCanvasAgg(figure)
     return figure.add_subplot()
+
+
+def as_svg(ax: Axes) -> bytes:
+    """The figure of some axes as SVG, the same bytes for the same picture; letters are outlines and need no font."""
+    from io import BytesIO
+
+    import matplotlib as mpl
+
+    written = BytesIO()
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    with mpl.rc_context({"svg.hashsalt": "pkpd_mdr", "svg.fonttype": "path"}):
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    return written.getvalue()
 
 
 def tidy(ax: Axes) -> None:

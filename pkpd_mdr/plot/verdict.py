@@ -145,7 +145,7 @@ def _on_front(comparison: Comparison, names: list[str]) -> list[str]:
 
 def _spread(comparison: Comparison, arm: str, endpoint: str) -> tuple[float, float, float]:
     """Median and interval of an arm; a time that was not reached stands at the end of the run."""
-    row = comparison.table.xs(endpoint, level="endpoint").loc[arm]
+    row: pd.Series[float] = comparison.table.xs(endpoint, level="endpoint").loc[arm]  # type: ignore[assignment]
     limit = comparison.until.value if comparison.endpoint(endpoint).unit == "time" else math.inf
     median, lower, upper = (min(float(row[name]), limit) for name in ("median", "lower", "upper"))
     return median, lower, upper

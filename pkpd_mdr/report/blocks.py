@@ -1,0 +1,130 @@
+"""What a report is made of: sections of paragraphs, lists, tables and pictures, all plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pkpd_mdr.model.show import Listing
+
+__all__ = ["Block", "Bullets", "Code", "Figure", "Page", "Section", "Table", "Text", "number", "of_frame", "of_listing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph; `strong` for the one sentence that has to be read."""
+
+    text: str
+    strong: bool = False
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """Sentences, one below the other."""
+
+    items: tuple[str, ...]
+    kind: str = "bullets"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text in which spaces and lines count, folded away under its title."""
+
+    title: str
+    text: str
+    kind: str = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text; `numeric` columns are set to the right, `folded` ones open on request."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+    numeric: tuple[bool, ...] = ()
+    folded: bool = False
+    kind: str = "table"
+
+    @property
+    def columns(self) -> list[tuple[str, bool]]:
+        """Heads and whether they are numeric."""
+        flags = self.numeric or (False,) * len(self.head)
+        return list(zip(self.head, flags, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture as SVG, and what it shows."""
+
+    svg: bytes
+    caption: str
+    kind: str = "figure"
+
+
+Block = Text | Bullets | Code | Table | Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report under a title."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def anchor(self) -> str:
+        """For links inside the page."""
+        return "".join(letter if letter.isalnum() else "-" for letter in self.title.casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole report."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+
+def number(value: object) -> str:
+    """A value as text: four digits for numbers, yes and no for flags.
+
+    Examples
+    --------
+    >>> number(0.123456), number(True), number(12)
+    ('0.1235', 'yes', '12')
+    """
+    if isinstance(value, bool) or type(value).__name__ == "bool_":
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:.4g}"
+    return str(value)
+
+
+def of_frame(frame: pd.DataFrame, caption: str = "", *, folded: bool = False) -> Table:
+    """A frame with its index as first columns."""
+    named = frame.index.names != [None]
+    flat = frame.reset_index() if named else frame
+    numeric = tuple(pd.api.types.is_numeric_dtype(flat[name]) for name in flat.columns)
+    rows = tuple(tuple(number(value) for value in row) for row in flat.itertuples(index=False, name=None))
+    return Table(tuple(map(str, flat.columns)), rows, caption, numeric, folded)
+
+
+def of_listing(listing: Listing, caption: str = "", *, folded: bool = False) -> Table:
+    """A table of a model."""
+    return Table(tuple(listing.columns), tuple(tuple(row) for row in listing.rows), caption, folded=folded)
+
+
+def of_rows(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
+    """Rows of text, numbers from the second column on."""
+    numeric = tuple(k > 0 for k in range(len(head)))
+    return Table(tuple(head), tuple(tuple(row) for row in rows), caption, numeric)
+
+
+def of_mapping(found: Mapping[str, Any], caption: str = "") -> Table:
+    """Names and values."""
+    return Table(("what", "value"), tuple((name, number(value)) for name, value in found.items()), caption)

@@ -1,0 +1,202 @@
+"""A comparison as sections: verdict, arms, fairness, results, price, doubts, assumptions, failures, provenance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pkpd_mdr.compare import Comparison
+from pkpd_mdr.compare.show import blocks, headline, statements
+from pkpd_mdr.errors import PkpdMdrError
+from pkpd_mdr.fit import Fit
+from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
+from pkpd_mdr.plot.patients import plot_swimmer, plot_waterfall
+from pkpd_mdr.plot.style import as_svg
+from pkpd_mdr.plot.survival import plot_survival
+from pkpd_mdr.plot.verdict import plot_deciders, plot_forest, plot_pareto
+from pkpd_mdr.report.blocks import Block, Bullets, Figure, Page, Section, Table, Text, of_frame, of_mapping, of_rows
+from pkpd_mdr.report.fitting import fit_sections
+from pkpd_mdr.report.modelling import model_sections
+from pkpd_mdr.report.schedules import schedule
+from pkpd_mdr.report.verdict import limits_of_the_verdict, sentence
+from pkpd_mdr.run import Endpoint
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["comparison_page"]
+
+_SENTENCES = 20  # different failures that are quoted
+
+
+def comparison_page(comparison: Comparison, fit: Fit | None = None) -> Page:
+    """The page of a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    fit : Fit, optional
+        Where the draws come from.
+
+    Returns
+    -------
+    Page
+    """
+    sections = [
+        _verdict(comparison),
+        _arms(comparison),
+        _fairness(comparison),
+        _results(comparison),
+        _patients(comparison),
+        _price(comparison),
+        _deciders(comparison),
+        *(fit_sections(fit) if fit is not None else (_draws(comparison),)),
+        *model_sections(comparison.model, comparison.settings.varied),
+        _failures(comparison),
+        Section("Provenance", (_origin(), of_mapping(comparison.provenance))),
+    ]
+    title = f"Comparison of {len(comparison.arms)} arms over {comparison.until}"
+    return Page(title, tuple(section for section in sections if section.blocks))
+
+
+def _verdict(comparison: Comparison) -> Section:
+    others = [item.name for item in comparison.endpoints if item.name != comparison.settings.primary]
+    more = (Bullets(tuple(sentence(comparison, name) for name in others)),) if others else ()
+    first = Text(sentence(comparison), strong=True)
+    return Section("Verdict", (first, *more, Text(headline(comparison) + "."), *_notes(comparison.notes)))
+
+
+def _notes(lines: tuple[str, ...]) -> tuple[Block, ...]:
+    return (Bullets(tuple(lines)),) if lines else ()
+
+
+def _arms(comparison: Comparison) -> Section:
+    rows = tuple((arm, "\n".join(schedule(comparison.plans[arm]))) for arm in comparison.arms)
+    return Section("Arms", (Table(("arm", "what is done"), rows, "As compared, after any scaling of doses"),))
+
+
+def _fairness(comparison: Comparison) -> Section:
+    matching = comparison.matching
+    if matching is None:
+        text = "Arms were not matched: they may give different amounts, which is part of what is compared (fair=...)."
+        return Section("Fairness", (Text(text),))
+    head = ("arm", "drug", "before", "as compared", "doses x")
+    rows = [(row.arm, row.drug, str(row.before), str(row.after), f"{row.factor:.4g}") for row in matching.rows]
+    return Section("Fairness", (Text(str(matching)), of_rows(head, rows)))
+
+
+def _results(comparison: Comparison) -> Section:
+    tables = [of_rows(head, rows, title) for title, head, rows in blocks(comparison)]
+    level = f"{100 * comparison.settings.level:g} %"
+    primary = comparison.settings.primary.replace("_", " ")
+    figures = [
+        _figure(plot_endpoint, comparison, f"Median and {level} interval of {primary}, arm by arm"),
+        _figure(plot_courses, comparison, f"{comparison.settings.measure}: median and {level} band of each arm"),
+    ]
+    if len(comparison.arms) > 1:
+        what = f"Differences in {primary} within the same draws, with {level} intervals"
+        figures.insert(0, _figure(plot_forest, comparison, what))
+    if int(comparison.kept.sum()) > 1 and len(comparison.arms) > 1:
+        figures.append(_figure(plot_probabilities, comparison, "How often each arm is best, endpoint by endpoint"))
+    if any(item.unit == "time" for item in comparison.endpoints) and int(comparison.kept.sum()) > 1:
+        figures.append(_figure(plot_survival, comparison, "Kaplan-Meier curves over the draws, with numbers at risk"))
+    return Section("Results", (*tables, *figures, *_notes(tuple(statements(comparison)))))
+
+
+def _figure(draw: Callable[[Comparison], Axes], comparison: Comparison, caption: str) -> Block:
+    """A picture, or a sentence that says why there is none."""
+    try:
+        return Figure(as_svg(draw(comparison)), caption)
+    except PkpdMdrError as problem:
+        return Text(f"No picture ({caption}): {problem}")
+
+
+def _patients(comparison: Comparison) -> Section:
+    if int(comparison.kept.sum()) < 2:
+        return Section("Single patients", ())
+    best = comparison.best()
+    figures = []
+    if any(item.unit == "time" for item in comparison.endpoints):
+        figures.append(_figure(plot_swimmer, comparison, f"{best}: what each draw was given when, and its course"))
+    figures.append(_figure(plot_waterfall, comparison, f"{best}: best change of each draw"))
+    return Section("Single patients", tuple(figures))
+
+
+def _price(comparison: Comparison) -> Section:
+    """Endpoints that are no effect on the tumour."""
+    items = [item for item in comparison.endpoints if _is_price(comparison, item)]
+    if not items:
+        harm = [name.removesuffix("_relative") for name in comparison.model.observables if name.endswith("_relative")]
+        hint = f" This model knows {', '.join(harm)}: compare {harm[0]}_nadir." if harm else ""
+        text = "No endpoint of toxicity was compared, so the verdict knows no price." + hint
+        return Section("Toxicity", (Text(text),))
+    lines = Bullets(tuple(sentence(comparison, item.name) for item in items))
+    primary = comparison.settings.primary
+    fronts = [
+        _figure(
+            lambda found, name=item.name: plot_pareto(found, primary, name),  # type: ignore[misc]
+            comparison,
+            f"Efficacy and price: {primary.replace('_', ' ')} against {item.name.replace('_', ' ')}",
+        )
+        for item in items
+        if item.name != primary
+    ]
+    return Section("Toxicity", (lines, *fronts))
+
+
+def _is_price(comparison: Comparison, item: Endpoint) -> bool:
+    model = comparison.model
+    tumour = {"burden", "resistant_share", comparison.settings.measure, *model.clones}
+    read = {name.removeprefix("d/dt ") for name in item.needs}
+    return bool(read) and not read & tumour and not any(name.startswith("AUC_") for name in read)
+
+
+def _deciders(comparison: Comparison) -> Section:
+    found: list[Block] = []
+    if len(comparison.settings.varied) > 1 and int(comparison.kept.sum()) > 2 and len(comparison.arms) > 1:
+        try:
+            table = comparison.deciders().reset_index(drop=True)
+            found = [
+                Bullets(tuple(str(line) for line in table["sentence"].head(5))),
+                _figure(plot_deciders, comparison, "Which unknown parameters the verdict hangs on"),
+                of_frame(table.drop(columns="sentence"), "All varied parameters", folded=True),
+            ]
+        except PkpdMdrError as problem:
+            found = [Text(f"Which parameter decides could not be computed: {problem}")]
+    return Section("What would change the verdict", (*found, Bullets(tuple(limits_of_the_verdict(comparison)))))
+
+
+def _draws(comparison: Comparison) -> Section:
+    varied = comparison.settings.varied
+    if not varied:
+        text = "The model's own parameter values; no data entered this comparison."
+    else:
+        text = (
+            f"{comparison.drawn} draws of {', '.join(varied)}, the same for all arms. Where they come from is not part "
+            "of a comparison: report(comparison, path, fit=...) adds the fit that they were drawn from."
+        )
+    return Section("Data used", (Text(text),))
+
+
+def _failures(comparison: Comparison) -> Section:
+    if not comparison.failures:
+        text = f"All {comparison.drawn * len(comparison.arms)} runs were finished."
+        return Section("Failures", (Text(text),))
+    kept = int(comparison.kept.sum())
+    counts = Counter((failure.arm, failure.sentence) for failure in comparison.failures)
+    rows = [(arm, str(count), words) for (arm, words), count in counts.most_common(_SENTENCES)]
+    text = (
+        f"{len(comparison.failures)} of {comparison.drawn * len(comparison.arms)} runs were not finished; all numbers "
+        f"use the {kept} of {comparison.drawn} draws that every arm finished. If draws fail where one arm does badly, "
+        "this flatters that arm."
+    )
+    more = len(counts) - len(rows)
+    rest = (Text(f"and {more} further kinds of failure"),) if more > 0 else ()
+    return Section(
+        "Failures", (Text(text), Table(("arm", "draws", "why"), tuple(rows), "", (False, True, False)), *rest)
+    )
+
+
+def _origin() -> Text:
+    return Text("The same declarations, draws, seed, tolerances and versions give the same numbers to the last bit.")

@@ -1,0 +1,87 @@
+"""A model as sections: what it consists of, its processes, where its numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pkpd_mdr.model import Model
+from pkpd_mdr.report.blocks import Block, Bullets, Code, Page, Section, Table, Text, of_listing
+
+__all__ = ["assumed", "model_page", "model_sections", "origins"]
+
+_UNSOURCED = ("assumed", "wide prior", "")
+
+
+def model_page(model: Model) -> Page:
+    """The page of a model."""
+    return Page("Model", (Section("In short", (Code("Parts", repr(model)),)), *model_sections(model)))
+
+
+def assumed(model: Model) -> list[str]:
+    """Parameters whose value no source stands behind."""
+    return [p.name for p in model.parameters.values() if p.source.split(":")[0].strip() in _UNSOURCED]
+
+
+def origins(model: Model) -> Text:
+    """How much of the model rests on sources, in a sentence."""
+    unknown, count = assumed(model), len(model.parameters)
+    if not unknown:
+        return Text(f"All {count} parameters name a source.")
+    names = ", ".join(unknown[:12]) + (f" and {len(unknown) - 12} more" if len(unknown) > 12 else "")
+    return Text(f"{len(unknown)} of {count} parameters have no source and are assumptions of the author: {names}.")
+
+
+def model_sections(model: Model, varied: Collection[str] = ()) -> tuple[Section, ...]:
+    """Processes and parameters of a model.
+
+    Parameters
+    ----------
+    model : Model
+    varied : collection of str
+        Parameters whose uncertainty was carried through; marked in the table.
+
+    Returns
+    -------
+    tuple of Section
+    """
+    processes: tuple[Block, ...] = (
+        Text("Everything that changes in this model, process by process; the differential equations are their sum."),
+        of_listing(model.process_table(), f"{len(model.processes)} processes"),
+        Code("Differential equations", model.equations()),
+        Code("Diagram (Mermaid)", model.diagram()),
+        _observables(model),
+    )
+    numbers: tuple[Block, ...] = (origins(model), _parameters(model, varied), _states(model), *_ports(model))
+    return Section("Model", processes), Section("Parameters and their origin", numbers)
+
+
+def _parameters(model: Model, varied: Collection[str]) -> Table:
+    unknown = set(assumed(model))
+    rows = []
+    for p in model.parameters.values():
+        kind = "varied" if p.name in varied else "fixed"
+        source = "assumed: no source" if p.name in unknown else p.source
+        row = (p.name, f"{p.value:.4g}", p.unit.text, source, p.description)
+        rows.append((*row[:3], kind, *row[3:]) if varied else row)
+    head = ("parameter", "value", "unit", *(("here",) if varied else ()), "source", "meaning")
+    flags = tuple(name == "value" for name in head)
+    return Table(head, tuple(rows), f"{len(rows)} parameters", flags, folded=len(rows) > 40)
+
+
+def _states(model: Model) -> Table:
+    rows = tuple((s.name, s.kind, s.unit.text, str(s.start), s.description) for s in model.states.values())
+    head = ("state", "kind", "unit", "start (internal units: h, L, umol, cells)", "meaning")
+    return Table(head, rows, f"{len(rows)} states", folded=True)
+
+
+def _observables(model: Model) -> Table:
+    rows = tuple((o.name, str(o.expression), o.unit.text, o.description) for o in model.observables.values())
+    return Table(("observable", "expression", "unit", "meaning"), rows, f"{len(rows)} observables", folded=True)
+
+
+def _ports(model: Model) -> tuple[Bullets, ...]:
+    items = tuple(
+        f"{port.name} ({port.route or 'default'}) is given in {port.unit.text or 'pure numbers'}"
+        for port in model.ports
+    )
+    return (Bullets(items),) if items else ()
