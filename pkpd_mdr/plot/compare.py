@@ -10,7 +10,7 @@ import numpy as np
 
 from pkpd_mdr.compare.statistics import spread
 from pkpd_mdr.errors import SimulationError, did_you_mean
-from pkpd_mdr.plot.style import COLUMN, DASHES, MUTED, colour, new_axes, on, outside_legend, tidy
+from pkpd_mdr.plot.style import COLUMN, DASHES, MUTED, colour, new_axes, on, outside_legend, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def plot_endpoint(comparison: Comparison, endpoint: str | None = None, *, ax: Ax
             zorder=3,
         )
     _scale(ax, np.minimum(numbers, limit), item.unit)
-    ax.set_yticks(range(len(comparison.arms)), comparison.arms)
+    ax.set_yticks(range(len(comparison.arms)), [written(arm) for arm in comparison.arms])
     ax.set_ylim(len(comparison.arms) - 0.5, -0.5)
     ax.axvline(
         min(float(numbers[comparison.arms.index(table["compared_with"].iloc[0]), 0]), limit),
@@ -127,7 +127,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
         bands = np.array([spread(column, comparison.settings.level) for column in curves[k].T])
         if curves.shape[1] > 1:
             ax.fill_between(comparison.times, bands[:, 1], bands[:, 2], color=colour(k), alpha=0.13, lw=0)
-        ax.plot(comparison.times, bands[:, 0], color=colour(k), ls=DASHES[k % len(DASHES)], lw=1.4, label=name)
+        ax.plot(comparison.times, bands[:, 0], color=colour(k), ls=DASHES[k % len(DASHES)], lw=1.4, label=written(name))
     positive = curves[curves > 0]
     if positive.size:
         ax.set_yscale("log")
@@ -159,7 +159,14 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
     chances = np.stack([comparison.shares(name).mean(axis=1) for name in names], axis=1)
     for k, (arm, widths) in enumerate(zip(comparison.arms, 100 * chances, strict=True)):
         ax.barh(
-            range(len(names)), widths, left=left, height=0.62, color=colour(k), edgecolor="white", lw=0.8, label=arm
+            range(len(names)),
+            widths,
+            left=left,
+            height=0.62,
+            color=colour(k),
+            edgecolor="white",
+            lw=0.8,
+            label=written(arm),
         )
         for row, width in enumerate(widths):
             if width >= 9:

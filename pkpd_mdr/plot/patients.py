@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
-from pkpd_mdr.plot.style import COLOURS, MUTED, colour, new_axes, tidy
+from pkpd_mdr.plot.style import COLOURS, MUTED, colour, new_axes, tidy, written
 from pkpd_mdr.plot.survival import first_time
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def plot_swimmer(
     every = 1 if len(bars) <= 15 else 5
     ax.set_yticks(rows[::every], [f"draw {bar.draw}" for bar in bars[::every]])
     ax.set_xlabel(f"time [{comparison.until.unit.text}]")
-    ax.set_title(name)
+    ax.set_title(written(name))
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     _legend(ax)
@@ -277,7 +277,7 @@ def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes |
     ax.set_ylim(-105.0, 105.0)
     ax.set_xlim(-0.6, len(heights) - 0.4)
     ax.set_xticks([])
-    ax.set_xlabel(f"{len(heights)} patients (draws), {name}")
+    ax.set_xlabel(f"{len(heights)} patients (draws), {written(name)}")
     ax.set_ylabel(f"best change of {comparison.settings.measure.replace('_', ' ')} [%]")
     tidy(ax)
     return ax

@@ -32,6 +32,7 @@ __all__ = [
     "side_bar",
     "side_legend",
     "tidy",
+    "written",
 ]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -76,6 +77,11 @@ def plain(value: float) -> str:
     if "e" not in text:
         return text
     return _with_exponent(value)
+
+
+def written(name: str) -> str:
+    """A name as it stands, of which matplotlib would read what is between dollars as mathematics."""
+    return name.replace("$", r"\$")
 
 
 def _with_exponent(value: float) -> str:

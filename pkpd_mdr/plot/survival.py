@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
-from pkpd_mdr.plot.style import COLUMN, DASHES, colour, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import COLUMN, DASHES, colour, new_axes, outside_legend, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def draw_survival(table: pd.DataFrame, arms: dict[str, int], end: float, *, ax: 
         part = table[table["arm"] == name].sort_values("time")
         times, shares, low, high = (part[key].to_numpy(dtype=float) for key in ("time", "survival", "lower", "upper"))
         times, shares, low, high = _from_the_start(times, shares, low, high, end)
-        ax.step(times, shares, where="post", color=colour(k), ls=DASHES[k % len(DASHES)], lw=1.4, label=name)
+        ax.step(times, shares, where="post", color=colour(k), ls=DASHES[k % len(DASHES)], lw=1.4, label=written(name))
         ax.fill_between(times, low, high, step="post", color=colour(k), alpha=0.13, lw=0)
         lost = part[part["censored"].to_numpy(dtype=float) > 0]
         if len(lost):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.errors import SimulationError, shown
-from pkpd_mdr.plot.style import COLOURS, COLUMN, MARKERS, MUTED, colour, new_axes, outside_legend, plain, tidy
+from pkpd_mdr.plot.style import COLOURS, COLUMN, MARKERS, MUTED, colour, new_axes, outside_legend, plain, tidy, written
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -82,14 +82,13 @@ def plot_forest(
         numbers = _signed(median) + (f" ({_signed(lower)} to {_signed(upper)})" if gap.pairs > 1 else "")
         ax.text(1.03, row, numbers, transform=ax.get_yaxis_transform(), va="center", fontsize=_SMALL - 0.5)
     ax.axvline(0.0, color="black", lw=0.8, zorder=0)
-    ax.set_yticks(range(len(gaps)), [gap.left for gap in gaps])
+    ax.set_yticks(range(len(gaps)), [written(gap.left) for gap in gaps])
     ax.set_ylim(len(gaps) - 0.5, -0.5)
     ax.margins(x=0.08)
     ax.locator_params(axis="x", nbins=4)
     side = "right" if sign > 0 else "left"
     ax.set_title(f"better to the {side} of 0")
-    unit = " ".join(part for part in (f"$10^{{{power}}}$" if power else "", comparison.unit(item.name).text) if part)
-    ax.set_xlabel(f"{_words(item.name)}" + (f" [{unit}]" if unit else "") + f"\ndifference to {other}")
+    ax.set_xlabel(f"{_words(item.name)}{_bracket(comparison.unit(item.name), power)}\ndifference to {written(other)}")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     return ax
@@ -119,19 +118,26 @@ def plot_pareto(comparison: Comparison, gain: str, price: str, *, ax: Axes | Non
     items = comparison.endpoint(gain), comparison.endpoint(price)
     front = set(_on_front(comparison, [item.name for item in items]))
     ax = new_axes(ax, height=2.7)
+    spreads = {arm: [_spread(comparison, arm, item.name) for item in items] for arm in comparison.arms}
+    powers = [_power(max(abs(value) for pair in spreads.values() for value in pair[axis])) for axis in (0, 1)]
     points = []
     for k, arm in enumerate(comparison.arms):
-        (x, left, right), (y, low, high) = (_spread(comparison, arm, item.name) for item in items)
+        (x, left, right), (y, low, high) = (
+            [value / 10.0**power for value in spread] for spread, power in zip(spreads[arm], powers, strict=True)
+        )
         ax.plot([left, right], [y, y], "-", color=colour(k), lw=0.9)
         ax.plot([x, x], [low, high], "-", color=colour(k), lw=0.9)
         fill = colour(k) if arm in front else "white"
-        ax.plot(x, y, MARKERS[k % len(MARKERS)], color=colour(k), mfc=fill, ms=5.5, mew=1.3, label=arm, zorder=3)
+        ax.plot(
+            x, y, MARKERS[k % len(MARKERS)], color=colour(k), mfc=fill, ms=5.5, mew=1.3, label=written(arm), zorder=3
+        )
         points.append((x, y, arm))
     best = sorted((x, y) for x, y, arm in points if arm in front)
     if len(best) > 1:
         ax.plot(*zip(*best, strict=True), ls=":", color=MUTED, lw=1.0, zorder=1)
-    for axis, item in ((ax.xaxis, items[0]), (ax.yaxis, items[1])):
-        axis.set_label_text(f"{_titled(_words(item.name), comparison.unit(item.name))}, {item.better} is good")
+    for axis, item, power in zip((ax.xaxis, ax.yaxis), items, powers, strict=True):
+        axis.set_label_text(f"{_words(item.name)}{_bracket(comparison.unit(item.name), power)}, {item.better} is good")
+        axis.get_major_formatter().set_useOffset(False)  # type: ignore[attr-defined]
     ax.margins(0.08)
     tidy(ax)
     outside_legend(ax)
@@ -210,5 +216,7 @@ def _signed(value: float) -> str:
     return "0" if value == 0 else ("+" if value > 0 else "\N{MINUS SIGN}") + plain(abs(value))
 
 
-def _titled(name: str, unit: Unit) -> str:
-    return f"{name} [{unit.text}]" if unit.text else name
+def _bracket(unit: Unit, power: int) -> str:
+    """A unit with the power of ten that was taken out, as it stands behind a name."""
+    text = " ".join(part for part in (f"$10^{{{power}}}$" if power else "", unit.text) if part)
+    return f" [{text}]" if text else ""

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pkpd_mdr.compare import Comparison
+from pkpd_mdr.compare import Comparison, Difference
+from pkpd_mdr.report.schedules import length
 from pkpd_mdr.run import Endpoint
+from pkpd_mdr.units import Unit
 
 __all__ = ["limits_of_the_verdict", "sentence"]
 
 _SURE = 0.95
+_SHORT = 30 * 24.0  # hours below which a part of a year is easier to grasp in days
 
 
 def sentence(comparison: Comparison, endpoint: str | None = None) -> str:
@@ -38,12 +41,14 @@ def sentence(comparison: Comparison, endpoint: str | None = None) -> str:
     >>> dox = mdr.exposure("dox", "20 nM", over="5 day")
     >>> found = mdr.compare(model, {"short": dox, "long": dox.every("5 day", times=2)}, until="60 day")
     >>> sentence(found)[:74]
-    'time to progression: at one set of parameter values long is best (21.82 da'
+    "Time to progression: at one set of parameter values 'long' is best (21.82 "
     """
     item = comparison.endpoint(endpoint)
     name = item.name.replace("_", " ")
+    name = name[0].upper() + name[1:]
     if len(comparison.arms) == 1:
-        return f"{name}: {comparison.arms[0]} has {_median(comparison, comparison.arms[0], item)}; nothing is compared."
+        only = comparison.arms[0]
+        return f"{name}: {only!r} has {_median(comparison, only, item)}; nothing is compared."
     tied = _all_alike(comparison, item)
     if tied:
         return f"{name}: {tied}"
@@ -52,16 +57,15 @@ def sentence(comparison: Comparison, endpoint: str | None = None) -> str:
     rival = min(rivals, key=lambda arm: _distance(comparison, best, arm, item))
     if int(comparison.kept.sum()) == 1:
         return (
-            f"{name}: at one set of parameter values {best} is best ({_median(comparison, best, item)}), before "
-            f"{rival} ({_median(comparison, rival, item)}). No uncertainty was carried through, so this does not say "
+            f"{name}: at one set of parameter values {best!r} is best ({_median(comparison, best, item)}), before "
+            f"{rival!r} ({_median(comparison, rival, item)}). No uncertainty was carried through, so this does not say "
             "how sure it is."
         )
     return f"{name}: {_with_uncertainty(comparison, item, best, rival)}"
 
 
 def _all_alike(comparison: Comparison, item: Endpoint) -> str:
-    values = comparison.values[:, comparison.kept, [one.name for one in comparison.endpoints].index(item.name)]
-    if np.isinf(values).all():
+    if np.isinf(comparison.array(item.name)).all():
         return f"no arm reaches it within {comparison.until}, in any draw; a longer run would tell."
     shares = comparison.shares(item.name)
     if np.allclose(shares, 1.0 / len(comparison.arms)):
@@ -77,36 +81,46 @@ def _distance(comparison: Comparison, best: str, arm: str, item: Endpoint) -> fl
 def _with_uncertainty(comparison: Comparison, item: Endpoint, best: str, rival: str) -> str:
     gap = comparison.difference(best, rival, item.name)
     chance = float(comparison.shares(item.name).mean(axis=1)[comparison.arms.index(best)])
-    unit = comparison.unit(item.name).text
-    level = f"{100 * comparison.settings.level:g} %"
-    amount = f"{gap.median:+.3g} ({level} interval {gap.lower:+.3g} to {gap.upper:+.3g}) {unit}".rstrip()
-    facts = (
-        f"{best} has {_median(comparison, best, item)}, and differs from the next, {rival}, by {amount}; it is best in "
-        f"{100 * chance:.0f} % of {gap.pairs} draws, and better than {rival} in {100 * gap.better:.0f} %."
-    )
     beyond = (gap.lower > 0) if item.better == "high" else (gap.upper < 0)
     if beyond and chance >= _SURE:
-        opening = f"{best} is the best arm."
+        opening = f"{best!r} is the best arm."
     elif beyond:
-        opening = f"{best} is ahead of {rival}, but not of every arm in every draw."
+        opening = f"{best!r} is ahead of {rival!r}, but not of every arm in every draw."
     elif gap.median == 0:
-        opening = f"{best} and {rival} have the same typical value."
+        opening = f"{best!r} and {rival!r} have the same typical value."
     else:
-        opening = f"{best} is ahead, but it cannot be told apart from {rival}."
-    ending = ""
-    if gap.censored > 0:
-        ending = (
-            f" In {100 * gap.censored:.0f} % of the pairs a time was not reached and counts as {comparison.until}, so "
-            "that the difference is a bound."
-        )
-    return f"{opening} {facts}{ending}"
+        opening = f"{best!r} is ahead, but cannot be told apart from {rival!r}."
+    facts = (
+        f"{best!r} has {_median(comparison, best, item)}; its difference to {rival!r}, the next, is {_amount(gap)}. It "
+        f"is best in {100 * chance:.0f} % of {gap.pairs} draws, and better than {rival!r} in {100 * gap.better:.0f} %."
+    )
+    return f"{opening} {facts}{_censored(comparison, gap)}"
+
+
+def _amount(gap: Difference) -> str:
+    """A difference with its interval; small parts of years and months in days, too."""
+    unit = gap.unit.text
+    shown = f"{gap.median:+.3g} {unit}".rstrip()
+    hours = abs(gap.median) * gap.unit.factor
+    if gap.unit.like(Unit.of("h")) and gap.unit.factor > 24 and 0 < hours < _SHORT:
+        shown += f", about {length(float(f'{hours / 24:.1g}') * 24)},"
+    return f"{shown} (interval {gap.lower:+.3g} to {gap.upper:+.3g})"
+
+
+def _censored(comparison: Comparison, gap: Difference) -> str:
+    if not gap.censored:
+        return ""
+    return (
+        f" In {100 * gap.censored:.0f} % of the pairs a time was not reached and counts as {comparison.until}, so that "
+        "the difference is a bound."
+    )
 
 
 def _median(comparison: Comparison, arm: str, item: Endpoint) -> str:
     value = float(comparison.table.xs(item.name, level="endpoint").loc[arm, "median"])  # type: ignore[arg-type]
     if math.isinf(value):
         return f"more than {comparison.until}"
-    what = "a median of " if int(comparison.kept.sum()) > 1 else ""
+    what = "a probability of " if item.event else "a median of " if int(comparison.kept.sum()) > 1 else ""
     return f"{what}{value:.4g} {comparison.unit(item.name).text}".rstrip()
 
 
