@@ -41,6 +41,10 @@ WITHOUT, WITH = "without transfer", "with contact transfer"
 _FITTED = (6, 12)  # h of exposure that are fitted; 24 h is held out
 _DOSES = [0.0, 39.0625, 156.25, 312.5, 625.0, 1250.0, 2500.0]  # nM
 _ACCURATE = Accuracy(rtol=1e-6)
+_QUESTION = (
+    "Which of five ways to give doxorubicin and paclitaxel delays progression longest, given what a plate of SUM-149 "
+    "cells taught about doxorubicin? Growth of the tumour and the potency of paclitaxel in the patient are assumed."
+)
 _LEARNED = ["switching_ec50_dox_S_D", "switching_hill_dox_S_D", "switching_ec50_dox_R_D", "cost_R", "R0_share"]
 
 
@@ -218,7 +222,8 @@ def run_demo(
     )
     say(str(comparison))
     _leave(folder, fits, selection, verdict, comparison)
-    say(f"Figures and tables are in {folder}")
+    comparison.report(folder / "report.html", question=_QUESTION, fit=best)
+    say(f"Figures, tables and a report (report.html) are in {folder}")
     return Demo(fits, selection, held_out, verdict, comparison)
 
 

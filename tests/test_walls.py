@@ -232,7 +232,7 @@ def test_the_examples_of_a_module_run(path: str) -> None:
 
 
 def test_importing_the_package_is_quiet_and_light() -> None:
-    heavy = ["lmfit", "asteval", "matplotlib", "jinja2", "scipy.integrate", "scipy.optimize"]
+    heavy = ["lmfit", "asteval", "matplotlib", "scipy.integrate", "scipy.optimize"]
     code = f"import pkpd_mdr, sys; print([name for name in {heavy} if name in sys.modules])"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
     ran = subprocess.run(

@@ -100,11 +100,15 @@ def _with_uncertainty(comparison: Comparison, item: Endpoint, best: str, rival: 
 def _amount(gap: Difference) -> str:
     """A difference with its interval; small parts of years and months in days, too."""
     unit = gap.unit.text
-    shown = f"{gap.median:+.3g} {unit}".rstrip()
+    shown = f"{_signed(gap.median)} {unit}".rstrip()
     hours = abs(gap.median) * gap.unit.factor
     if gap.unit.like(Unit.of("h")) and gap.unit.factor > 24 and 0 < hours < _SHORT:
-        shown += f", about {length(float(f'{hours / 24:.1g}') * 24)},"
-    return f"{shown} (interval {gap.lower:+.3g} to {gap.upper:+.3g})"
+        shown += f", about {length(float(f'{hours / 24:.1g}') * 24)}"
+    return f"{shown} (interval {_signed(gap.lower)} to {_signed(gap.upper)})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}" if value else "0"
 
 
 def _censored(comparison: Comparison, gap: Difference) -> str:
