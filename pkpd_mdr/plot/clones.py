@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
-from pkpd_mdr.plot.style import COLUMN, colour, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import COLUMN, colour, name_axis, new_axes, outside_legend, tidy
 from pkpd_mdr.run.result import shown_unit
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def plot_contents(
         run.plot(group, ax=ax)
         unit = shown_unit(run.model, group[0]).text
         if len(group) > 1 and all(name in contents and name in run.model.observables for name in group):
-            ax.set_ylabel(f"inside cells [{unit}]" if unit else "content per cell")
+            name_axis(ax.yaxis, "inside cells" if unit else "content per cell", unit)
     for ax in panels[:-1]:
         ax.set_xlabel("")
     return panels

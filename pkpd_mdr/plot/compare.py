@@ -10,7 +10,7 @@ import numpy as np
 
 from pkpd_mdr.compare.statistics import spread
 from pkpd_mdr.errors import SimulationError, did_you_mean
-from pkpd_mdr.plot.style import COLUMN, DASHES, MUTED, colour, new_axes, on, outside_legend, tidy, written
+from pkpd_mdr.plot.style import COLUMN, DASHES, MUTED, colour, name_axis, new_axes, on, outside_legend, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ def plot_endpoint(comparison: Comparison, endpoint: str | None = None, *, ax: Ax
         zorder=0,
     )
     unit = comparison.unit(item.name).text
-    ax.set_xlabel(_words(item.name) + (f" [{unit}]" if unit else ""))
+    name_axis(ax.xaxis, _words(item.name), unit)
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     return ax

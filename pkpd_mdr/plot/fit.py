@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.errors import FitError, did_you_mean
-from pkpd_mdr.plot.style import MUTED, Looks, colour, log_ticks, new_axes, outside_legend, plain, tidy
+from pkpd_mdr.plot.style import MUTED, Looks, colour, log_ticks, name_axis, new_axes, outside_legend, plain, tidy
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def plot_fit(
         if _logarithmic(fit, name, table, log):
             _log_y(ax, table["value"].to_numpy(dtype=float), [values for _, values in lines.values()])
         ax.set_xlabel(_titled("time", unit.text))
-        ax.set_ylabel(_titled(name, fit.data.units[name].text))
+        name_axis(ax.yaxis, name, fit.data.units[name].text)
     tidy(ax)
     looks.explain(ax, lines=over_time)
     return ax

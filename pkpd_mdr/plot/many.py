@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
-from pkpd_mdr.plot.style import DASHES, colour, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import DASHES, colour, name_axis, new_axes, outside_legend, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def plot_many(
         if positive.size:
             ax.set_ylim(bottom=max(float(positive.min()) / 1.5, float(positive.max()) / 10**_DECADES))
     unit = many.outputs[name].text
-    ax.set_ylabel(name.replace("_", " ") + (f" [{unit}]" if unit else ""))
+    name_axis(ax.yaxis, name.replace("_", " "), unit)
     ax.set_xlabel(f"time [{many.time_unit.text}]")
     ax.set_xlim(float(many.times[0]), float(many.times[-1]) or 1.0)
     tidy(ax)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, did_you_mean
-from pkpd_mdr.plot.style import DASHES, MUTED, colour, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import DASHES, MUTED, colour, name_axis, new_axes, outside_legend, tidy
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.units import Unit
 
@@ -75,11 +75,11 @@ def plot_run(
     if cells if log is None else log:
         _logarithmic(ax, np.stack([run.course.output(name) for name in names]) / unit.factor)
     label = names[0] if len(names) == 1 else _common(names, cells)
-    ax.set_ylabel(f"{label} [{unit.text}]" if unit.text else label)
     ax.set_xlabel(f"time [{run.time_unit.text}]")
     ax.set_xlim(0.0, run.course.until / run.time_unit.factor)
     _decisions(run, ax)
     _doses(run, ax)
+    name_axis(ax.yaxis, label, unit.text)
     tidy(ax)
     outside_legend(ax)
     return ax

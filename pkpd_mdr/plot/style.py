@@ -22,12 +22,15 @@ __all__ = [
     "MUTED",
     "Looks",
     "as_svg",
+    "bracket",
     "colour",
     "log_ticks",
+    "name_axis",
     "new_axes",
     "on",
     "outside_legend",
     "plain",
+    "power_of",
     "sequence",
     "side_bar",
     "side_legend",
@@ -77,6 +80,27 @@ def plain(value: float) -> str:
     if "e" not in text:
         return text
     return _with_exponent(value)
+
+
+def power_of(largest: float) -> int:
+    """Power of ten to take out of numbers that would be long; 0 for others."""
+    return 0 if largest == 0 or 0.01 <= largest < 1e5 else math.floor(math.log10(largest))
+
+
+def bracket(unit: str, power: int = 0) -> str:
+    """A unit with the power of ten that was taken out, as it stands behind a name."""
+    text = " ".join(part for part in (f"$10^{{{power}}}$" if power else "", unit) if part)
+    return f" [{text}]" if text else ""
+
+
+def name_axis(axis: Axis, name: str, unit: str) -> None:
+    """Name an axis with its unit; a power of ten goes there, too, as at the end of the axis it meets other text."""
+    from matplotlib.ticker import FuncFormatter
+
+    power = power_of(max(abs(end) for end in axis.get_view_interval())) if axis.get_scale() == "linear" else 0
+    if power:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.6g}"))
+    axis.set_label_text(name + bracket(unit, power))
 
 
 def written(name: str) -> str:

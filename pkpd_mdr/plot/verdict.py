@@ -9,8 +9,20 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.errors import SimulationError, shown
-from pkpd_mdr.plot.style import COLOURS, COLUMN, MARKERS, MUTED, colour, new_axes, outside_legend, plain, tidy, written
-from pkpd_mdr.units import Unit
+from pkpd_mdr.plot.style import (
+    COLOURS,
+    COLUMN,
+    MARKERS,
+    MUTED,
+    bracket,
+    colour,
+    new_axes,
+    outside_legend,
+    plain,
+    power_of,
+    tidy,
+    written,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +84,7 @@ def plot_forest(
         raise SimulationError(f"the comparison has one arm only, {shown(other)}; a difference needs two")
     ax = new_axes(ax, height=1.05 + 0.26 * len(gaps))
     sign = 1.0 if item.better == "high" else -1.0
-    power = _power(max(abs(value) for gap in gaps for value in (gap.median, gap.lower, gap.upper)))
+    power = power_of(max(abs(value) for gap in gaps for value in (gap.median, gap.lower, gap.upper)))
     for row, gap in enumerate(gaps):
         median, lower, upper = (value / 10.0**power for value in (gap.median, gap.lower, gap.upper))
         low, high = sorted((sign * lower, sign * upper))
@@ -88,7 +100,9 @@ def plot_forest(
     ax.locator_params(axis="x", nbins=4)
     side = "right" if sign > 0 else "left"
     ax.set_title(f"better to the {side} of 0")
-    ax.set_xlabel(f"{_words(item.name)}{_bracket(comparison.unit(item.name), power)}\ndifference to {written(other)}")
+    ax.set_xlabel(
+        f"{_words(item.name)}{bracket(comparison.unit(item.name).text, power)}\ndifference to {written(other)}"
+    )
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     return ax
@@ -119,7 +133,7 @@ def plot_pareto(comparison: Comparison, gain: str, price: str, *, ax: Axes | Non
     front = set(_on_front(comparison, [item.name for item in items]))
     ax = new_axes(ax, height=2.7)
     spreads = {arm: [_spread(comparison, arm, item.name) for item in items] for arm in comparison.arms}
-    powers = [_power(max(abs(value) for pair in spreads.values() for value in pair[axis])) for axis in (0, 1)]
+    powers = [power_of(max(abs(value) for pair in spreads.values() for value in pair[axis])) for axis in (0, 1)]
     points = []
     for k, arm in enumerate(comparison.arms):
         (x, left, right), (y, low, high) = (
@@ -136,7 +150,9 @@ def plot_pareto(comparison: Comparison, gain: str, price: str, *, ax: Axes | Non
     if len(best) > 1:
         ax.plot(*zip(*best, strict=True), ls=":", color=MUTED, lw=1.0, zorder=1)
     for axis, item, power in zip((ax.xaxis, ax.yaxis), items, powers, strict=True):
-        axis.set_label_text(f"{_words(item.name)}{_bracket(comparison.unit(item.name), power)}, {item.better} is good")
+        axis.set_label_text(
+            f"{_words(item.name)}{bracket(comparison.unit(item.name).text, power)}, {item.better} is good"
+        )
         axis.get_major_formatter().set_useOffset(False)  # type: ignore[attr-defined]
     ax.margins(0.08)
     tidy(ax)
@@ -207,16 +223,5 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _power(largest: float) -> int:
-    """Power of ten to take out of numbers that would be long; 0 for others."""
-    return 0 if largest == 0 or 0.01 <= largest < 1e4 else math.floor(math.log10(largest))
-
-
 def _signed(value: float) -> str:
     return "0" if value == 0 else ("+" if value > 0 else "\N{MINUS SIGN}") + plain(abs(value))
-
-
-def _bracket(unit: Unit, power: int) -> str:
-    """A unit with the power of ten that was taken out, as it stands behind a name."""
-    text = " ".join(part for part in (f"$10^{{{power}}}$" if power else "", unit.text) if part)
-    return f" [{text}]" if text else ""

@@ -82,7 +82,10 @@ def _with_uncertainty(comparison: Comparison, item: Endpoint, best: str, rival: 
     gap = comparison.difference(best, rival, item.name)
     chance = float(comparison.shares(item.name).mean(axis=1)[comparison.arms.index(best)])
     beyond = (gap.lower > 0) if item.better == "high" else (gap.upper < 0)
-    if beyond and chance >= _SURE:
+    favour = gap.median if item.better == "high" else -gap.median
+    if favour < 0:
+        opening = f"{best!r} has the better median, but {rival!r} is better within most draws: they cannot be ranked."
+    elif beyond and chance >= _SURE:
         opening = f"{best!r} is the best arm."
     elif beyond:
         opening = f"{best!r} is ahead of {rival!r}, but not of every arm in every draw."

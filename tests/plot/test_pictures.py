@@ -155,3 +155,18 @@ def test_matplotlib_is_not_imported_by_the_plot_modules():
 
     code = "import sys, pkpd_mdr.plot.run, pkpd_mdr.plot.compare; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_long_numbers_lend_their_power_of_ten_to_the_unit():
+    from matplotlib.figure import Figure
+
+    from pkpd_mdr.plot.style import name_axis
+
+    ax = Figure().add_subplot()
+    ax.plot([0, 1], [0, 4e7])
+    name_axis(ax.yaxis, "vesicles", "1/mL")
+    assert ax.get_ylabel() == "vesicles [$10^{7}$ 1/mL]"
+    ax.set_yticks([0, 2e7, 4e7])
+    ax.figure.draw_without_rendering()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "2", "4"]
+    assert ax.yaxis.get_offset_text().get_text() == ""

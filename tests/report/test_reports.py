@@ -157,6 +157,8 @@ def test_the_verdict_says_what_the_table_says(comparison):
         ([[10, 11, 12, 13], [5, 5, 6, 6], [1, 1, 1, 1]], "'a' is the best arm."),
         ([[10, 11, 12, 13], [9, 12, 10, 12], [1, 1, 1, 1]], "cannot be told apart from"),
         ([[7, 7, 7, 7], [7, 7, 7, 7], [7, 7, 7, 7]], "all arms give the same value in every draw"),
+        ([[9, 10, 20, 20], [10, 11, 12, 13], [1, 1, 1, 1]], "'a' is ahead, but cannot be told apart"),
+        ([[9, 10, 11, 30, 40], [10, 10.5, 10.6, 31, 41], [1] * 5], "cannot be ranked"),
         ([[np.inf] * 4, [np.inf] * 4, [np.inf] * 4], "no arm reaches it within 120 day"),
         ([[10, 11, np.inf, 13], [5, 5, 6, 6], [1, 1, 1, 1]], "In 25 % of the pairs a time was not reached"),
     ],
@@ -165,9 +167,9 @@ def test_verdicts_in_words(comparison, values, words):
     """Known values in place of simulated ones."""
     from dataclasses import replace
 
-    table = np.ones((3, 4, 3))
+    table = np.ones((3, len(values[0]), 3))
     table[:, :, 0] = values
-    known = replace(comparison, arms=("a", "b", "c"), values=table, ends=np.full((3, 4), 120.0))
+    known = replace(comparison, arms=("a", "b", "c"), values=table, ends=np.full(table.shape[:2], 120.0))
     assert words in sentence(known)
 
 
