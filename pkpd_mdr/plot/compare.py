@@ -10,16 +10,30 @@ import numpy as np
 
 from pkpd_mdr.compare.statistics import spread
 from pkpd_mdr.errors import SimulationError, did_you_mean
-from pkpd_mdr.plot.style import COLUMN, DASHES, MUTED, colour, name_axis, new_axes, on, outside_legend, tidy, written
+from pkpd_mdr.plot.style import (
+    COLUMN,
+    DASHES,
+    MUTED,
+    colour,
+    name_axis,
+    new_axes,
+    on,
+    outside_legend,
+    rows_height,
+    tidy,
+    written,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pkpd_mdr.compare import Comparison
+    from pkpd_mdr.engine.lowering import FloatArray
 
 __all__ = ["plot_courses", "plot_endpoint", "plot_probabilities"]
 
 _DECADES = 12.0
+_WIDE = 24  # characters of a name beside the axis
 
 
 def plot_endpoint(comparison: Comparison, endpoint: str | None = None, *, ax: Axes | None = None) -> Axes:
@@ -47,7 +61,8 @@ def plot_endpoint(comparison: Comparison, endpoint: str | None = None, *, ax: Ax
     table = comparison.table.xs(item.name, level="endpoint")
     numbers = table[["median", "lower", "upper"]].to_numpy(dtype=float)
     limit = comparison.until.value if item.unit == "time" else math.inf
-    ax = new_axes(ax, height=0.7 + 0.3 * len(comparison.arms))
+    names = [written(arm, _WIDE) for arm in comparison.arms]
+    ax = new_axes(ax, height=0.7 + rows_height(names, 0.3))
     for k, (median, lower, upper) in enumerate(numbers):
         ax.plot([min(lower, limit), min(upper, limit)], [k, k], "-", color=colour(k), lw=2.2, solid_capstyle="butt")
         if math.isinf(upper):
@@ -64,7 +79,7 @@ def plot_endpoint(comparison: Comparison, endpoint: str | None = None, *, ax: Ax
             zorder=3,
         )
     _scale(ax, np.minimum(numbers, limit), item.unit)
-    ax.set_yticks(range(len(comparison.arms)), [written(arm) for arm in comparison.arms])
+    ax.set_yticks(range(len(comparison.arms)), names)
     ax.set_ylim(len(comparison.arms) - 0.5, -0.5)
     ax.axvline(
         min(float(numbers[comparison.arms.index(table["compared_with"].iloc[0]), 0]), limit),
@@ -96,6 +111,8 @@ def _words(name: str) -> str:
 def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, ax: Axes | None = None) -> Axes:
     """Draw the burden over time: the median of each arm and the band of the comparison's level.
 
+    A run that ended at a level of ``stop=`` stays where it was, so that those who go on do not look better than all.
+
     Parameters
     ----------
     comparison : Comparison
@@ -116,7 +133,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     for name in names:
         if name not in comparison.arms:
             raise SimulationError(f"the comparison has no arm {name!r}{did_you_mean(name, comparison.arms)}")
-    curves = comparison.burden[:, comparison.kept]
+    curves = _held(comparison.burden[:, comparison.kept])
     if np.isnan(curves).any():
         raise SimulationError(
             f"the model has no output {comparison.settings.measure!r} to draw; name one with compare(..., measure=)"
@@ -139,6 +156,12 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     tidy(ax)
     outside_legend(ax)
     return ax
+
+
+def _held(curves: FloatArray) -> FloatArray:
+    """Values behind the end of a run are its last one, shape (arms, members, times)."""
+    known = np.where(np.isnan(curves), 0, np.arange(curves.shape[-1]))
+    return np.take_along_axis(curves, np.maximum.accumulate(known, axis=-1), axis=-1)
 
 
 def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axes:

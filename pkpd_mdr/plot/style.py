@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "outside_legend",
     "plain",
     "power_of",
+    "rows_height",
     "sequence",
     "side_bar",
     "side_legend",
@@ -53,6 +55,9 @@ COLUMN = 3.4
 
 _TEXT = 8.0
 _CHARACTERS = 50  # of legend text in a column's width
+_OWN = "pkpd_mdr"  # label of figures that may grow with their legend
+_LINES = 3  # of a name that is broken
+_ROWS = 3  # of a legend for which figures have room
 _LEGEND = 8  # most colours in a legend; beyond, a bar of colours
 _NAMES = 12  # most conditions that are told apart by name only
 
@@ -82,6 +87,11 @@ def plain(value: float) -> str:
     return _with_exponent(value)
 
 
+def rows_height(names: Sequence[str], least: float) -> float:
+    """Inches for rows that are named beside an axis, some of them in several lines."""
+    return sum(max(least, 0.08 + 0.115 * (1 + name.count("\n"))) for name in names)
+
+
 def power_of(largest: float) -> int:
     """Power of ten to take out of numbers that would be long; 0 for others."""
     return 0 if largest == 0 or 0.01 <= largest < 1e5 else math.floor(math.log10(largest))
@@ -103,8 +113,14 @@ def name_axis(axis: Axis, name: str, unit: str) -> None:
     axis.set_label_text(name + bracket(unit, power))
 
 
-def written(name: str) -> str:
-    """A name as it stands, of which matplotlib would read what is between dollars as mathematics."""
+def written(name: str, width: int | None = None) -> str:
+    """A name as it stands, of which matplotlib would read what is between dollars as mathematics.
+
+    With a width in characters it is broken into at most three lines, and cut where that is not enough.
+    """
+    if width is not None:
+        lines = wrap(name, width, max_lines=_LINES, placeholder=" ...")
+        name = "\n".join(lines) if lines else name
     return name.replace("$", r"\$")
 
 
@@ -128,6 +144,7 @@ def new_axes(ax: Axes | None, *, width: float = COLUMN, height: float = 2.5) -> 
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained", dpi=200)
+    figure.set_label(_OWN)
     FigureCanvasAgg(figure)
     return figure.add_subplot()
 
@@ -219,15 +236,24 @@ def side_bar(ax: Axes, colours: Sequence[str], labels: Sequence[str], title: str
 
 def outside_legend(ax: Axes) -> None:
     """A legend above the axes, where it covers no line; none for a single entry."""
-    labels = ax.get_legend_handles_labels()[1]
+    handles, labels = ax.get_legend_handles_labels()
     if len(labels) < 2:
         return
-    wide = max(len(label) for label in labels) + 5
-    room = int(_CHARACTERS * ax.get_figure().get_size_inches()[0] / COLUMN)  # type: ignore[union-attr]
+    labels = ["\n".join(wrap(label, _CHARACTERS, max_lines=_LINES, placeholder=" ...")) or label for label in labels]
+    wide = max(len(line) for label in labels for line in label.split("\n")) + 5
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    width, height = figure.get_size_inches()
+    columns = max(1, min(len(labels), int(_CHARACTERS * width / COLUMN) // wide))
+    rows = sum(1 + label.count("\n") for label in labels) / columns
+    if figure.get_label() == _OWN and rows > _ROWS:
+        figure.set_size_inches(width, height + 0.145 * (rows - _ROWS))
     ax.legend(
+        handles,
+        labels,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=max(1, min(len(labels), room // wide)),
+        ncols=columns,
         frameon=False,
         fontsize=_TEXT - 1,
         handlelength=2.2,

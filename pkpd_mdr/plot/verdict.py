@@ -20,6 +20,7 @@ from pkpd_mdr.plot.style import (
     outside_legend,
     plain,
     power_of,
+    rows_height,
     tidy,
     written,
 )
@@ -34,6 +35,7 @@ __all__ = ["draw_deciders", "plot_deciders", "plot_forest", "plot_pareto"]
 _BETTER, _WORSE, _OPEN = COLOURS[0], COLOURS[1], MUTED
 _MOST = 12  # parameters in a picture
 _SMALL = 7.0
+_WIDE = 20  # characters of a name beside the axis
 
 
 def plot_forest(
@@ -82,7 +84,8 @@ def plot_forest(
     gaps = [comparison.difference(arm, other, item.name) for arm in comparison.arms if arm != other]
     if not gaps:
         raise SimulationError(f"the comparison has one arm only, {shown(other)}; a difference needs two")
-    ax = new_axes(ax, height=1.05 + 0.26 * len(gaps))
+    names = [written(gap.left, _WIDE) for gap in gaps]
+    ax = new_axes(ax, height=1.05 + rows_height(names, 0.26))
     sign = 1.0 if item.better == "high" else -1.0
     power = power_of(max(abs(value) for gap in gaps for value in (gap.median, gap.lower, gap.upper)))
     for row, gap in enumerate(gaps):
@@ -94,15 +97,14 @@ def plot_forest(
         numbers = _signed(median) + (f" ({_signed(lower)} to {_signed(upper)})" if gap.pairs > 1 else "")
         ax.text(1.03, row, numbers, transform=ax.get_yaxis_transform(), va="center", fontsize=_SMALL - 0.5)
     ax.axvline(0.0, color="black", lw=0.8, zorder=0)
-    ax.set_yticks(range(len(gaps)), [written(gap.left) for gap in gaps])
+    ax.set_yticks(range(len(gaps)), names)
     ax.set_ylim(len(gaps) - 0.5, -0.5)
     ax.margins(x=0.08)
     ax.locator_params(axis="x", nbins=4)
     side = "right" if sign > 0 else "left"
     ax.set_title(f"better to the {side} of 0")
-    ax.set_xlabel(
-        f"{_words(item.name)}{bracket(comparison.unit(item.name).text, power)}\ndifference to {written(other)}"
-    )
+    named = f"{_words(item.name)}{bracket(comparison.unit(item.name).text, power)}"
+    ax.set_xlabel(f"{named}\n{written(f'difference to {other}', 2 * _WIDE)}")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     return ax

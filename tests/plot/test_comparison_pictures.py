@@ -214,3 +214,30 @@ def test_bars_of_deciders_are_the_correlations():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["ec50_dox_S", "CL_dox"]
     assert [text.get_text() for text in ax.texts] == ["80 %", "-"]
     in_column(ax)
+
+
+def test_long_names_are_broken_and_leave_room_for_the_axis(model):
+    long = "weekly doxorubicin with paclitaxel every other week, for as long as it is tolerated"
+    found = compare(
+        model,
+        {long: ARMS["both"], f"{long} by most": ARMS["adaptive"], "price in $ or $US": ARMS["untreated"]},
+        until="30 day",
+        endpoints=["time_to_progression", "nadir"],
+    )
+    for ax in (found.plot_forest("nadir"), found.plot("nadir"), found.plot_courses()):
+        in_column(ax)
+        assert ax.get_window_extent().width > 0.2 * ax.figure.bbox.width
+    labels = [label.get_text() for label in found.plot("nadir").get_yticklabels()]
+    assert labels[2] == r"price in \$ or \$US"
+    assert labels[0].count("\n") == 2
+
+
+def test_a_run_that_ended_stays_where_it_was(model):
+    """Those who are gone do not make the median of the others look better."""
+    found = compare(
+        model, {"untreated": mdr.nothing()}, until="90 day", stop={"burden": "1e7 cell"}, endpoints=["nadir"]
+    )
+    curve = found.plot_courses().lines[0].get_ydata()
+    assert np.isnan(found.burden).any()
+    last = found.burden[0, 0][~np.isnan(found.burden[0, 0])][-1]
+    assert curve[-1] == last > 9e6
