@@ -236,6 +236,9 @@ class Model:
     def __repr__(self) -> str:
         return show.summary(self)
 
+    def _repr_html_(self) -> str:
+        return show.html_page(self)
+
     # -- forward to the rooms that do the work ---------------------------------------------------------
 
     def simulate(self, regimen: Any = None, **options: Any) -> Run:

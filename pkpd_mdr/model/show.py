@@ -14,7 +14,7 @@ from pkpd_mdr.expression import symbol
 if TYPE_CHECKING:
     from pkpd_mdr.model.model import Model
 
-__all__ = ["Listing", "diagram", "equations", "latex", "parameter_table", "process_table", "summary"]
+__all__ = ["Listing", "diagram", "equations", "html_page", "latex", "parameter_table", "process_table", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,15 @@ def diagram(model: Model) -> str:
                 right = target if target in model.states else f"out_{process.name}{target}"
                 lines.append(f"    {left} -->|{process.name}| {right}")
     return "\n".join(lines)
+
+
+def html_page(model: Model) -> str:
+    """What a model consists of as HTML: a summary, its processes and, on request, its parameters and equations."""
+    return (
+        f"<pre>{html.escape(summary(model))}</pre>{process_table(model)._repr_html_()}"
+        f"<details><summary>Parameters</summary>{parameter_table(model)._repr_html_()}</details>"
+        f"<details><summary>Equations</summary><pre>{html.escape(equations(model))}</pre></details>"
+    )
 
 
 def summary(model: Model) -> str:

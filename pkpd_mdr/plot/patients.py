@@ -24,6 +24,7 @@ __all__ = ["Swimmer", "plot_swimmer", "plot_waterfall", "swimmers"]
 
 FloatArray = npt.NDArray[np.float64]
 _SMALL = 7.0
+_WIDE = 44  # characters of a name above or below the axes
 _MOST = 30  # bars that can be read
 _RESPONSE, _GROWTH = 0.7**3 - 1, 1.2**3 - 1  # a diameter of -30 % and +20 %, as changes of a volume
 
@@ -192,7 +193,7 @@ def plot_swimmer(
     every = 1 if len(bars) <= 15 else 5
     ax.set_yticks(rows[::every], [f"draw {bar.draw}" for bar in bars[::every]])
     ax.set_xlabel(f"time [{comparison.until.unit.text}]")
-    ax.set_title(written(name))
+    ax.set_title(written(name, _WIDE))
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     _legend(ax)
@@ -277,7 +278,7 @@ def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes |
     ax.set_ylim(-105.0, 105.0)
     ax.set_xlim(-0.6, len(heights) - 0.4)
     ax.set_xticks([])
-    ax.set_xlabel(f"{len(heights)} patients (draws), {written(name)}")
+    ax.set_xlabel(f"{len(heights)} patients (draws) of\n{written(name, _WIDE)}")
     ax.set_ylabel(f"best change of {comparison.settings.measure.replace('_', ' ')} [%]")
     tidy(ax)
     return ax

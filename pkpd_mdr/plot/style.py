@@ -239,7 +239,9 @@ def outside_legend(ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
     if len(labels) < 2:
         return
-    labels = ["\n".join(wrap(label, _CHARACTERS, max_lines=_LINES, placeholder=" ...")) or label for label in labels]
+    labels = [
+        "\n".join(wrap(label, _CHARACTERS - 6, max_lines=_LINES, placeholder=" ...")) or label for label in labels
+    ]
     wide = max(len(line) for label in labels for line in label.split("\n")) + 5
     figure = ax.get_figure(root=True)
     assert figure is not None

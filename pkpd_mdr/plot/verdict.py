@@ -100,7 +100,7 @@ def plot_forest(
     ax.set_yticks(range(len(gaps)), names)
     ax.set_ylim(len(gaps) - 0.5, -0.5)
     ax.margins(x=0.08)
-    ax.locator_params(axis="x", nbins=4)
+    ax.locator_params(axis="x", nbins=3 if any("\n" in name for name in names) else 4)
     side = "right" if sign > 0 else "left"
     ax.set_title(f"better to the {side} of 0")
     named = f"{_words(item.name)}{bracket(comparison.unit(item.name).text, power)}"

@@ -69,7 +69,7 @@ def _all_alike(comparison: Comparison, item: Endpoint) -> str:
         return f"no arm reaches it within {comparison.until}, in any draw; a longer run would tell."
     shares = comparison.shares(item.name)
     if np.allclose(shares, 1.0 / len(comparison.arms)):
-        return "all arms give the same value in every draw; order and timing do not change it in this model."
+        return "all arms give the same value in every draw, so that this endpoint decides nothing."
     return ""
 
 

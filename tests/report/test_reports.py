@@ -218,6 +218,13 @@ def test_a_fit_tells_its_data_and_estimates(fit, comparison, unpainted):
     assert {"estimates", "fit-and-residuals"} <= set(both.ids)
 
 
+def test_a_model_shows_itself_in_a_notebook(model):
+    shown = model._repr_html_()
+    assert Reader(shown).faults == []
+    assert "elimination_dox" in shown
+    assert "plate 7" in shown
+
+
 def test_files_and_refusals(tmp_path, comparison, model, fit, unpainted):
     assert comparison.report(tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert fit.report_html(str(tmp_path / "b.html")).exists()
