@@ -22,6 +22,8 @@ from pkpd_mdr.model.scope import Mechanism, Scope
 from pkpd_mdr.units import QuantityLike
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from pkpd_mdr.run import Many, Run
 
 __all__ = ["Model"]
@@ -246,6 +248,12 @@ class Model:
         from pkpd_mdr.run import simulate
 
         return simulate(self, regimen, **options)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw states, flows and effects; see `pkpd_mdr.plot.model`."""
+        from pkpd_mdr.plot.model import plot_model
+
+        return plot_model(self, ax=ax)
 
     def simulate_many(self, regimens: Any = None, **options: Any) -> Many:
         """Simulate an ensemble of regimens, parameters and starts; see `pkpd_mdr.simulate_many`."""

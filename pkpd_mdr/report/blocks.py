@@ -59,10 +59,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture as SVG, and what it shows."""
+    """A picture as SVG, and what it shows; `wide` for one that needs more than a column."""
 
     svg: bytes
     caption: str
+    wide: bool = False
     kind: str = "figure"
 
 

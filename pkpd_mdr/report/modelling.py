@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from pkpd_mdr.errors import ModelError
 from pkpd_mdr.model import Model
-from pkpd_mdr.report.blocks import Block, Bullets, Code, Page, Section, Table, Text, of_listing
+from pkpd_mdr.plot.model import plot_model
+from pkpd_mdr.plot.style import as_svg
+from pkpd_mdr.report.blocks import Block, Bullets, Code, Figure, Page, Section, Table, Text, of_listing
 
 __all__ = ["assumed", "model_page", "model_sections", "origins"]
 
@@ -45,6 +48,7 @@ def model_sections(model: Model, varied: Collection[str] = ()) -> tuple[Section,
     tuple of Section
     """
     processes: tuple[Block, ...] = (
+        *_diagram(model),
         Text("Everything that changes in this model, process by process; the differential equations are their sum."),
         of_listing(model.process_table(), f"{len(model.processes)} processes"),
         Code("Differential equations", model.equations()),
@@ -53,6 +57,15 @@ def model_sections(model: Model, varied: Collection[str] = ()) -> tuple[Section,
     )
     numbers: tuple[Block, ...] = (origins(model), _parameters(model, varied), _states(model), *_ports(model))
     return Section("Model", processes), Section("Parameters and their origin", numbers)
+
+
+def _diagram(model: Model) -> tuple[Figure, ...]:
+    """States, flows and effects, where a picture can hold them."""
+    try:
+        drawn = as_svg(plot_model(model))
+    except ModelError:
+        return ()
+    return (Figure(drawn, "States as boxes, flows as black arrows, effects on a rate as dashed ones", wide=True),)
 
 
 def _parameters(model: Model, varied: Collection[str]) -> Table:

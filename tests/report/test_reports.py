@@ -115,7 +115,7 @@ def test_what_users_write_is_escaped(page):
 
 def test_pictures_are_svg_that_runs_nothing(page):
     pictures = [base64.b64decode(source.split(",", 1)[1]).decode() for source in Reader(page).sources]
-    assert len(pictures) == 9
+    assert len(pictures) == 10
     assert all(picture.lstrip().startswith("<?xml") and "<script" not in picture for picture in pictures)
 
 
@@ -176,7 +176,7 @@ def test_verdicts_in_words(comparison, values, words):
 @pytest.fixture
 def unpainted(monkeypatch):
     """Pictures are drawn but not written, which is what takes time."""
-    for room in ("comparing", "fitting"):
+    for room in ("comparing", "fitting", "modelling"):
         monkeypatch.setattr(import_module(f"pkpd_mdr.report.{room}"), "as_svg", lambda ax: b"<svg/>")
 
 
