@@ -13,7 +13,7 @@ from pkpd_mdr.fit import Fit
 from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
 from pkpd_mdr.plot.patients import plot_swimmer, plot_waterfall
 from pkpd_mdr.plot.style import as_svg
-from pkpd_mdr.plot.survival import plot_survival
+from pkpd_mdr.plot.survival import first_time, plot_survival
 from pkpd_mdr.plot.verdict import plot_deciders, plot_forest, plot_pareto
 from pkpd_mdr.report.blocks import Block, Bullets, Figure, Page, Section, Table, Text, of_frame, of_mapping, of_rows
 from pkpd_mdr.report.fitting import fit_sections
@@ -101,7 +101,19 @@ def _results(comparison: Comparison) -> Section:
         figures.append(_figure(plot_probabilities, comparison, "How often each arm is best, endpoint by endpoint"))
     if any(item.unit == "time" for item in comparison.endpoints) and int(comparison.kept.sum()) > 1:
         figures.append(_figure(plot_survival, comparison, "Kaplan-Meier curves over the draws, with numbers at risk"))
-    return Section("Results", (*tables, *figures, *_notes(tuple(statements(comparison)))))
+    return Section("Results", (*tables, *figures, *_notes(tuple(statements(comparison))), *_more(comparison)))
+
+
+def _more(comparison: Comparison) -> tuple[Table, ...]:
+    """Tables for those who want to know it exactly."""
+    if int(comparison.kept.sum()) < 2 or len(comparison.arms) < 2:
+        return ()
+    costs = "Regret: what choosing an arm costs against the best one for each draw"
+    tables = [of_frame(comparison.regret(), costs, folded=True)]
+    if any(item.unit == "time" for item in comparison.endpoints):
+        means = "Restricted mean times, their paired differences, and log-rank tests"
+        tables.append(of_frame(comparison.survival_differences(first_time(comparison)), means, folded=True))
+    return tuple(tables)
 
 
 def _figure(draw: Callable[[Comparison], Axes], comparison: Comparison, caption: str) -> Block:
@@ -180,22 +192,21 @@ def _draws(comparison: Comparison) -> Section:
 
 
 def _failures(comparison: Comparison) -> Section:
+    members, arms = comparison.values.shape[1], len(comparison.arms)
     if not comparison.failures:
-        text = f"All {comparison.drawn * len(comparison.arms)} runs were finished."
-        return Section("Failures", (Text(text),))
+        return Section("Failures", (Text(f"All {members * arms} runs were finished."),))
     kept = int(comparison.kept.sum())
+    what = "draws" if comparison.settings.replicates == 1 else "paths"
     counts = Counter((failure.arm, failure.sentence) for failure in comparison.failures)
     rows = [(arm, str(count), words) for (arm, words), count in counts.most_common(_SENTENCES)]
     text = (
-        f"{len(comparison.failures)} of {comparison.drawn * len(comparison.arms)} runs were not finished; all numbers "
-        f"use the {kept} of {comparison.drawn} draws that every arm finished. If draws fail where one arm does badly, "
-        "this flatters that arm."
+        f"{len(comparison.failures)} of {members * arms} runs were not finished; all numbers use the {kept} of "
+        f"{members} {what} that every arm finished. If {what} fail where one arm does badly, this flatters that arm."
     )
     more = len(counts) - len(rows)
     rest = (Text(f"and {more} further kinds of failure"),) if more > 0 else ()
-    return Section(
-        "Failures", (Text(text), Table(("arm", "draws", "why"), tuple(rows), "", (False, True, False)), *rest)
-    )
+    table = Table(("arm", what, "why"), tuple(rows), "", (False, True, False))
+    return Section("Failures", (Text(text), table, *rest))
 
 
 def _origin() -> Text:

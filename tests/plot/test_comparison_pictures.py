@@ -171,6 +171,46 @@ def test_contents_stand_under_the_burden():
         run.plot_contents(["P_SS"])
 
 
+def test_the_survival_picture_is_the_survival_table(comparison):
+    ax = comparison.plot_survival()
+    table = comparison.survival()
+    assert ax.get_xlabel() == "time to progression [day]"
+    steps = {line.get_label(): line for line in ax.lines if line.get_drawstyle() == "steps-post"}
+    assert list(steps) == list(comparison.arms)
+    for arm, line in steps.items():
+        part = table[table["arm"] == arm]
+        inside = np.isin(line.get_xdata(), part["time"])
+        assert line.get_ydata()[inside] == pytest.approx(part["survival"].to_numpy()[: inside.sum()])
+    in_column(ax)
+    assert len(comparison.plot_survival(arms=["both"]).collections) == 1
+    with pytest.raises(mdr.SimulationError, match="did you mean 'both'"):
+        comparison.plot_survival(arms=["botj"])
+
+
+def test_the_front_is_filled(comparison):
+    ax = comparison.plot_pareto("time_to_progression", "nadir")
+    table = comparison.pareto("time_to_progression", "nadir").set_index("arm")
+    for line in ax.lines:
+        if line.get_label() in comparison.arms:
+            assert (line.get_markerfacecolor() != "white") == table.loc[line.get_label(), "on_front"]
+            x = min(float(table.loc[line.get_label(), "time_to_progression"]), 90)
+            assert line.get_xdata()[0] == pytest.approx(x)
+    in_column(ax)
+
+
+def test_the_picture_of_deciders_is_their_table(model):
+    rng = np.random.default_rng(2)
+    draws = pd.DataFrame({"CL_dox": rng.uniform(5, 15, 12), "growth_S": rng.uniform(0.06, 0.14, 12)})
+    arms = {"both": ARMS["both"], "dox": WEEKLY}
+    found = compare(model, arms, parameters=draws, until="90 day", endpoints=["nadir"])
+    bars = [bar.get_width() for bar in found.plot_deciders(arms=("both", "dox")).patches]
+    assert bars == pytest.approx(found.deciders(arms=("both", "dox"))["rank_correlation"].tolist())
+    in_column(found.plot_deciders())
+    alone = compare(model, {"dox": WEEKLY, "both": ARMS["both"]}, until="20 day", endpoints=["nadir"])
+    with pytest.raises(mdr.SimulationError, match="none of the endpoints is a time"):
+        alone.plot_survival()
+
+
 # -- tables with known numbers ------------------------------------------------------------------------------------
 
 
