@@ -82,7 +82,8 @@ matter of what the patient and the clinic are willing to pay.
 
 {deciders}
 
-A long bar says: measure this before you believe the verdict. A parameter that was held fixed has no bar at all:
+A long bar with a large share says: measure this before you believe the verdict. With {draws} draws only the
+plainest of such things can be told; use hundreds. A parameter that was held fixed has no bar at all:
 
 {limits}
 

@@ -173,7 +173,7 @@ def plot_swimmer(
     ax.barh(range(len(bars)), [bar.end for bar in bars], height=0.16, color="#d9d9d9", lw=0)
     here = [drug for drug in drugs if any(drug in bar.given for bar in bars)]
     for lane, drug in enumerate(here):
-        _lane(ax, bars, drug, lane, len(here), colour(drugs.index(drug)), end)
+        _lane(ax, bars, drug, lane, len(here), colour(drugs.index(drug)), _shown(bars, end))
     rows = np.arange(len(bars))
     responded = np.array([bar.response for bar in bars])
     progressed = np.array([bar.progression for bar in bars])
@@ -188,7 +188,7 @@ def plot_swimmer(
     if (~late).any():
         beyond = np.array([bar.end for bar in bars])[~late] + 0.025 * end
         ax.plot(beyond, rows[~late], ">", color="black", ms=3.5, clip_on=False)
-    ax.set_xlim(0.0, end)
+    ax.set_xlim(0.0, _shown(bars, end))
     ax.set_ylim(len(bars) - 0.4, -0.6)
     every = 1 if len(bars) <= 15 else 5
     ax.set_yticks(rows[::every], [f"draw {bar.draw}" for bar in bars[::every]])
@@ -198,6 +198,13 @@ def plot_swimmer(
     ax.tick_params(axis="y", length=0)
     _legend(ax)
     return ax
+
+
+def _shown(bars: Sequence[Swimmer], end: float) -> float:
+    """Up to where there is something to see."""
+    last = [stop for bar in bars for spans in bar.given.values() for _, stop in spans]
+    last += [bar.progression for bar in bars]
+    return min(end, 1.08 * max(last)) if last and max(last) > 0 else end
 
 
 def _legend(ax: Axes) -> None:
@@ -220,12 +227,12 @@ def _legend(ax: Axes) -> None:
     )
 
 
-def _lane(ax: Axes, bars: Sequence[Swimmer], drug: str, lane: int, lanes: int, shade: str, end: float) -> None:
+def _lane(ax: Axes, bars: Sequence[Swimmer], drug: str, lane: int, lanes: int, shade: str, width: float) -> None:
     """One drug in all bars: its share of each bar's height."""
     height = 0.78 / lanes
     label: str | None = drug
     for row, bar in enumerate(bars):
-        least = 0.006 * end  # of a dose that would be too thin to be seen
+        least = 0.006 * width  # of a dose that would be too thin to be seen
         spans = [(begin, max(stop - begin, least)) for begin, stop in bar.given.get(drug, [])]
         if spans:
             ax.broken_barh(spans, (row - 0.39 + lane * height, height), facecolors=shade, lw=0, label=label)

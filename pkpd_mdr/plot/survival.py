@@ -81,14 +81,14 @@ def draw_survival(table: pd.DataFrame, arms: dict[str, int], end: float, *, ax: 
     arms : dict of str to int
         What to draw, and the number of its colour.
     end : float
-        Of the time axis.
+        Of the time axis, which ends earlier where nobody is left.
     ax : Axes, optional
 
     Returns
     -------
     Axes
     """
-    rows = len(arms)
+    rows, end = len(arms), _shown(table, arms, end)
     ax = new_axes(ax, width=COLUMN, height=2.1 + 0.16 * rows)
     for name, k in arms.items():
         part = table[table["arm"] == name].sort_values("time")
@@ -109,13 +109,20 @@ def draw_survival(table: pd.DataFrame, arms: dict[str, int], end: float, *, ax: 
     return ax
 
 
+def _shown(table: pd.DataFrame, arms: dict[str, int], end: float) -> float:
+    """Up to where there is something to see."""
+    last = table[table["arm"].isin(list(arms))].groupby("arm")[["time", "survival"]].last()
+    gone = bool(len(last) == len(arms) and (last["survival"] <= 0).all())
+    return min(end, 1.08 * float(last["time"].max())) if gone else end
+
+
 def _from_the_start(
     times: np.ndarray, shares: np.ndarray, low: np.ndarray, high: np.ndarray, end: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Curves begin at one and go on level to the end."""
+    """Curves begin at one and go on level to the end, as long as there is anybody."""
     ones = [1.0] if not len(times) or times[0] > 0 else []
-    last = [times[-1] < end] if len(times) else [True]
-    tail = [end] if last[0] else []
+    goes_on = not len(times) or (times[-1] < end and shares[-1] > 0)
+    tail = [end] if goes_on else []
 
     def drawn(values: np.ndarray) -> np.ndarray:
         body = [*ones, *values]

@@ -176,7 +176,7 @@ def _spread(comparison: Comparison, arm: str, endpoint: str) -> tuple[float, flo
 
 
 def plot_deciders(comparison: Comparison, *, ax: Axes | None = None, most: int = _MOST, **options: Any) -> Axes:
-    """Draw which unknown parameters the verdict hangs on: a bar for each, the longest at the top.
+    """Draw which unknown parameters the verdict hangs on: a bar for each, the most valuable to know at the top.
 
     A bar is the rank correlation of a parameter with the difference that decides; the number beside it is the share of
     the difference's variance that goes with the parameter.
