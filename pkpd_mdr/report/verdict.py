@@ -15,6 +15,7 @@ from pkpd_mdr.units import Unit
 __all__ = ["limits_of_the_verdict", "sentence"]
 
 _SURE = 0.95
+_LITTLE = 0.01  # share of the median below which a difference is called small
 _SHORT = 30 * 24.0  # hours below which a part of a year is easier to grasp in days
 
 
@@ -97,7 +98,7 @@ def _with_uncertainty(comparison: Comparison, item: Endpoint, best: str, rival: 
         f"{best!r} has {_median(comparison, best, item)}; its difference to {rival!r}, the next, is {_amount(gap)}. It "
         f"is best in {100 * chance:.0f} % of {gap.pairs} draws, and better than {rival!r} in {100 * gap.better:.0f} %."
     )
-    return f"{opening} {facts}{_censored(comparison, gap)}"
+    return f"{opening} {facts}{_small(comparison, gap) if beyond else ''}{_censored(comparison, gap)}"
 
 
 def _amount(gap: Difference) -> str:
@@ -112,6 +113,14 @@ def _amount(gap: Difference) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.3g}" if value else "0"
+
+
+def _small(comparison: Comparison, gap: Difference) -> str:
+    """A remark on a difference that is certain in the model and next to nothing."""
+    median = abs(float(comparison.table.xs(gap.endpoint, level="endpoint").loc[gap.left, "median"]))  # type: ignore[arg-type]
+    if not 0 < abs(gap.median) < _LITTLE * median < math.inf:
+        return ""
+    return f" The difference is {100 * abs(gap.median) / median:.1g} % of the median: sure in this model, and small."
 
 
 def _censored(comparison: Comparison, gap: Difference) -> str:

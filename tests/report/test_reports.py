@@ -159,6 +159,7 @@ def test_the_verdict_says_what_the_table_says(comparison):
         ([[7, 7, 7, 7], [7, 7, 7, 7], [7, 7, 7, 7]], "all arms give the same value in every draw"),
         ([[9, 10, 20, 20], [10, 11, 12, 13], [1, 1, 1, 1]], "'a' is ahead, but cannot be told apart"),
         ([[9, 10, 11, 30, 40], [10, 10.5, 10.6, 31, 41], [1] * 5], "cannot be ranked"),
+        ([[100, 110, 120, 130], [99.9, 109.9, 119.9, 129.9], [1] * 4], "is 0.09 % of the median: sure in this model"),
         ([[np.inf] * 4, [np.inf] * 4, [np.inf] * 4], "no arm reaches it within 120 day"),
         ([[10, 11, np.inf, 13], [5, 5, 6, 6], [1, 1, 1, 1]], "In 25 % of the pairs a time was not reached"),
     ],
