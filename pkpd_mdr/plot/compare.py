@@ -12,9 +12,9 @@ from pkpd_mdr.compare.statistics import spread
 from pkpd_mdr.errors import SimulationError, did_you_mean
 from pkpd_mdr.plot.style import (
     COLUMN,
-    DASHES,
     MUTED,
     colour,
+    dash,
     name_axis,
     new_axes,
     on,
@@ -144,7 +144,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
         bands = np.array([spread(column, comparison.settings.level) for column in curves[k].T])
         if curves.shape[1] > 1:
             ax.fill_between(comparison.times, bands[:, 1], bands[:, 2], color=colour(k), alpha=0.13, lw=0)
-        ax.plot(comparison.times, bands[:, 0], color=colour(k), ls=DASHES[k % len(DASHES)], lw=1.4, label=written(name))
+        ax.plot(comparison.times, bands[:, 0], color=colour(k), ls=dash(k), lw=1.4, label=written(name))
     positive = curves[curves > 0]
     if positive.size:
         ax.set_yscale("log")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, did_you_mean
-from pkpd_mdr.plot.style import DASHES, MUTED, colour, name_axis, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import MUTED, colour, dash, name_axis, new_axes, outside_legend, tidy
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.units import Unit
 
@@ -67,7 +67,7 @@ def plot_run(
             times,
             run.course.output(name) / unit.factor,
             color=colour(k),
-            linestyle=DASHES[k % len(DASHES)],
+            linestyle=dash(k),
             lw=1.4,
             label=name,
         )

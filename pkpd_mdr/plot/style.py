@@ -25,6 +25,7 @@ __all__ = [
     "as_svg",
     "bracket",
     "colour",
+    "dash",
     "log_ticks",
     "name_axis",
     "new_axes",
@@ -65,6 +66,11 @@ _NAMES = 12  # most conditions that are told apart by name only
 def colour(k: int) -> str:
     """The colour of the k-th line."""
     return COLOURS[k % len(COLOURS)]
+
+
+def dash(k: int) -> Any:
+    """The pattern of the k-th line: with its colour a pair that comes once in 49 lines."""
+    return DASHES[(k + k // len(COLOURS)) % len(DASHES)]
 
 
 def sequence(count: int) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
-from pkpd_mdr.plot.style import COLUMN, DASHES, colour, new_axes, outside_legend, tidy, written
+from pkpd_mdr.plot.style import COLUMN, colour, dash, new_axes, outside_legend, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def draw_survival(table: pd.DataFrame, arms: dict[str, int], end: float, *, ax: 
         part = table[table["arm"] == name].sort_values("time")
         times, shares, low, high = (part[key].to_numpy(dtype=float) for key in ("time", "survival", "lower", "upper"))
         times, shares, low, high = _from_the_start(times, shares, low, high, end)
-        ax.step(times, shares, where="post", color=colour(k), ls=DASHES[k % len(DASHES)], lw=1.4, label=written(name))
+        ax.step(times, shares, where="post", color=colour(k), ls=dash(k), lw=1.4, label=written(name))
         ax.fill_between(times, low, high, step="post", color=colour(k), alpha=0.13, lw=0)
         lost = part[part["censored"].to_numpy(dtype=float) > 0]
         if len(lost):
@@ -165,7 +165,7 @@ def _numbers(ax: Axes, table: pd.DataFrame, arms: dict[str, int]) -> None:
             xycoords=offset_copy(ax.transAxes, figure, -30.0, height, units="points"),
             xytext=(0.0, 0.0),
             textcoords=offset_copy(ax.transAxes, figure, -12.0, height, units="points"),
-            arrowprops={"arrowstyle": "-", "color": colour(k), "lw": 1.4, "ls": DASHES[k % len(DASHES)]},
+            arrowprops={"arrowstyle": "-", "color": colour(k), "lw": 1.4, "ls": dash(k)},
             annotation_clip=False,
         )
 

@@ -13,7 +13,7 @@ import pkpd_mdr as mdr
 from pkpd_mdr.compare import compare
 from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
 from pkpd_mdr.plot.run import plot_run
-from pkpd_mdr.plot.style import COLOURS, on
+from pkpd_mdr.plot.style import COLOURS, DASHES, colour, dash, on
 
 DOX = mdr.infusion("dox", "60 mg", over="1 h").every("14 day", times=4)
 PAC = mdr.infusion("pac", "200 mg", over="24 h").every("14 day", times=4)
@@ -142,6 +142,12 @@ def test_models_without_clones_or_dead_clones(model):
     ax = dead.plot()
     assert np.isfinite(ax.get_ylim()).all()
     assert ax.get_ylim()[0] > 0
+
+
+def test_many_lines_differ_in_colour_or_pattern():
+    pairs = [(colour(k), dash(k)) for k in range(49)]
+    assert len(set(pairs)) == 49
+    assert [dash(k) for k in range(7)] == list(DASHES)
 
 
 def test_colours_are_readable():
