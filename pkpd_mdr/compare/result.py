@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import TEXT, takes
+from pkpd_mdr.arguments import COUNT, TEXT, listed, takes
 from pkpd_mdr.compare import deciders, regret, show, survival, table
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
@@ -381,7 +381,13 @@ class Comparison:
             Places in `values`; all if left out.
         """
         self._place(arm)
-        chosen = np.arange(self.values.shape[1]) if members is None else np.asarray(members, dtype=np.int64)
+        count = self.values.shape[1]
+        wanted = list(range(count)) if members is None else listed(members)
+        if wanted is None or not all(COUNT.fits(one) and 0 <= one < count for one in wanted):
+            raise SimulationError(f"members is {shown(members)}, not a list of places from 0 to {count - 1}")
+        if not wanted:
+            return []
+        chosen = np.array(wanted, dtype=np.int64)
         return self.running.acts(arm, self.plans[arm], chosen)
 
     # -- show ------------------------------------------------------------------------------------------

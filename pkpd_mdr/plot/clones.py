@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.arguments import FLAG, TEXTS, takes
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.plot.style import COLUMN, colour, name_axis, new_axes, outside_legend, tidy
@@ -26,6 +27,7 @@ _DECADES = 9.0
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "oooo")
 
 
+@takes(SimulationError, relative=FLAG, clones=TEXTS)
 def plot_clones(
     run: Run, *, relative: bool = False, clones: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -95,6 +97,8 @@ def _clones(run: Run, given: Sequence[str] | None) -> list[str]:
     if not known:
         raise SimulationError("the model has no clones, so there is no composition to draw")
     names = known if given is None else [given] if isinstance(given, str) else list(given)
+    if not names:
+        raise SimulationError("no clone is named to draw; leave clones out for all of them")
     for name in names:
         if name not in known:
             raise SimulationError(f"the model has no clone {shown(name)}{did_you_mean(name, known)}")
@@ -111,6 +115,7 @@ def _frame(total: FloatArray) -> tuple[float, float]:
     return 10.0 ** math.floor(math.log10(low) - 0.5), high * 10.0**0.1
 
 
+@takes(SimulationError, outputs=TEXTS)
 def plot_contents(
     run: Run, outputs: Sequence[str] | None = None, *, axes: Sequence[Axes] | None = None
 ) -> tuple[Axes, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, takes
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.plot.style import COLOURS, MUTED, colour, new_axes, tidy, written
 from pkpd_mdr.plot.survival import first_time
@@ -55,6 +56,7 @@ class Swimmer:
     end: float
 
 
+@takes(SimulationError, arm=TEXT, endpoint=TEXT, response=NUMBER, most=COUNT)
 def swimmers(
     comparison: Comparison, arm: str, *, endpoint: str | None = None, response: float = 0.5, most: int | None = None
 ) -> list[Swimmer]:
@@ -86,6 +88,10 @@ def swimmers(
     item = comparison.endpoint(endpoint or first_time(comparison))
     if item.unit != "time":
         raise SimulationError(f"the endpoint {shown(item.name)} is no time, so that no bar can end there")
+    if not 0 < response < 1:
+        raise SimulationError(f"response = {shown(response)} is no share of the burden at the start, such as 0.5")
+    if most is not None and most < 1:
+        raise SimulationError(f"most = {most} patients leave nothing to draw; write 1 or more")
     k, members = _place(comparison, arm), np.flatnonzero(comparison.kept)
     reached = comparison.array(item.name)[k]
     order = np.lexsort((members, -reached))
@@ -127,6 +133,7 @@ def _stretches(acts: Sequence[Act], factor: float, end: float) -> dict[str, list
     return found
 
 
+@takes(SimulationError, arm=TEXT, endpoint=TEXT, response=NUMBER, most=COUNT)
 def plot_swimmer(
     comparison: Comparison,
     arm: str | None = None,
@@ -239,6 +246,7 @@ def _lane(ax: Axes, bars: Sequence[Swimmer], drug: str, lane: int, lanes: int, s
             label = None
 
 
+@takes(SimulationError, arm=TEXT)
 def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Draw the best change of burden from the start, patient by patient, from the worst to the best.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.plot.style import COLUMN, colour, dash, new_axes, outside_legend, tidy, written
 
@@ -23,6 +24,7 @@ _LINE = 9.5  # points from row to row of numbers
 _BELOW = -32.0  # points from the axis to the first row
 
 
+@takes(SimulationError, endpoint=TEXT, arms=TEXTS)
 def plot_survival(
     comparison: Comparison, endpoint: str | None = None, *, arms: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -47,6 +49,8 @@ def plot_survival(
         An unknown arm or endpoint, or one that is no time.
     """
     names = list(comparison.arms if arms is None else [arms] if isinstance(arms, str) else arms)
+    if not names:
+        raise SimulationError("no arm is named to draw; leave arms out for all of them")
     for name in names:
         if name not in comparison.arms:
             raise SimulationError(f"the comparison has no arm {shown(name)}{did_you_mean(name, comparison.arms)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import COUNT, TEXT, takes
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.plot.style import (
     COLOURS,
@@ -38,6 +39,7 @@ _SMALL = 7.0
 _WIDE = 20  # characters of a name beside the axis
 
 
+@takes(SimulationError, endpoint=TEXT, reference=TEXT)
 def plot_forest(
     comparison: Comparison, endpoint: str | None = None, *, reference: str | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -110,6 +112,7 @@ def plot_forest(
     return ax
 
 
+@takes(SimulationError, gain=TEXT, price=TEXT)
 def plot_pareto(comparison: Comparison, gain: str, price: str, *, ax: Axes | None = None) -> Axes:
     """Draw two endpoints against each other, arm by arm.
 
@@ -175,6 +178,7 @@ def _spread(comparison: Comparison, arm: str, endpoint: str) -> tuple[float, flo
     return median, lower, upper
 
 
+@takes(SimulationError, most=COUNT)
 def plot_deciders(comparison: Comparison, *, ax: Axes | None = None, most: int = _MOST, **options: Any) -> Axes:
     """Draw which unknown parameters the verdict hangs on: a bar for each, the most valuable to know at the top.
 
@@ -195,6 +199,8 @@ def plot_deciders(comparison: Comparison, *, ax: Axes | None = None, most: int =
     -------
     Axes
     """
+    if most < 1:
+        raise SimulationError(f"most = {most} parameters leave nothing to draw; write 1 or more")
     table = comparison.deciders(**options)
     return draw_deciders(table.head(most), ax=ax)
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkpd_mdr.arguments import TEXT, takes
+from pkpd_mdr.arguments import TEXT, Kind, takes
 from pkpd_mdr.compare import Comparison
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.fit import Fit
@@ -23,8 +23,10 @@ __all__ = ["html", "report"]
 Reported = Comparison | Fit | Model
 _TEMPLATE = "page.html"
 
+FIT = Kind.of(Fit, words="the fit that the draws come from; write fit=found with what mdr.fit(...) returned")
 
-@takes(SimulationError, title=TEXT, question=TEXT)
+
+@takes(SimulationError, title=TEXT, question=TEXT, fit=FIT)
 def report(
     result: Reported,
     path: str | Path,
@@ -71,14 +73,20 @@ def report(
     """
     if not isinstance(path, (str, os.PathLike)):
         raise SimulationError(f"path is {shown(path)}; write the name of a file such as 'report.html'")
-    target = Path(path)
-    if target.is_dir() or not target.parent.is_dir():
-        what = "is a folder" if target.is_dir() else "lies in no folder that exists"
-        raise SimulationError(f"the report cannot be written: {shown(str(target))} {what}; name a file in a folder")
-    target.write_text(html(result, title=title, question=question, fit=fit), encoding="utf-8")
+    target, text = Path(path), html(result, title=title, question=question, fit=fit)
+    try:
+        if target.is_dir() or not target.parent.is_dir():
+            what = "is a folder" if target.is_dir() else "lies in no folder that exists"
+            raise SimulationError(f"the report cannot be written: {shown(str(target))} {what}; name a file in a folder")
+        target.write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as problem:
+        raise SimulationError(
+            f"the report cannot be written to {shown(str(target))}: {type(problem).__name__}; name a file that can be"
+        ) from problem
     return target
 
 
+@takes(SimulationError, title=TEXT, question=TEXT, fit=FIT)
 def html(result: Reported, *, title: str | None = None, question: str | None = None, fit: Fit | None = None) -> str:
     """The page of `report` as text; same arguments."""
     found = page(result, fit)

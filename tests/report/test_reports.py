@@ -239,3 +239,41 @@ def test_files_and_refusals(tmp_path, comparison, model, fit, unpainted):
         mdr.report(3, tmp_path / "d.html")
     with pytest.raises(mdr.SimulationError, match="write the name of a file"):
         mdr.report(model, 7)
+
+
+ODD = [3, -1, 0, 2.5, float("nan"), True, object(), b"x", [], {}, [object()], "x" * 3000, "nobody", lambda: 0, ("a", 1)]
+
+
+@pytest.mark.parametrize(
+    ("call", "slots"),
+    [
+        ("plot_forest", ["endpoint", "reference"]),
+        ("plot_survival", ["endpoint", "arms"]),
+        ("plot_swimmer", ["arm", "endpoint", "response", "most"]),
+        ("plot_waterfall", ["arm"]),
+        ("plot_deciders", ["most"]),
+        ("acts", ["arm", "members"]),
+    ],
+)
+def test_odd_arguments_are_refused_in_a_sentence(comparison, call, slots):
+    needed = {"arm": "untreated"} if call == "acts" else {}
+    for slot in slots:
+        sentences = []
+        for odd in ODD:
+            try:
+                getattr(comparison, call)(**(needed | {slot: odd}))
+            except mdr.PkpdMdrError as error:
+                sentences.append(str(error))
+        assert len(sentences) > len(ODD) / 2, slot
+        assert all(10 < len(sentence) < 500 for sentence in sentences)
+
+
+def test_odd_arguments_of_reports(model, tmp_path, unpainted):
+    for slot, usual in (("title", "T"), ("question", "Q"), ("fit", None)):
+        for odd in (3, object(), ["x"]):
+            with pytest.raises(mdr.SimulationError, match=f"{slot} is"):
+                mdr.report(model, tmp_path / "a.html", **{slot: odd})
+        assert mdr.report(model, tmp_path / "a.html", **{slot: usual})
+    for odd in ("", "a\0b", "x" * 5000, None, 3.5, []):
+        with pytest.raises(mdr.SimulationError):
+            mdr.report(model, odd)
