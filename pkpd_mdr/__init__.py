@@ -72,6 +72,7 @@ from pkpd_mdr.mechanisms import (
     vesicles,
 )
 from pkpd_mdr.model import Model
+from pkpd_mdr.optimise import Optimum, between, optimise, order
 from pkpd_mdr.regimen import (
     Regimen,
     Strategy,
@@ -126,6 +127,7 @@ __all__ = [
     "GrowthRate",
     "Many",
     "Model",
+    "Optimum",
     "ModelError",
     "PkpdMdrError",
     "Regimen",
@@ -138,6 +140,7 @@ __all__ = [
     "adaptive",
     "alternate",
     "apheresis",
+    "between",
     "bolus",
     "bundled",
     "clone",
@@ -182,7 +185,9 @@ __all__ = [
     "nothing",
     "observable",
     "on_progression",
+    "optimise",
     "oral",
+    "order",
     "parameter",
     "peak",
     "peak_kill",

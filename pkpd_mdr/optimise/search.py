@@ -1,0 +1,163 @@
+"""How candidates are chosen: by differential evolution in whole populations, then one by one near the best.
+
+Populations are those of Storn and Price (1997, J Glob Optim 11:341), moved towards the best of their own. Feasible
+candidates come before those that violate limits, which are ordered by how much (Deb 2000, Comput Methods Appl Mech Eng
+186:311). Where few combinations of the finite variables exist, each has a population of its own, so that no order or
+choice is lost early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.optimise.problem import Problem
+
+__all__ = ["search"]
+
+_ISLANDS = 8
+_SETTLED = 1e-3
+_STEP = 0.05
+_EACH = 40  # candidates of the polish for each continuum
+
+
+@dataclass
+class _Search:
+    problem: Problem
+    budget: int
+    random: np.random.Generator
+    points: FloatArray = field(init=False)
+    violation: FloatArray = field(init=False)
+    cost: FloatArray = field(init=False)
+    fixed: list[int] = field(init=False)
+
+    @property
+    def left(self) -> int:
+        """Candidates that may still be tried."""
+        return self.budget - len(self.problem.candidates)
+
+    def populations(self, budget: int) -> None:
+        """Let populations evolve until they have settled or the budget is used up."""
+        self._begin(budget)
+        islands, size, _ = self.points.shape
+        while len(self.problem.candidates) + islands * size <= budget and not self._settled():
+            before = len(self.problem.candidates)
+            trial = self._trial()
+            violation, cost = self._evaluate(trial)
+            wins = (violation < self.violation) | ((violation == self.violation) & (cost <= self.cost))
+            self.points[wins], self.violation[wins], self.cost[wins] = trial[wins], violation[wins], cost[wins]
+            if len(self.problem.candidates) == before:
+                break
+
+    def _begin(self, budget: int) -> None:
+        space = self.problem.space
+        few = space.combinations <= _ISLANDS
+        corners = space.points_of(space.combinations if few else 1)
+        self.fixed = space.finite if few else []
+        moving = len(space.variables) - len(self.fixed)
+        size = int(np.clip(10 * moving, 8, 40))
+        size = max(5, min(size, budget // (3 * len(corners))))
+        blocks = []
+        for corner in corners:
+            strata = self.random.permuted(np.tile(np.arange(size)[:, None], (1, len(space.variables))), axis=0)
+            block = (strata + self.random.random(strata.shape)) / size  # a Latin hypercube
+            block[:, self.fixed] = corner[self.fixed]
+            blocks.append(block)
+        self.points = np.stack(blocks)
+        self.violation, self.cost = self._evaluate(self.points)
+
+    def _evaluate(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        islands, size, count = points.shape
+        violation, cost = self.problem.evaluate(points.reshape(-1, count), "populations")
+        return violation.reshape(islands, size), cost.reshape(islands, size)
+
+    def _trial(self) -> FloatArray:
+        """Each candidate moved towards the best of its population and along the difference of two others."""
+        islands, size, count = self.points.shape
+        ranks = np.lexsort((self.cost, self.violation), axis=-1)
+        best = np.take_along_axis(self.points, ranks[:, :1, None], axis=1)
+        ones, others = (self._drawn(islands, size) for _ in range(2))
+        pull = self.random.uniform(0.5, 1.0, (islands, size, 1))
+        push = self.random.uniform(0.4, 0.9, (islands, size, 1))
+        moved = self.points + pull * (best - self.points) + push * (ones - others)
+        keep = self.random.random(moved.shape) > 0.9
+        keep[:, :, self.fixed] = True
+        moved = np.where(keep, self.points, moved)
+        outside = (moved < 0.0) | (moved > 1.0)  # half-way back to the bound, as an optimum may stand there
+        return np.where(outside, (self.points + (moved > 1.0)) / 2, moved)
+
+    def _drawn(self, islands: int, size: int) -> FloatArray:
+        chosen: npt.NDArray[np.int64] = self.random.integers(0, size, (islands, size, 1))
+        return np.take_along_axis(self.points, chosen, axis=1)
+
+    def _settled(self) -> bool:
+        """Whether no population is spread any more."""
+        return bool((np.ptp(self.points, axis=1) < _SETTLED).all())
+
+    def polish(self, most: int) -> None:
+        """Nelder and Mead's method in the continuous variables, from the best candidate."""
+        from scipy.optimize import minimize
+
+        free, best = self.problem.space.free, self.problem.best()
+        if not free or most < len(free) + 2 or not np.isfinite(best.violation):
+            return
+        simplex = np.tile(best.point[free], (len(free) + 1, 1))
+        for k in range(len(free)):
+            simplex[k + 1, k] += _STEP if simplex[k + 1, k] < 0.5 else -_STEP
+        scale = max(abs(self.problem.cost(best)), 1e-300)
+        minimize(
+            _merit(self.problem, best.point, free, scale),
+            simplex[0],
+            method="Nelder-Mead",
+            bounds=[(0.0, 1.0)] * len(free),
+            options={"initial_simplex": simplex, "maxfev": most, "xatol": 1e-5, "fatol": 1e-9},
+        )
+
+    def profile(self) -> None:
+        """Everything along each variable through the best: for the reader, and in case something better is there."""
+        self.problem.evaluate(self.problem.space.along(self.problem.best().point), "along variables")
+
+
+def _merit(problem: Problem, point: FloatArray, free: list[int], scale: float) -> Callable[[FloatArray], float]:
+    """Cost as one number: what violates a limit is worse than all that does not."""
+    worst = [0.0]
+
+    def merit(x: FloatArray) -> float:
+        here = point.copy()
+        here[free] = x
+        violation, cost = problem.evaluate(here[None], "polish")
+        if violation[0] == 0.0:
+            worst[0] = max(worst[0], cost[0] / scale)
+            return float(cost[0] / scale)
+        return float(worst[0] + 1.0 + min(violation[0], 1e9))
+
+    return merit
+
+
+def search(problem: Problem, budget: int, seed: int) -> None:
+    """Try candidates; what became of them is kept in `problem.candidates`.
+
+    Parameters
+    ----------
+    problem : Problem
+    budget : int
+        About how many candidates may be tried; those along variables are counted in.
+    seed : int
+    """
+    space = problem.space
+    found = _Search(problem, budget, np.random.default_rng(seed))
+    if not space.free and space.combinations <= budget:
+        problem.evaluate(space.points_of(space.combinations), "all combinations")
+        return
+    lines = len(space.along(np.full(len(space.variables), 0.5)))
+    each = min(_EACH * len(space.free), max(budget - lines, 0) // 3)
+    found.populations(max(budget - lines - each, budget // 3))
+    found.polish(each)
+    before = problem.best()
+    found.profile()
+    if problem.best() is not before:
+        found.polish(max(each // 2, min(found.left, each)))
