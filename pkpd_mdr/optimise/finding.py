@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -14,19 +13,19 @@ import pandas as pd
 
 from pkpd_mdr.arguments import COUNT, NUMBER, TABLE, Kind, takes
 from pkpd_mdr.compare.arms import read_arms
-from pkpd_mdr.engine import Accuracy
+from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, SimulationError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.optimise.gain import Gain, paired_gain
 from pkpd_mdr.optimise.limits import Limits, read_criterion, read_limits
+from pkpd_mdr.optimise.notes import FEWEST, with_notes
 from pkpd_mdr.optimise.problem import Candidate, Planner, Problem, check_plan
 from pkpd_mdr.optimise.result import Optimum, Settings
 from pkpd_mdr.optimise.search import search
-from pkpd_mdr.optimise.variables import Choice, Space, Variables, described, read_variables
+from pkpd_mdr.optimise.variables import Space, Variables, described, read_variables
 from pkpd_mdr.run import Endpoint, endpoint, with_exposure
 from pkpd_mdr.run.endpoints import check_endpoint
-from pkpd_mdr.engine import compile_model
 from pkpd_mdr.run.many import Plan, parameter_slots, read_rows
 from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.many.workers import EXECUTOR
@@ -37,10 +36,9 @@ from pkpd_mdr.units import QuantityLike, Unit, quantity, read
 
 __all__ = ["optimise"]
 
-_LOG = logging.getLogger("pkpd_mdr")
-_FEWEST = 8  # draws from which on half of them are kept out of the search
-_EDGE = 1e-3
-_BUDGET = Kind("a whole number of 10 or more; write for example 400", lambda given: COUNT.fits(given) and given >= 10, int)
+_BUDGET = Kind(
+    "a whole number of 10 or more; write for example 400", lambda given: COUNT.fits(given) and given >= 10, int
+)
 
 
 @takes(
@@ -94,7 +92,7 @@ def optimise(
     until : str
         How long each run lasts; its unit is the time unit of the result.
     objective : str or Endpoint
-        See `pkpd_mdr.endpoint`; the endpoint says which direction is good. Times that were not reached count as `until`.
+        See `pkpd_mdr.endpoint`; it says which direction is good. Times that were not reached count as `until`.
     over : DataFrame, ``fit.draws(200)``, dict of columns or list of dicts, optional
         Draws of parameters, as in `simulate_many`; one patient with the model's own values if left out. Of eight or
         more, a random half is kept out of the search.
@@ -162,26 +160,25 @@ def optimise(
     if read(length, "h", "until") <= 0:
         raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='1 year'")
     if not 0 < level < 1 or not 0 < near < 1:
-        raise SimulationError(f"level = {shown(level)} and near = {shown(near)} are shares; choose such as 0.95 and 0.01")
+        raise SimulationError(
+            f"level = {shown(level)} and near = {shown(near)} are shares; choose such as 0.95 and 0.01"
+        )
     space = Space(read_variables(variables))
     check_plan(plan, list(space.variables))
     full = with_exposure(model)
     item = endpoint(objective)
-    check_endpoint(item, compile_model(full).expression)
     held = read_limits(full, limits, length.unit)
-    for limit in held:
-        check_endpoint(limit.endpoint, compile_model(full).expression)
+    for needed in (item, *(limit.endpoint for limit in held)):
+        check_endpoint(needed, compile_model(full).expression)
     plain = read_arms(model, arms) if arms else {}
     rows, names = _read_draws(model, over)
     split = _Split.of(rows, seed)
     options: dict[str, Any] = {"until": length, "starts": dict(start) if start else None, "measure": measure}
     options |= {"stop": stop, "seed": seed, "accuracy": accuracy, "executor": executor}
-    problem = Problem(
-        model, plan, space, item, held, read_criterion(criterion), split.search, options, length.value
-    )
+    problem = Problem(model, plan, space, item, held, read_criterion(criterion), split.search, options, length.value)
     search(problem, candidates, seed)
     settings = Settings(
-        problem.criterion, level, near, seed, split.count, len(split.rest) if split.rest is not None else 0, names, length
+        problem.criterion, level, near, seed, split.count, 0 if split.rest is None else len(split.rest), names, length
     )
     return _Report(problem, split, settings, plain, endpoint_unit(item, full, length.unit)).optimum(model, accuracy)
 
@@ -206,7 +203,7 @@ class _Split:
 
     @staticmethod
     def of(rows: pd.DataFrame | None, seed: int) -> _Split:
-        if rows is None or len(rows) < _FEWEST:
+        if rows is None or len(rows) < FEWEST:
             return _Split(rows, None)
         mixed = np.random.default_rng([seed, 1]).permutation(len(rows))
         half = (len(rows) + 1) // 2
@@ -260,16 +257,16 @@ class _Report:
             limits=problem.limits,
             limit_table=table,
             candidates=tuple(problem.candidates),
-            simulations=len(problem.candidates) * self.settings.draws + len(plans) * (searched.shape[1] + held.shape[1]),
+            simulations=len(problem.candidates) * self.settings.draws
+            + len(plans) * (searched.shape[1] + held.shape[1]),
             notes=(),
             settings=self.settings,
             provenance={**provenance(), "model": model.content_hash, "rtol": (accuracy or Accuracy()).rtol},
         )
         names = ["the best plan", *(f"arm {name!r}" for name in self.plain)]
-        broken = [
-            f"{name}: {first or later}" for name, first, later in zip(names, failed, failed_later, strict=True) if first or later
-        ]
-        return _noted(partial, broken)
+        failures = [first or later for first, later in zip(failed, failed_later, strict=True)]
+        broken = [f"{name}: {failure}" for name, failure in zip(names, failures, strict=True) if failure]
+        return with_notes(partial, broken)
 
     def _held_out(self, plans: Mapping[str, Plan], endpoints: int) -> tuple[FloatArray, list[str]]:
         if self.split.rest is None:
@@ -286,9 +283,8 @@ class _Report:
         rows = {}
         for k, name in enumerate(self.plain, start=1):
             known = not np.isnan(searched[k]).any()
-            meets = known and all(
-                limit.violation(self.problem.of(limit.endpoint, searched[k])) == 0 for limit in self.problem.limits
-            )
+            values = [(limit, self.problem.of(limit.endpoint, searched[k])) for limit in self.problem.limits]
+            meets = known and all(limit.violation(limit.governing(numbers)) == 0 for limit, numbers in values)
             rows[name] = (self._criterion(searched[k]), self._criterion(held[k]), meets)
         columns = ["searched", "held_out", "meets_limits"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("arm")
@@ -305,13 +301,12 @@ class _Report:
         both = ~np.isnan(best) & ~np.isnan(other)
         if not both.any():
             return None
+        level, random = self.settings.level, np.random.default_rng([self.settings.seed, 2])
         value, lower, upper, better, noise = paired_gain(
-            best[both], other[both], problem.criterion, high=problem.high, level=self.settings.level,
-            random=np.random.default_rng([self.settings.seed, 2]),
-        )  # fmt: skip
-        return Gain(
-            arm, value, lower, upper, self.settings.level, self.unit, better, int(both.sum()), bool(held.shape[1]), noise
+            best[both], other[both], problem.criterion, high=problem.high, level=level, random=random
         )
+        held_out = bool(held.shape[1])
+        return Gain(arm, value, lower, upper, level, self.unit, better, int(both.sum()), held_out, noise)
 
     def _limit_table(self, searched: FloatArray, held: FloatArray, best: Candidate) -> pd.DataFrame:
         rows = []
@@ -322,7 +317,7 @@ class _Report:
                     "limit": str(limit),
                     "value": value,
                     "unit": limit.unit.text,
-                    "violation": limit.violation(first),
+                    "violation": limit.violation(limit.governing(first)),
                     "active": limit.active(value),
                     "kept": limit.kept(first),
                     "draws": len(first),
@@ -331,97 +326,3 @@ class _Report:
                 }
             )
         return pd.DataFrame(rows)
-
-
-def _noted(found: Optimum, broken: list[str]) -> Optimum:
-    """The optimum with what a reader has to know; what should worry is logged, too."""
-    worries = [*_infeasible(found), *_noise(found), *broken, *_reached(found)]
-    for line in worries:
-        _LOG.warning("optimise: %s", line)
-    failed = [item for item in found.candidates if item.failure]
-    told = [
-        f"{len(failed)} of {found.evaluated} candidates were not possible or failed, for example "
-        f"plan({described(found.variables, item.values)}): {item.failure}"
-        for item in failed[:1]
-    ]
-    notes = (*worries, *_sharpness(found), *told, *_about_draws(found))
-    fields = {name: getattr(found, name) for name in Optimum.__dataclass_fields__}
-    return Optimum(**(fields | {"notes": notes}))
-
-
-def _infeasible(found: Optimum) -> list[str]:
-    if found.feasible:
-        return []
-    missed = [limit for limit, row in zip(found.limits, found.limit_table.to_dict("records"), strict=True) if row["violation"]]
-    lines = []
-    for limit in missed:
-        place = found.limits.index(limit)
-        reached = [item.limits[place] for item in found.candidates if item.limits]
-        nearest = max(reached) if limit.above else min(reached)
-        alone = nearest >= limit.number if limit.above else nearest <= limit.number
-        own = f"{found.limit_table['value'][place]:.4g} {limit.unit.text}".rstrip()
-        why = (
-            "other candidates meet it, but none meets all limits"
-            if alone
-            else f"no candidate meets it; the nearest comes to {nearest:.4g} {limit.unit.text}".rstrip()
-        )
-        lines.append(f"the limit '{limit}' is not met: {own} at the least violating candidate; {why}")
-    return lines
-
-
-def _noise(found: Optimum) -> list[str]:
-    gain = found.gain
-    if gain is None or not gain.noise:
-        return []
-    if gain.pairs < 2:
-        return [f"the optimum gains nothing over {gain.arm!r} beyond the error of integration"]
-    return [
-        f"the gain over {gain.arm!r} is within the noise: its {100 * gain.level:g} % interval on {gain.pairs} draws holds "
-        "zero, so the plain arm may be as good; more draws would tell"
-    ]
-
-
-def _reached(found: Optimum) -> list[str]:
-    """Times that were not reached make candidates look equal."""
-    if found.endpoint.unit != "time" or not np.isinf(found.searched).any():
-        return []
-    count = int(np.isinf(found.searched).sum())
-    return [
-        f"{found.endpoint.name} is not reached by {found.settings.until} in {count} of {len(found.searched)} draws, which "
-        "count as that; a longer until= would tell candidates apart"
-    ]
-
-
-def _sharpness(found: Optimum) -> list[str]:
-    """Where the optimum stands at a bound, and where it is flat."""
-    if not found.feasible:
-        return []
-    near, lines = f"{100 * found.settings.near:g} %", []
-    flat = [name for name in found.variables if found.flat(name)]
-    if len(flat) == len(found.variables):
-        names = ", ".join(repr(name) for name in flat)
-        lines.append(f"the optimum is flat: {names} may be anything searched with a loss of less than {near}")
-    else:
-        lines += [f"{name!r} hardly matters: a loss of less than {near} over the range searched" for name in flat]
-    for name, item in found.variables.items():
-        if isinstance(item, Choice) or name in flat or item.count == 1:
-            continue
-        share = item.share(found.best[name])
-        slack = 0.5 / item.count + 1e-9 if item.count else _EDGE
-        if not slack < share < 1 - slack:
-            side = "lower" if share < 0.5 else "upper"
-            lines.append(f"{name!r} stands at its {side} bound; beyond it may be better")
-    lines += [f"the limit '{row['limit']}' is active" for row in found.limit_table.to_dict("records") if row["active"]]
-    return lines
-
-
-def _about_draws(found: Optimum) -> list[str]:
-    settings = found.settings
-    if not settings.varied:
-        return []
-    names = ", ".join(settings.varied[:6]) + (f" and {len(settings.varied) - 6} more" if len(settings.varied) > 6 else "")
-    if settings.held_out:
-        kept = f"{settings.held_out} draws were kept out of the search and judge it"
-    else:
-        kept = f"with fewer than {_FEWEST} draws none was kept out of the search, so its numbers are optimistic"
-    return [f"uncertainty is that of {names} only; {kept}"]

@@ -17,7 +17,7 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.run import Course, Endpoint, endpoint
 from pkpd_mdr.run.course import total_given
 from pkpd_mdr.run.result import endpoint_unit
-from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
+from pkpd_mdr.units import Quantity, Unit, quantity
 
 __all__ = ["Criterion", "Limit", "Limits", "read_criterion", "read_limits"]
 
@@ -112,16 +112,19 @@ class Limit:
         place = max(math.ceil(self.share * len(values) - _ROUNDING), 1) - 1
         return float(-ordered[place] if self.above else ordered[place])
 
-    def violation(self, values: FloatArray) -> float:
+    def slack(self, governing: float) -> float:
+        """By how much a governing value keeps the level, relative to it; negative if it is missed."""
+        kept = governing - self.number
+        return (kept if self.above else -kept) / (abs(self.number) or 1.0)
+
+    def violation(self, governing: float) -> float:
         """By how much the level is missed, relative to it; zero if it is kept."""
-        missed = self.number - self.governing(values)
-        missed = missed if self.above else -missed
-        scale = abs(self.number) or 1.0
-        return missed / scale if missed > _ROUNDING * scale else 0.0
+        slack = self.slack(governing)
+        return -slack if slack < -_ROUNDING else 0.0
 
     def active(self, governing: float) -> bool:
         """Whether a value is at the level, within 2 % of it."""
-        return abs(governing - self.number) <= _ACTIVE * (abs(self.number) or 1.0)
+        return abs(self.slack(governing)) <= _ACTIVE
 
     def kept(self, values: FloatArray) -> int:
         """Number of draws that keep the level."""

@@ -112,14 +112,18 @@ class Problem:
         -------
         violation, cost : ndarray, shape (candidates,)
         """
-        points = self.space.rounded(np.atleast_2d(points))
-        keys = [point.round(12).tobytes() for point in points]
+        points = self.space.rounded(points)
+        keys = [_key(point) for point in points]
         fresh = [k for k, key in enumerate(keys) if key not in self._known and key not in keys[:k]]
-        for k, found in zip(fresh, self._run(points[fresh], stage), strict=True):
+        for k, made in zip(fresh, self._run(points[fresh], stage), strict=True):
             self._known[keys[k]] = len(self.candidates)
-            self.candidates.append(found)
+            self.candidates.append(made)
         found = [self.candidates[self._known[key]] for key in keys]
         return np.array([item.violation for item in found]), np.array([self.cost(item) for item in found])
+
+    def at(self, point: FloatArray) -> Candidate:
+        """A candidate that was evaluated."""
+        return self.candidates[self._known[_key(self.space.rounded(point[None])[0])]]
 
     def cost(self, item: Candidate) -> float:
         """The outcome, low is good."""
@@ -147,9 +151,9 @@ class Problem:
     def _judged(self, point: FloatArray, row: dict[str, Any], found: FloatArray, stage: str) -> Candidate:
         """A candidate from the endpoints of its draws, shape (draws, endpoints)."""
         outcome = float(self.criterion.of(self.capped(found[:, 0]), high=self.high))
-        held = [(limit, self.of(limit.endpoint, found)) for limit in self.limits]
-        values = tuple(limit.governing(numbers) for limit, numbers in held)
-        return Candidate(point, row, outcome, values, sum(limit.violation(numbers) for limit, numbers in held), stage)
+        values = tuple(limit.governing(self.of(limit.endpoint, found)) for limit in self.limits)
+        violation = sum(limit.violation(value) for limit, value in zip(self.limits, values, strict=True))
+        return Candidate(point, row, outcome, values, violation, stage)
 
     def of(self, item: Endpoint, found: FloatArray) -> FloatArray:
         """One endpoint of an array whose last axis has all of them."""
@@ -217,6 +221,10 @@ class Problem:
         for k in np.flatnonzero(endless.any(axis=1)).tolist():
             failed[k] = failed[k] or f"the objective {shown(self.objective.name)} is not finite"
         return values, failed
+
+
+def _key(point: FloatArray) -> bytes:
+    return point.round(12).tobytes()
 
 
 def _all_failed(partial: object) -> bool:

@@ -135,7 +135,7 @@ class Optimum:
 
         A range is that of the candidates that were tried, hence a lower bound of the true one.
         """
-        rows = {}
+        rows: dict[str, tuple[Any, ...]] = {}
         for name, item in self.variables.items():
             values = [candidate.values[name] for candidate in self.near] or [self.best[name]]
             if isinstance(item, Choice):

@@ -8,20 +8,22 @@ choice is lost early.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.optimise.problem import Problem
+from pkpd_mdr.optimise.problem import Candidate, Problem
 
 __all__ = ["search"]
 
 _ISLANDS = 8
 _SETTLED = 1e-3
 _STEP = 0.05
+_MARGIN, _WORST = 3e-6, 1e6
 _EACH = 40  # candidates of the polish for each continuum
 
 
@@ -59,7 +61,7 @@ class _Search:
         corners = space.points_of(space.combinations if few else 1)
         self.fixed = space.finite if few else []
         moving = len(space.variables) - len(self.fixed)
-        size = int(np.clip(10 * moving, 8, 40))
+        size = int(np.clip(6 * moving, 8, 30))
         size = max(5, min(size, budget // (3 * len(corners))))
         blocks = []
         for corner in corners:
@@ -77,7 +79,7 @@ class _Search:
 
     def _trial(self) -> FloatArray:
         """Each candidate moved towards the best of its population and along the difference of two others."""
-        islands, size, count = self.points.shape
+        islands, size = self.cost.shape
         ranks = np.lexsort((self.cost, self.violation), axis=-1)
         best = np.take_along_axis(self.points, ranks[:, :1, None], axis=1)
         ones, others = (self._drawn(islands, size) for _ in range(2))
@@ -99,43 +101,59 @@ class _Search:
         return bool((np.ptp(self.points, axis=1) < _SETTLED).all())
 
     def polish(self, most: int) -> None:
-        """Nelder and Mead's method in the continuous variables, from the best candidate."""
+        """From the best candidate in the continuous variables: Nelder and Mead, or COBYLA where there are limits."""
         from scipy.optimize import minimize
 
         free, best = self.problem.space.free, self.problem.best()
         if not free or most < len(free) + 2 or not np.isfinite(best.violation):
             return
+        local = _Local(self.problem, best.point, free, max(abs(self.problem.cost(best)), 1e-300))
+        bounds = [(0.0, 1.0)] * len(free)
+        if self.problem.limits:
+            kept: Any = [{"type": "ineq", "fun": partial(local.slack, k)} for k in range(len(self.problem.limits))]
+            options: Any = {"rhobeg": _STEP, "maxiter": most}
+            method: Any = "COBYLA"  # the types of constraints are too narrow for a list of dicts
+            minimize(
+                local.cost, best.point[free], method=method, bounds=bounds, constraints=kept, tol=1e-5, options=options
+            )
+            return
         simplex = np.tile(best.point[free], (len(free) + 1, 1))
         for k in range(len(free)):
             simplex[k + 1, k] += _STEP if simplex[k + 1, k] < 0.5 else -_STEP
-        scale = max(abs(self.problem.cost(best)), 1e-300)
-        minimize(
-            _merit(self.problem, best.point, free, scale),
-            simplex[0],
-            method="Nelder-Mead",
-            bounds=[(0.0, 1.0)] * len(free),
-            options={"initial_simplex": simplex, "maxfev": most, "xatol": 1e-5, "fatol": 1e-9},
-        )
+        options = {"initial_simplex": simplex, "maxfev": most, "xatol": 1e-5, "fatol": 1e-9}
+        minimize(local.cost, simplex[0], method="Nelder-Mead", bounds=bounds, options=options)
 
     def profile(self) -> None:
         """Everything along each variable through the best: for the reader, and in case something better is there."""
         self.problem.evaluate(self.problem.space.along(self.problem.best().point), "along variables")
 
 
-def _merit(problem: Problem, point: FloatArray, free: list[int], scale: float) -> Callable[[FloatArray], float]:
-    """Cost as one number: what violates a limit is worse than all that does not."""
-    worst = [0.0]
+@dataclass(frozen=True, slots=True)
+class _Local:
+    """The problem in its continuous variables near a candidate, in finite numbers."""
 
-    def merit(x: FloatArray) -> float:
-        here = point.copy()
-        here[free] = x
-        violation, cost = problem.evaluate(here[None], "polish")
-        if violation[0] == 0.0:
-            worst[0] = max(worst[0], cost[0] / scale)
-            return float(cost[0] / scale)
-        return float(worst[0] + 1.0 + min(violation[0], 1e9))
+    problem: Problem
+    point: FloatArray
+    free: list[int]
+    scale: float
 
-    return merit
+    def at(self, x: FloatArray) -> Candidate:
+        """The candidate there; one that is known is not run again."""
+        here = self.point.copy()
+        here[self.free] = x
+        self.problem.evaluate(here[None], "polish")
+        return self.problem.at(here)
+
+    def cost(self, x: FloatArray) -> float:
+        """Relative cost."""
+        return float(min(self.problem.cost(self.at(x)) / self.scale, _WORST))
+
+    def slack(self, k: int, x: FloatArray) -> float:
+        """By how much a limit is kept, less a margin beyond the solver's own tolerance."""
+        found = self.at(x)
+        if not found.limits:
+            return -_WORST
+        return float(np.clip(self.problem.limits[k].slack(found.limits[k]) - _MARGIN, -_WORST, _WORST))
 
 
 def search(problem: Problem, budget: int, seed: int) -> None:

@@ -143,4 +143,6 @@ def _number(value: float, found: Optimum) -> str:
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     table = [head, *rows]
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
-    return "\n".join("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table)
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table
+    )

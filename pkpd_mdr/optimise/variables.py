@@ -134,7 +134,7 @@ class Choice:
 
     def __str__(self) -> str:
         texts = [option_text(option) for option in self.options]
-        return ", ".join(texts[:6]) + (f" and {len(texts) - 6} more" if len(texts) > 6 else "")
+        return "; ".join(texts[:6]) + (f" and {len(texts) - 6} more" if len(texts) > 6 else "")
 
 
 Variable = Range | Ladder | Choice
@@ -256,7 +256,7 @@ def read_variables(given: Variables) -> dict[str, Variable]:
     --------
     >>> found = read_variables({"dose": ("20 mg", "120 mg"), "times": range(1, 7), "gap": ["7 day", "21 day"]})
     >>> [str(item) for item in found.values()]
-    ['20 to 120 mg', '1 to 6', '7 day, 21 day']
+    ['20 to 120 mg', '1 to 6', '7 day; 21 day']
     """
     if not isinstance(given, Mapping) or not given:
         raise RegimenError(f"variables is {shown(given)}; give a dict such as {{'dose': ('20 mg', '120 mg')}}")
@@ -273,7 +273,9 @@ def _variable(where: str, item: object) -> Variable:
         return item
     if isinstance(item, range):
         if not 0 < len(item) <= _MOST:
-            raise RegimenError(f"{where}: {item} has {len(item)} whole numbers; write for example range(1, 7) for 1 to 6")
+            raise RegimenError(
+                f"{where}: {item} has {len(item)} whole numbers; write for example range(1, 7) for 1 to 6"
+            )
         return Ladder(tuple(float(k) for k in sorted(item)), Unit.of(""), whole=True)
     if isinstance(item, tuple):
         pair = len(item) == 2 and not (isinstance(item[0], (int, float)) and isinstance(item[1], str))
