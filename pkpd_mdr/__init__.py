@@ -108,7 +108,7 @@ from pkpd_mdr.response import (
     gr_over_time,
     growth_rate,
 )
-from pkpd_mdr.run import Endpoint, Many, Run, endpoint, endpoints, simulate, simulate_many
+from pkpd_mdr.run import Endpoint, Extinction, Many, Run, endpoint, endpoints, extinction, simulate, simulate_many
 
 __version__ = "0.1.0"
 
@@ -122,6 +122,7 @@ __all__ = [
     "Endpoint",
     "Estimates",
     "ExpressionError",
+    "Extinction",
     "Fit",
     "FitError",
     "GrowthRate",
@@ -164,6 +165,7 @@ __all__ = [
     "exosomes",
     "export_c",
     "exposure",
+    "extinction",
     "fading",
     "fit",
     "formula",

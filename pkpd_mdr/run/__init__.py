@@ -18,6 +18,7 @@ from pkpd_mdr.run.endpoints import (
     time_to_stop,
     time_to_threshold,
 )
+from pkpd_mdr.run.extinction import Extinction, extinction
 from pkpd_mdr.run.many import Many, simulate_many
 from pkpd_mdr.run.result import Run, provenance
 from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
@@ -25,6 +26,7 @@ from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
 __all__ = [
     "Course",
     "Endpoint",
+    "Extinction",
     "Many",
     "Run",
     "area_of",
@@ -33,6 +35,7 @@ __all__ = [
     "end_of",
     "endpoint",
     "exposure",
+    "extinction",
     "nadir_of",
     "peak_of",
     "provenance",

@@ -229,7 +229,7 @@ def test_a_few_draws_are_not_split(linear, draws):
 
 
 def test_the_interval_of_a_gain_covers_the_truth():
-    """Paired differences of a known mean: Student's interval holds it in 95 % of samples (binomial bounds at 4 errors)."""
+    """Paired differences of a known mean: Student's interval holds it in 95 % of samples (within 4 errors)."""
     rng, inside = np.random.default_rng(8), 0
     for _ in range(400):
         arm = rng.normal(100, 20, 12)

@@ -1,0 +1,148 @@
+"""Cure of a lesion by two drugs (Bozic et al. 2013), four ways: closed form, integral, backward equations, paths.
+
+    python benchmarks/bozic.py [--paths 400]
+
+The first table is at the published scale, where no paths are sampled; the second at 1e6 and 1e7 cells with mutation
+probabilities raised so that cure is neither rare nor certain, with the 99 % interval of stochastic paths. A lesion
+begins here with 200 sensitive cells and as many singly resistant ones as it has then in the mean, drawn as whole cells;
+populations above 100 cells follow their means.
+Treatment in sequence is a rule at visits: drug 1 from M cells on, drug 2 when the relapse has M cells again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from scipy.stats import binomtest
+
+import pkpd_mdr as mdr
+from pkpd_mdr.engine import compile_model
+from pkpd_mdr.engine.stochastic.solve import warm_up
+from pkpd_mdr.gallery import Lesion
+from pkpd_mdr.regimen import Visit
+from pkpd_mdr.run import courses
+
+BEGIN, LARGE, LATE = 200.0, 100.0, 1500.0
+DRUG1, DRUG2 = mdr.exposure("drug1", 1), mdr.exposure("drug2", 1)
+
+
+def young(lesion: Lesion) -> dict[str, float]:
+    """The lesion at `BEGIN` cells: M n mu singly resistant ones of each kind in the mean."""
+    mutants = BEGIN * lesion.mutation / lesion.survival * math.log(BEGIN * lesion.survival)
+    return {"S": BEGIN, "R1": mutants * lesion.sites_1, "R2": mutants * lesion.sites_2}
+
+
+def growing(lesion: Lesion) -> float:
+    """Days from `BEGIN` cells to the size at which treatment starts."""
+    return math.log(lesion.cells / BEGIN) / (lesion.birth - lesion.death)
+
+
+def exact(lesion: Lesion) -> float:
+    """Cure by both drugs together: the backward equations."""
+    grown, late = growing(lesion), 60 / (lesion.birth - lesion.death)
+    both = (DRUG1 & DRUG2).shift((grown, "day"))
+    return mdr.extinction(lesion.model(), both, until=(grown + late, "day"), start=young(lesion)).probability
+
+
+def in_turn(size: float, visit: Visit) -> mdr.Regimen:
+    """Nothing below `size` cells, then drug 1; drug 2 when a burden that had halved is back."""
+    burdens = [burden for _, burden in visit.history]
+    first = next((k for k, burden in enumerate(burdens) if burden >= size), None)
+    if first is None:
+        return mdr.nothing()
+    halved = next((k for k in range(first, len(burdens)) if burdens[k] < size / 2), None)
+    return DRUG2 if halved is not None and max(burdens[halved:]) >= size else DRUG1
+
+
+def sampled(lesion: Lesion, paths: int, *, sequence: bool = False, visit: float = 10.0, seed: int = 1) -> int:
+    """Number of paths on which nothing is left."""
+    model = lesion.model()
+    compiled = compile_model(model)
+    parameters = np.tile([item.internal for item in model.parameters.values()], (paths, 1))
+    starts = compiled.starts_of(parameters)
+    for name, cells in young(lesion).items():
+        starts[:, compiled.states.index(name)] = cells
+    net, grown = lesion.birth - lesion.death, growing(lesion)
+    plan: mdr.Regimen | mdr.Strategy = (DRUG1 & DRUG2).shift((grown, "day"))
+    if sequence:  # a visit sees M cells half an interval late in the mean
+        plan = mdr.rule(partial(in_turn, lesion.cells * math.exp(-net * visit / 2)), visit=(visit, "day"))
+    end = (grown + (2.2 * math.log(lesion.cells) / net if sequence else LATE)) * 24
+    found = courses(
+        compiled, parameters, starts, plan, until=end, times=np.array([end]), outputs=["burden"], fill=False,
+        stochastic=mdr.Stochastic(seed=seed, threshold=LARGE, fractions="draw"),
+    )  # fmt: skip
+    bad = [course.status.sentence for course in found if not course.status.ok]
+    assert not bad, bad[0]
+    return sum(course.output("burden")[-1] == 0 for course in found)
+
+
+def one_drug(lesion: Lesion, sites: int) -> float:
+    """Cure of a lesion of this size by one drug, with so many sites that protect from it."""
+    return Lesion(
+        lesion.cells, lesion.birth, lesion.death, lesion.death_treated, lesion.mutation, 0, 0, sites
+    ).eradication()
+
+
+def row(cells: Sequence[object]) -> str:
+    return "  ".join(f"{cell:>12.4f}" if isinstance(cell, float) else f"{cell!s:>12}" for cell in cells)
+
+
+def published() -> None:
+    print("Cure by both drugs together at the published scale: paper, closed form, integral, backward equations")
+    print(row(["M", "n12", "cost", "paper", "closed form", "integral", "exact"]))
+    cases = [(8.5e8, 0, 0.999), (8.5e8, 1, 0.323), (1e9, 1, 0.263), (1e9, 0, 0.999), (1.8e10, 0, 0.977)]
+    for cells, both, paper in [*cases, (2.6e11, 0, 0.717)]:
+        lesion = Lesion(cells, sites_both=both)
+        closed, integral = lesion.eradication(), lesion.integrated_eradication()
+        print(row([f"{cells:.2g}", both, 0.0, paper, closed, integral, exact(lesion)]))
+    for cost, paper in ((0.0, 0.47), (0.1, 0.68)):
+        lesion = Lesion(1e11, birth=1.0, death=0.99, death_treated=1.03, cost=cost)
+        closed = lesion.eradication() if not cost else math.nan
+        print(row(["1e+11", 0, cost, paper, closed, lesion.integrated_eradication(), exact(lesion)]))
+
+
+def scaled(paths: int) -> None:
+    print(f"\nScaled mutation, {paths} paths: closed form, integral, backward equations, paths with 99 % interval")
+    print(row(["M", "u", "n", "n12", "therapy", "closed form", "integral", "exact", "paths", "low", "high", "CPU s"]))
+    together = [(1e6, 5e-7, 50, 1), (1e6, 5e-7, 50, 0), (1e7, 5e-8, 50, 1), (1e7, 1.5e-7, 50, 0)]
+    for cells, u, sites, both in together:
+        lesion = Lesion(cells, mutation=u, sites_1=sites, sites_2=sites, sites_both=both)
+        numbers = [lesion.eradication(), lesion.integrated_eradication(), exact(lesion)]
+        report(lesion, "together", numbers, paths, sequence=False)
+    for cells, u, sites, both in ((1e6, 5e-7, 50, 0), (1e6, 5e-7, 1, 0)):
+        lesion = Lesion(cells, mutation=u, sites_1=sites, sites_2=sites, sites_both=both)
+        first, second = one_drug(lesion, sites + both), one_drug(lesion, sites + both)
+        closed = first + (1 - first) * second
+        report(lesion, "in turn", [closed, math.nan, math.nan], min(paths, 200), sequence=True)
+    for cost in (0.0, 0.1):
+        lesion = Lesion(1e6, mutation=1e-6, cost=cost)
+        closed = math.nan if cost else lesion.eradication()
+        numbers = [closed, lesion.integrated_eradication(), exact(lesion)]
+        report(lesion, f"cost {cost:g}", numbers, paths, sequence=False)
+
+
+def report(lesion: Lesion, therapy: str, numbers: list[float], paths: int, *, sequence: bool) -> None:
+    begun = time.process_time()
+    cured = sampled(lesion, paths, sequence=sequence)
+    interval = binomtest(cured, paths).proportion_ci(0.99)
+    cells = [f"{lesion.cells:.0e}", f"{lesion.mutation:.1e}", lesion.sites_1, lesion.sites_both, therapy, *numbers]
+    print(row([*cells, cured / paths, interval.low, interval.high, time.process_time() - begun]))
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--paths", type=int, default=400)
+    given = parser.parse_args()
+    warm_up()
+    published()
+    scaled(given.paths)
+
+
+if __name__ == "__main__":
+    main()
