@@ -31,22 +31,16 @@ BEGIN, LARGE, LATE = 200.0, 100.0, 1500.0
 DRUG1, DRUG2 = mdr.exposure("drug1", 1), mdr.exposure("drug2", 1)
 
 
-def young(lesion: Lesion) -> dict[str, float]:
-    """The lesion at `BEGIN` cells: M n mu singly resistant ones of each kind in the mean."""
-    mutants = BEGIN * lesion.mutation / lesion.survival * math.log(BEGIN * lesion.survival)
-    return {"S": BEGIN, "R1": mutants * lesion.sites_1, "R2": mutants * lesion.sites_2}
-
-
-def growing(lesion: Lesion) -> float:
-    """Days from `BEGIN` cells to the size at which treatment starts."""
-    return math.log(lesion.cells / BEGIN) / (lesion.birth - lesion.death)
+def growing(lesion: Lesion, begin: float) -> float:
+    """Days from `begin` cells to the size at which treatment starts."""
+    return math.log(lesion.cells / begin) / (lesion.birth - lesion.death)
 
 
 def exact(lesion: Lesion) -> float:
-    """Cure by both drugs together: the backward equations."""
-    grown, late = growing(lesion), 60 / (lesion.birth - lesion.death)
+    """Cure by both drugs together: the backward equations of the resistant types, sensitive cells by their mean."""
+    grown, late = growing(lesion, 1 / lesion.survival), 60 / (lesion.birth - lesion.death)
     both = (DRUG1 & DRUG2).shift((grown, "day"))
-    return mdr.extinction(lesion.model(), both, until=(grown + late, "day"), start=young(lesion)).probability
+    return mdr.extinction(lesion.model(), both, until=(grown + late, "day"), large="S").probability
 
 
 def in_turn(size: float, visit: Visit) -> mdr.Regimen:
@@ -65,9 +59,10 @@ def sampled(lesion: Lesion, paths: int, *, sequence: bool = False, visit: float 
     compiled = compile_model(model)
     parameters = np.tile([item.internal for item in model.parameters.values()], (paths, 1))
     starts = compiled.starts_of(parameters)
-    for name, cells in young(lesion).items():
+    mutants = BEGIN * lesion.mutation / lesion.survival * math.log(BEGIN * lesion.survival)
+    for name, cells in {"S": BEGIN, "R1": mutants * lesion.sites_1, "R2": mutants * lesion.sites_2}.items():
         starts[:, compiled.states.index(name)] = cells
-    net, grown = lesion.birth - lesion.death, growing(lesion)
+    net, grown = lesion.birth - lesion.death, growing(lesion, BEGIN)
     plan: mdr.Regimen | mdr.Strategy = (DRUG1 & DRUG2).shift((grown, "day"))
     if sequence:  # a visit sees M cells half an interval late in the mean
         plan = mdr.rule(partial(in_turn, lesion.cells * math.exp(-net * visit / 2)), visit=(visit, "day"))

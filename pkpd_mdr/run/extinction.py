@@ -23,7 +23,7 @@ from pkpd_mdr.units import Quantity, QuantityLike, quantity, read
 __all__ = ["Extinction", "extinction"]
 
 _ROWS, _MOST_ROWS = 240, 3840
-_RTOL, _ATOL, _AGREE = 1e-9, 1e-30, 1e-6
+_RTOL, _ATOL, _AGREE, _EDGE = 1e-9, 1e-30, 1e-6, 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,15 @@ class Extinction:
         Cells at time zero.
     present_per_cell : dict of str to float
         Chance that one cell of a type has a descendant among `of` at the end.
+    arrivals : float
+        Mean number of cells that large populations send and that have such a descendant.
     """
 
     of: tuple[str, ...]
     until: Quantity
     start: Mapping[str, float]
     present_per_cell: Mapping[str, float]
+    arrivals: float = 0.0
 
     @property
     def log_probability(self) -> float:
@@ -90,7 +93,7 @@ class Extinction:
         return np.asarray(np.exp(self._log(counts)))
 
     def _log(self, counts: Mapping[str, float | Sequence[float] | FloatArray]) -> FloatArray:
-        total = np.zeros(())
+        total = np.full((), -self.arrivals)
         for name, number in counts.items():
             cells, there = np.asarray(number, dtype=float), min(self.present_per_cell[name], 1.0)
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,18 +108,21 @@ class Extinction:
         ]
         for name, chance in self.present_per_cell.items():
             lines.append(f"  one cell of {name} has a descendant among them with {chance:.4g}")
+        if self.arrivals:
+            lines.append(f"  of the cells that large populations send, {self.arrivals:.4g} have one in the mean")
         return "\n".join(lines)
 
     __repr__ = __str__
 
 
-@takes(SimulationError, model=MODEL, of=TEXTS, start=TABLE, parameters=TABLE, accuracy=ACCURACY)
+@takes(SimulationError, model=MODEL, of=TEXTS, large=TEXTS, start=TABLE, parameters=TABLE, accuracy=ACCURACY)
 def extinction(
     model: Model,
     regimen: Regimen | None = None,
     *,
     until: QuantityLike,
     of: str | Sequence[str] | None = None,
+    large: str | Sequence[str] = (),
     start: Mapping[str, QuantityLike] | None = None,
     parameters: Mapping[str, QuantityLike] | None = None,
     accuracy: Accuracy | None = None,
@@ -138,6 +144,8 @@ def extinction(
         The time at which nothing is to be left; the limit of late times is the chance of extinction ever.
     of : str or sequence of str, optional
         Types of cells that are to be gone, such as ``["R"]`` for no resistance; all clones if left out.
+    large : str or sequence of str
+        Populations that follow their means, as those of ``Stochastic("hybrid")`` do; what they send counts by chance.
     start : mapping of str to quantity, optional
         As in `pkpd_mdr.simulate`.
     parameters : mapping of str to quantity, optional
@@ -176,32 +184,43 @@ def extinction(
         raise RegimenError(f"{shown(plan)} is not a regimen; build one with bolus(...), infusion(...) or exposure(...)")
     full = model.with_parameters(parameters or {})
     compiled = compile_model(full)
-    lines = Lines.of(compiled)
+    lines = Lines.of(compiled, _counted(compiled, large, "large"))
     values = np.array([item.internal for item in full.parameters.values()])
     vector = start_vector(full, compiled, values, start)
     names = _types(full, compiled, lines, of)
     last = np.array([1.0 if name in names else 0.0 for name in compiled.states])
-    chances = _settled(_Backwards(lines, values, vector, plan, end, accuracy), last)
+    chances = _settled(_Backwards(lines, values, vector, plan, end, accuracy), np.append(last, 0.0))
     cells = {compiled.states[i]: i for i in lines.counted}
     return Extinction(
         names,
         length,
         {name: float(vector[i]) for name, i in cells.items()},
         {name: float(chances[i]) for name, i in cells.items()},
+        float(chances[-1]),
     )
+
+
+def _counted(compiled: Compiled, given: str | Sequence[str], where: str) -> tuple[str, ...]:
+    """Names of populations that are counted in cells."""
+    known = [name for name, yes in zip(compiled.states, compiled.counted, strict=True) if yes]
+    names = [given] if isinstance(given, str) else listed(given) or []
+    for name in names:
+        if name not in known:
+            raise SimulationError(f"{where}: the model counts no cells called {shown(name)}{did_you_mean(name, known)}")
+    return tuple(dict.fromkeys(names))
 
 
 def _types(model: Model, compiled: Compiled, lines: Lines, given: str | Sequence[str] | None) -> tuple[str, ...]:
     known = [compiled.states[i] for i in lines.counted]
     if given is None:
         return tuple(name for name in known if name in model.clones) or tuple(known)
-    names = [given] if isinstance(given, str) else listed(given) or []
-    for name in names:
-        if name not in known:
-            raise SimulationError(f"of: the model counts no cells called {shown(name)}{did_you_mean(name, known)}")
+    names = _counted(compiled, given, "of")
     if not names:
         raise SimulationError("of is empty; name the types of cells that are to be gone, such as of=['R']")
-    return tuple(dict.fromkeys(names))
+    for name in names:
+        if name not in known:
+            raise SimulationError(f"of: {shown(name)} is large and follows its mean; leave it out of one of both")
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +244,7 @@ class _Backwards:
             chance = self._between(course, chance, float(low), float(high))
             for act, port in acts:
                 if act.time == low:
-                    chance = chance * self._share(course, act, port)
+                    chance[:-1] *= self._share(course, act, port)
         return chance
 
     def _course(self, rows: int) -> Course:
@@ -280,7 +299,9 @@ class _Backwards:
         found = solve_ivp(slope, (0.0, high - low), chance, method="LSODA", rtol=_RTOL, atol=_ATOL)
         if not found.success or not np.isfinite(found.y[:, -1]).all():
             raise SimulationError(f"extinction: the chances cannot be followed between {low:g} and {high:g} h")
-        return np.clip(found.y[:, -1], 0.0, 1.0)
+        chances: FloatArray = np.maximum(found.y[:, -1], 0.0)
+        chances[:-1] = np.minimum(chances[:-1], 1.0)
+        return chances
 
 
 def _jumps(course: Course) -> FloatArray:
@@ -289,10 +310,15 @@ def _jumps(course: Course) -> FloatArray:
 
 
 def _stretch(course: Course, low: float, high: float) -> npt.NDArray[np.int64]:
-    """Rows from just after the begin of a stretch to just before its end, one at each time."""
+    """Rows from just after the begin of a stretch to just before its end, one at each time.
+
+    A row at the end of an exposure is behind it already; the one before stands close enough to it.
+    """
     first = int(np.searchsorted(course.times, low, side="right")) - 1
-    last = int(np.searchsorted(course.times, high, side="left"))
-    return np.arange(first, min(last, len(course.times) - 1) + 1, dtype=np.int64)
+    last = min(int(np.searchsorted(course.times, high, side="left")), len(course.times) - 1)
+    acts = Regimen(course.acts).written_out() if course.acts else ()
+    over = any(act.action == "expose" and abs(act.time + act.span - high) <= _EDGE * high for act in acts)
+    return np.arange(first, last + (0 if over and last > first else 1), dtype=np.int64)
 
 
 def _settled(backwards: _Backwards, last: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ Processes, ch. V), one for each type; chances of different cells multiply.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ class Event:
     name : str
         Of the process.
     parent : int
-        State of the cell that it happens to.
+        State of the cell that it happens to; -1 for cells that arrive, such as mutants of a large population.
     offspring : tuple of (int, int)
         States and numbers of the cells afterwards, the cell itself included if it is still there.
     """
@@ -49,7 +49,7 @@ class Lines:
     ----------
     compiled : Compiled
     counted : tuple of int
-        States that are counted in cells.
+        States that are counted in cells; large populations flow and are not among them.
     events : tuple of Event
     """
 
@@ -58,8 +58,14 @@ class Lines:
     events: tuple[Event, ...]
 
     @staticmethod
-    def of(compiled: Compiled) -> Lines:
+    def of(compiled: Compiled, large: Collection[str] = ()) -> Lines:
         """Read the processes of a model.
+
+        Parameters
+        ----------
+        compiled : Compiled
+        large : collection of str
+            Populations that follow their means.
 
         Raises
         ------
@@ -75,12 +81,12 @@ class Lines:
         [((0, 2),), ()]
         """
         network = Network(compiled)
-        counted = tuple(i for i, yes in enumerate(compiled.counted) if yes)
+        counted = tuple(i for i, yes in enumerate(compiled.counted) if yes and compiled.states[i] not in large)
         cells = {symbol(compiled.states[i]): i for i in counted}
         events = [
             _event(process, moves, cells)
-            for process, moves, is_event in zip(network.processes, network.moves, network.events, strict=True)
-            if is_event
+            for process, moves in zip(network.processes, network.moves, strict=True)
+            if moves.keys() & set(counted)
         ]
         _check_flows(network, cells)
         return Lines(compiled, counted, tuple(events))
@@ -93,9 +99,10 @@ class Lines:
         return np.array([found[event.name] for event in self.events])
 
     def slope(self, chance: FloatArray, rates: FloatArray) -> FloatArray:
-        """Change of the chance that a line is there at the end, per hour further away from it; shape (states,).
+        """Change of the chance that a line is there at the end, per hour further away from it; shape (states + 1,).
 
         Written with the chance to be there, not with that to be gone, so that chances of 1e-12 keep all their digits.
+        The last item is the mean number of arrivals with a line that is there at the end.
         """
         change = np.zeros_like(chance)
         for event, rate in zip(self.events, rates, strict=True):
@@ -103,7 +110,7 @@ class Lines:
             for state, number in event.offspring:
                 for _ in range(number):
                     there += chance[state] * (1.0 - there)
-            change[event.parent] += rate * (there - chance[event.parent])
+            change[event.parent] += rate * (there - (chance[event.parent] if event.parent >= 0 else 0.0))
         return change
 
     def thinned(self, port: int, state: FloatArray, amount: float, time: float, parameters: FloatArray) -> FloatArray:
@@ -144,10 +151,17 @@ def _event(process: Process, moves: Mapping[int, Expression], cells: Mapping[sp.
     changes = {i: int(float(change)) for i, change in moves.items() if i in cells.values()}
     parents = process.rate.free_symbols & cells.keys()
     advice = "; simulate paths instead, as in simulate(..., stochastic=Stochastic(seed=1))"
-    if len(parents) != 1:
-        names = ", ".join(sorted(repr(str(parent)) for parent in parents)) or "no cell"
+    if len(parents) > 1:
+        names = " and ".join(sorted(repr(str(parent)) for parent in parents))
         raise SimulationError(
             f"extinction needs independent cells, but the rate of process {process.name!r} depends on {names}{advice}"
+        )
+    if not parents and min(changes.values()) > 0:
+        return Event(process.name, -1, tuple(sorted(changes.items())))
+    if not parents:
+        raise SimulationError(
+            f"extinction needs independent cells, but process {process.name!r} takes cells at a rate that does not "
+            f"depend on their number{advice}"
         )
     (cell,) = parents
     parent = cells[cell]
@@ -167,10 +181,11 @@ def _event(process: Process, moves: Mapping[int, Expression], cells: Mapping[sp.
 def _check_flows(network: Network, cells: Mapping[sp.Symbol, int]) -> None:
     """What the rates of cells depend on must not be changed by cells."""
     states = {symbol(name): i for i, name in enumerate(network.compiled.states)}
+    places = set(cells.values())
     wanted = {
         part
-        for process, event in zip(network.processes, network.events, strict=True)
-        if event
+        for process, moves in zip(network.processes, network.moves, strict=True)
+        if moves.keys() & places
         for part in process.rate.free_symbols & states.keys()
         if part not in cells
     }
