@@ -3,7 +3,8 @@
 Populations are those of Storn and Price (1997, J Glob Optim 11:341), moved towards the best of their own. Feasible
 candidates come before those that violate limits, which are ordered by how much (Deb 2000, Comput Methods Appl Mech Eng
 186:311). Where few combinations of the finite variables exist, each has a population of its own, so that no order or
-choice is lost early.
+choice is lost early; the worse half of these populations is given up every few generations, and what is left is
+polished one by one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pkpd_mdr.optimise.problem import Candidate, Problem
 
 __all__ = ["search"]
 
-_ISLANDS = 8
+_ISLANDS = 12
+_PATIENCE = 3  # generations after which half of the populations are given up
 _SETTLED = 1e-3
 _STEP = 0.05
 _MARGIN, _WORST = 3e-6, 1e6
@@ -45,8 +47,11 @@ class _Search:
     def populations(self, budget: int) -> None:
         """Let populations evolve until they have settled or the budget is used up."""
         self._begin(budget)
-        islands, size, _ = self.points.shape
-        while len(self.problem.candidates) + islands * size <= budget and not self._settled():
+        generation = 0
+        while len(self.problem.candidates) + self.cost.size <= budget and not self._settled():
+            generation += 1
+            if generation % _PATIENCE == 0:
+                self._halve()
             before = len(self.problem.candidates)
             trial = self._trial()
             violation, cost = self._evaluate(trial)
@@ -55,6 +60,22 @@ class _Search:
             if len(self.problem.candidates) == before:
                 break
 
+    def _halve(self) -> None:
+        """Give up the worse half of the populations, down to two."""
+        order = self._ranked()
+        keep = order[: max(2, (len(order) + 1) // 2)]
+        self.points, self.violation, self.cost = self.points[keep], self.violation[keep], self.cost[keep]
+
+    def _ranked(self) -> npt.NDArray[np.intp]:
+        """Populations by their best candidates."""
+        best = self._best()
+        rows = np.arange(len(best))
+        return np.lexsort((self.cost[rows, best], self.violation[rows, best]))
+
+    def _best(self) -> npt.NDArray[np.intp]:
+        """The place of the best candidate in each population."""
+        return np.lexsort((self.cost, self.violation), axis=-1)[:, 0]
+
     def _begin(self, budget: int) -> None:
         space = self.problem.space
         few = space.combinations <= _ISLANDS
@@ -62,7 +83,7 @@ class _Search:
         self.fixed = space.finite if few else []
         moving = len(space.variables) - len(self.fixed)
         size = int(np.clip(6 * moving, 8, 30))
-        size = max(5, min(size, budget // (3 * len(corners))))
+        size = max(5, min(size, budget // (4 * len(corners))))
         blocks = []
         for corner in corners:
             strata = self.random.permuted(np.tile(np.arange(size)[:, None], (1, len(space.variables))), axis=0)
@@ -80,8 +101,7 @@ class _Search:
     def _trial(self) -> FloatArray:
         """Each candidate moved towards the best of its population and along the difference of two others."""
         islands, size = self.cost.shape
-        ranks = np.lexsort((self.cost, self.violation), axis=-1)
-        best = np.take_along_axis(self.points, ranks[:, :1, None], axis=1)
+        best = np.take_along_axis(self.points, self._best()[:, None, None], axis=1)
         ones, others = (self._drawn(islands, size) for _ in range(2))
         pull = self.random.uniform(0.5, 1.0, (islands, size, 1))
         push = self.random.uniform(0.4, 0.9, (islands, size, 1))
@@ -100,11 +120,18 @@ class _Search:
         """Whether no population is spread any more."""
         return bool((np.ptp(self.points, axis=1) < _SETTLED).all())
 
-    def polish(self, most: int) -> None:
-        """From the best candidate in the continuous variables: Nelder and Mead, or COBYLA where there are limits."""
+    def polish_each(self, most: int) -> None:
+        """Polish the best candidates of the populations that are left, two of them at most."""
+        chosen = self._ranked()[:2]
+        starts = [self.problem.at(self.points[k, self._best()[k]]) for k in chosen]
+        for start in starts:
+            self.polish(start, most // len(starts))
+
+    def polish(self, best: Candidate, most: int) -> None:
+        """From a candidate in the continuous variables: Nelder and Mead, or COBYLA where there are limits."""
         from scipy.optimize import minimize
 
-        free, best = self.problem.space.free, self.problem.best()
+        free = self.problem.space.free
         if not free or most < len(free) + 2 or not np.isfinite(best.violation):
             return
         local = _Local(self.problem, best.point, free, max(abs(self.problem.cost(best)), 1e-300))
@@ -174,8 +201,8 @@ def search(problem: Problem, budget: int, seed: int) -> None:
     lines = len(space.along(np.full(len(space.variables), 0.5)))
     each = min(_EACH * len(space.free), max(budget - lines, 0) // 3)
     found.populations(max(budget - lines - each, budget // 3))
-    found.polish(each)
+    found.polish_each(each)
     before = problem.best()
     found.profile()
     if problem.best() is not before:
-        found.polish(max(each // 2, min(found.left, each)))
+        found.polish(problem.best(), max(each // 2, min(found.left, each)))
