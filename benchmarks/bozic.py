@@ -2,11 +2,11 @@
 
     python benchmarks/bozic.py [--paths 400]
 
-The first table is at the published scale, where no paths are sampled; the second at 1e6 and 1e7 cells with mutation
-probabilities raised so that cure is neither rare nor certain, with the 99 % interval of stochastic paths. A lesion
-begins here with 200 sensitive cells and as many singly resistant ones as it has then in the mean, drawn as whole cells;
-populations above 100 cells follow their means.
-Treatment in sequence is a rule at visits: drug 1 from M cells on, drug 2 when the relapse has M cells again.
+Prints two tables and writes them to docs/benchmarks/bozic.md. The first is at the published scale, where no paths are
+sampled; the second at 1e6 and 1e7 cells with mutation probabilities raised so that cure is neither rare nor certain,
+with the 99 % interval of stochastic paths. A lesion begins on these with 200 sensitive cells and as many singly
+resistant ones as it has then in the mean, drawn as whole cells; populations above 100 cells follow their means.
+Treatment in turn is a rule at visits: drug 1 from M cells on, drug 2 when the relapse has M cells again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest
@@ -27,6 +28,14 @@ from pkpd_mdr.gallery import Lesion
 from pkpd_mdr.regimen import Visit
 from pkpd_mdr.run import courses
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "bozic.md"
+HEAD = """# Cure by two drugs, four ways
+
+Written by `python benchmarks/bozic.py`; do not edit. Probability that a lesion is eradicated (Bozic et al. 2013): the
+paper's number (one minus the failure of Table 1, Fig 5, Table 2), its closed form, the integral behind it
+(`Lesion.integrated_eradication`), the backward equations of the model of processes (`mdr.extinction(..., large="S")`)
+and stochastic paths of the same model. How they are set up is said in the head of that script. The paper's patients
+have several lesions, here they are one."""
 BEGIN, LARGE, LATE = 200.0, 100.0, 1500.0
 DRUG1, DRUG2 = mdr.exposure("drug1", 1), mdr.exposure("drug2", 1)
 
@@ -84,49 +93,70 @@ def one_drug(lesion: Lesion, sites: int) -> float:
 
 
 def row(cells: Sequence[object]) -> str:
-    return "  ".join(f"{cell:>12.4f}" if isinstance(cell, float) else f"{cell!s:>12}" for cell in cells)
+    texts = ["" if cell != cell else f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells]
+    return "| " + " | ".join(texts) + " |"
 
 
-def published() -> None:
-    print("Cure by both drugs together at the published scale: paper, closed form, integral, backward equations")
-    print(row(["M", "n12", "cost", "paper", "closed form", "integral", "exact"]))
+def head(title: str, columns: Sequence[str]) -> list[str]:
+    return [f"\n## {title}\n", row(columns), row(["---"] * len(columns))]
+
+
+def published() -> list[str]:
+    title = "Both drugs together at the published scale"
+    lines = head(title, ["M", "n12", "cost", "paper", "closed form", "integral", "backward equations"])
     cases = [(8.5e8, 0, 0.999), (8.5e8, 1, 0.323), (1e9, 1, 0.263), (1e9, 0, 0.999), (1.8e10, 0, 0.977)]
     for cells, both, paper in [*cases, (2.6e11, 0, 0.717)]:
         lesion = Lesion(cells, sites_both=both)
         closed, integral = lesion.eradication(), lesion.integrated_eradication()
-        print(row([f"{cells:.2g}", both, 0.0, paper, closed, integral, exact(lesion)]))
+        lines.append(row([f"{cells:.2g}", both, "0", str(paper), closed, integral, exact(lesion)]))
     for cost, paper in ((0.0, 0.47), (0.1, 0.68)):
         lesion = Lesion(1e11, birth=1.0, death=0.99, death_treated=1.03, cost=cost)
         closed = lesion.eradication() if not cost else math.nan
-        print(row(["1e+11", 0, cost, paper, closed, lesion.integrated_eradication(), exact(lesion)]))
+        numbers = [closed, lesion.integrated_eradication(), exact(lesion)]
+        lines.append(row(["1e+11, b = 1", 0, f"{cost:g}", str(paper), *numbers]))
+    return lines
 
 
-def scaled(paths: int) -> None:
-    print(f"\nScaled mutation, {paths} paths: closed form, integral, backward equations, paths with 99 % interval")
-    print(row(["M", "u", "n", "n12", "therapy", "closed form", "integral", "exact", "paths", "low", "high", "CPU s"]))
+def scaled(paths: int) -> list[str]:
+    columns = [
+        "M",
+        "u",
+        "n",
+        "n12",
+        "therapy",
+        "closed form",
+        "integral",
+        "backward equations",
+        "paths",
+        "99 %",
+        "CPU s",
+    ]
+    lines = head(f"Raised mutation, {paths} paths (in turn 200)", columns)
     together = [(1e6, 5e-7, 50, 1), (1e6, 5e-7, 50, 0), (1e7, 5e-8, 50, 1), (1e7, 1.5e-7, 50, 0)]
     for cells, u, sites, both in together:
         lesion = Lesion(cells, mutation=u, sites_1=sites, sites_2=sites, sites_both=both)
         numbers = [lesion.eradication(), lesion.integrated_eradication(), exact(lesion)]
-        report(lesion, "together", numbers, paths, sequence=False)
+        lines += report(lesion, "together", numbers, paths, sequence=False)
     for cells, u, sites, both in ((1e6, 5e-7, 50, 0), (1e6, 5e-7, 1, 0)):
         lesion = Lesion(cells, mutation=u, sites_1=sites, sites_2=sites, sites_both=both)
         first, second = one_drug(lesion, sites + both), one_drug(lesion, sites + both)
         closed = first + (1 - first) * second
-        report(lesion, "in turn", [closed, math.nan, math.nan], min(paths, 200), sequence=True)
+        lines += report(lesion, "in turn", [closed, math.nan, math.nan], min(paths, 200), sequence=True)
     for cost in (0.0, 0.1):
         lesion = Lesion(1e6, mutation=1e-6, cost=cost)
         closed = math.nan if cost else lesion.eradication()
         numbers = [closed, lesion.integrated_eradication(), exact(lesion)]
-        report(lesion, f"cost {cost:g}", numbers, paths, sequence=False)
+        lines += report(lesion, f"cost {cost:g}", numbers, paths, sequence=False)
+    return lines
 
 
-def report(lesion: Lesion, therapy: str, numbers: list[float], paths: int, *, sequence: bool) -> None:
+def report(lesion: Lesion, therapy: str, numbers: list[float], paths: int, *, sequence: bool) -> list[str]:
     begun = time.process_time()
     cured = sampled(lesion, paths, sequence=sequence)
     interval = binomtest(cured, paths).proportion_ci(0.99)
     cells = [f"{lesion.cells:.0e}", f"{lesion.mutation:.1e}", lesion.sites_1, lesion.sites_both, therapy, *numbers]
-    print(row([*cells, cured / paths, interval.low, interval.high, time.process_time() - begun]))
+    span, spent = f"{interval.low:.4f} to {interval.high:.4f}", f"{time.process_time() - begun:.1f}"
+    return [row([*cells, cured / paths, span, spent])]
 
 
 def main() -> None:
@@ -135,8 +165,9 @@ def main() -> None:
     parser.add_argument("--paths", type=int, default=400)
     given = parser.parse_args()
     warm_up()
-    published()
-    scaled(given.paths)
+    lines = [HEAD, *published(), *scaled(given.paths)]
+    print("\n".join(lines))
+    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ FEWEST = 8
 _LOG = logging.getLogger("pkpd_mdr")
 _EDGE = 1e-3
 _LEAD = 1e-6
+_WIDE = 0.7  # of a range
 
 
 def with_notes(found: Optimum, broken: list[str]) -> Optimum:
@@ -100,13 +101,17 @@ def _sharpness(found: Optimum) -> list[str]:
         return []
     near, lines = f"{100 * found.settings.near:g} %", []
     flat = [name for name in found.variables if found.flat(name)]
-    if len(flat) == len(found.variables):
-        names = ", ".join(repr(name) for name in flat)
+    wide = [name for name in found.variables if name not in flat and float(found.within["share"][name]) >= _WIDE]
+    if found.flat():
+        names = ", ".join(repr(name) for name in found.variables)
         lines.append(f"the optimum is flat: {names} may be anything searched with a loss of less than {near}")
     else:
-        lines += [f"{name!r} hardly matters: its whole range is there with a loss of less than {near}" for name in flat]
+        lines += [f"{name!r} hardly matters: a loss of less than {near} over its whole range" for name in flat]
+    if len(wide) > 1 and not found.flat():
+        names = " and ".join(repr(name) for name in wide)
+        lines.append(f"{names} can be traded for each other: plans far apart in both lose less than {near}")
     for name, item in found.variables.items():
-        if isinstance(item, Choice) or name in flat or item.count == 1:
+        if isinstance(item, Choice) or name in flat or found.flat() or item.count == 1:
             continue
         share, edge = item.share(found.best[name]), 0.5 / item.count + 1e-9 if item.count else _EDGE
         if not edge < share < 1 - edge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Optimum", "Settings"]
+
+_CLOSE = 0.01  # of a range: what counts as the same value of another variable
+_WHOLE = 0.9 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,28 +144,50 @@ class Optimum:
             if isinstance(item, Choice):
                 places = sorted({item.number(value) for value in values})
                 texts = [option_text(item.options[int(place)]) for place in places]
-                rows[name] = (option_text(self.best[name]), texts[0], texts[-1], "", len(places) / len(item.options))
+                rows[name] = (option_text(self.best[name]), texts[0], texts[-1], "", _span(item, values))
             else:
                 numbers = [item.number(value) for value in values]
-                wide = item.share(_of(item, max(numbers))) - item.share(_of(item, min(numbers)))
-                ladder = 1 / (item.count or 1) if item.count else 0.0
-                own = item.number(self.best[name])
-                rows[name] = (own, min(numbers), max(numbers), item.unit.text, wide + ladder)
+                span = _span(item, values)
+                rows[name] = (item.number(self.best[name]), min(numbers), max(numbers), item.unit.text, span)
         columns_ = ["best", "lowest", "highest", "unit", "share"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns_).rename_axis("variable")
 
-    def flat(self, name: str | None = None) -> bool:
-        """Whether a variable, or each of them, makes next to no difference over 90 % of its range or more.
+    def along(self, name: str) -> list[Candidate]:
+        """Candidates that differ from the best in one variable only, in its order.
 
         Raises
         ------
         SimulationError
             There is no such variable.
         """
-        if name is not None and name not in self.variables:
+        if name not in self.variables:
             raise SimulationError(f"there is no variable {shown(name)}{did_you_mean(name, self.variables)}")
-        chosen = list(self.variables) if name is None else [name]
-        return self.feasible and bool((self.within.loc[chosen, "share"].astype(float) >= 0.9 - 1e-9).all())
+        others = {other: item.share(self.best[other]) for other, item in self.variables.items() if other != name}
+        found = [
+            candidate
+            for candidate in self.candidates
+            if np.isfinite(candidate.outcome)
+            and all(abs(self.variables[k].share(candidate.values[k]) - at) < _CLOSE for k, at in others.items())
+        ]
+        return sorted(found, key=lambda candidate: self.variables[name].number(candidate.values[name]))
+
+    def flat(self, name: str | None = None) -> bool:
+        """Whether a variable makes next to no difference, the others as in the best; or, without a name, all of them.
+
+        A variable is flat if all candidates along it that meet the limits are nearly as good as the best and reach over
+        90 % of its range; an optimum is flat if 90 % of all candidates that meet the limits are nearly as good.
+
+        Raises
+        ------
+        SimulationError
+            There is no such variable.
+        """
+        chosen = self.candidates if name is None else self.along(name)
+        kept = [item for item in chosen if item.violation == 0]
+        near = [item for item in kept if abs(item.outcome - self.value) <= self.settings.near * abs(self.value)]
+        if not self.feasible or name is None:
+            return self.feasible and len(near) >= _WHOLE * len(kept)
+        return len(near) == len(kept) and _span(self.variables[name], [item.values[name] for item in near]) >= _WHOLE
 
     # -- show ------------------------------------------------------------------------------------------
 
@@ -181,7 +206,9 @@ class Optimum:
         return plot_optimum(self, variable, ax=ax)
 
 
-def _of(item: Variable, number: float) -> Any:
-    """A number as a value of a range or ladder."""
-    bare = getattr(item, "bare", False) or getattr(item, "whole", False)
-    return number if bare else Quantity(number, item.unit)
+def _span(item: Variable, values: Sequence[Any]) -> float:
+    """Which share of a variable's range values reach over; of options, how many of them are there."""
+    shares = [item.share(value) for value in values]
+    if isinstance(item, Choice):
+        return len(set(shares)) / len(item.options)
+    return max(shares) - min(shares) + (1 / item.count if item.count else 0.0)

@@ -23,7 +23,7 @@ __all__ = ["search"]
 
 _ISLANDS = 12
 _PATIENCE = 3  # generations after which half of the populations are given up
-_SETTLED = 1e-3
+_SETTLED, _GRID = 1e-3, 21
 _STEP = 0.05
 _MARGIN, _WORST = 3e-6, 1e6
 _EACH = 40  # candidates of the polish for each continuum
@@ -150,9 +150,14 @@ class _Search:
         options = {"initial_simplex": simplex, "maxfev": most, "xatol": 1e-5, "fatol": 1e-9}
         minimize(local.cost, simplex[0], method="Nelder-Mead", bounds=bounds, options=options)
 
+    @property
+    def grid(self) -> int:
+        """Most points along each variable: less than a third of the budget for all of them."""
+        return int(np.clip(self.budget // (3 * len(self.problem.space.variables)), 3, _GRID))
+
     def profile(self) -> None:
         """Everything along each variable through the best: for the reader, and in case something better is there."""
-        self.problem.evaluate(self.problem.space.along(self.problem.best().point), "along variables")
+        self.problem.evaluate(self.problem.space.along(self.problem.best().point, self.grid), "along variables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,7 @@ def search(problem: Problem, budget: int, seed: int) -> None:
     if not space.free and space.combinations <= budget:
         problem.evaluate(space.points_of(space.combinations), "all combinations")
         return
-    lines = len(space.along(np.full(len(space.variables), 0.5)))
+    lines = len(space.along(np.full(len(space.variables), 0.5), found.grid))
     each = min(_EACH * len(space.free), max(budget - lines, 0) // 3)
     found.populations(max(budget - lines - each, budget // 3))
     found.polish_each(each)

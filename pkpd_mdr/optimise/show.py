@@ -45,8 +45,9 @@ def _headline(found: Optimum) -> str:
     settings, item = found.settings, found.endpoint
     over = f"{settings.criterion} over {settings.draws} draws" if settings.draws > 1 else "one set of parameter values"
     what = "Best plan" if found.feasible else "No plan meets all limits; the least violating one"
+    told = f"{item.description}; {item.better} is good" if item.description else f"{item.better} is good"
     return (
-        f"{what} for {item.name} ({item.description}; {item.better} is good), {over}, {settings.until}; "
+        f"{what} for {item.name} ({told}), {over}, {settings.until}; "
         f"{found.evaluated} candidates, {found.simulations} runs"
     )
 

@@ -333,14 +333,14 @@ class Space:
             found[:, k] = (np.minimum(np.floor(found[:, k] * count), count - 1) + 0.5) / count
         return found
 
-    def along(self, point: FloatArray) -> FloatArray:
+    def along(self, point: FloatArray, most: int = _GRID) -> FloatArray:
         """Points along each variable through a point: all levels or options, up to a number, or a grid."""
         lines = []
         for k, item in enumerate(self.variables.values()):
             if item.count is None:
-                places = np.linspace(0.0, 1.0, _GRID)
+                places = np.linspace(0.0, 1.0, most)
             else:
-                chosen = np.unique(np.linspace(0, item.count - 1, min(item.count, _GRID)).round())
+                chosen = np.unique(np.linspace(0, item.count - 1, min(item.count, most)).round())
                 places = (chosen + 0.5) / item.count
             line = np.tile(point, (len(places), 1))
             line[:, k] = places

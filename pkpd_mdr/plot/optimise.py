@@ -53,7 +53,7 @@ def plot_optimum(found: Optimum, variable: str | None = None, *, ax: Axes | None
         ax.plot(x[~kept], y[~kept], "x", color=MUTED, ms=3.2, mew=0.7, alpha=0.7, label="breaks a limit")
     label = "meets limits" if found.limits else "candidates"
     ax.plot(x[kept], y[kept], "o", color=colour(0), ms=2.6, mew=0, alpha=0.6, label=label)
-    line = _through_best(found, name)
+    line = np.array([[item.number(one.values[name]), one.outcome] for one in found.along(name)])
     if not isinstance(item, Choice) and len(line) > 2:
         several = "through the best" if len(found.variables) > 1 else None
         ax.plot(line[:, 0], line[:, 1], "-", color=colour(0), lw=1.0, label=several, zorder=1)
@@ -75,25 +75,6 @@ def plot_optimum(found: Optimum, variable: str | None = None, *, ax: Axes | None
     tidy(ax)
     outside_legend(ax)
     return ax
-
-
-def _through_best(found: Optimum, name: str) -> FloatArray:
-    """Points of candidates that differ from the best in one variable only, in its order; shape (k, 2)."""
-    others = [other for other in found.variables if other != name]
-    rows = [
-        (found.variables[name].number(item.values[name]), item.outcome)
-        for item in found.candidates
-        if np.isfinite(item.outcome)
-        and (item.stage == "along variables" or not others)
-        and all(_close(found, other, item.values[other]) for other in others)
-    ]  # fmt: skip
-    return np.array(sorted(rows)).reshape(-1, 2)
-
-
-def _close(found: Optimum, name: str, value: object) -> bool:
-    """Whether a value is that of the best, as far as a picture shows."""
-    item = found.variables[name]
-    return bool(abs(item.share(value) - item.share(found.best[name])) < 0.01)
 
 
 def _axes(ax: Axes, found: Optimum, name: str, y: FloatArray) -> None:

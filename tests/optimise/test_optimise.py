@@ -133,6 +133,49 @@ def test_a_constant_total_is_flat_in_the_number_of_fractions(linear):
     assert found.within.loc["count", ["lowest", "highest"]].tolist() == [1, 7]
 
 
+def test_a_switch_time_is_that_of_the_closed_form():
+    """A for tau, then B, of 30 days: S e^(-kA tau) + R e^(-kB (30 - tau)) is least where both slopes are equal."""
+    model = mdr.Model(
+        mdr.medium("A", unit=""),
+        mdr.medium("B", unit=""),
+        *(mdr.clone(k, growth=mdr.growth.exponential(rate="0.05 1/day"), start=n) for k, n in (("S", 1e7), ("R", 1e6))),
+        mdr.kill("A", on="S", slope="0.3 1/day"),
+        mdr.kill("B", on="R", slope="0.2 1/day"),
+    )
+
+    def switched(switch):
+        first = mdr.exposure("A", 1, over=switch)
+        return first & mdr.exposure("B", 1, over=(30 - switch.value, "day"), at=switch)
+
+    found = mdr.optimise(
+        model, switched, {"switch": ("1 day", "29 day")}, objective="final_burden", until="30 day", candidates=70
+    )
+    assert found.best["switch"].value == pytest.approx((math.log(1e7 * 0.3 / (1e6 * 0.2)) + 0.2 * 30) / 0.5, abs=5e-3)
+    assert not found.flat("switch")
+
+
+def test_what_can_be_traded_is_told_from_what_is_flat(linear):
+    """Level and days count by their product: a ridge from end to end, on which neither is free by itself."""
+    found = mdr.optimise(
+        linear,
+        lambda level, days: mdr.exposure("A", level, over=days),
+        {"level": mdr.between("1 nM", "10 nM", log=True), "days": mdr.between("1 day", "10 day", log=True)},
+        objective=Endpoint("off", ("burden",), _off_target, "low"),
+        until="20 day",
+        candidates=250,
+        near=0.03,
+    )
+    assert found.best["level"].value * found.best["days"].value == pytest.approx(10, rel=0.02)
+    assert not found.flat("level")
+    assert not found.flat()
+    assert any("'level' and 'days' can be traded for each other" in line for line in found.notes)
+
+
+def _off_target(course):
+    """1 where 20 days of growth and an area of 10 nM day meet, more elsewhere."""
+    return 1 + abs(math.log(course.output("burden")[-1] / 1e6) - (2 - 0.1))
+
+
 def test_a_total_dose_is_spent_and_not_passed(linear):
     """More drug is better here, so the optimum spends the allowed area: level x days = 200 nM day."""
     found = mdr.optimise(
@@ -364,6 +407,9 @@ def test_an_objective_that_is_no_number_is_said(linear):
     nothing = Endpoint("nothing", ("burden",), lambda course: math.nan, "high")
     with pytest.raises(mdr.SimulationError, match=r"none of \d+ candidates could be run.*'nothing' is not defined"):
         bad(linear, objective=nothing)
+    broken = Endpoint("broken", ("burden",), lambda course: 1 / 0, "low")
+    with pytest.raises(mdr.SimulationError, match="'broken' raised ZeroDivisionError: division by zero"):
+        bad(linear, objective=broken)
     endless = Endpoint("endless", ("burden",), lambda course: math.inf, "high")
     with pytest.raises(mdr.SimulationError, match="'endless' is not finite"):
         bad(linear, objective=endless)

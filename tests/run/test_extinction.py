@@ -18,6 +18,8 @@ from pkpd_mdr.gallery import Lesion, bozic2013
 from pkpd_mdr.regimen import arrange
 from pkpd_mdr.run import courses
 
+BEGIN = 200.0
+
 
 def law(birth, death):
     return mdr.growth.birth_death(birth=f"{birth} 1/day", death=f"{death} 1/day")
@@ -127,32 +129,61 @@ def test_a_cost_of_resistance_helps_as_in_table_2(cost, cure):
     assert found.probability == pytest.approx(cure, abs=5e-3)
 
 
-@pytest.mark.parametrize("both", [0, 1])
-def test_stochastic_paths_agree_with_bozic(both):
-    """At 1e6 cells with u scaled so that cure is neither rare nor certain: the closed form and the exact chance lie in
-    the 99 % interval of 400 paths (hybrid, large from 100 cells on). The whole study is benchmarks/bozic.py.
+def cured(lesion, plan, end, count):
+    """The 99 % interval of the share of paths on which nothing is left: hybrid, large from 100 cells on.
+
+    A lesion begins with 200 sensitive cells and as many singly resistant ones as it has then in the mean.
     """
-    pytest.importorskip("numba")
-    begin, count = 200.0, 400
-    lesion = Lesion(1e6, mutation=5e-7, sites_both=both)
-    plan, late = treated(lesion, begin)
-    model = lesion.model()
+    begin, model = BEGIN, lesion.model()
     compiled = compile_model(model)
     parameters = np.tile([item.internal for item in model.parameters.values()], (count, 1))
     starts = compiled.starts_of(parameters)
     mutants = begin * lesion.mutation / lesion.survival * math.log(begin * lesion.survival)
-    starts[:] = [{"S": begin, "R1": 50 * mutants, "R2": 50 * mutants}.get(name, 0.0) for name in compiled.states]
-    end = (late - 4500) * 24
+    young = {"S": begin, "R1": lesion.sites_1 * mutants, "R2": lesion.sites_2 * mutants}
+    starts[:] = [young.get(name, 0.0) for name in compiled.states]
     found = courses(
-        compiled, parameters, starts, plan, until=end, times=np.array([end]), outputs=["burden"], fill=False,
+        compiled, parameters, starts, plan, until=24 * end, times=np.array([24 * end]), outputs=["burden"], fill=False,
         stochastic=mdr.Stochastic(seed=1, threshold=100, fractions="draw"),
     )  # fmt: skip
-    cured = sum(course.output("burden")[-1] == 0 for course in found)
-    interval = binomtest(cured, count).proportion_ci(0.99)
+    gone = sum(course.output("burden")[-1] == 0 for course in found)
+    return binomtest(gone, count).proportion_ci(0.99)
+
+
+@pytest.mark.parametrize("both", [0, 1])
+def test_stochastic_paths_agree_with_bozic(both):
+    """At 1e6 cells with u raised so that cure is neither rare nor certain, the closed form and the exact chance lie in
+    the 99 % interval of 400 paths. The whole study is benchmarks/bozic.py.
+    """
+    pytest.importorskip("numba")
+    lesion = Lesion(1e6, mutation=5e-7, sites_both=both)
+    plan, late = treated(lesion, BEGIN)
+    interval = cured(lesion, plan, late - 4500, 400)
     plan, late = treated(lesion, 1 / lesion.survival)
-    exact = mdr.extinction(model, plan, until=(late, "day"), large="S").probability
+    exact = mdr.extinction(lesion.model(), plan, until=(late, "day"), large="S").probability
     assert interval.low < lesion.eradication() < interval.high
     assert interval.low < exact < interval.high
+
+
+def in_turn(visit):
+    """Nothing below 1e6 cells, then drug 1; drug 2 when a burden that had halved is back."""
+    burdens, size = [burden for _, burden in visit.history], 1e6 * math.exp(-0.01 * 10)  # seen late by half a visit
+    first = next((k for k, burden in enumerate(burdens) if burden >= size), None)
+    if first is None:
+        return mdr.nothing()
+    halved = next((k for k in range(first, len(burdens)) if burdens[k] < size / 2), None)
+    back = halved is not None and max(burdens[halved:]) >= size
+    return mdr.exposure("drug2" if back else "drug1", 1)
+
+
+def test_one_drug_after_the_other_agrees_with_bozic():
+    """With one site for each drug: cure by the first drug, or else by the second of a relapse that meets it alone."""
+    pytest.importorskip("numba")
+    lesion = Lesion(1e6, mutation=5e-7, sites_1=1, sites_2=1)
+    alone = Lesion(1e6, mutation=5e-7, sites_1=0, sites_2=0, sites_both=1).eradication()
+    interval = cured(lesion, mdr.rule(in_turn, visit="20 day"), 2800, 100)
+    assert interval.low < alone + (1 - alone) * alone < interval.high
+    assert interval.high < 0.95  # well below both together
+    assert lesion.eradication() > 0.999
 
 
 def test_paths_that_end_in_exact_chances():
