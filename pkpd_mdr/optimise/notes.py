@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +35,7 @@ def with_notes(found: Optimum, broken: list[str]) -> Optimum:
     -------
     Optimum
     """
-    worries = [*_infeasible(found), *_missed(found), *_noise(found), *broken, *_reached(found)]
+    worries = [*_infeasible(found), *_slipping(found), *_missed(found), *_noise(found), *broken, *_reached(found)]
     for line in worries:
         _LOG.warning("optimise: %s", line)
     return replace(found, notes=(*worries, *_sharpness(found), *_failures(found), *_about_draws(found)))
@@ -53,6 +54,19 @@ def _infeasible(found: Optimum) -> list[str]:
         alone = "other candidates meet it, but none meets all limits"
         why = f"no candidate meets it; the nearest comes to {next_to}" if limit.violation(nearest) else alone
         lines.append(f"the limit '{limit}' is not met: {own} at the least violating candidate; {why}")
+    return lines
+
+
+def _slipping(found: Optimum) -> list[str]:
+    """Limits that hold in the search, but not on the draws that judge it."""
+    lines = []
+    for limit, row in zip(found.limits, found.limit_table.to_dict("records"), strict=True):
+        kept, draws = int(row["kept_held_out"]), int(row["draws_held_out"])
+        if found.feasible and kept < math.ceil(limit.share * draws - 1e-9):
+            lines.append(
+                f"the limit '{limit}' is met in the search, but only {kept} of {draws} held-out draws keep it; leave a "
+                "margin, or search over more draws"
+            )
     return lines
 
 

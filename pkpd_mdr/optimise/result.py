@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Optimum", "Settings"]
 
-_CLOSE = 0.01  # of a range: what counts as the same value of another variable
+_CLOSE = 1e-9  # of a range: rounding
 _WHOLE = 0.9 - 1e-9
 
 

@@ -211,3 +211,4 @@ def search(problem: Problem, budget: int, seed: int) -> None:
     found.profile()
     if problem.best() is not before:
         found.polish(problem.best(), max(each // 2, min(found.left, each)))
+        found.profile()

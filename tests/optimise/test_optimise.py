@@ -143,15 +143,22 @@ def test_a_switch_time_is_that_of_the_closed_form():
         mdr.kill("B", on="R", slope="0.2 1/day"),
     )
 
-    def switched(switch):
+    def switched(switch, label):
         first = mdr.exposure("A", 1, over=switch)
         return first & mdr.exposure("B", 1, over=(30 - switch.value, "day"), at=switch)
 
     found = mdr.optimise(
-        model, switched, {"switch": ("1 day", "29 day")}, objective="final_burden", until="30 day", candidates=70
+        model,
+        switched,
+        {"switch": ("1 day", "29 day"), "label": ["a", "b"]},
+        objective="final_burden",
+        until="30 day",
+        candidates=110,
     )
     assert found.best["switch"].value == pytest.approx((math.log(1e7 * 0.3 / (1e6 * 0.2)) + 0.2 * 30) / 0.5, abs=5e-3)
     assert not found.flat("switch")
+    assert found.flat("label")
+    assert any("'label' hardly matters" in line for line in found.notes)
 
 
 def test_what_can_be_traded_is_told_from_what_is_flat(linear):
@@ -300,7 +307,7 @@ def test_a_limit_may_hold_in_a_share_of_draws(linear, draws):
         mdr.optimise(
             linear, lambda level: mdr.exposure("A", level, over="10 day"),
             {"level": mdr.between("1 nM", "200 nM", log=True)}, objective="exposure_A", over=draws,
-            limits={"final_burden": ("below", "1e6 cell", share)}, until="20 day", candidates=90, accuracy=FAST,
+            limits={"final_burden": ("below", "1e6 cell", share)}, until="20 day", candidates=90, accuracy=FAST, seed=1,
         )
         for share in (1.0, 0.5)
     ]  # fmt: skip
@@ -311,6 +318,10 @@ def test_a_limit_may_hold_in_a_share_of_draws(linear, draws):
     for item in found:
         assert np.abs(item.best["level"].value / exact - 1).min() < 5e-3
     assert "in 50 % of draws" in str(found[1])
+    assert found[0].limit_table["kept_held_out"][0] == 9  # a draw worse than those of the search is among the others
+    for item, share in zip(found, (1.0, 0.5), strict=True):
+        slips = item.limit_table["kept_held_out"][0] < share * 10
+        assert any("held-out draws keep it" in line for line in item.notes) is bool(slips)
 
 
 def test_strategies_can_be_optimised():
