@@ -289,6 +289,20 @@ def test_the_interval_of_a_gain_covers_the_truth():
     assert abs(inside / 400 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 400)
 
 
+def test_held_out_draws_know_no_optimism():
+    """Thirty plans that are equal in truth: the best in the search seems better there, not on the other draws."""
+    rng, fooled, judged = np.random.default_rng(4), 0, 0
+    for _ in range(300):
+        plans, arm = rng.normal(100, 10, (30, 24)), rng.normal(100, 10, 24)
+        best = plans[plans[:, :12].mean(axis=1).argmax()]
+        for part, half in enumerate((slice(None, 12), slice(12, None))):
+            *_, noise = paired_gain(best[half], arm[half], Criterion(), high=True, level=0.95, random=rng)
+            fooled, judged = fooled + (not noise) * (part == 0), judged + (not noise) * (part == 1)
+    nominal = 0.025 + 4 * math.sqrt(0.025 * 0.975 / 300)
+    assert judged / 300 < nominal
+    assert fooled / 300 > 2 * nominal
+
+
 def test_a_gain_of_low_values_is_positive():
     best, arm = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 5.0])
     value, lower, _, better, noise = paired_gain(
