@@ -72,6 +72,7 @@ from pkpd_mdr.mechanisms import (
     vesicles,
 )
 from pkpd_mdr.model import Model
+from pkpd_mdr.optimise import Optimum, between, optimise, order
 from pkpd_mdr.regimen import (
     Regimen,
     Strategy,
@@ -108,7 +109,7 @@ from pkpd_mdr.response import (
     gr_over_time,
     growth_rate,
 )
-from pkpd_mdr.run import Endpoint, Many, Run, endpoint, endpoints, simulate, simulate_many
+from pkpd_mdr.run import Endpoint, Extinction, Many, Run, endpoint, endpoints, extinction, simulate, simulate_many
 
 __version__ = "0.1.0"
 
@@ -122,12 +123,14 @@ __all__ = [
     "Endpoint",
     "Estimates",
     "ExpressionError",
+    "Extinction",
     "Fit",
     "FitError",
     "GrowthRate",
     "Many",
     "Model",
     "ModelError",
+    "Optimum",
     "PkpdMdrError",
     "Regimen",
     "RegimenError",
@@ -139,6 +142,7 @@ __all__ = [
     "adaptive",
     "alternate",
     "apheresis",
+    "between",
     "bolus",
     "bundled",
     "clone",
@@ -163,6 +167,7 @@ __all__ = [
     "exosomes",
     "export_c",
     "exposure",
+    "extinction",
     "fading",
     "fit",
     "formula",
@@ -184,7 +189,9 @@ __all__ = [
     "nothing",
     "observable",
     "on_progression",
+    "optimise",
     "oral",
+    "order",
     "parameter",
     "peak",
     "peak_kill",

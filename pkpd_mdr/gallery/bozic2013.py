@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -140,7 +140,7 @@ class Lesion:
     def _ages(self) -> tuple[np.ndarray, np.ndarray]:
         """Gauss-Legendre nodes and weights over the life of the lesion."""
         life = math.log(self.cells * self.survival) / (self.birth - self.death)
-        nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+        nodes, weights = _gauss()
         return life * (nodes + 1) / 2, life * weights / 2
 
     def _second_step(self, sites: int, survival: float, ages: np.ndarray) -> tuple[float, np.ndarray]:
@@ -197,6 +197,12 @@ class Lesion:
     @property
     def _pairs(self) -> float:
         return 2 * self.sites_1 * self.sites_2 + self.sites_both * (self.sites_1 + self.sites_2)
+
+
+@cache
+def _gauss() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights between -1 and 1; they cost more than all the rest."""
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def bozic2013(cells: float = 1e9, **parameters: float) -> Lesion:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache, partial
 
 from pkpd_mdr.gallery.published import Published, Result
-from pkpd_mdr.gallery.reading import course, crossing
+from pkpd_mdr.gallery.reading import outcome
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter, switching
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, exposure
@@ -50,7 +50,7 @@ def greene2019(induction: float = 0.0) -> Model:
 @cache
 def _start() -> float:
     """When treatment starts: the burden reaches 0.1."""
-    return crossing(*course(greene2019(), "burden", until="3 day", times="0.001 day"), 0.1)
+    return outcome(greene2019(), "time_to_stop", until="3 day", stop={"burden": 0.1})
 
 
 def constant() -> Regimen:
@@ -67,7 +67,7 @@ def pulsed() -> Regimen:
 def _failure(induction: float, pulses: bool) -> float:
     """When the burden passes 0.9."""
     plan = pulsed() if pulses else constant()
-    return crossing(*course(greene2019(induction), "burden", plan, until="100 day", times="0.002 day"), 0.9)
+    return outcome(greene2019(induction), "time_to_stop", plan, until="100 day", stop={"burden": 0.9})
 
 
 _TIMES = {0.0: (89.671, 14.392), 0.01: (44.694, 61.364)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from pkpd_mdr.gallery.published import Published, Result, declared
-from pkpd_mdr.gallery.reading import course, crossing
+from pkpd_mdr.gallery.reading import level, outcome
 from pkpd_mdr.mechanisms import dosing, observable, process, state
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, bolus
@@ -78,15 +78,16 @@ def cycles(count: int = 18) -> Regimen:
 @cache
 def _response(mutant: bool) -> tuple[float, float, float, float]:
     """Nadir, its month, the change in per cent, and the month at which the start is reached again."""
-    months, sizes = course(mazzocco2015(p53_mutant=mutant), "burden", cycles(), until="40 month", times="0.01 month")
-    low = sizes.index(min(sizes))
-    back = crossing(months[low:], sizes[low:], sizes[0])
-    return sizes[low], months[low], 100 * (sizes[low] / sizes[0] - 1), back
+    model = mazzocco2015(p53_mutant=mutant)
+    run = model.simulate(cycles(), until="40 month")
+    low, when, shrunk = (run.endpoint(name) for name in ("nadir", "nadir_time", "best_response"))
+    back = outcome(model, "time_to_stop", cycles(), until="40 month", stop={"burden": "33.82 mm"})
+    return low, when, -100 * shrunk, back
 
 
 @cache
 def _end(codeleted: bool) -> float:
-    return course(mazzocco2015(codeleted=codeleted), "burden", cycles(), until="40 month", times="1 month")[1][-1]
+    return level(mazzocco2015(codeleted=codeleted), "burden", "40 month", cycles())
 
 
 _NUMBERS = {

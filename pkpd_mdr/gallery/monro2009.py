@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from pkpd_mdr.gallery.published import Published, Result
-from pkpd_mdr.gallery.reading import course, crossing
+from pkpd_mdr.gallery.reading import outcome
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, mutation, parameter
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import exposure
@@ -48,7 +48,7 @@ def monro2009() -> Model:
 def _days(dose: float) -> float:
     """Days until 5e11 cells."""
     plan = exposure("C0", dose) if dose else None
-    return crossing(*course(monro2009(), "burden", plan, until="700 day", times="0.1 day"), 5e11)
+    return outcome(monro2009(), "time_to_stop", plan, until="700 day", stop={"burden": "5e11 cell"})
 
 
 ENTRY = Published(

@@ -13,7 +13,7 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy
 from pkpd_mdr.units import Unit
 
-__all__ = ["course", "crossing", "eigenvalues", "equilibrium", "level", "levels"]
+__all__ = ["course", "crossing", "eigenvalues", "equilibrium", "level", "levels", "outcome"]
 
 _MOST_STEPS = 60
 _SETTLED = 1e-14
@@ -37,6 +37,11 @@ def levels(
 def level(model: Model, name: str, at: str, plan: Regimen | Strategy | None = None, **options: Any) -> float:
     """Value of an output at a time."""
     return levels(model, name, [at], plan, **options)[0]
+
+
+def outcome(model: Model, endpoint: str, plan: Regimen | Strategy | None = None, **options: Any) -> float:
+    """An endpoint of a run by its name; `options` as in `pkpd_mdr.simulate`."""
+    return float(model.simulate(plan, **options).endpoint(endpoint))
 
 
 def crossing(times: Sequence[float], values: Sequence[float], threshold: float) -> float:

@@ -10,7 +10,7 @@ import math
 from functools import cache, partial
 
 from pkpd_mdr.gallery.published import Published, Result
-from pkpd_mdr.gallery.reading import course
+from pkpd_mdr.gallery.reading import outcome
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy, adaptive, exposure
@@ -82,11 +82,7 @@ def _progression(burden: float, resistant: float, is_adaptive: bool, cost: float
     """First day at which the burden is above 1.2 of that at the start."""
     model = strobl2021(burden, resistant, cost=cost, turnover=turnover)
     plan = adaptive_half() if is_adaptive else continuous()
-    for until in ("450 day", "900 day"):  # long runs only where they are needed
-        days, burdens = course(model, "burden", plan, until=until, times="1 day")
-        if max(burdens) > 1.2 * burdens[0]:
-            break
-    return next((day for day, value in zip(days, burdens, strict=True) if value > 1.2 * burdens[0]), math.inf)
+    return math.ceil(outcome(model, "time_to_stop", plan, until="900 day", stop={"burden": 1.2 * burden}))
 
 
 def _invariant() -> float:

@@ -9,7 +9,7 @@ import math
 from functools import cache, partial
 
 from pkpd_mdr.gallery.published import Published, Result, declared
-from pkpd_mdr.gallery.reading import course, crossing, level, levels
+from pkpd_mdr.gallery.reading import level, levels, outcome
 from pkpd_mdr.mechanisms import clone, formula, growth, medium, parameter
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Strategy, adaptive, exposure
@@ -81,20 +81,16 @@ def cycling() -> Strategy:
 def _cycles(competition: float) -> tuple[float, float]:
     """Resistant cells at the end of the fourth cycle, relative to the start; and the day of progression."""
     run = zhang2022(competition).simulate(cycling(), until="180 day", times="1 day")
-    burden, resistant = run.frame["burden"], run.frame["xR"]
-    restarts = [
-        float(time) for time, what in zip(run.events.iloc[:, 0], run.events["what"], strict=True) if "restarts" in what
-    ]
-    late = burden.index[burden > 1.2 * burden.iloc[0]]
-    fourth = float(resistant.loc[restarts[3]]) / 100 if len(restarts) > 3 else math.inf
-    return fourth, float(late[0]) if len(late) else math.inf
+    what, when = run.events["what"], run.events.iloc[:, 0]
+    restarts = when[what == "treatment restarts"].to_list()
+    fourth = float(run.frame["xR"].loc[restarts[3]]) / 100 if len(restarts) > 3 else math.inf
+    return fourth, run.endpoint("time_to_progression")
 
 
 def _months(words: str) -> float:
     """Months to progression from our start."""
     plan = cycling() if words == "adaptive" else exposure("abi", 1)
-    days, values = course(zhang2022(), "burden", plan, until="180 day", times="1 day")
-    return crossing(days, values, 1.2 * values[0]) / 30.4
+    return outcome(zhang2022(), "time_to_progression", plan, until="180 day") / 30.4
 
 
 def _dose_share() -> float:

@@ -31,6 +31,7 @@ from pkpd_mdr.run.endpoints import (
     time_to_threshold,
     total_dose,
 )
+from pkpd_mdr.run.extinction import Extinction, extinction
 from pkpd_mdr.run.many import Many, simulate_many
 from pkpd_mdr.run.result import Run, provenance
 from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
@@ -38,6 +39,7 @@ from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
 __all__ = [
     "Course",
     "Endpoint",
+    "Extinction",
     "Many",
     "Run",
     "area_of",
@@ -51,6 +53,7 @@ __all__ = [
     "extinct",
     "happens",
     "log_kill",
+    "extinction",
     "nadir_of",
     "objective_response",
     "overall_survival",

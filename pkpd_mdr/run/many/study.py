@@ -280,9 +280,13 @@ def _read(
         part.failures[place] = Failure(course.status.time, course.status.sentence)
         return
     for k, item in enumerate(study.endpoints):
-        value = item.evaluate(course)
+        try:
+            value, sentence = item.evaluate(course), f"the endpoint {shown(item.name)} is not defined for this run"
+        except PkpdMdrError:
+            raise
+        except Exception as problem:  # whatever a user's function may raise
+            value, sentence = math.nan, f"the endpoint {shown(item.name)} raised {type(problem).__name__}: {problem}"
         if math.isnan(value):
-            sentence = f"the endpoint {shown(item.name)} is not defined for this run"
             part.failures[place] = Failure(study.until, sentence)
             part.endpoints[place] = math.nan
             return
