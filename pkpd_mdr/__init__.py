@@ -72,6 +72,15 @@ from pkpd_mdr.mechanisms import (
     vesicles,
 )
 from pkpd_mdr.model import Model
+from pkpd_mdr.patients import (
+    Cohort,
+    composition,
+    distributions,
+    match_targets,
+    patients,
+    read_patients,
+    target,
+)
 from pkpd_mdr.regimen import (
     Regimen,
     Strategy,
@@ -113,6 +122,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accuracy",
+    "Cohort",
     "Combination",
     "Comparison",
     "Data",
@@ -145,6 +155,7 @@ __all__ = [
     "combined_kill",
     "compare",
     "compare_models",
+    "composition",
     "contact_transfer",
     "cost",
     "cytokine",
@@ -153,6 +164,7 @@ __all__ = [
     "death",
     "delivery",
     "dip_rates",
+    "distributions",
     "dose_response",
     "dosing",
     "endpoint",
@@ -175,6 +187,7 @@ __all__ = [
     "kill",
     "limit",
     "limited",
+    "match_targets",
     "measured",
     "medium",
     "modulated",
@@ -184,6 +197,7 @@ __all__ = [
     "on_progression",
     "oral",
     "parameter",
+    "patients",
     "peak",
     "peak_kill",
     "persisters",
@@ -196,6 +210,7 @@ __all__ = [
     "read_assay",
     "read_doses",
     "read_events",
+    "read_patients",
     "rechallenge",
     "resection",
     "response",
@@ -211,6 +226,7 @@ __all__ = [
     "surgery",
     "switching",
     "switching_modulation",
+    "target",
     "tolerance",
     "toxicity",
     "trait_axis",
