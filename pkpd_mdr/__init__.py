@@ -15,6 +15,7 @@ and asked which regimen is better::
 
 from pkpd_mdr import data, gallery, response
 from pkpd_mdr.compare import Comparison, compare
+from pkpd_mdr.control import assimilate, ensemble_filter, particle_filter
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
@@ -148,6 +149,7 @@ __all__ = [
     "adaptive",
     "alternate",
     "apheresis",
+    "assimilate",
     "bolus",
     "bundled",
     "clone",
@@ -169,6 +171,7 @@ __all__ = [
     "dosing",
     "endpoint",
     "endpoints",
+    "ensemble_filter",
     "epigenetic_memory",
     "exosomes",
     "export_c",
@@ -197,6 +200,7 @@ __all__ = [
     "on_progression",
     "oral",
     "parameter",
+    "particle_filter",
     "patients",
     "peak",
     "peak_kill",
