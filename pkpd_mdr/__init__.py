@@ -13,9 +13,9 @@ and asked which regimen is better::
     run = model.simulate(mdr.exposure("dox", "100 nM", over="24 h"), until="96 h")
 """
 
-from pkpd_mdr import data, gallery, response
+from pkpd_mdr import control, data, gallery, response
 from pkpd_mdr.compare import Comparison, compare
-from pkpd_mdr.control import assimilate, ensemble_filter, particle_filter
+from pkpd_mdr.control import assimilate, ensemble_filter, informed, look_ahead, particle_filter
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
@@ -159,6 +159,7 @@ __all__ = [
     "compare_models",
     "composition",
     "contact_transfer",
+    "control",
     "cost",
     "cytokine",
     "damage",
@@ -185,11 +186,13 @@ __all__ = [
     "growth",
     "growth_rate",
     "immune",
+    "informed",
     "infusion",
     "intracellular",
     "kill",
     "limit",
     "limited",
+    "look_ahead",
     "match_targets",
     "measured",
     "medium",

@@ -168,7 +168,7 @@ def assimilate(
     >>> belief = mdr.patients(model, 300, {"growth_S": dist.lognormal("0.1 1/day", cv=0.5)}, seed=1)
     >>> data = pd.DataFrame({"time [day]": [10, 20], "burden": [4.48e6, 20.1e6]})
     >>> found = mdr.assimilate(model, belief, data, measure=mdr.measured("burden", relative_sd=0.05))
-    >>> round(found.cohort()["growth_S"].median(), 2)
+    >>> float(found.cohort()["growth_S"].median().round(2))
     0.15
     """
     looks = looks_of(model, measure)

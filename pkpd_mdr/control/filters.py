@@ -35,7 +35,9 @@ _SQRT12 = math.sqrt(12.0)
 class Filter(Protocol):
     """What updates a swarm by measurements."""
 
-    particles: int
+    @property
+    def particles(self) -> int:
+        """Number of particles or members."""
 
     def update(
         self, space: Space, swarm: Swarm, time: float, seen: Sequence[tuple[Measured, float]], rng: np.random.Generator
