@@ -109,10 +109,12 @@ class Planner:
         trees = [_Tree.root(compiled, swarm, acts, now, self.objective.needs) for swarm, acts in patients]
         for step in range(self.steps):
             begin = now + step * self.visit
+            menu = [tuple(replace(act, time=begin + act.time) for act in acts) for acts in self.menu]
+            since = begin - self.visit
             if step < self.ahead:
-                trees = [tree.kept(self, self.beam).branched(self.menu, begin) for tree in trees]
+                trees = [tree.kept(self, self.beam).branched(menu, since) for tree in trees]
             else:
-                trees = [tree.kept(self, self._kept).continued(self.menu, begin) for tree in trees]
+                trees = [tree.kept(self, self._kept).continued(menu, since) for tree in trees]
             trees = _grown(compiled, trees, (begin, begin + self.visit), self.objective.needs, accuracy)
         return [int(tree.first[tree.order(self)[0]]) for tree in trees]
 
@@ -134,25 +136,23 @@ class _Tree:
         seen = outputs(compiled, needs, now, swarm.parameters, swarm.states)
         return _Tree(swarm.parameters, (-1,), (-1,), (acts,), swarm.states[None], seen[None, :, None, :])
 
-    def branched(self, menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
-        """Every course with every item of the menu."""
+    def branched(self, menu: Sequence[tuple[Act, ...]], since: float) -> _Tree:
+        """Every course with every item of the menu; acts that began before `since` are over."""
         pairs = [(course, item) for course in range(len(self.last)) for item in range(len(menu))]
-        return self._followed(pairs, menu, begin)
+        return self._followed(pairs, menu, since)
 
-    def continued(self, menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
+    def continued(self, menu: Sequence[tuple[Act, ...]], since: float) -> _Tree:
         """Every course with its last item."""
-        return self._followed(list(enumerate(self.last)), menu, begin)
+        return self._followed(list(enumerate(self.last)), menu, since)
 
-    def _followed(self, pairs: list[tuple[int, int]], menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
+    def _followed(self, pairs: list[tuple[int, int]], menu: Sequence[tuple[Act, ...]], since: float) -> _Tree:
         rows = [course for course, _ in pairs]
+        before = [tuple(act for act in acts if act.time >= since) for acts in self.acts]
         return _Tree(
             self.parameters,
             tuple(item if self.first[course] < 0 else self.first[course] for course, item in pairs),
             tuple(item for _, item in pairs),
-            tuple(
-                (*self.acts[course], *(replace(act, time=begin + act.time) for act in menu[item]))
-                for course, item in pairs
-            ),
+            tuple((*before[course], *menu[item]) for course, item in pairs),
             self.states[rows],
             self.path[rows],
         )
@@ -212,14 +212,16 @@ def _grown(
     shapes = [tree.states.shape[:2] for tree in trees]
     parameters = np.concatenate([np.tile(tree.parameters, (len(tree.last), 1)) for tree in trees])
     states = np.concatenate([tree.states.reshape(-1, tree.states.shape[2]) for tree in trees])
-    plans = [acts for tree in trees for acts in tree.acts]
-    plan_of = np.repeat(np.arange(len(plans)), [size for courses, size in shapes for _ in range(courses)])
+    # patients who are given the same share a timeline, which costs more to build than to run
+    plans: dict[tuple[Act, ...], int] = {}
+    numbers = [plans.setdefault(acts, len(plans)) for tree in trees for acts in tree.acts]
+    plan_of = np.repeat(numbers, [size for courses, size in shapes for _ in range(courses)])
     # who fails once has no state to go on from
     going = np.isfinite(states).all(axis=1)
     ends, fine = np.full_like(states, np.nan), np.zeros(len(states), dtype=bool)
     if going.any():
         ends[going], fine[going] = advance(
-            compiled, parameters[going], states[going], plans, plan_of[going], window, accuracy=accuracy
+            compiled, parameters[going], states[going], list(plans), plan_of[going], window, accuracy=accuracy
         )
     seen = outputs(compiled, needs, window[1], parameters, np.where(fine[:, None], ends, 0.0))
     seen = np.where(fine[:, None] & np.isfinite(seen), seen, np.inf)
