@@ -179,8 +179,9 @@ def assimilate(
     learner = Learner(model, rows, varied, looks, learner_filter, seed)
     times, unit, values = _read(model, data, looks)
     mind = learner.fresh()
-    acts = plan.written_out().acts
-    mind = mind.given(tuple(act for act in acts if act.time <= times[-1]), 0.0)
+    end = max(float(times[-1]), 1.0)
+    acts = (plan.until((end, "h")) if plan.endless else plan).written_out().acts
+    mind = mind.given(tuple(act for act in acts if act.time <= end), 0.0)
     minds, notes = [], []
     for visit, time in enumerate(times.tolist()):
         mind = learner.carried([mind], time)[0]

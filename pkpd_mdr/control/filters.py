@@ -28,7 +28,7 @@ _LEAST_ERROR = 0.01  # a measurement that is declared exact counts as one to 1 %
 _FEW = 0.05  # effective share of the particles below which weights say too little
 _FAR = 5.0  # standard deviations between a measurement and the nearest particle that are told
 _WIDENED = 1.5
-_MEMBERS = Kind("a whole number of 10 or more", lambda given: COUNT.fits(given) and given >= 10, int)
+_MEMBERS = Kind("a whole number from 10 to 1e6", lambda given: COUNT.fits(given) and 10 <= given <= 1_000_000, int)
 _SQRT12 = math.sqrt(12.0)
 
 
@@ -149,7 +149,7 @@ def particle_filter(particles: int = 300, *, resample_below: float = 0.5, discou
     Parameters
     ----------
     particles : int
-        10 or more.
+        10 to a million.
     resample_below : float
         Effective share of the particles below which they are resampled, 0 to 1.
     discount : float
@@ -183,7 +183,7 @@ def ensemble_filter(members: int = 100, *, inflation: float = 1.0) -> EnsembleFi
     Parameters
     ----------
     members : int
-        10 or more.
+        10 to a million.
     inflation : float
         1 to 2; above 1 it keeps small ensembles from becoming too sure.
 

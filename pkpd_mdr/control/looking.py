@@ -34,7 +34,10 @@ from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = ["Informed", "LookAhead", "informed", "look_ahead"]
 
-_POSITIVE = Kind("a whole number above zero; write for example 3", lambda given: COUNT.fits(given) and given > 0, int)
+_FARTHEST = 1000  # visits ahead
+_POSITIVE = Kind(
+    "a whole number from 1 to 1e6; write for example 3", lambda given: COUNT.fits(given) and 0 < given <= 1_000_000, int
+)
 _MOST = 200_000  # members for one decision of one patient
 
 
@@ -379,6 +382,8 @@ def _planner(
                 f"the horizon of {shown(horizon)} ends before the last of {ahead} decisions; give a later one, or "
                 "leave it out"
             )
+    if steps > _FARTHEST:
+        raise SimulationError(f"the horizon is {steps} visits away, more than {_FARTHEST}; look less far ahead")
     planner = Planner(Planner.items(regimens, interval), interval, ahead, steps, beam, goal)
     if planner.courses * planning > _MOST:
         raise SimulationError(

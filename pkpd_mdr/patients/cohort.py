@@ -232,7 +232,7 @@ def read_patients(path: str | os.PathLike[str], model: Model) -> Cohort:
         A header with a unit of another kind than the parameter's.
     """
     file = Path(path)
-    if not file.is_file():
+    if not _exists(file):
         raise DataError(f"there is no file {shown(str(path))}; write the path of a table that a cohort was saved to")
     frame = _read(file)
     heads = [split_header(str(header)) for header in frame.columns]
@@ -253,6 +253,13 @@ def read_patients(path: str | os.PathLike[str], model: Model) -> Cohort:
     table = pd.DataFrame(frame.to_numpy(dtype=float), columns=names, index=frame.index.rename(PATIENT))
     told = _described(file)
     return Cohort(table, units, parameters, told.get("seed"), told.get("acceptance", 1.0), tuple(told.get("notes", ())))
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _read(file: Path) -> pd.DataFrame:

@@ -28,6 +28,7 @@ PRIORS: Mapping[str, float] = {"jeffreys": 0.5, "uniform": 1.0}
 """Named weights of the Dirichlet prior, per clone."""
 
 _CELL = Unit.of("cell")
+_HEAVIEST = 1e12
 _MANY = 1e6  # cells from which on a count is as good as its mean
 
 
@@ -225,8 +226,10 @@ def _prior(given: Any) -> float:
         if given not in PRIORS:
             raise DataError(f"composition(): prior {shown(given)} is not known{did_you_mean(given, PRIORS)}")
         return PRIORS[given]
-    if not NUMBER.fits(given) or not 0 < given < math.inf:
-        raise DataError(f"composition(): prior = {shown(given)} is no weight; write 'jeffreys' or a number above zero")
+    if not NUMBER.fits(given) or not 0 < given <= _HEAVIEST:
+        raise DataError(
+            f"composition(): prior = {shown(given)} is no weight; write 'jeffreys' or a number from 0 to {_HEAVIEST:g}"
+        )
     return float(given)
 
 

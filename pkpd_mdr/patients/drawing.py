@@ -31,7 +31,12 @@ LEAST_ACCEPTED = 1e-3
 _ENOUGH = 20_000  # drawn patients after which a rate of acceptance is known well enough to give up
 _LARGEST = 200_000
 _MODEL = Kind.of(Model, words="a model; build one with Model(...)")
-_SIZE = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
+_MOST = 10_000_000
+_SIZE = Kind(
+    f"a whole number from 1 to {_MOST}; write for example 500",
+    lambda given: COUNT.fits(given) and 0 < given <= _MOST,
+    int,
+)
 _SEED = Kind("a whole number of 0 or more; write for example 1", lambda given: COUNT.fits(given) and given >= 0, int)
 _DRAWS = Kind(
     "draws of a fit, such as fit.draws(500), or a DataFrame", lambda given: isinstance(given, (pd.DataFrame, Framed))

@@ -33,6 +33,7 @@ from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
 
 __all__ = ["Matched", "Target", "match_targets", "target"]
 
+_MOST = 10_000_000
 _FEW = 0.1  # effective share of the cohort below which a note says so
 _MODEL = Kind.of(Model, words="a model; build one with Model(...)")
 _COHORT = Kind.of(Cohort, words="a cohort; draw one with patients(...)")
@@ -68,7 +69,7 @@ class Target:
         return self.of if isinstance(self.of, str) else self.of.name
 
 
-@takes(DataError, share=NUMBER, arm=TEXT)
+@takes(DataError, quantiles=TABLE, share=NUMBER, arm=TEXT)
 def target(
     of: str | Endpoint,
     *,
@@ -200,8 +201,8 @@ class Matched:
             `n` is no whole number above zero.
         """
         size = len(self.cohort) if n is None else n
-        if not COUNT.fits(size) or size < 1:
-            raise DataError(f"resampled(): n is {shown(n)}; write a whole number above zero, such as 500")
+        if not COUNT.fits(size) or not 0 < size <= _MOST:
+            raise DataError(f"resampled(): n is {shown(n)}; write a whole number from 1 to {_MOST}, such as 500")
         start = np.random.default_rng(seed).random()
         marks = (start + np.arange(size)) / size
         rows = np.minimum(np.searchsorted(np.cumsum(self.weights), marks), len(self.weights) - 1)

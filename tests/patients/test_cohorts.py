@@ -181,7 +181,7 @@ CL = {"CL_dox": dist.lognormal("5 L/h", cv=0.3)}
         ({"distributions": {"CL_dox": dist.lognormal(5, cv=0.3)}}, mdr.UnitError, r"in 'L/h'; write its numbers"),
         ({"covariates": {"S0": dist.fixed(3)}}, mdr.DataError, "'S0' belongs to the model"),
         ({}, mdr.DataError, "nothing varies"),
-        ({"n": 0, "distributions": CL}, mdr.DataError, "n is 0, not a whole number above zero"),
+        ({"n": 0, "distributions": CL}, mdr.DataError, "n is 0, not a whole number from 1 to"),
         ({"distributions": CL, "seed": -1}, mdr.DataError, "seed is -1"),
         ({"distributions": CL, "formulas": {"CL_dox": "3"}}, mdr.DataError, "'CL_dox' is given already"),
         ({"distributions": CL, "formulas": {"V_dox": "CL_dx*4"}}, mdr.ExpressionError, "did you mean 'CL_dox'"),
