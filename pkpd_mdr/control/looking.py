@@ -246,7 +246,8 @@ def look_ahead(
     Notes
     -----
     A decision costs ``planning * courses`` members of an ensemble, with m items at most
-    ``m + beam*m*(ahead - 1)`` courses.
+    ``m + beam*m*(ahead - 1)`` courses. What it may have believed in a run is shown by
+    ``assimilate(model, belief, run.visits.reset_index(), Regimen(run.course.acts), measure=measure)``.
 
     Examples
     --------

@@ -126,7 +126,8 @@ class Space:
     ----------
     compiled : Compiled
     places : ndarray of int
-        Parameters that are moved: those that vary and act on anything but the start.
+        Parameters that are moved: those that vary. Starts are among them, as what is learned of clones later tells of
+        them, too.
     low, high : ndarray
         Their bounds, internal units.
     clones : ndarray of int
@@ -145,15 +146,11 @@ class Space:
     @staticmethod
     def of(model: Model, compiled: Compiled, varied: tuple[str, ...]) -> Space:
         """The scale for parameters that vary."""
-        acting = {item.name for rate in compiled.derivatives for item in rate.free_symbols}
-        acting |= {item.name for seen in model.observables.values() for item in seen.expression.free_symbols}
-        dosing = {compiled.parameters[place] for place in compiled.dosing}
-        names = [name for name in varied if name in acting | dosing]
-        parts = [model.parameters[name] for name in names]
+        parts = [model.parameters[name] for name in varied]
         clones = [place for place, state in enumerate(model.states.values()) if state.kind == "cells"]
         return Space(
             compiled,
-            np.array([compiled.parameters.index(name) for name in names], dtype=np.int64),
+            np.array([compiled.parameters.index(name) for name in varied], dtype=np.int64),
             np.array([part.lower * part.unit.factor for part in parts]),
             np.array([part.upper * part.unit.factor for part in parts]),
             np.array(clones, dtype=np.int64),

@@ -242,7 +242,7 @@ def _table(given: Any, clone: str, count: str, sample: str | None) -> list[tuple
             f"composition(): counts is {shown(given)}; give a DataFrame or a dict such as {{'S': 980, 'R': 3}}"
         )
     columns = [str(name) for name in given.columns]
-    for name in (clone, count, *([sample] if sample else [])):
+    for name in (clone, count, *([] if sample is None else [sample])):
         if name not in columns:
             raise DataError(f"composition(): the table has no column {shown(name)}{did_you_mean(name, columns)}")
     if not len(given):

@@ -129,6 +129,21 @@ def test_what_was_given_is_part_of_the_belief():
     assert found.cohort()["slope_dox_S"].median() == pytest.approx(0.15, rel=0.05)
 
 
+@FILTERS
+def test_later_visits_tell_of_the_start(model, belief, filter):
+    """Log N0 = log N(t) - r t: with the exact filter its posterior is that of the intercept of a line."""
+    seen = math.log(1.4e9 / 1e12) + 0.06 * DAYS
+    data = pd.DataFrame({"time [day]": DAYS, "log_N": seen})
+    found = mdr.assimilate(model, belief, data, measure=mdr.measured("log_N", sd=(ERROR, "")), filter=filter, seed=1)
+    design = np.stack([DAYS, np.ones(4)], axis=1)
+    precision = design.T @ design / ERROR**2 + np.diag([RATE_SD**-2, START_SD**-2])
+    centre = design.T @ (seen - math.log(1e-3)) / ERROR**2 + [RATE / RATE_SD**2, 0.0]
+    mean, sd = np.linalg.solve(precision, centre)[1], math.sqrt(np.linalg.inv(precision)[1, 1])
+    start = found.frame.loc[(30.0, "N0")]
+    assert math.log(start["50%"] / 1e9) == pytest.approx(mean, abs=0.5 * sd)
+    assert math.log(start["95%"] / start["5%"]) / 3.29 == pytest.approx(sd, rel=0.3)
+
+
 def test_two_outputs_and_gaps(model, belief):
     both = model.plus(mdr.observable("twice", "2*N", "cell"))
     data = pd.DataFrame({"time [day]": [0.0, 10.0], "N": [1e9, None], "twice": [None, 3e9]})
