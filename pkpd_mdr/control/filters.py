@@ -209,7 +209,8 @@ def ensemble_filter(members: int = 100, *, inflation: float = 1.0) -> EnsembleFi
 def spread_of(look: Measured, value: FloatArray, seen: float) -> FloatArray:
     """Standard deviation of a measurement where the true value is `value`: its error, its rounding, and the least.
 
-    Rounding to a step of w adds a variance of w**2/12.
+    Rounding to a step of w adds a variance of w**2/12. Cells are counted to one cell at best, so that nothing is
+    learned from what is left of a clone that is gone.
     """
     step = 0.0 if look.step is None else look.step.internal
     if look.digits and seen:
@@ -217,6 +218,8 @@ def spread_of(look: Measured, value: FloatArray, seen: float) -> FloatArray:
         step = factor * 10.0 ** (math.floor(math.log10(abs(seen) / factor)) - look.digits + 1)
     fixed = math.hypot(0.0 if look.sd is None else look.sd.internal, step / _SQRT12)
     relative = max(look.relative_sd, 0.0 if fixed else _LEAST_ERROR)
+    if look.unit is not None and look.unit.text in ("cell", "cells"):
+        fixed = max(fixed, look.unit.factor)
     return np.asarray(np.hypot(relative * np.abs(value), fixed))
 
 
@@ -242,15 +245,19 @@ def _likelihood(
 
 
 def _compared(shown: FloatArray, seen: Sequence[tuple[Measured, float]]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Predictions, measurements and their errors, on the logarithmic scale where all are above zero."""
+    """Predictions, measurements and their errors, on the logarithmic scale where nothing is below zero.
+
+    What lies below the error of an empty tumour cannot be told from it, so both sides are cut there.
+    """
     h, y, errors = shown.copy(), np.array([value for _, value in seen]), np.empty(len(seen))
     for place, (look, value) in enumerate(seen):
-        centre = np.median(shown[:, place])
-        errors[place] = float(spread_of(look, np.asarray(value if value > 0 else centre), value))
-        if value > 0 and (shown[:, place] > 0).all():
-            errors[place] /= value
-            y[place] = math.log(value)
-            h[:, place] = np.log(shown[:, place])
+        least = float(spread_of(look, np.zeros(()), value))
+        near, far = np.maximum(shown[:, place], least), max(value, least)
+        if value >= 0 and (shown[:, place] >= 0).all() and far > 0 and (near > 0).all():
+            errors[place] = float(spread_of(look, np.asarray(far), value)) / far
+            y[place], h[:, place] = math.log(far), np.log(near)
+        else:
+            errors[place] = float(spread_of(look, np.asarray(value or np.median(shown[:, place])), value))
         errors[place] = max(errors[place], 1e-12)
     return h, y, errors
 

@@ -10,6 +10,8 @@ import pytest
 
 import pkpd_mdr as mdr
 from pkpd_mdr import distributions as dist
+from pkpd_mdr.control.filters import spread_of
+from pkpd_mdr.units import Unit
 
 RATE, RATE_SD, START_SD, ERROR = 0.05, 0.02, 0.3, 0.2
 DAYS = np.array([0.0, 10.0, 20.0, 30.0])
@@ -94,6 +96,22 @@ def test_a_measurement_far_off_is_told_and_believed(model, belief, filter):
     assert found.notes[0].startswith("10 day: the measurement was")
     assert found.frame.loc[(20.0, "N"), "mean"] == pytest.approx(60e9, rel=0.03)
     assert found.frame.loc[(20.0, "r"), "mean"] == pytest.approx(math.log(60) / 20, rel=0.05)
+
+
+def test_errors_are_those_declared():
+    """The error of a scan, its rounding, one cell at least, and one per cent where nothing is declared."""
+    cell, true = Unit.of("cell"), np.array([1e9])
+    for look, wanted in (
+        (mdr.measured("N", relative_sd=0.1), 1e8),
+        (mdr.measured("N", sd="3e8 cell"), 3e8),
+        (mdr.measured("N", relative_sd=0.1, sd="1e8 cell"), math.sqrt(2) * 1e8),
+        (mdr.measured("N", step="1e9 cell"), 1e9 / math.sqrt(12)),
+        (mdr.measured("N", digits=1), 1e9 / math.sqrt(12)),
+        (mdr.measured("N"), 1e7),
+    ):
+        assert spread_of(look.for_unit(cell), true, 1.2e9)[0] == pytest.approx(wanted)
+    gone = mdr.measured("N", relative_sd=0.1).for_unit(cell)
+    assert spread_of(gone, np.array([1e-4]), 1e-3)[0] == pytest.approx(1.0)
 
 
 @FILTERS
