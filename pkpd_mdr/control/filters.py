@@ -89,7 +89,9 @@ class ParticleFilter:
         rows = systematic(swarm.weights, len(swarm), float(rng.random()))
         even = np.full(len(swarm), 1.0 / len(swarm))
         kalman = EnsembleFilter(self.particles)
-        found, _ = kalman.update(space, Swarm(swarm.parameters[rows], swarm.states[rows], even), time, seen, rng)
+        found, told = kalman.update(space, Swarm(swarm.parameters[rows], swarm.states[rows], even), time, seen, rng)
+        if not math.isfinite(nearest):
+            return found, told
         if nearest <= _FAR:
             return found, ""
         note = f"the measurement was {nearest:.1f} standard deviations from all particles; all of them were shifted"
