@@ -16,7 +16,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, parse
 from pkpd_mdr.model import Model
-from pkpd_mdr.patients.cohort import PATIENT, Cohort
+from pkpd_mdr.patients.cohort import PATIENT, Cohort, headed
 from pkpd_mdr.patients.composition import Composition
 from pkpd_mdr.patients.correlation import Correlations, Covariances, correlation_matrix, with_covariances
 from pkpd_mdr.patients.distributions import Distribution
@@ -85,7 +85,8 @@ def patients(
     formulas : mapping of str to str, optional
         Parameters or covariates that follow from others, in order: ``{"CL_dox": "CL70*(WT/70)**0.75"}``. A name stands
         for its number in the unit of its column, a parameter that does not vary for the model's value. The result is in
-        the unit of the header (``"CLCR [mL/min]"``), or of the model.
+        the unit of the header (``"CL_dox [L/h]"``), or of the model; with the unit in the header, a covariate of the
+        same kind may have another one, as in ``{"CL_dox [L/h]": "5*CLCR/100"}`` with CLCR in mL/min.
     correlations : mapping of (str, str) to float, or DataFrame, optional
         Of normal scores (a Gaussian copula): the correlation of values, logarithms or logits of normal, log-normal and
         logit-normal quantities, and the monotone association of others.
@@ -182,7 +183,7 @@ class _Recipe:
         root = np.asarray(np.linalg.cholesky(correlation_matrix(list(columns), correlations)), dtype=float)
         rows = None
         if draws is not None:
-            read = read_rows(draws, parameter_slots(model), what="draws", item="parameter")
+            read = read_rows(headed(draws), parameter_slots(model), what="draws", item="parameter")
             for sentence in read.faults.values():
                 raise DataError(sentence)
             _new(read.names, units, {name: model.parameters[name].unit for name in read.names}, "draws")
@@ -326,6 +327,7 @@ def _new(names: Sequence[str], units: dict[str, Unit], own: Mapping[str, Unit], 
 def _formula(model: Model, header: str, text: str, units: dict[str, Unit]) -> _Rule:
     """Read a formula; its result becomes a column."""
     name, unit = split_header(str(header))
+    said = unit is not None
     if name in units:
         raise DataError(f"formulas: {shown(name)} is given already; leave out one of them")
     if name in model.parameters:
@@ -338,7 +340,7 @@ def _formula(model: Model, header: str, text: str, units: dict[str, Unit]) -> _R
         unit = unit or DIMENSIONLESS
     where = f"formula of {shown(name)}"
     expression = parse(text, list({**model.parameters, **units}), where=where, time=False)
-    _check_units(model, expression, units, where, (name, unit))
+    _check_units(model, expression, units, where, None if said else (name, unit))
     units[name] = unit
     return _Rule(name, text, expression)
 
@@ -363,7 +365,12 @@ def _check_units(
     for place, (name, unit) in enumerate(items):
         for other, unlike in items[:place]:
             if unit.like(unlike) and abs(unit.factor / unlike.factor - 1) > 1e-12 and unit.dims:
+                repair = (
+                    f", or write {shown(f'{name} [{unit.text}]')} if that is the result"
+                    if (name, unit) == result
+                    else ""
+                )
                 raise UnitError(
                     f"{where}: {shown(other)} is in {shown(unlike.text)} and {shown(name)} in {shown(unit.text)}; a "
-                    "formula takes numbers as they stand, so give both in one unit"
+                    f"formula takes numbers as they stand, so give both in one unit{repair}"
                 )

@@ -10,6 +10,7 @@ import pytest
 
 import pkpd_mdr as mdr
 from pkpd_mdr import distributions as dist
+from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.patients import nearest_correlation
 
 
@@ -119,6 +120,26 @@ def test_draws_of_a_fit_go_together(model):
     assert cohort["growth_S"].std() > 0.005
 
 
+def test_draws_of_a_fit_keep_their_units(model):
+    """Draws tell their own units; a model that declares the parameter in another one converts them."""
+    draws = Draws(pd.DataFrame({"CL_dox": [2.0, 2.0]}), {"CL_dox": "mL/min"}, seed=1)
+    cohort = mdr.patients(model, 2, draws=draws)
+    assert cohort["CL_dox"].tolist() == pytest.approx([0.12, 0.12])
+    assert cohort.units["CL_dox"] == "L/h"
+
+
+def test_renal_function_by_a_formula(model):
+    """Cockcroft and Gault 1976: 72 kg, 40 years, 1 mg/dL has a creatinine clearance of 100 mL/min."""
+    cohort = mdr.patients(
+        model,
+        2,
+        covariates={"AGE": dist.fixed("40 year"), "WT": dist.fixed("72 kg"), "SCR": dist.fixed("1 mg/dL")},
+        formulas={"CLCR [mL/min]": "(140 - AGE)*WT/(72*SCR)", "CL_dox [L/h]": "5*CLCR/100"},
+    )
+    assert cohort["CLCR"].tolist() == pytest.approx([100.0, 100.0])
+    assert cohort["CL_dox"].tolist() == pytest.approx([5.0, 5.0])
+
+
 def test_the_same_seed_gives_the_same_cohort(model):
     recipe = {"growth_S": dist.lognormal("0.1 1/day", cv=0.3)}
     one, two = mdr.patients(model, 20, recipe, seed=3), mdr.patients(model, 20, recipe, seed=3)
@@ -196,7 +217,7 @@ CL = {"CL_dox": dist.lognormal("5 L/h", cv=0.3)}
         (
             {"covariates": {"k": dist.fixed("1 1/h")}, "formulas": {"growth_S": "k"}},
             mdr.UnitError,
-            "'k' is in '1/h' and 'growth_S' in '1/day'",
+            r"'k' is in '1/h' and 'growth_S' in '1/day'.*or write 'growth_S \[1/day\]'",
         ),
         ({"distributions": CL, "correlations": {("CL_dox", "V"): 0.1}}, mdr.DataError, "'V' has no distribution"),
         ({"distributions": CL, "correlations": {"CL_dox": 0.1}}, mdr.DataError, "'CL_dox' is no pair of names"),
