@@ -15,6 +15,9 @@ and asked which regimen is better::
 
 from pkpd_mdr import data, gallery, response
 from pkpd_mdr.compare import Comparison, compare, equal_toxicity, tolerated
+from pkpd_mdr import control, data, gallery, response
+from pkpd_mdr.compare import Comparison, compare
+from pkpd_mdr.control import assimilate, ensemble_filter, informed, look_ahead, particle_filter
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
@@ -73,6 +76,15 @@ from pkpd_mdr.mechanisms import (
 )
 from pkpd_mdr.model import Model
 from pkpd_mdr.optimise import Optimum, between, optimise, order
+from pkpd_mdr.patients import (
+    Cohort,
+    composition,
+    distributions,
+    match_targets,
+    patients,
+    read_patients,
+    target,
+)
 from pkpd_mdr.regimen import (
     Regimen,
     Strategy,
@@ -115,6 +127,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accuracy",
+    "Cohort",
     "Combination",
     "Comparison",
     "Data",
@@ -143,6 +156,7 @@ __all__ = [
     "alternate",
     "apheresis",
     "between",
+    "assimilate",
     "bolus",
     "bundled",
     "clone",
@@ -150,7 +164,9 @@ __all__ = [
     "combined_kill",
     "compare",
     "compare_models",
+    "composition",
     "contact_transfer",
+    "control",
     "cost",
     "cytokine",
     "damage",
@@ -158,10 +174,12 @@ __all__ = [
     "death",
     "delivery",
     "dip_rates",
+    "distributions",
     "dose_response",
     "dosing",
     "endpoint",
     "endpoints",
+    "ensemble_filter",
     "epigenetic_memory",
     "equal_toxicity",
     "exosomes",
@@ -177,11 +195,14 @@ __all__ = [
     "growth",
     "growth_rate",
     "immune",
+    "informed",
     "infusion",
     "intracellular",
     "kill",
     "limit",
     "limited",
+    "look_ahead",
+    "match_targets",
     "measured",
     "medium",
     "modulated",
@@ -193,6 +214,8 @@ __all__ = [
     "oral",
     "order",
     "parameter",
+    "particle_filter",
+    "patients",
     "peak",
     "peak_kill",
     "persisters",
@@ -205,6 +228,7 @@ __all__ = [
     "read_assay",
     "read_doses",
     "read_events",
+    "read_patients",
     "rechallenge",
     "report",
     "resection",
@@ -221,6 +245,7 @@ __all__ = [
     "surgery",
     "switching",
     "switching_modulation",
+    "target",
     "tolerance",
     "tolerated",
     "toxicity",

@@ -1002,6 +1002,123 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "data between": (lambda **k: assay().between(**k), {"start": "1 h", "stop": "24 h"}),
 }
 
+DIST = mdr.distributions
+MODEL_OF_COHORTS = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6))
+COHORT = mdr.patients(MODEL_OF_COHORTS, 5, {"growth_S": DIST.lognormal("0.1 1/day", cv=0.3)}, seed=1)
+CALLS |= {
+    "normal": (DIST.normal, {"mean": "1 h", "sd": "1 h"}),
+    "lognormal": (DIST.lognormal, {"median": "1 h", "cv": 0.3, "sd": None}),
+    "logit_normal": (DIST.logit_normal, {"median": 0.5, "sd": 1.0, "low": 0, "high": 1}),
+    "uniform": (DIST.uniform, {"low": 0, "high": 1}),
+    "log_uniform": (DIST.log_uniform, {"low": 1, "high": 2}),
+    "beta": (DIST.beta, {"mean": 0.5, "sd": 0.1, "low": 0, "high": 1}),
+    "triangular": (DIST.triangular, {"low": 0, "mode": 1, "high": 2}),
+    "empirical": (DIST.empirical, {"values": [1, 2], "unit": ""}),
+    "share": (DIST.share, {"of_ones": 0.5}),
+    "fixed": (DIST.fixed, {"value": 1}),
+    "cut": (DIST.normal(0, sd=1).between, {"low": -1, "high": 1}),
+    "patients": (
+        mdr.patients,
+        {
+            "model": MODEL_OF_COHORTS,
+            "n": 3,
+            "distributions": {"growth_S": DIST.lognormal("0.1 1/day", cv=0.3)},
+            "covariates": {"x": DIST.normal(0, sd=1)},
+            "formulas": {},
+            "correlations": {("growth_S", "x"): 0.1},
+            "covariances": None,
+            "constraints": [],
+            "draws": None,
+            "composition": None,
+            "seed": 1,
+        },
+    ),
+    "patients by name": (
+        lambda item, text: mdr.patients(
+            MODEL_OF_COHORTS, 3, {"growth_S": item}, covariates={"x": DIST.fixed(1)}, formulas={"S0": text}
+        ),
+        {"item": DIST.fixed("1 1/day"), "text": "x"},
+    ),
+    "composition": (
+        mdr.composition,
+        {
+            "counts": {"S": 1, "R": 0},
+            "total": "1e9 cell",
+            "prior": "jeffreys",
+            "clones": ["S", "R"],
+            "clone": "clone",
+            "count": "count",
+            "sample": None,
+            "whole": False,
+        },
+    ),
+    "target": (
+        mdr.target,
+        {
+            "of": "nadir",
+            "median": 1,
+            "quartiles": None,
+            "quantiles": {0.1: 0.5},
+            "mean": None,
+            "sd": None,
+            "share": 0.5,
+            "above": 1,
+            "below": None,
+            "arm": "a",
+        },
+    ),
+    "match_targets": (
+        mdr.match_targets,
+        {
+            "model": MODEL_OF_COHORTS,
+            "cohort": COHORT,
+            "targets": [mdr.target("growth_S", mean=(float(COHORT["growth_S"].mean()), "1/day"))],
+            "arms": None,
+            "until": None,
+        },
+    ),
+    "cohort rows": (COHORT.patient, {"row": 0}),
+    "read_patients": (lambda path: mdr.read_patients(path, MODEL_OF_COHORTS), {"path": None}),
+    "particle_filter": (mdr.particle_filter, {"particles": 20, "resample_below": 0.5, "discount": 0.98}),
+    "ensemble_filter": (mdr.ensemble_filter, {"members": 20, "inflation": 1.0}),
+    "assimilate": (
+        mdr.assimilate,
+        {
+            "model": MODEL_OF_COHORTS,
+            "belief": COHORT,
+            "data": pd.DataFrame({"time [day]": [1.0], "burden": [1e6]}),
+            "regimen": mdr.nothing(),
+            "measure": "burden",
+            "filter": mdr.particle_filter(10),
+            "seed": 1,
+        },
+    ),
+    "look_ahead": (
+        mdr.look_ahead,
+        {
+            "model": MODEL_OF_COHORTS,
+            "menu": {"a": mdr.nothing(), "b": mdr.nothing()},
+            "belief": COHORT,
+            "visit": "5 day",
+            "measure": "burden",
+            "objective": "burden",
+            "ahead": 1,
+            "horizon": "10 day",
+            "beam": 3,
+            "filter": mdr.particle_filter(10),
+            "planning": 5,
+            "seed": 1,
+            "accuracy": mdr.Accuracy(),
+        },
+    ),
+    "informed": (
+        mdr.informed,
+        {"model": MODEL_OF_COHORTS, "menu": {"a": mdr.nothing(), "b": mdr.nothing()}, "visit": "5 day", "ahead": 1},
+    ),
+    "latest": (mdr.control.latest, {"level": 1, "output": "burden"}),
+    "smallest": (mdr.control.smallest, {"output": "burden", "log": True}),
+}
+
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:

@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pkpd_mdr"
 
 # A module may import the rooms that stand before its own.
 ROOMS = ["errors", "arguments", "units", "expression", "model", "mechanisms", "regimen", "gallery", "engine", "run"]
-ROOMS += ["data", "response", "fit", "compare", "optimise", "plot", "report", "demo", "__main__"]
+ROOMS += ["data", "response", "fit", "patients", "control", "compare", "optimise", "plot", "report", "demo", "__main__"]
 
 # Walls beside the order: rooms that stand before but must not be known.
 UNKNOWN_ROOMS = {

@@ -23,7 +23,7 @@ from pkpd_mdr.model import AMOUNT, Model
 from pkpd_mdr.model.parts import Expression, Port, Process
 from pkpd_mdr.units import Unit
 
-__all__ = ["Compiled", "FloatArray", "Scalar", "compile_model"]
+__all__ = ["Compiled", "FloatArray", "Scalar", "compile_model", "over_columns"]
 
 FloatArray = npt.NDArray[np.float64]
 Scalar = Callable[..., list[float]]
@@ -394,6 +394,35 @@ class Compiled:
 
 def _derivative(expression: Expression, variable: sp.Symbol) -> Expression:
     return expression.diff(variable) if variable in expression.free_symbols else sp.Integer(0)
+
+
+def over_columns(expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:
+    """Value of an expression in each row of a table.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        In the symbols of some of the columns.
+    columns : mapping of str to ndarray, shape (rows,)
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+        Not finite where a row has no value.
+
+    Examples
+    --------
+    >>> from pkpd_mdr.expression import parse
+    >>> over_columns(parse("CL*(WT/70)**0.75", ["CL", "WT"]), {"CL": np.array([5.0]), "WT": np.array([70.0])})
+    array([5.])
+    """
+    names = [name for name in columns if symbol(name) in expression.free_symbols]
+    symbols = [sp.Symbol(f"c{i}_") for i in range(len(names))]
+    plain = expression.xreplace(dict(zip(map(symbol, names), symbols, strict=True)))
+    function = sp.lambdify(symbols, plain, modules=_ARRAY, cse=True)
+    with np.errstate(all="ignore"):
+        found = function(*(columns[name] for name in names))
+    return np.array(np.broadcast_to(np.asarray(found, dtype=float), len(next(iter(columns.values())))))
 
 
 _KEPT = 64

@@ -5,6 +5,7 @@
 
 from pkpd_mdr.gallery.alvarezarenas2019 import alvarezarenas2019
 from pkpd_mdr.gallery.anthracycline_efflux import anthracycline_efflux
+from pkpd_mdr.gallery.beckman2012 import beckman2012
 from pkpd_mdr.gallery.bozic2013 import Lesion, bozic2013
 from pkpd_mdr.gallery.catalogue import MODELS, check, find, numbers, table
 from pkpd_mdr.gallery.cholevy2018 import cholevy2018
@@ -59,6 +60,7 @@ __all__ = [
     "Result",
     "alvarezarenas2019",
     "anthracycline_efflux",
+    "beckman2012",
     "bozic2013",
     "check",
     "cholevy2018",

@@ -18,6 +18,7 @@ __all__ = ["MODELS", "check", "find", "numbers", "table", "users", "uses"]
 _NAMES = (
     "alvarezarenas2019",
     "anthracycline_efflux",
+    "beckman2012",
     "bozic2013",
     "cholevy2018",
     "claret2009",

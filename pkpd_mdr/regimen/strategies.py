@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.arguments import NUMBER, TEXT, takes
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, did_you_mean, shown
@@ -28,6 +31,7 @@ __all__ = [
     "OnProgression",
     "Rule",
     "Strategy",
+    "Truth",
     "Visit",
     "adaptive",
     "on_progression",
@@ -125,6 +129,23 @@ class Visit:
         return series[-1] / series[0] if series[0] else math.nan
 
 
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What no clinic knows: parameters and states of the members at a visit, for strategies that ask for it.
+
+    Attributes
+    ----------
+    names : tuple of (tuple of str, tuple of str)
+        Of parameters and of states.
+    parameters, states : ndarray, shapes (members, parameters) and (members, states)
+        Internal units.
+    """
+
+    names: tuple[tuple[str, ...], tuple[str, ...]]
+    parameters: npt.NDArray[np.float64]
+    states: npt.NDArray[np.float64]
+
+
 class Strategy(ABC):
     """Decides at visits. Subclasses are frozen and hold no running state.
 
@@ -132,9 +153,12 @@ class Strategy(ABC):
     ----------
     visit_interval : float
         Hours between visits.
+    knows_truth : bool
+        Whether `decide_all` is told the truth, to show what perfect knowledge would be worth.
     """
 
     visit_interval: float
+    knows_truth: ClassVar[bool] = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -175,6 +199,22 @@ class Strategy(ABC):
         note : str
             What was decided, for the run's event table; empty when nothing changed.
         """
+
+    def decide_all(
+        self, visits: Sequence[Visit], memories: Sequence[Memory], truth: Truth | None = None
+    ) -> list[Decision]:
+        """Decide for all members that have a visit at one time; what is costly can be computed for all at once.
+
+        A member's decision must not depend on the others.
+
+        Parameters
+        ----------
+        visits, memories : sequence
+            One each a member.
+        truth : Truth, optional
+            Where `knows_truth` says so.
+        """
+        return [self.decide(visit, memory) for visit, memory in zip(visits, memories, strict=True)]
 
     def _acts(self, regimen: Regimen, clock: float, visit: Visit) -> tuple[Act, ...]:
         """The stretch of a regimen from its own clock on that falls before the next visit."""

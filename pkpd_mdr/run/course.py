@@ -25,7 +25,7 @@ from pkpd_mdr.engine import (
 )
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
-from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Visit
+from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Truth, Visit
 from pkpd_mdr.run.rows import Rows
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity
@@ -235,17 +235,17 @@ def _visits(
     count = max(1, math.ceil(until / plan.visit_interval - 1e-9))
     for k in range(count):
         now = k * plan.visit_interval
-        for member in members:
-            if member.going:
-                _decide(compiled, member, plan, now, looks)
-                member.active = same.setdefault(member.active, member.active)
+        going = [member for member in members if member.going]
+        _decide(compiled, going, plan, now, looks)
+        for member in going:
+            member.active = same.setdefault(member.active, member.active)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
-        engine([member for member in members if member.going], window)
+        engine(going, window)
 
 
 def _look(compiled: Compiled, member: _Member, now: float, looks: Looks) -> Visit:
     """The visit as the clinic sees it."""
-    state = compiled.start(member.parameters) if member.state is None else member.state
+    state = _state(compiled, member)
     measures, seed = looks
     names = [look.output for look in measures]
     true = compiled.outputs(names, np.array([now]), state[None], member.parameters)[0].tolist()
@@ -258,15 +258,29 @@ def _look(compiled: Compiled, member: _Member, now: float, looks: Looks) -> Visi
     return member.visit.following(now, seen[0], others=others)
 
 
-def _decide(compiled: Compiled, member: _Member, plan: Strategy, now: float, looks: Looks) -> None:
-    member.visit = _look(compiled, member, now, looks)
-    acts, member.memory, note = plan.decide(member.visit, member.memory)
-    member.acts += acts
-    ports = BoundPorts(compiled, member.parameters[None])
-    running = [act for act in member.active if _over(act, ports) >= now - _CLOSE * max(1.0, now)]
-    member.active = _going_on(running, acts, now, ports)
-    if note and (not member.events or member.events[-1].what != note):
-        member.events.append(Event(now, note))
+def _state(compiled: Compiled, member: _Member) -> FloatArray:
+    return compiled.start(member.parameters) if member.state is None else member.state
+
+
+def _decide(compiled: Compiled, members: list[_Member], plan: Strategy, now: float, looks: Looks) -> None:
+    """Show all members what was measured, and give them what the strategy says."""
+    if not members:
+        return
+    visits = [_look(compiled, member, now, looks) for member in members]
+    truth = None
+    if plan.knows_truth:
+        rows = np.array([member.parameters for member in members])
+        states = np.array([_state(compiled, member) for member in members])
+        truth = Truth((compiled.parameters, compiled.states), rows, states)
+    decisions = plan.decide_all(visits, [member.memory for member in members], truth)
+    for member, visit, (acts, memory, note) in zip(members, visits, decisions, strict=True):
+        member.visit, member.memory = visit, memory
+        member.acts += acts
+        ports = BoundPorts(compiled, member.parameters[None])
+        running = [act for act in member.active if _over(act, ports) >= now - _CLOSE * max(1.0, now)]
+        member.active = _going_on(running, acts, now, ports)
+        if note and (not member.events or member.events[-1].what != note):
+            member.events.append(Event(now, note))
 
 
 def _going_on(running: Sequence[Act], acts: Sequence[Act], now: float, ports: BoundPorts) -> tuple[Act, ...]:

@@ -32,7 +32,7 @@ from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, output_times, wit
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike, quantity, read
 
-__all__ = ["COUNTED", "FOLDER", "PROGRESS", "TRIES", "check_replicates", "simulate_many"]
+__all__ = ["COUNTED", "FOLDER", "PROGRESS", "TRIES", "check_replicates", "side_by_side", "simulate_many"]
 
 _APART = 1e-9  # of the run: times closer than this are one
 COUNTED = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
@@ -251,10 +251,10 @@ def _study(
         check_endpoint(item, compiled.expression, full)
     hours = np.minimum(output_times(times, until), until)
     hours = hours[np.diff(hours, prepend=-math.inf) > _APART * until]
-    return Study(full, until, hours, names, items, (), measure, _side_by_side(compiled, accuracy or Accuracy()), None)
+    return Study(full, until, hours, names, items, (), measure, side_by_side(compiled, accuracy or Accuracy()), None)
 
 
-def _side_by_side(compiled: Compiled, accuracy: Accuracy) -> Accuracy:
+def side_by_side(compiled: Compiled, accuracy: Accuracy) -> Accuracy:
     """Affine models by the compiled engine as a whole, if it takes them: exponentials go one member at a time."""
     if accuracy.method != "auto" or not compiled.linear:
         return accuracy

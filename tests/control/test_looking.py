@@ -1,0 +1,243 @@
+"""Strategies that look ahead: against exhaustive search, alone and together, and what knowing is worth."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pkpd_mdr as mdr
+from pkpd_mdr import control
+from pkpd_mdr import distributions as dist
+from pkpd_mdr.control.planning import Planner, ranked
+from pkpd_mdr.control.swarm import Swarm
+from pkpd_mdr.engine import Accuracy, compile_model
+
+NET = {"A": np.array([-0.05, 0.03]), "B": np.array([0.02, -0.06])}  # of n1, n2, per day
+MENU = {drug: mdr.exposure(drug, 1) for drug in "AB"}
+SCAN = mdr.measured("burden", relative_sd=0.1)
+
+
+@pytest.fixture(scope="module")
+def yoon():
+    return mdr.gallery.yoon2018()
+
+
+def exhaustive(cells, ahead, days, goal=np.sum):
+    """The first drug of the sequence with the least burden after it."""
+    ends = {
+        course: goal(cells * np.exp(days * sum(NET[drug] for drug in course)))
+        for course in itertools.product("AB", repeat=ahead)
+    }
+    return min(ends, key=lambda course: ends[course])[0]
+
+
+@pytest.mark.parametrize(("ahead", "beam"), [(1, 1), (3, 4), (4, 8)])
+def test_the_best_course_is_that_of_exhaustive_search(yoon, ahead, beam):
+    compiled = compile_model(yoon)
+    goal = control.smallest("burden")
+    items = Planner.items(tuple(MENU.values()), 10 * 24.0)
+    planner = Planner(items, 240.0, ahead, ahead, beam, goal)
+    own = np.array([part.internal for part in yoon.parameters.values()])
+    rng = np.random.default_rng(2)
+    patients, wanted = [], []
+    for _ in range(15):
+        cells = 1e6 * rng.lognormal(0, 1.5, 2)
+        states = compiled.start(own)[None]
+        states[0, [compiled.states.index(name) for name in ("n1", "n2")]] = cells
+        patients.append((Swarm(own[None], states, np.ones(1)), ()))
+        wanted.append("AB".index(exhaustive(cells, ahead, 10)))
+    assert planner.best(compiled, patients, 0.0, Accuracy()) == wanted
+    assert len(set(wanted)) == 2
+
+
+def test_expectations_are_over_particles(yoon):
+    """What is best for the mean of particles is not what is best for each or for the middle one."""
+    compiled = compile_model(yoon)
+    own = np.array([part.internal for part in yoon.parameters.values()])
+    states = np.tile(compiled.start(own), (3, 1))
+    clones = [compiled.states.index(name) for name in ("n1", "n2")]
+    states[:, clones] = [[1e3, 1e6], [1e3, 1e6], [1e10, 1e3]]
+    patient = Swarm(np.tile(own, (3, 1)), states, np.full(3, 1 / 3)), ()
+    for log, expected in ((True, 1), (False, 0)):
+        planner = Planner(Planner.items(tuple(MENU.values()), 240.0), 240.0, 1, 1, 1, control.smallest(log=log))
+        assert planner.best(compiled, [patient], 0.0, Accuracy()) == [expected]
+
+
+def test_ranking_breaks_ties_by_the_next_key_and_then_by_order():
+    scores = np.array([[1.0, 2.0], [1.0 + 1e-13, 3.0], [0.0, 9.0], [1.0, 3.0]])
+    assert ranked(scores) == [1, 3, 0, 2]
+    assert ranked(np.array([[-np.inf], [0.0], [np.inf]])) == [2, 1, 0]
+
+
+def test_times_to_a_level_are_exact_for_exponential_growth():
+    times = np.array([0.0, 10.0, 20.0])
+    values = np.exp(0.3 * times)[None, None]
+    outlook = control.Outlook(times, {"burden": values})
+    assert outlook.time_above("burden", math.exp(4.2))[0, 0] == pytest.approx(14)
+    assert outlook.time_above("burden", math.exp(9.0))[0, 0] == 20
+    assert outlook.time_above("burden", 0.5)[0, 0] == 0
+    with pytest.raises(mdr.SimulationError, match="does not show 'burdn'; did you mean 'burden'"):
+        outlook.of("burdn")
+
+
+def test_knowing_all_it_gives_what_the_closed_form_gives(yoon):
+    plan = mdr.informed(yoon, MENU, visit="10 day", ahead=3)
+    run = yoon.simulate(plan, until="150 day", times="10 day", start={"n1": 4e6, "n2": 2e5})
+    given = [act.port for act in run.course.acts]
+    states = run.frame[["n1", "n2"]].to_numpy()
+    assert given == [exhaustive(cells, 3, 10) for cells in states[:15]]
+    assert set(given) == {"A", "B"}
+
+
+def test_it_stays_in_the_window_of_collateral_sensitivity(yoon):
+    """Both clones shrink, so the share of time on A is inside 2/7 to 2/3."""
+    run = yoon.simulate(mdr.informed(yoon, MENU, visit="5 day", ahead=4), until="300 day", times="5 day")
+    late = [act.port for act in run.course.acts if act.time >= 100 * 24]
+    assert 2 / 7 < late.count("A") / len(late) < 2 / 3
+    assert run.frame["n1"].iloc[-1] < 1e5
+    assert run.frame["n2"].iloc[-1] < 1e5
+
+
+def test_what_is_foreseen_is_what_comes():
+    """Absorption and lag go on across visits in the outlook as they do in the run."""
+    model = mdr.Model(
+        mdr.pk.one_compartment("dox", CL="1 L/h", V="40 L", ka="0.02 1/h", lag="5 h"),
+        mdr.clone("S", growth=mdr.growth.logistic(rate="0.1 1/day", capacity="1e10 cell"), start="1e9 cell"),
+        mdr.kill("dox", on="S", emax="0.3 1/day", ec50="1 mg/L"),
+    )
+    foreseen = []
+
+    def remember(outlook):
+        ends = outlook.of("burden")[:, :, 1].mean(axis=1)
+        if len(ends) == 2:
+            foreseen.append(ends)
+        return -ends if len(foreseen) % 2 else ends
+
+    menu = {"dox": mdr.oral("dox", "100 mg").every("22 h", times=8), "rest": mdr.nothing()}
+    plan = mdr.informed(model, menu, visit="7 day", objective=remember)
+    run = model.simulate(plan, until="42 day", times="7 day")
+    taken = [0 if what == "gives dox" else 1 for what in run.events["what"] if what.startswith("gives")]
+    assert len(foreseen) == 6
+    assert taken == [0, 1] * 3
+    for place, burden in enumerate(run.frame["burden"].iloc[1:]):
+        assert foreseen[place][place % 2] == pytest.approx(burden, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def belief(yoon):
+    recipe = {name: dist.lognormal("1e6 cell", sd=1.5) for name in ("n10", "n20")}
+    return mdr.patients(yoon, 200, recipe, seed=1)
+
+
+@pytest.fixture(scope="module")
+def plan(yoon, belief):
+    return mdr.look_ahead(
+        yoon, MENU, belief=belief, visit="15 day", measure=SCAN, filter=mdr.particle_filter(60), planning=20
+    )
+
+
+@pytest.fixture(scope="module")
+def truth(yoon):
+    recipe = {name: dist.lognormal("1e6 cell", sd=1.5) for name in ("n10", "n20")}
+    return mdr.patients(yoon, 10, recipe, seed=9)
+
+
+OPTIONS = {"until": "120 day", "endpoints": ["final_burden"], "measure": SCAN, "seed": 4, "times": "120 day"}
+
+
+def test_a_patient_is_treated_the_same_alone_and_among_others(yoon, plan, truth):
+    whole = yoon.simulate_many(plan, parameters=truth, chunk=10, **OPTIONS).endpoints["final_burden"]
+    parts = yoon.simulate_many(plan, parameters=truth, chunk=3, **OPTIONS).endpoints["final_burden"]
+    assert whole.tolist() == parts.tolist()
+    again = pickle.loads(pickle.dumps(plan))
+    assert yoon.simulate_many(again, parameters=truth, **OPTIONS).endpoints["final_burden"].tolist() == whole.tolist()
+
+
+def test_a_study_with_it_goes_on_from_its_checkpoint(yoon, plan, truth, tmp_path):
+    first = yoon.simulate_many(plan, parameters=truth.take([0, 1]), checkpoint=tmp_path / "study", **OPTIONS)
+    again = yoon.simulate_many(plan, parameters=truth.take([0, 1]), checkpoint=tmp_path / "study", **OPTIONS)
+    assert first.endpoints["final_burden"].tolist() == again.endpoints["final_burden"].tolist()
+
+
+def test_knowledge_is_worth_something(yoon, belief, plan, truth):
+    """Perfect knowledge beats learning, and learning beats the same policy with a scan that says nothing."""
+    blind = mdr.look_ahead(
+        yoon,
+        MENU,
+        belief=belief,
+        visit="15 day",
+        measure=mdr.measured("burden", relative_sd=50),
+        filter=mdr.particle_filter(60),
+        planning=20,
+    )
+    arms = {"informed": mdr.informed(yoon, MENU, visit="15 day"), "learning": plan, "blind": blind}
+    comparison = mdr.compare(
+        yoon, arms, parameters=truth, until="120 day", endpoints=["final_burden"], measure=SCAN, seed=4
+    )
+    logs = np.log(comparison.values[:, :, 0]).mean(axis=1)
+    assert logs[0] <= logs[1] + 1e-9
+    assert logs[1] < logs[2] - 0.3
+    assert "with errors of measurement" in str(comparison)
+
+
+def test_the_model_that_is_believed_in_may_be_wrong(yoon, belief):
+    """A strategy can believe in other rates than those of the patient, and still decides."""
+    wrong = yoon.with_parameters(slope_A_n1="0.2 1/day")
+    plan = mdr.look_ahead(
+        wrong, MENU, belief=belief, visit="30 day", measure=SCAN, filter=mdr.ensemble_filter(40), planning=10
+    )
+    run = yoon.simulate(plan, until="90 day", measure=SCAN, seed=2)
+    assert run.status.ok
+    assert len(run.visits) == 3
+
+
+def test_states_that_are_lost_make_a_course_the_worst():
+    values = np.array([[[1.0, np.inf]], [[1.0, 5.0]]])
+    outlook = control.Outlook(np.array([0.0, 1.0]), {"burden": values})
+    assert ranked(control.smallest("burden").scores(outlook)) == [1, 0]
+    assert ranked(control.latest("3 cell").scores(outlook))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "sentence"),
+    [
+        ({"menu": {"A": MENU["A"]}}, mdr.RegimenError, "the menu has fewer than two items"),
+        ({"menu": {"A": MENU["A"], "B": 3}}, mdr.RegimenError, "the menu has 3 as 'B'"),
+        ({"menu": MENU | {"C": mdr.exposure("C", 1)}}, mdr.RegimenError, "menu, 'C': the model has no drug"),
+        ({"visit": "0 day"}, mdr.RegimenError, "the visit interval is '0 day'"),
+        ({"belief": None}, mdr.DataError, "the belief is missing"),
+        ({"belief": pd.DataFrame({"n10": [1.0, 1.0]})}, mdr.DataError, "no parameter that varies"),
+        ({"measure": "burdn"}, mdr.SimulationError, "'burdn'"),
+        ({"objective": "burdn"}, mdr.SimulationError, "objective: the model has no output 'burdn'"),
+        ({"objective": 3}, mdr.SimulationError, "objective is 3; write the name of an output"),
+        ({"objective": control.latest("3 mg")}, mdr.SimulationError, "'burden' is compared with '3 mg'"),
+        ({"ahead": 0}, mdr.SimulationError, "ahead is 0, not a whole number from 1 to 1e6"),
+        ({"ahead": 3, "horizon": "15 day"}, mdr.SimulationError, "ends before the last of 3 decisions"),
+        ({"horizon": "30 year", "planning": 1000}, mdr.SimulationError, "one decision would simulate"),
+        ({"filter": "particle"}, mdr.SimulationError, "filter is 'particle', not a filter"),
+    ],
+)
+def test_refusals(yoon, belief, changes, kind, sentence):
+    options = {"menu": MENU, "belief": belief, "visit": "15 day", "measure": SCAN} | changes
+    with pytest.raises(kind, match=sentence):
+        mdr.look_ahead(yoon, options.pop("menu"), **options)
+
+
+def test_refusals_in_a_run(yoon, belief, plan):
+    odd = mdr.informed(yoon, MENU, visit="15 day", objective=lambda outlook: np.array([1.0, np.nan]))
+    with pytest.raises(mdr.SimulationError, match="give one number a course"):
+        yoon.simulate(odd, until="30 day")
+    drugs = (mdr.medium(drug, unit="") for drug in "AB")
+    other = mdr.Model(*drugs, mdr.clone("n1", start=1), mdr.observable("advantage", "n1", "cell"))
+    with pytest.raises(mdr.RegimenError, match="the simulated model has no parameter"):
+        other.simulate(mdr.informed(yoon, MENU, visit="15 day"), until="30 day")
+    inner = mdr.informed(yoon, MENU, visit="15 day")
+    with pytest.raises(mdr.RegimenError, match="decides by the truth, which only a simulation can tell"):
+        inner.decide(mdr.regimen.Visit.first(1e6), inner.begin())
+    with pytest.raises(mdr.SimulationError, match="it has to be above zero, as in latest"):
+        control.latest("0 cell")
