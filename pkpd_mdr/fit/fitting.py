@@ -11,6 +11,7 @@ from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.errors import read_errors
 from pkpd_mdr.fit.estimates import Estimates, estimate_all
 from pkpd_mdr.fit.free import FreeLike, Space, read_free
+from pkpd_mdr.fit.grouping import PerLike, split_by_groups
 from pkpd_mdr.fit.information import inform
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import Found, draw_starts, multistart
@@ -36,6 +37,7 @@ _METHODS = ("auto", "leastsq", "least_squares")
     observables=TABLE,
     scale=TABLE,
     relative_to=TABLE,
+    per=TABLE,
     method=TEXT,
     most=COUNT,
     accuracy=ACCURACY,
@@ -45,6 +47,7 @@ def fit(
     data: Data,
     free: FreeLike,
     *,
+    per: PerLike = None,
     error: str | Mapping[str, str] = "additive",
     starts: int = 10,
     seed: int = 0,
@@ -69,6 +72,10 @@ def fit(
         Parameter to (lower, upper) or (lower, start, upper), in any unit of its dimension: ``{"ec50_dox_S":
         ("1 nM", "10 uM"), "R0_share": (0, 0.5)}``. None, or a plain list of names, takes the model's bounds, or a
         factor 1e4 around the value of a positive parameter that has none.
+    per : mapping of str to str or sequence of str, optional
+        Free parameters that differ between groups of conditions: ``{"ec50_dox_S": "line"}`` fits one for each value of
+        the label (or covariate, or ``"condition"``), named ``ec50_dox_S[231]``. All others are shared. A parameter
+        that is tied to others is declared so in the model, with `formula`.
     error : str or mapping of observable to str
         ``"additive"``, ``"proportional"``, ``"combined"``, ``"lognormal"``, ``"poisson"``, ``"relative"``, ``"sd"``
         (those of the data, as they stand) or ``"sd_scaled"`` (those of the data, up to an estimated common factor).
@@ -120,7 +127,7 @@ def fit(
     0.39
     """
     _check_choices(data, starts, most, method)
-    space = read_free(model, free, scale)
+    space = split_by_groups(read_free(model, free, scale), per, data)
     problem = pose(model, data, space, observables=observables, start=start, relative_to=relative_to, accuracy=accuracy)
     objective = Objective(problem, read_errors(error, data))
     _check_counts(problem)
@@ -138,7 +145,7 @@ def _result(objective: Objective, ranked: list[Found], best: Evaluation, seed: i
     items, notes = estimate_all(space, u, information)
     origin = provenance() | {"seed": seed, "model": problem.model.content_hash, "data": problem.data.content_hash}
     found = Estimates(items, information.matrix, information.gradient, information.freedom, notes, origin)
-    return Fit(found.apply(problem.model), problem.data, found, information, tuple(ranked), objective, best)
+    return Fit(found.apply_shared(problem.model), problem.data, found, information, tuple(ranked), objective, best)
 
 
 def _check_choices(data: Data, starts: int, most: int, method: str) -> None:

@@ -20,10 +20,12 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
 
-__all__ = ["FloatArray", "Free", "FreeLike", "Space", "read_free"]
+__all__ = ["FloatArray", "Free", "FreeLike", "Group", "Space", "read_free"]
 
 FloatArray = npt.NDArray[np.float64]
 Bounds = Sequence[QuantityLike]
+Group = tuple[tuple[str, str | int | float], ...]
+"""Labels with their values, as in ``(("line", "231"),)``."""
 FreeLike = Mapping[str, Bounds | None] | Sequence[str]
 """What `free=` takes: name to (lower, upper) or (lower, start, upper), or only names."""
 
@@ -45,6 +47,10 @@ class Free:
         Where the first start is.
     log : bool
         Whether the working scale is the natural logarithm.
+    parameter : str
+        The parameter of the model that it is; the same as `name` when empty.
+    group : tuple of (label, value)
+        The conditions that it serves; all when empty.
     """
 
     name: str
@@ -53,6 +59,13 @@ class Free:
     upper: float
     start: float
     log: bool
+    parameter: str = ""
+    group: Group = ()
+
+    @property
+    def target(self) -> str:
+        """The parameter of the model that it is."""
+        return self.parameter or self.name
 
     def to_working(self, value: float) -> float:
         """A value on the working scale."""
@@ -89,6 +102,11 @@ class Space:
     def names(self) -> tuple[str, ...]:
         """Parameter names."""
         return tuple(item.name for item in self.free)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Parameters of the model that are free, each once; fewer than `names` where some differ between groups."""
+        return tuple(dict.fromkeys(item.target for item in self.free))
 
     @property
     def lower(self) -> FloatArray:

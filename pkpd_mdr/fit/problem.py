@@ -16,6 +16,7 @@ from pkpd_mdr.data import Condition, Data
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, Trajectory, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, UnitError, shown
 from pkpd_mdr.fit.free import FloatArray, Space
+from pkpd_mdr.fit.grouping import coordinates
 from pkpd_mdr.fit.starting import Begin
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen.entries import arrange
@@ -140,8 +141,10 @@ class Problem:
     _compiled: Compiled | None = None
     _timelines: list[Timeline] | None = None
     _rows_of: list[IntArray] = field(init=False)
+    _coordinates: list[IntArray] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._coordinates = [coordinates(self.space, member.condition) for member in self.members]
         self._rows_of = [np.flatnonzero(self.rows.member == i) for i in range(len(self.members))]
 
     @property
@@ -170,19 +173,29 @@ class Problem:
         Prediction
             Conditions that cannot be simulated are NaN and named.
         """
+        return self.predict_many([u], gradient=gradient)[0]
+
+    def predict_many(self, points: Sequence[FloatArray], *, gradient: bool = True) -> list[Prediction]:
+        """Predictions at several points, as by `predict`; all conditions of all points are one ensemble."""
+        parameters = np.concatenate([self._parameters(u) for u in points])
+        plans = [plan for u in points for plan in self._made_timelines(u)]
+        solved, size = self._ensemble(parameters, plans, gradient=gradient), len(self.members)
+        return [self._prediction(u, solved[i * size : (i + 1) * size], gradient) for i, u in enumerate(points)]
+
+    def _prediction(self, u: FloatArray, solved: Sequence[Trajectory | str], gradient: bool) -> Prediction:
         values = np.full(len(self.rows), np.nan)
         by = np.zeros((len(self.rows), len(self.space)))
-        solved, failures = self._solve(self._parameters(u), self._made_timelines(u), gradient=gradient)
-        slopes = self.space.slopes(u)
+        slopes, failures = self.space.slopes(u), {}
         for number, trajectory in enumerate(solved):
-            if trajectory is None:
+            if isinstance(trajectory, str):
+                failures[self.members[number].condition.name] = trajectory
                 continue
-            mine = self._rows_of[number]
+            mine, own = self._rows_of[number], self._coordinates[number]
             at = self.rows.mark[mine], self.rows.which[mine]
             values[mine] = trajectory.values[at] / self.rows.factor[mine]
             if gradient and trajectory.sensitivities is not None:
-                by[mine] = trajectory.sensitivities[at] * slopes / self.rows.factor[mine, None]
-            self._relate(trajectory, slopes, mine, values, by)
+                by[mine[:, None], own] = trajectory.sensitivities[at] * slopes[own] / self.rows.factor[mine, None]
+            self._relate(trajectory, slopes, number, values, by)
             if not (np.isfinite(values[mine]).all() and np.isfinite(by[mine]).all()):
                 failures[self.members[number].condition.name] = self._not_finite(mine, values)
         for name in failures:
@@ -198,9 +211,10 @@ class Problem:
         return f"{self.rows.observable[self.rows.which[bad]]} is not finite at {self.rows.time[bad]:g} h"
 
     def _relate(
-        self, trajectory: Trajectory, slopes: FloatArray, mine: IntArray, values: FloatArray, by: FloatArray
+        self, trajectory: Trajectory, slopes: FloatArray, number: int, values: FloatArray, by: FloatArray
     ) -> None:
         """Divide observables that are measured relative to a value of their own curve."""
+        mine, own = self._rows_of[number], self._coordinates[number]
         for name, to in self.relative_to.items():
             which = self.rows.observable.index(name)
             rows = mine[self.rows.which[mine] == which]
@@ -210,7 +224,9 @@ class Problem:
                 top, factor = int(np.argmax(trajectory.values[:, which])), self.rows.factor[rows[0]]
                 size = trajectory.values[top, which] / factor
                 slope = trajectory.sensitivities
-                size_by = np.zeros(len(slopes)) if slope is None else slope[top, which] * slopes / factor
+                size_by = np.zeros(len(slopes))
+                if slope is not None:
+                    size_by[own] = slope[top, which] * slopes[own] / factor
             else:
                 reference = rows[np.argmax(values[rows]) if to == "max" else np.argmin(self.rows.time[rows])]
                 size, size_by = values[reference], by[reference].copy()
@@ -226,11 +242,11 @@ class Problem:
         """Curves of all members: times (h), outputs in the units of the data (k, observables), and what failed."""
         parameters, curves = self._parameters(u), []
         plans = [self._timeline(m, parameters[i], times[i]) for i, m in enumerate(self.members)]
-        solved, failures = self._solve(parameters, plans, gradient=False)
+        solved = self._ensemble(parameters, plans, gradient=False)
         factors = np.array([self.data.value_factor(name) * self._mass_factor(name) for name in self.rows.observable])
-        for member, trajectory in zip(self.members, solved, strict=True):
-            if trajectory is None:
-                curves.append((np.empty(0), np.empty((0, len(factors))), failures[member.condition.name]))
+        for trajectory in solved:
+            if isinstance(trajectory, str):
+                curves.append((np.empty(0), np.empty((0, len(factors))), trajectory))
             else:
                 curves.append((trajectory.times, trajectory.values / factors, ""))
         return curves
@@ -239,9 +255,10 @@ class Problem:
         return between_units(self.model, self.outputs[name], self.data.units[name])
 
     def _parameters(self, u: FloatArray) -> FloatArray:
-        positions = [self.compiled.parameters.index(name) for name in self.space.names]
-        table = np.array([member.base for member in self.members])
-        table[:, positions] = self.space.internal(u)
+        """A row of parameters for each member, internal units."""
+        positions = [self.compiled.parameters.index(name) for name in self.space.targets]
+        table, own = np.array([member.base for member in self.members]), self.space.internal(u)
+        table[:, positions] = own[np.array(self._coordinates)]
         return table
 
     def _made_timelines(self, u: FloatArray) -> list[Timeline | str]:
@@ -250,7 +267,7 @@ class Problem:
             return list(self._timelines)
         parameters = self._parameters(u)
         made = [self._timeline(member, parameters[i], member.times) for i, member in enumerate(self.members)]
-        if not _ports_depend_on(self.model, self.space.names) and not any(isinstance(item, str) for item in made):
+        if not _ports_depend_on(self.model, self.space.targets) and not any(isinstance(item, str) for item in made):
             self._timelines = [item for item in made if not isinstance(item, str)]
         return made
 
@@ -264,26 +281,23 @@ class Problem:
         except RegimenError as problem:
             return str(problem)
 
-    def _solve(
-        self, parameters: FloatArray, plans: Sequence[Timeline | str], *, gradient: bool
-    ) -> tuple[list[Trajectory | None], dict[str, str]]:
-        failures = {self.members[i].condition.name: plan for i, plan in enumerate(plans) if isinstance(plan, str)}
-        possible = [i for i, plan in enumerate(plans) if not isinstance(plan, str)]
-        solved: list[Trajectory | None] = [None] * len(plans)
-        for i, result in zip(possible, self._ensemble(parameters, plans, possible, gradient), strict=True):
-            if isinstance(result, str):
-                failures[self.members[i].condition.name] = result
-            else:
-                solved[i] = result
-        return solved, failures
-
     def _ensemble(
+        self, parameters: FloatArray, plans: Sequence[Timeline | str], *, gradient: bool
+    ) -> list[Trajectory | str]:
+        """Each plan solved, or the sentence why it could not be; members repeat where there are several points."""
+        solved: list[Trajectory | str] = [plan if isinstance(plan, str) else "" for plan in plans]
+        possible = [i for i, plan in enumerate(plans) if not isinstance(plan, str)]
+        for i, result in zip(possible, self._together(parameters, plans, possible, gradient), strict=True):
+            solved[i] = result
+        return solved
+
+    def _together(
         self, parameters: FloatArray, plans: Sequence[Timeline | str], chosen: list[int], gradient: bool
     ) -> list[Trajectory | str]:
-        """All chosen members in one call; one by one only when the call itself breaks."""
+        """All chosen plans in one call; one by one only when the call itself breaks."""
         if not chosen:
             return []
-        columns = self.space.names if gradient else ()
+        columns = self.space.targets if gradient else ()
         try:
             starts, starts_by = self._starts(parameters, chosen, columns)
             with np.errstate(all="ignore"):
@@ -300,24 +314,24 @@ class Problem:
         except (ArithmeticError, ValueError, PkpdMdrError) as problem:
             if len(chosen) == 1:
                 return [str(problem)]
-            return [self._ensemble(parameters, plans, [i], gradient)[0] for i in chosen]
+            return [self._together(parameters, plans, [i], gradient)[0] for i in chosen]
         return [item if item.status.ok else item.status.sentence for item in members]
 
     def _starts(
         self, parameters: FloatArray, chosen: list[int], columns: tuple[str, ...]
     ) -> tuple[FloatArray | None, FloatArray | None]:
         """States that the data know directly, beside the model's own start; None when there are none."""
-        if not any(self.members[i].begin.states for i in chosen):
+        begins = [self.members[i % len(self.members)].begin.states for i in chosen]
+        if not any(begins):
             return None, None
         starts = np.array([self.compiled.start(parameters[i]) for i in chosen])
         by = np.array([self.compiled.start_by_parameters(parameters[i], columns) for i in chosen]) if columns else None
-        for row, i in enumerate(chosen):
-            for name, value in self.members[i].begin.states.items():
+        for row, (i, given) in enumerate(zip(chosen, begins, strict=True)):
+            for name, value in given.items():
                 position = self.compiled.states.index(name)
                 starts[row, position] = value
                 if by is not None:
                     by[row, position] = 0.0
-            given = self.members[i].begin.states
             self.compiled.fill(starts[row], given, parameters[i])
             if by is not None:
                 self.compiled.fill_by_parameters(by[row], starts[row], given, parameters[i], columns)
