@@ -27,7 +27,7 @@ from pkpd_mdr.errors import (
     SimulationError,
     UnitError,
 )
-from pkpd_mdr.fit import Estimates, Fit, compare_models, fit
+from pkpd_mdr.fit import Estimates, Fit, compare_models, fit, student_t
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,
@@ -207,6 +207,7 @@ __all__ = [
     "stem_hierarchy",
     "stimulation",
     "stroma",
+    "student_t",
     "stupp",
     "surgery",
     "switching",

@@ -171,6 +171,7 @@ def _rows(
         ),
         source=table["source_row"].to_numpy(dtype=np.int64),
         factor=factors[which],
+        censored=data.censored[used],
     )
 
 

@@ -41,11 +41,17 @@ class Prediction:
         Derivatives by the working coordinates.
     failures : mapping of str to str
         Condition to the sentence that says why it could not be simulated.
+    readout_by : ndarray, shape (rows, r)
+        Derivatives by the scales and offsets of readouts; no columns where there are none.
+    readout : ndarray, shape (r,)
+        Those scales and offsets.
     """
 
     values: FloatArray
     by: FloatArray
     failures: Mapping[str, str] = field(default_factory=dict)
+    readout_by: FloatArray | None = None
+    readout: FloatArray | None = None
 
     @property
     def failed(self) -> npt.NDArray[np.bool_]:
@@ -73,6 +79,8 @@ class Rows:
         Row or line of the table that was read.
     factor : ndarray, shape (rows,)
         Internal value of one unit.
+    censored : ndarray of int, shape (rows,)
+        -1 where the measurement was below `value`, +1 where it was above, 0 where it is the value.
     """
 
     value: FloatArray
@@ -85,6 +93,7 @@ class Rows:
     mark: IntArray
     source: IntArray
     factor: FloatArray
+    censored: IntArray
 
     def __len__(self) -> int:
         return len(self.value)

@@ -94,7 +94,8 @@ class Fit:
         rows = []
         for i, name in enumerate(self.objective.problem.rows.observable):
             model = self.objective.errors[name]
-            found = model.parameters(self.objective.scale(self.best, i), self.objective.mix(self.best.point, i))
+            mix, extra = self.objective.mix(self.best.point, i), self.objective.extra(self.best.point, i)
+            found = model.parameters(self.objective.scale(self.best, i), mix, extra)
             rows += [(name, model.kind, key, float(value)) for key, value in found.items()]
         return pd.DataFrame(rows, columns=["observable", "error", "parameter", "estimate"])
 
@@ -122,8 +123,8 @@ class Fit:
 
     @property
     def parameters(self) -> int:
-        """Number of estimated parameters, those of the error models included."""
-        return len(self.found.items) + self.objective.error_parameters
+        """Number of estimated parameters, those of the error models and readouts included."""
+        return len(self.found.items) + self.objective.error_parameters + self.objective.readout_parameters
 
     @cached_property
     def log_likelihood(self) -> float:
