@@ -117,8 +117,8 @@ def read_marks(table: RawTable, censoring: str | None, decimal: str = ".") -> ND
     for row, mark in enumerate(found):
         if mark not in _MARKS:
             raise DataError(
-                f"{table.place(row, column.header)}: {shown(mark)} is no mark of censoring"
-                f"{did_you_mean(mark, ('below', 'above'))}; write 1 or below, -1 or above, 0 or nothing"
+                f"{table.place(row, column.header)}: {shown(mark)} is no mark of censoring; "
+                f"write 1 or below, -1 or above, 0 or nothing{did_you_mean(mark, ('below', 'above'))}"
             )
         found[row] = _MARKS[mark]
     return found

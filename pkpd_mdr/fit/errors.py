@@ -297,9 +297,9 @@ def read_errors(error: ErrorLike, data: Data) -> dict[str, ErrorModel]:
         values = table["value"].to_numpy(dtype=np.float64)[mine]
         rows = table["source_row"].to_numpy()[mine]
         _check(of or kind, name, values, rows, data, mine)
+        _check_limits(kind, df, name, rows, data, mine)
         if kind in _DISCRETE:
             _check_counts(kind, name, values, rows, data, mine)
-        _check_limits(kind, df, name, rows, data, mine)
         size = np.abs(values[values != 0.0])
         typical = float(np.median(size)) if len(size) else 1.0
         floor = 1e-3 * float(size.min()) if len(size) else 1e-3
@@ -347,10 +347,10 @@ def _check_counts(
     """Counts are whole, fractions lie in 0 to 1 and are whole numbers of the cells that were looked at."""
     n, size = data.table["n"].to_numpy(dtype=np.float64)[mine], values * data.value_factor(name)
     fraction = kind != "negative_binomial"
-    if fraction and not data.units[name].dimensionless:
+    if not data.units[name].dimensionless:
         raise FitError(
-            f"error {shown(kind)} needs fractions, but {shown(name)} was measured in {data.units[name].text!r}; "
-            "use 'negative_binomial' for counts"
+            f"error {shown(kind)} needs {'fractions' if fraction else 'counts'}, "
+            f"but {shown(name)} was measured in {data.units[name].text!r}; choose an error model for sizes"
         )
     if fraction and not (n > 1).any():
         raise FitError(

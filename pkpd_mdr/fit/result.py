@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.data import Data
+from pkpd_mdr.data.limits import ABOVE, BELOW
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.estimates import Estimates
@@ -182,7 +183,10 @@ class Fit:
 
     @property
     def residuals(self) -> pd.DataFrame:
-        """Each fitted row: condition, observable, time (h), value, prediction, residual, standardised, source_row."""
+        """Each fitted row: condition, observable, time (h), value, prediction, residual, standardised, source_row.
+
+        A value that is a limit of quantification has ``"below"`` or ``"above"`` in the column censored.
+        """
         problem = self.objective.problem
         rows, predicted = problem.rows, self.best.prediction.values
         parts = self.objective.parts(self.best.point, self.best.prediction)
@@ -196,6 +200,7 @@ class Fit:
                 "prediction": predicted,
                 "residual": rows.value - predicted,
                 "standardised": parts.difference * np.exp(-parts.log_w) / common,
+                "censored": np.array([BELOW, "", ABOVE], dtype=object)[rows.censored + 1],
                 "source_row": rows.source,
             }
         )
