@@ -17,7 +17,7 @@ from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import Found, Progress, Search, best_of, draw_starts
 from pkpd_mdr.fit.posing import pose
 from pkpd_mdr.fit.priors import PriorLike, read_priors
-from pkpd_mdr.fit.readout import ReadoutLike, Readouts, read_readouts
+from pkpd_mdr.fit.readout import ReadoutLike, read_readouts
 from pkpd_mdr.fit.result import Fit
 from pkpd_mdr.fit.starting import StartLike
 from pkpd_mdr.model import Model
@@ -157,20 +157,16 @@ def fit(
     0.39
     """
     _check_choices(data, starts, most, method, sampling)
-    space = split_by_groups(read_free(model, free, scale), per, data)
+    space = read_priors(priors, split_by_groups(read_free(model, free, scale), per, data))
     problem = pose(model, data, space, observables=observables, start=start, relative_to=relative_to, accuracy=accuracy)
-    readouts = read_readouts(readout, data, problem)
-    objective = Objective(problem, read_errors(error, data), read_priors(priors, space), readouts)
+    objective = Objective(read_readouts(readout, problem), read_errors(error, data))
     _check_counts(objective)
     _check_method(objective, method)
     points = draw_starts(space, starts, seed, sampling)
     _check_sensitive(objective, space)
     search = Search(objective, points, most=most, before=_before(resume, objective))
     try:
-        if method == "auto":
-            search.run(progress)
-        else:
-            _one_after_another(search, method, progress)
+        search.run(progress, method=method)
     except BaseException as stop:
         found = search.so_far()
         if found and found[0].finished:
@@ -179,20 +175,6 @@ def fit(
         raise
     found = search.so_far()
     return _result(objective, found, best_of(objective, found), seed)
-
-
-def _one_after_another(search: Search, method: str, progress: Progress | None) -> None:
-    """Lmfit from each start."""
-    from pkpd_mdr.fit.least_squares import minimise
-
-    objective = search.objective
-    tolerance = 1e-7 if len(search.starts) > 1 or not objective.problem.algebraic else 1e-10
-    for number in list(search.waiting):
-        u, most = search.starts[number], search.most
-        search.found.append(minimise(objective, u, method=method, tolerance=tolerance, most=most, number=number))
-        search.waiting.remove(number)
-        if progress is not None:
-            progress(len(search.found), len(search.starts), search.found[-1].evaluation.value)
 
 
 def _before(resume: Fit | None, objective: Objective) -> Sequence[Found]:
@@ -205,10 +187,9 @@ def _before(resume: Fit | None, objective: Objective) -> Sequence[Found]:
     differences = [
         ("data", earlier.problem.data.content_hash != now.problem.data.content_hash),
         ("model", earlier.problem.model.content_hash != now.problem.model.content_hash),
-        ("free parameters", earlier.problem.space != now.problem.space),
+        ("free parameters, bounds or priors", earlier.problem.space != now.problem.space),
         ("error models", dict(earlier.errors) != dict(now.errors)),
-        ("priors", earlier.priors != now.priors),
-        ("readouts", (earlier.readouts or Readouts.none()).names != (now.readouts or Readouts.none()).names),
+        ("readouts", earlier.problem.readouts != now.problem.readouts),
     ]
     for what, differ in differences:
         if differ:
@@ -252,9 +233,9 @@ def _check_method(objective: Objective, method: str) -> None:
 
 def _check_counts(objective: Objective) -> None:
     space, readouts = objective.problem.space, objective.readout_parameters
-    n, k = len(objective.problem.rows) + len(objective.priors), len(space) + readouts
+    n, k = len(objective.problem.rows) + objective.priors, len(space) + readouts
     if n < k:
-        names = [*space.names, *(objective.readouts.names if objective.readouts else ())]
+        names = [*space.names, *objective.problem.readouts]
         raise FitError(
             f"{len(objective.problem.rows)} measurements cannot determine {k} parameters ({', '.join(names)}); "
             f"fix {k - n} or more of them"

@@ -89,7 +89,7 @@ def inform(objective: Objective, best: Evaluation) -> Information:
     """
     space, k = objective.problem.space, len(objective.problem.space)
     estimated = any(model.scaled for model in objective.errors.values())
-    known = len(objective.problem.rows) + len(objective.priors)
+    known = len(objective.problem.rows) + objective.priors
     freedom = float(known - k - objective.readout_parameters) if estimated else math.inf
     rows = _rows(objective, best, k) if freedom > 0 else np.zeros((k, k))
     at_bound = _at_bound(space, best.point[:k])
@@ -115,7 +115,7 @@ def _rows(objective: Objective, best: Evaluation, k: int) -> FloatArray:
         common[SPREAD] = 1.0
         by = np.concatenate([by, common], axis=2)
     whole = np.einsum("rij,jrd->rid", _roots(terms.information / 2.0), by).reshape(-1, by.shape[2])
-    prior_by = prior_rows(objective.priors, objective.problem.space, best.point)[1]
+    prior_by = prior_rows(objective.problem.space, best.point)[1]
     whole = np.vstack([whole, np.pad(prior_by, ((0, 0), (0, by.shape[2] - prior_by.shape[1])))])
     wanted, nuisance = whole[:, :k], whole[:, k:]
     if not nuisance.shape[1]:

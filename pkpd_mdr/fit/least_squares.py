@@ -11,7 +11,7 @@ from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.scoring import Found
 
-__all__ = ["minimise"]
+__all__ = ["least_squares"]
 
 _NUDGE = 1e-3  # a start on a bound is moved inside by this share of the box, where lmfit has a slope
 
@@ -42,7 +42,7 @@ class _Watch:
         return self._evaluate(parameters).jacobian.copy()
 
 
-def minimise(
+def least_squares(
     objective: Objective,
     u: FloatArray,
     *,

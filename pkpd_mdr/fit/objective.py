@@ -23,9 +23,9 @@ from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.likelihoods import Terms
 from pkpd_mdr.fit.parts import Layout, Parts, row_parts, row_terms
-from pkpd_mdr.fit.priors import Prior, prior_rows
+from pkpd_mdr.fit.priors import prior_rows
 from pkpd_mdr.fit.problem import Prediction, Problem
-from pkpd_mdr.fit.readout import Readouts
+from pkpd_mdr.fit.readout import on_curves, solved
 
 __all__ = ["Evaluation", "Objective"]
 
@@ -73,15 +73,10 @@ class Objective:
     ----------
     problem : Problem
     errors : mapping of str to ErrorModel
-    priors : tuple of Prior
-    readouts : Readouts, optional
-        Scales and offsets to be solved for.
     """
 
     problem: Problem
     errors: Mapping[str, ErrorModel]
-    priors: tuple[Prior, ...] = ()
-    readouts: Readouts | None = None
     worst: dict[str, str] = field(default_factory=dict)
     evaluations: int = 0
     layout: Layout = field(init=False)
@@ -97,6 +92,11 @@ class Objective:
         """Whether one common scale is found in closed form."""
         normal = all(self.errors[name].normal and self.errors[name].scaled for name in self.problem.rows.observable)
         return normal and not self.problem.rows.censored.any() and not self.priors
+
+    @property
+    def priors(self) -> int:
+        """Number of parameters with a prior."""
+        return sum(item.prior is not None for item in self.problem.space.free)
 
     @property
     def least_squares(self) -> bool:
@@ -117,7 +117,7 @@ class Objective:
     @property
     def readout_parameters(self) -> int:
         """Number of scales and offsets of readouts."""
-        return 0 if self.readouts is None else len(self.readouts)
+        return len(self.problem.readouts)
 
     @property
     def box(self) -> tuple[FloatArray, FloatArray]:
@@ -175,8 +175,8 @@ class Objective:
     def _evaluation(self, point: FloatArray, prediction: Prediction) -> Evaluation:
         for name, sentence in prediction.failures.items():
             self.worst.setdefault(name, sentence)
-        if self.readouts is not None:
-            prediction = self.readouts.solved(self.layout, point, prediction, self.profiled)
+        if self.problem.readouts:
+            prediction = solved(self.layout, point, prediction, self.profiled)
         parts = self.parts(point, prediction)
         return self._profiled(point, prediction, parts) if self.profiled else self._explicit(point, prediction, parts)
 
@@ -213,7 +213,7 @@ class Objective:
         gradient = np.einsum("ri,ird->d", terms.slope, by)[:d]
         curvature = self._reduced(np.einsum("ird,rij,jre->de", by, terms.information, by, optimize=True))
         value = float(terms.value.sum())
-        prior, prior_by = prior_rows(self.priors, self.problem.space, point)
+        prior, prior_by = prior_rows(self.problem.space, point)
         inverse = np.exp(np.clip(-parts.log_w, -600.0, 600.0))[:, None]
         jacobian = self._without_readouts(-parts.mean_by * inverse - r[:, None] * parts.log_w_by)
         return Evaluation(
@@ -242,6 +242,14 @@ class Objective:
             return curvature
         cross = curvature[d:, :d]
         return np.asarray(curvature[:d, :d] - cross.T @ np.linalg.pinv(curvature[d:, d:], hermitian=True) @ cross)
+
+    def curves(self, evaluation: Evaluation, times: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray, str]]:
+        """Curves of all members as the readouts show them; see `Problem.simulate`."""
+        found = self.problem.simulate(evaluation.point[: len(self.problem.space)], times)
+        if evaluation.prediction.readout is None:
+            return found
+        scale, offset = on_curves(self.problem, evaluation.prediction.readout)
+        return [(t, values * scale[i] + offset[i], why) for i, (t, values, why) in enumerate(found)]
 
     # -- likelihood --------------------------------------------------------------------------------------
 

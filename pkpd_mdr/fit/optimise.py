@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,18 @@ from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.scoring import Descent, Found, negligible, polish
 
-__all__ = ["Found", "Progress", "Search", "best_of", "draw_starts", "polish", "ranked", "reached"]
+__all__ = [
+    "Found",
+    "Progress",
+    "Search",
+    "best_of",
+    "draw_starts",
+    "minimise",
+    "multistart",
+    "polish",
+    "ranked",
+    "reached",
+]
 
 _SAME = 0.1  # starts whose minus twice log-likelihood is this near the best reached it
 _ENOUGH = 1e-4  # expected gain not worth a further step of one start among several; the best one is polished
@@ -85,8 +97,24 @@ class Search:
         }
         self.active: dict[int, Descent] = {}
 
-    def run(self, progress: Progress | None = None) -> None:
-        """Search side by side until every start has ended."""
+    def run(self, progress: Progress | None = None, *, method: str = "auto") -> None:
+        """Search until every start has ended: side by side, or by lmfit one after another."""
+        if method == "auto":
+            self._together(progress)
+        else:
+            self._one_by_one(progress, method)
+
+    def _one_by_one(self, progress: Progress | None, method: str) -> None:
+        tolerance = 1e-7 if len(self.starts) > 1 or not self.objective.problem.algebraic else 1e-10
+        while self.waiting:
+            number = self.waiting[0]
+            options: dict[str, Any] = {"tolerance": tolerance, "most": self.most, "number": number}
+            self.found.append(minimise(self.objective, self.starts[number], method=method, **options))
+            self.waiting.pop(0)
+            if progress is not None:
+                progress(len(self.found), len(self.starts), self.found[-1].evaluation.value)
+
+    def _together(self, progress: Progress | None) -> None:
         alone = len(self.starts) == 1 and self.objective.problem.algebraic
         tolerance = negligible(self.objective) if alone else _ENOUGH
         width = max(1, _TOGETHER // max(1, len(self.objective.problem.members)))
@@ -112,6 +140,74 @@ class Search:
         """Every start that was looked at, best first."""
         standing = [descent.found(number, self.starts[number]) for number, descent in self.active.items()]
         return ranked([*self.found, *(item for item in standing if item is not None)])
+
+
+def minimise(
+    objective: Objective,
+    u: FloatArray,
+    *,
+    method: str = "auto",
+    tolerance: float = 1e-8,
+    most: int = 200,
+    number: int = 0,
+) -> Found:
+    """Search from one start.
+
+    Parameters
+    ----------
+    objective : Objective
+    u : ndarray, shape (k,)
+        Start on the working scale.
+    method : {"auto", "leastsq", "least_squares"}
+        Damped scoring, or lmfit's least squares.
+    tolerance : float
+        Expected gain that is not worth a step; for lmfit the relative change at which to stop.
+    most : int
+        Most evaluations.
+    number : int
+        Of the start.
+
+    Returns
+    -------
+    Found
+    """
+    if method != "auto":
+        from pkpd_mdr.fit.least_squares import least_squares
+
+        return least_squares(objective, u, method=method, tolerance=tolerance, most=most, number=number)
+    descent = Descent(objective, objective.complete(u), tolerance=tolerance, most=most)
+    while descent.trial is not None:
+        descent.tell(objective.evaluate(descent.trial))
+    found = descent.found(number, u)
+    assert found is not None
+    return found
+
+
+def multistart(
+    objective: Objective,
+    starts: list[FloatArray],
+    *,
+    method: str = "auto",
+    most: int = 200,
+    progress: Progress | None = None,
+) -> tuple[list[Found], Evaluation]:
+    """Run all starts, then bring the best to full accuracy.
+
+    Returns
+    -------
+    found : list of Found
+        Best first; starts that cannot be simulated at their end come last.
+    best : Evaluation
+
+    Raises
+    ------
+    FitError
+        No start ends at a point where every condition can be simulated.
+    """
+    search = Search(objective, starts, most=most)
+    search.run(progress, method=method)
+    found = search.so_far()
+    return found, best_of(objective, found)
 
 
 def ranked(found: Sequence[Found]) -> list[Found]:

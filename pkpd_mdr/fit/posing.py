@@ -172,6 +172,8 @@ def _rows(
         source=table["source_row"].to_numpy(dtype=np.int64),
         factor=factors[which],
         censored=data.censored[used],
+        scale=np.full(len(times), -1, dtype=np.int64),
+        offset=np.full(len(times), -1, dtype=np.int64),
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pkpd_mdr.errors import FitError, did_you_mean, is_flag, shown
-from pkpd_mdr.fit.free import FloatArray, Free, Space
+from pkpd_mdr.fit.free import FloatArray, Free, Prior, Space
 from pkpd_mdr.units import QuantityLike, read
 
-__all__ = ["Prior", "PriorLike", "prior_rows", "read_priors"]
+__all__ = ["PriorLike", "prior_rows", "prior_shares", "read_priors"]
 
 PriorLike = tuple[str, QuantityLike, QuantityLike]
 """``("lognormal", median, sd of the logarithm)`` or ``("normal", mean, sd)``."""
@@ -21,44 +21,8 @@ PriorLike = tuple[str, QuantityLike, QuantityLike]
 _KINDS = ("lognormal", "normal")
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """One prior; `centre` and `sd` in the declared unit (`sd` of the logarithm where it is lognormal).
-
-    Parameters
-    ----------
-    name : str
-        Coordinate of the space, such as ``CL`` or ``ec50_dox_S[231]``.
-    index : int
-        Its position in the space.
-    kind : {"lognormal", "normal"}
-    centre, sd : float
-    """
-
-    name: str
-    index: int
-    kind: str
-    centre: float
-    sd: float
-
-    def distance(self, item: Free, u: float) -> tuple[float, float]:
-        """Distance from the centre in sds at a working coordinate, and its derivative."""
-        value, slope = item.from_working(u), item.slope(u)
-        if self.kind == "lognormal":
-            value = max(value, 1e-300)
-            return (math.log(value) - math.log(self.centre)) / self.sd, slope / value / self.sd
-        return (value - self.centre) / self.sd, slope / self.sd
-
-    def describe(self, unit: str) -> str:
-        """One line for the report."""
-        centre = f"{self.centre:.4g} {unit}".rstrip()
-        if self.kind == "lognormal":
-            return f"lognormal around {centre}, 95% within a factor {math.exp(1.96 * self.sd):.3g}"
-        return f"normal around {centre}, sd {self.sd:.4g} {unit}".rstrip()
-
-
-def read_priors(priors: Mapping[str, PriorLike] | None, space: Space) -> tuple[Prior, ...]:
-    """Read what is known before the data.
+def read_priors(priors: Mapping[str, PriorLike] | None, space: Space) -> Space:
+    """Read what is known before the data into a space.
 
     Parameters
     ----------
@@ -78,21 +42,21 @@ def read_priors(priors: Mapping[str, PriorLike] | None, space: Space) -> tuple[P
     --------
     >>> from pkpd_mdr.units import Unit
     >>> space = Space((Free("CL", Unit.of("L/h"), 0.1, 100.0, 5.0, True),))
-    >>> read_priors({"CL": ("lognormal", "5 L/h", 0.3)}, space)[0].describe("L/h")
+    >>> read_priors({"CL": ("lognormal", "5 L/h", 0.3)}, space).free[0].prior.describe("L/h")
     'lognormal around 5 L/h, 95% within a factor 1.8'
     """
     found: dict[str, Prior] = {}
     for name, given in (priors or {}).items():
-        chosen = [i for i, item in enumerate(space.free) if name in (item.name, item.target)]
+        chosen = [item for item in space.free if name in (item.name, item.target)]
         if not chosen:
             raise FitError(f"priors names {shown(name)}, which is not free{did_you_mean(name, space.names)}")
-        for i in chosen:
-            if space.names[i] == name or space.names[i] not in found:
-                found[space.names[i]] = _read(name, i, given, space.free[i])
-    return tuple(sorted(found.values(), key=lambda item: item.index))
+        for item in chosen:
+            if item.name == name or item.name not in found:
+                found[item.name] = _read(name, given, item)
+    return Space(tuple(replace(item, prior=found.get(item.name)) for item in space.free))
 
 
-def _read(name: str, index: int, given: Any, item: Free) -> Prior:
+def _read(name: str, given: Any, item: Free) -> Prior:
     where = f"prior of {shown(name)}"
     if not isinstance(given, (tuple, list)) or len(given) != 3:
         raise FitError(f"{where}: {shown(given)} is no prior; write ('lognormal', median, sd of the logarithm)")
@@ -113,12 +77,26 @@ def _read(name: str, index: int, given: Any, item: Free) -> Prior:
         sd = read(spread, item.unit, where, bare=item.unit.dimensionless) / item.unit.factor
     if not 0 < sd < math.inf:
         raise FitError(f"{where}: the spread {shown(spread)} is not a finite number above 0")
-    return Prior(item.name, index, kind, middle, sd)
+    return Prior(kind, middle, sd)
 
 
-def prior_rows(priors: Sequence[Prior], space: Space, point: FloatArray) -> tuple[FloatArray, FloatArray]:
+def prior_rows(space: Space, point: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Distances of all priors, shape (priors,), and their derivatives by the point, shape (priors, d)."""
-    rows, by = np.zeros(len(priors)), np.zeros((len(priors), len(point)))
-    for row, prior in enumerate(priors):
-        rows[row], by[row, prior.index] = prior.distance(space.free[prior.index], float(point[prior.index]))
+    known = [i for i, item in enumerate(space.free) if item.prior is not None]
+    rows, by = np.zeros(len(known)), np.zeros((len(known), len(point)))
+    for row, i in enumerate(known):
+        item, u = space.free[i], float(point[i])
+        if item.prior is not None:
+            rows[row], by[row, i] = item.prior.distance(item.from_working(u), item.slope(u))
     return rows, by
+
+
+def prior_shares(space: Space, point: FloatArray, covariance: FloatArray) -> dict[str, float]:
+    """How much of the precision of each estimate its own prior brings: 0 for none, 1 for all."""
+    _, by = prior_rows(space, point)
+    precision = (by**2).sum(axis=0)
+    return {
+        item.name: min(float(precision[i] * covariance[i, i]), 1.0)
+        for i, item in enumerate(space.free)
+        if item.prior is not None
+    }

@@ -81,6 +81,8 @@ class Rows:
         Internal value of one unit.
     censored : ndarray of int, shape (rows,)
         -1 where the measurement was below `value`, +1 where it was above, 0 where it is the value.
+    scale, offset : ndarray of int, shape (rows,)
+        Which of `Problem.readouts` a prediction is multiplied with, and which is added; -1 for none.
     """
 
     value: FloatArray
@@ -94,6 +96,8 @@ class Rows:
     source: IntArray
     factor: FloatArray
     censored: IntArray
+    scale: IntArray
+    offset: IntArray
 
     def __len__(self) -> int:
         return len(self.value)
@@ -136,6 +140,8 @@ class Problem:
     relative_to : mapping of str to str
         Observables that are measured relative to one of `RELATIVE`.
     notes : tuple of str
+    readouts : tuple of str
+        Names of scales and offsets that are solved for.
     """
 
     model: Model
@@ -147,6 +153,7 @@ class Problem:
     accuracy: Accuracy
     relative_to: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    readouts: tuple[str, ...] = ()
     _compiled: Compiled | None = None
     _timelines: list[Timeline] | None = None
     _rows_of: list[IntArray] = field(init=False)

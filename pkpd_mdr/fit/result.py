@@ -20,6 +20,7 @@ from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.information import Information
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import Found, reached
+from pkpd_mdr.fit.priors import prior_shares
 from pkpd_mdr.model import Model
 from pkpd_mdr.run.simulate import output_times
 from pkpd_mdr.units import QuantityLike
@@ -99,6 +100,20 @@ class Fit:
             found = model.parameters(self.objective.scale(self.best, i), mix, extra)
             rows += [(name, model.kind, key, float(value)) for key, value in found.items()]
         return pd.DataFrame(rows, columns=["observable", "error", "parameter", "estimate"])
+
+    @property
+    def readouts(self) -> pd.Series:
+        """Scales and offsets of readouts that were solved for, by name; offsets in the unit of the observable."""
+        found, names = self.best.prediction.readout, self.objective.problem.readouts
+        return pd.Series([] if found is None else found, index=list(names), name="readout", dtype=float)
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """Each prior in words, and which share of the precision of the estimate it brings (0 none, 1 all)."""
+        space = self.objective.problem.space
+        shares = prior_shares(space, self.best.point, self.information.covariance)
+        rows = [(f.name, f.prior.describe(f.unit.text), shares[f.name]) for f in space.free if f.prior is not None]
+        return pd.DataFrame(rows, columns=["parameter", "prior", "share"]).set_index("parameter")
 
     @property
     def covariance(self) -> pd.DataFrame:
@@ -238,7 +253,7 @@ class Fit:
             if name not in known:
                 raise FitError(f"the data have no condition {shown(name)}{did_you_mean(name, known)}")
         grids = [self._grid(member.begin.time, float(member.times[-1]), times) for member in problem.members]
-        curves = problem.simulate(self.best.point[: len(problem.space)], grids)
+        curves = self.objective.curves(self.best, grids)
         frames = [
             pd.DataFrame(
                 {"condition": member.condition.name, "observable": name, "time": curve[0], "value": curve[1][:, i]}

@@ -300,7 +300,7 @@ def _curves(fit: Fit, name: str) -> dict[str, tuple[FloatArray, FloatArray]]:
         acts = [one for act in member.condition.regimen.acts for one in act.written_out()]
         turns = np.array([t for act in acts for t in (act.time, act.time + act.span) if begin <= t < end])
         grids.append(np.unique(np.concatenate([np.linspace(begin, end, _POINTS), turns, turns + 1e-7 * (end - begin)])))
-    solved = problem.simulate(fit.best.point[: len(problem.space)], grids)
+    solved = fit.objective.curves(fit.best, grids)
     return {
         member.condition.name: (times, values[:, which])
         for member, (times, values, failed) in zip(problem.members, solved, strict=True)
