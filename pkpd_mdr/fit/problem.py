@@ -211,16 +211,14 @@ class Problem:
             values[mine] = trajectory.values[at] / self.rows.factor[mine]
             if gradient and trajectory.sensitivities is not None:
                 by[mine[:, None], own] = trajectory.sensitivities[at] * slopes[own] / self.rows.factor[mine, None]
-            self._relate(trajectory, slopes, number, values, by)
-            if not (np.isfinite(values[mine]).all() and np.isfinite(by[mine]).all()):
-                failures[self.members[number].condition.name] = self._not_finite(mine, values)
-        for name in failures:
-            bad = self._rows_of[self._number(name)]
+            if self.relative_to:
+                self._relate(trajectory, slopes, number, values, by)
+        broken = ~(np.isfinite(values) & np.isfinite(by).all(axis=1))
+        for number in np.unique(self.rows.member[broken]).tolist():
+            bad, name = self._rows_of[number], self.members[number].condition.name
+            failures.setdefault(name, self._not_finite(bad, values))
             values[bad], by[bad] = np.nan, 0.0
         return Prediction(values, by, failures)
-
-    def _number(self, condition: str) -> int:
-        return next(i for i, member in enumerate(self.members) if member.condition.name == condition)
 
     def _not_finite(self, mine: IntArray, values: FloatArray) -> str:
         bad = mine[np.argmin(np.isfinite(values[mine]))]

@@ -19,8 +19,8 @@ from pkpd_mdr.fit.objective import Evaluation, Objective
 
 __all__ = ["Descent", "Found", "negligible", "polish"]
 
-_FAR = 3.0  # longest step of a coordinate that is a logarithm: a factor of 20
-_FIRST_DAMPING = 1e-2
+_FAR = 1.0  # longest step of a coordinate that is a logarithm: longer ones reach the best point less often
+_FIRST_DAMPING = 0.1
 
 BoolArray = npt.NDArray[np.bool_]
 
