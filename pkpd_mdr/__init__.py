@@ -15,7 +15,7 @@ and asked which regimen is better::
 
 from pkpd_mdr import data, gallery, response
 from pkpd_mdr.compare import Comparison, compare
-from pkpd_mdr.data import Data, bundled, read_assay, read_events
+from pkpd_mdr.data import Data, bundled, read_assay, read_events, read_nonmem
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
     DataError,
@@ -196,6 +196,7 @@ __all__ = [
     "read_assay",
     "read_doses",
     "read_events",
+    "read_nonmem",
     "rechallenge",
     "resection",
     "response",
