@@ -76,8 +76,8 @@ def read_nonmem(
     """
     from pkpd_mdr.regimen import read_doses
 
-    kept = [*(covariates or {}), *([blq] if blq else [])]
-    carry = "locf" if blq else None  # marks change from row to row; covariates must not, which is checked below
+    kept = [*(covariates or {}), *([] if blq is None else [blq])]
+    carry = None if blq is None else "locf"  # marks change from row to row; covariates must not, which is checked below
     options: dict[str, Any] = {"columns": columns, "covariates": carry, "covariate_columns": kept}
     records = read_doses(table, compartments=compartments, amount_unit=amount_unit, time_unit=time_unit, **options)
     names = _observed(observe)
@@ -105,7 +105,7 @@ def _observed(observe: str | Mapping[int, str]) -> dict[Any, tuple[str, Unit]]:
     given: Mapping[Any, str] = observe if isinstance(observe, Mapping) else {None: observe}
     found = {}
     for compartment, reference in given.items():
-        name, unit = split_reference(reference)
+        name, unit = split_reference(reference) if isinstance(reference, str) else ("", None)
         if not name or unit is None:
             raise DataError(f"observe: {shown(reference)} is no name with a unit; write for example 'C_dox [mg/L]'")
         found[compartment] = (name, Unit.of(unit))
@@ -122,7 +122,11 @@ def _condition(records: DoseRecords, subject: Subject, covariates: Mapping[str, 
                 f"subject {shown(subject.id)}: {column} changes from {subject.covariates[0][at]:g}; a covariate that "
                 "is a parameter must be constant within a subject"
             )
-        name, unit = split_reference(reference)
+        name, unit = split_reference(reference) if isinstance(reference, str) else ("", None)
+        if not name:
+            raise DataError(
+                f"covariates: {shown(reference)} is no parameter with a unit; write for example 'weight [kg]'"
+            )
         known[name] = Quantity(values.pop(), Unit.of(unit or ""))
     labels = {"ID": subject.id}
     return Condition(describe(labels, {}), labels, subject.regimen(), known)

@@ -44,6 +44,7 @@ _EXTRA = {  # start and bounds of the coordinate of a family: logarithms of df, 
     "negative_binomial": (math.log(0.1), math.log(1e-6), math.log(1e2)),
     "beta_binomial": (math.log(30.0), math.log(0.05), math.log(1e6)),
 }
+_MOST_FREEDOM = 1e6  # of a Student's t, which is normal long before
 _WHOLE = 0.1  # how far a total may be from a whole number: files round fractions
 
 
@@ -68,7 +69,7 @@ def student_t(of: str = "additive", *, df: float | None = None) -> StudentT:
         How the scale depends on the prediction: a normal error model such as ``"additive"``, ``"proportional"`` or
         ``"lognormal"``.
     df : float, optional
-        Degrees of freedom, 1 or more; estimated when absent. The sd is the scale times ``sqrt(df/(df - 2))``.
+        Degrees of freedom, 1 to 1e6; estimated when absent. The sd is the scale times ``sqrt(df/(df - 2))``.
 
     Returns
     -------
@@ -85,10 +86,10 @@ def student_t(of: str = "additive", *, df: float | None = None) -> StudentT:
     >>> student_t("lognormal", df=4)
     StudentT(of='lognormal', df=4.0)
     """
-    if of not in _NORMAL:
+    if not isinstance(of, str) or of not in _NORMAL:
         raise FitError(f"student_t of {shown(of)} is not known{did_you_mean(of, _NORMAL)}")
-    if df is not None and (is_flag(df) or not isinstance(df, (int, float)) or not 1.0 <= df < math.inf):
-        raise FitError(f"student_t: df = {shown(df)} is not a finite number of 1 or more; leave it out to estimate it")
+    if df is not None and (is_flag(df) or not isinstance(df, (int, float)) or not 1.0 <= df <= _MOST_FREEDOM):
+        raise FitError(f"student_t: df = {shown(df)} is no number from 1 to 1e6; leave it out to estimate it")
     return StudentT(of, None if df is None else float(df))
 
 
@@ -290,8 +291,8 @@ def read_errors(error: ErrorLike, data: Data) -> dict[str, ErrorModel]:
             )
         given = wanted[name]
         kind, of, df = ("student_t", given.of, given.df) if isinstance(given, StudentT) else (given, "", None)
-        if kind not in ERRORS:
-            raise FitError(f"error {shown(kind)} is not known{did_you_mean(str(kind), ERRORS)}")
+        if not isinstance(kind, str) or kind not in ERRORS:
+            raise FitError(f"error {shown(kind)} is not known{did_you_mean(kind, ERRORS)}")
         of = of or ("additive" if kind == "student_t" else "")
         mine = (table["observable"] == name).to_numpy()
         values = table["value"].to_numpy(dtype=np.float64)[mine]

@@ -43,7 +43,7 @@ def split_by_groups(space: Space, per: PerLike, data: Data) -> Space:
     for name, labels in wanted.items():
         if name not in space.names:
             raise FitError(f"per names {shown(name)}, which is not free{did_you_mean(name, space.names)}")
-        if not TEXTS.fits(labels) or not labels:
+        if not TEXTS.fits(labels) or not len(labels):
             raise FitError(
                 f"per, {shown(name)}: {shown(labels)} is no label of the conditions; "
                 f"write for example per={{{shown(name)}: 'line'}}"

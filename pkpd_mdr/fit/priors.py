@@ -19,6 +19,7 @@ PriorLike = tuple[str, QuantityLike, QuantityLike]
 """``("lognormal", median, sd of the logarithm)`` or ``("normal", mean, sd)``."""
 
 _KINDS = ("lognormal", "normal")
+_MOST_SPREAD = 1e3  # sd of a logarithm
 
 
 def read_priors(priors: Mapping[str, PriorLike] | None, space: Space) -> Space:
@@ -61,7 +62,7 @@ def _read(name: str, given: Any, item: Free) -> Prior:
     if not isinstance(given, (tuple, list)) or len(given) != 3:
         raise FitError(f"{where}: {shown(given)} is no prior; write ('lognormal', median, sd of the logarithm)")
     kind, centre, spread = given
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise FitError(f"{where}: the distribution {shown(kind)} is not known{did_you_mean(kind, _KINDS)}")
     middle = read(centre, item.unit, where, bare=item.unit.dimensionless) / item.unit.factor
     if kind == "lognormal":
@@ -70,7 +71,7 @@ def _read(name: str, given: Any, item: Free) -> Prior:
                 f"{where}: a lognormal prior needs a positive median and a parameter that cannot be negative, "
                 f"not {middle:g} and a lower bound of {item.lower:g}; use 'normal' or raise the bound"
             )
-        if is_flag(spread) or not isinstance(spread, (int, float)):
+        if is_flag(spread) or not isinstance(spread, (int, float)) or not abs(spread) < _MOST_SPREAD:
             raise FitError(f"{where}: the sd of the logarithm is {shown(spread)}; write a number such as 0.3")
         sd = float(spread)
     else:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pkpd_mdr.arguments import TEXTS
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.grouping import group_of, group_text, labels_of
@@ -161,7 +162,7 @@ def read_readouts(readout: ReadoutLike, problem: Problem) -> Problem:
                 f"readout and relative_to both name {shown(observable)}; a reference leaves no scale to find"
             )
         kind, labels = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, ())
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS or not TEXTS.fits(labels):
             raise FitError(
                 f"readout of {shown(observable)} is {shown(given)}; choose 'scale' or 'scale+offset', "
                 "with a label of groups as in ('scale', 'plate')"
