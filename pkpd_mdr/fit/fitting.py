@@ -8,6 +8,7 @@ from pkpd_mdr.arguments import COUNT, TABLE, TEXT, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import FitError, shown
+from pkpd_mdr.fit.doubts import doubts
 from pkpd_mdr.fit.errors import ErrorLike, read_errors
 from pkpd_mdr.fit.estimates import Estimates, estimate_all
 from pkpd_mdr.fit.free import FreeLike, Space, read_free
@@ -17,6 +18,7 @@ from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import Found, Progress, Search, best_of, draw_starts
 from pkpd_mdr.fit.posing import pose
 from pkpd_mdr.fit.priors import PriorLike, read_priors
+from pkpd_mdr.fit.problem import Prediction
 from pkpd_mdr.fit.readout import ReadoutLike, read_readouts
 from pkpd_mdr.fit.result import Fit
 from pkpd_mdr.fit.starting import StartLike
@@ -159,11 +161,12 @@ def fit(
     _check_choices(data, starts, most, method, sampling)
     space = read_priors(priors, split_by_groups(read_free(model, free, scale), per, data))
     problem = pose(model, data, space, observables=observables, start=start, relative_to=relative_to, accuracy=accuracy)
-    objective = Objective(read_readouts(readout, problem), read_errors(error, data))
+    problem = read_readouts(readout, problem)
+    objective = Objective(problem, read_errors(error, data))
     _check_counts(objective)
     _check_method(objective, method)
     points = draw_starts(space, starts, seed, sampling)
-    _check_sensitive(objective, space)
+    problem.notes += doubts(problem, _sensitive_start(objective, space))
     search = Search(objective, points, most=most, before=_before(resume, objective))
     try:
         search.run(progress, method=method)
@@ -242,11 +245,12 @@ def _check_counts(objective: Objective) -> None:
         )
 
 
-def _check_sensitive(objective: Objective, space: Space) -> None:
-    """At a first start that can be simulated, something must depend on something."""
+def _sensitive_start(objective: Objective, space: Space) -> Prediction:
+    """The prediction at the first start; where that can be simulated, something must depend on something."""
     here = objective.problem.predict(space.start)
     if not here.failed.any() and not here.by.any() and not objective.priors:
         raise FitError(
             f"no prediction depends on {', '.join(space.names)} at the start; "
             "is the right observable fitted, and does the start leave anything to act on?"
         )
+    return here
