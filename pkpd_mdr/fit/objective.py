@@ -170,7 +170,8 @@ class Objective:
         k = len(self.problem.space)
         self.evaluations += len(points)
         predictions = self.problem.predict_many([point[:k] for point in points])
-        return [self._evaluation(point, found) for point, found in zip(points, predictions, strict=True)]
+        with np.errstate(all="ignore"):  # what is not finite is judged by the search
+            return [self._evaluation(point, found) for point, found in zip(points, predictions, strict=True)]
 
     def _evaluation(self, point: FloatArray, prediction: Prediction) -> Evaluation:
         for name, sentence in prediction.failures.items():
@@ -218,7 +219,7 @@ class Objective:
         jacobian = self._without_readouts(-parts.mean_by * inverse - r[:, None] * parts.log_w_by)
         return Evaluation(
             point.copy(),
-            value + float(prior @ prior),
+            value + float(prior @ prior) if math.isfinite(value) else math.inf,
             float(r @ r),
             r,
             jacobian,

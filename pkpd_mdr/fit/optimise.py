@@ -228,6 +228,11 @@ def best_of(objective: Objective, found: list[Found]) -> Evaluation:
         name, sentence = next(iter(first.evaluation.prediction.failures.items()))
         several = f"none of {len(found)} starts" if len(found) > 1 else "the start does not lead to a point that"
         raise FitError(f"{several} can be simulated; the first fails in condition {shown(name)}: {sentence}")
+    if not math.isfinite(found[0].evaluation.value):
+        raise FitError(
+            f"the likelihood is not finite where any of {len(found)} starts ended; "
+            "narrow the bounds, or choose another error model"
+        )
     return polish(objective, found[0].evaluation.point)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.data import Data
+from pkpd_mdr.data.cells import Label
 from pkpd_mdr.data.limits import ABOVE, BELOW
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.draws import Draws
@@ -40,7 +41,7 @@ class Fit:
     Attributes
     ----------
     model : Model
-        With the estimates as parameter values.
+        With the estimates as parameter values; where parameters differ between groups, see `model_for`.
     data : Data
     found : Estimates
         Numbers only; written to JSON.
@@ -129,6 +130,21 @@ class Fit:
     def _square(self, matrix: FloatArray) -> pd.DataFrame:
         names = list(self.found.names)
         return pd.DataFrame(matrix, index=names, columns=names)
+
+    def model_for(self, **group: Label) -> Model:
+        """The model with the estimates of one group of conditions: ``fit.model_for(line="231")``.
+
+        Parameters
+        ----------
+        **group : str or number
+            A value of each label by which parameters differ.
+
+        Raises
+        ------
+        FitError
+            A group is missing, unknown, or not asked for by any parameter.
+        """
+        return self.found.apply(self.objective.problem.model, **group)
 
     # -- quality -----------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class Descent:
             self.best = result
         elif _better(result, best):
             self._accept(result, best)
-        elif abs(result.value - best.value) > 1e-11 * max(1.0, abs(best.value)):
+        elif not abs(result.value - best.value) <= 1e-11 * max(1.0, abs(best.value)):
             self.gain, self.damping = self._before, max(self.growth * self.damping, 1e-4)
             self.growth *= 2.0
         elif self.gain < self._before and self.damping == 0.0:

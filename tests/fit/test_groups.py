@@ -83,6 +83,7 @@ def test_derivatives_belong_to_the_group() -> None:
 def test_models_and_draws_for_a_group(grouped: mdr.Fit) -> None:
     model = grouped.found.apply(MODEL, line="B")
     assert model.parameters["ec50_dox_S"].value == pytest.approx(grouped.values["ec50_dox_S[B]"])
+    assert grouped.model_for(line="B").content_hash == model.content_hash
     draws = grouped.draws(50, seed=1)
     assert list(draws.frame.columns) == list(grouped.values)
     mine = draws.of(line="A")
