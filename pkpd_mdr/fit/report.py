@@ -83,12 +83,7 @@ def _priors(fit: Fit) -> list[str]:
         return []
     lines = ["Priors: estimates are the mode of the posterior; log-likelihood and AIC are those of the data alone"]
     for name, prior, share in found.itertuples():
-        weight = (
-            "the data say nothing more"
-            if math.isnan(share)
-            else f"{100 * share:.0f}% of the precision, {_weight(share)}"
-        )
-        lines.append(f"  {name:<12} {prior}: {weight}")
+        lines.append(f"  {name:<12} {prior}: {_weight(share)}")
     return lines
 
 

@@ -181,9 +181,9 @@ class Fit:
 
     @property
     def rss(self) -> dict[str, float]:
-        """Sum of squared differences of each observable, in the square of its unit."""
+        """Sum of squared differences of each observable, in the square of its unit; without rows beyond a limit."""
         rows = self.objective.problem.rows
-        squares = (rows.value - self.best.prediction.values) ** 2
+        squares = np.where(rows.censored == 0, rows.value - self.best.prediction.values, 0.0) ** 2
         return {name: float(squares[rows.which == i].sum()) for i, name in enumerate(rows.observable)}
 
     @property
