@@ -41,7 +41,7 @@ class Draws:
     units: Mapping[str, str]
     seed: int
     notes: tuple[str, ...] = ()
-    groups: Mapping[str, tuple[str, Group]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, Group]] = field(default_factory=dict, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -199,7 +199,7 @@ class Estimates:
             if item.at_bound
         ]
         groups = {item.name: (item.target, item.group) for item in self.items if item.group}
-        return Draws(frame, {item.name: item.unit for item in self.items}, seed, tuple(notes), groups)
+        return Draws(frame, {item.name: item.unit for item in self.items}, seed, tuple(notes), groups=groups)
 
     def to_json(self) -> str:
         """All of it as JSON text: numbers and names, no code."""

@@ -212,7 +212,7 @@ class Problem:
             if gradient and trajectory.sensitivities is not None:
                 by[mine[:, None], own] = trajectory.sensitivities[at] * slopes[own] / self.rows.factor[mine, None]
             if self.relative_to:
-                self._relate(trajectory, slopes, number, values, by)
+                self._relate(trajectory, slopes, mine, values, by)
         broken = ~(np.isfinite(values) & np.isfinite(by).all(axis=1))
         for number in np.unique(self.rows.member[broken]).tolist():
             bad, name = self._rows_of[number], self.members[number].condition.name
@@ -225,10 +225,10 @@ class Problem:
         return f"{self.rows.observable[self.rows.which[bad]]} is not finite at {self.rows.time[bad]:g} h"
 
     def _relate(
-        self, trajectory: Trajectory, slopes: FloatArray, number: int, values: FloatArray, by: FloatArray
+        self, trajectory: Trajectory, slopes: FloatArray, mine: IntArray, values: FloatArray, by: FloatArray
     ) -> None:
         """Divide observables that are measured relative to a value of their own curve."""
-        mine, own = self._rows_of[number], self._coordinates[number]
+        own = self._coordinates[self.rows.member[mine[0]]]
         for name, to in self.relative_to.items():
             which = self.rows.observable.index(name)
             rows = mine[self.rows.which[mine] == which]
