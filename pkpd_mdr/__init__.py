@@ -19,6 +19,7 @@ from pkpd_mdr import control, data, gallery, response
 from pkpd_mdr.compare import Comparison, compare
 from pkpd_mdr.control import assimilate, ensemble_filter, informed, look_ahead, particle_filter
 from pkpd_mdr.data import Data, bundled, read_assay, read_events
+from pkpd_mdr.data import Data, bundled, read_assay, read_events, read_nonmem
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
     DataError,
@@ -30,7 +31,7 @@ from pkpd_mdr.errors import (
     SimulationError,
     UnitError,
 )
-from pkpd_mdr.fit import Estimates, Fit, compare_models, fit
+from pkpd_mdr.fit import Estimates, Fit, compare_models, fit, student_t
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,
@@ -229,6 +230,7 @@ __all__ = [
     "read_doses",
     "read_events",
     "read_patients",
+    "read_nonmem",
     "rechallenge",
     "report",
     "resection",
@@ -241,6 +243,7 @@ __all__ = [
     "stem_hierarchy",
     "stimulation",
     "stroma",
+    "student_t",
     "stupp",
     "surgery",
     "switching",
