@@ -13,12 +13,9 @@ and asked which regimen is better::
     run = model.simulate(mdr.exposure("dox", "100 nM", over="24 h"), until="96 h")
 """
 
-from pkpd_mdr import data, gallery, response
-from pkpd_mdr.compare import Comparison, compare, equal_toxicity, tolerated
 from pkpd_mdr import control, data, gallery, response
-from pkpd_mdr.compare import Comparison, compare
+from pkpd_mdr.compare import Comparison, compare, equal_toxicity, tolerated
 from pkpd_mdr.control import assimilate, ensemble_filter, informed, look_ahead, particle_filter
-from pkpd_mdr.data import Data, bundled, read_assay, read_events
 from pkpd_mdr.data import Data, bundled, read_assay, read_events, read_nonmem
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
@@ -77,15 +74,7 @@ from pkpd_mdr.mechanisms import (
 )
 from pkpd_mdr.model import Model
 from pkpd_mdr.optimise import Optimum, between, optimise, order
-from pkpd_mdr.patients import (
-    Cohort,
-    composition,
-    distributions,
-    match_targets,
-    patients,
-    read_patients,
-    target,
-)
+from pkpd_mdr.patients import Cohort, composition, distributions, match_targets, patients, read_patients, target
 from pkpd_mdr.regimen import (
     Regimen,
     Strategy,
@@ -156,8 +145,8 @@ __all__ = [
     "adaptive",
     "alternate",
     "apheresis",
-    "between",
     "assimilate",
+    "between",
     "bolus",
     "bundled",
     "clone",
@@ -229,8 +218,8 @@ __all__ = [
     "read_assay",
     "read_doses",
     "read_events",
-    "read_patients",
     "read_nonmem",
+    "read_patients",
     "rechallenge",
     "report",
     "resection",
