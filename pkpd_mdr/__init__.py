@@ -27,7 +27,16 @@ from pkpd_mdr.errors import (
     SimulationError,
     UnitError,
 )
-from pkpd_mdr.fit import Estimates, Fit, compare_models, fit
+from pkpd_mdr.fit import (
+    Estimates,
+    Fit,
+    compare_models,
+    fit,
+    identifiable,
+    next_experiment,
+    planned,
+    simulated_data,
+)
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,
@@ -169,6 +178,7 @@ __all__ = [
     "gr_over_time",
     "growth",
     "growth_rate",
+    "identifiable",
     "immune",
     "infusion",
     "intracellular",
@@ -179,6 +189,7 @@ __all__ = [
     "medium",
     "modulated",
     "mutation",
+    "next_experiment",
     "nothing",
     "observable",
     "on_progression",
@@ -189,6 +200,7 @@ __all__ = [
     "persisters",
     "pgp",
     "pk",
+    "planned",
     "process",
     "radiation",
     "radiotherapy",
@@ -203,6 +215,7 @@ __all__ = [
     "seeding",
     "simulate",
     "simulate_many",
+    "simulated_data",
     "state",
     "stem_hierarchy",
     "stimulation",
