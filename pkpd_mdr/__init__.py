@@ -30,6 +30,7 @@ from pkpd_mdr.errors import (
 from pkpd_mdr.fit import (
     Estimates,
     Fit,
+    Planned,
     compare_models,
     fit,
     identifiable,
@@ -137,6 +138,7 @@ __all__ = [
     "Model",
     "ModelError",
     "PkpdMdrError",
+    "Planned",
     "Regimen",
     "RegimenError",
     "Run",
