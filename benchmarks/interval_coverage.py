@@ -1,10 +1,10 @@
 """How often nominal 95% profile intervals hold the truth, over simulated data sets.
 
-``python benchmarks/interval_coverage.py --sets 2000`` runs all four cases (Hill curve with its EC50 in range, and near the top
-dose; a two-clone time course counted in total; exosome transfer in co-cultures); ``--cases hill_inside`` only one.
-``--write`` writes docs/benchmarks/interval_coverage.md. A set counts as covered if the interval of `fit.profile`, its open ends
-taken as endless, holds the true value; sets whose fit fails are counted and not left out silently. The interval of the
-coverage itself is Clopper and Pearson's, 95%.
+``python benchmarks/interval_coverage.py --sets 2000`` runs all four cases (Hill curve with its EC50 in range, and near
+the top dose; a two-clone time course counted in total; exosome transfer in co-cultures); ``--cases hill_inside`` only
+one. ``--write`` writes docs/benchmarks/interval_coverage.md. A set counts as covered if the interval of `fit.profile`,
+its open ends taken as endless, holds the true value; sets whose fit fails are counted and not left out silently. The
+interval of the coverage itself is Clopper and Pearson's, 95%.
 """
 
 from __future__ import annotations
@@ -164,11 +164,13 @@ def main() -> None:
     text = table.to_string(index=False, float_format=lambda x: f"{x:.3f}")
     print(text)
     if given.write:
-        command = f"python benchmarks/interval_coverage.py --sets {given.sets} --seed {given.seed} --cases {' '.join(given.cases)}"
+        cases = " ".join(given.cases)
+        command = f"python benchmarks/interval_coverage.py --sets {given.sets} --seed {given.seed} --cases {cases}"
         page = ROOT / "docs" / "benchmarks" / "interval_coverage.md"
         page.write_text(
-            f"# Coverage of 95% profile intervals\n\nWritten by `{command} --write`. The columns lower and upper are the 95%\n"
-            f"interval of the coverage (Clopper and Pearson); open is the share of intervals with an open end.\n\n"
+            f"# Coverage of 95% profile intervals\n\nWritten by `{command} --write`.\n"
+            "The columns lower and upper are the 95% interval of the coverage (Clopper and Pearson);\n"
+            "open is the share of intervals with an open end.\n\n"
             f"```\n{text}\n```\n",
             encoding="utf-8",
         )

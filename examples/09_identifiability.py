@@ -73,11 +73,17 @@ if __name__ == "__main__":
     first = mdr.simulated_data(truth, [well(1000, 1000, 30, ["S", "R"])], noise=NOISE, seed=1)
     crowded = mdr.Model(
         mdr.medium("dox", unit="nM"),
-        mdr.clone("S", growth=mdr.growth.logistic(rate="0.035 1/h", capacity=K, competition={"R": 1}), start="1000 cell"),
+        mdr.clone(
+            "S", growth=mdr.growth.logistic(rate="0.035 1/h", capacity=K, competition={"R": 1}), start="1000 cell"
+        ),
         *CULTURE[2:],
     )
     rates = {name: CELLS[name] for name in ("growth_S", "growth_R", "emax_dox_S")}
-    extra = {"transfer": {"conversion_exosomes_S_R": (1e-5, 1)}, "selection": {}, "competition": {"competition_S_R": (0.1, 50)}}
+    extra = {
+        "transfer": {"conversion_exosomes_S_R": (1e-5, 1)},
+        "selection": {},
+        "competition": {"competition_S_R": (0.1, 50)},
+    }
     models = {"transfer": truth, "selection": mdr.Model(*CULTURE), "competition": crowded}
     rivals = {
         name: mdr.fit(model, first, rates | extra[name], error="lognormal", starts=3) for name, model in models.items()

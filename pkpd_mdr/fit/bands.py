@@ -126,7 +126,9 @@ def working_points(space: Space, draws: Draws, optimum: FloatArray) -> FloatArra
         The draws hold a parameter that was not free, or in another kind of unit.
     """
     if not isinstance(draws, Draws):
-        raise FitError(f"draws = {shown(draws)} is no Draws; write fit.draws(200, seed=1), fit.bootstrap(...) or fit.mcmc()")
+        raise FitError(
+            f"draws = {shown(draws)} is no Draws; write fit.draws(200, seed=1), fit.bootstrap(...) or fit.mcmc()"
+        )
     table = np.tile(optimum[: len(space)], (len(draws), 1))
     for name in draws.names:
         if name not in space.names:

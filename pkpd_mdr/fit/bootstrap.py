@@ -338,6 +338,5 @@ def _acceleration(fit: Fit, labels: IntArray) -> FloatArray:
     influence = (scores @ np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-11, hermitian=True))[:, :k]
     influence = influence - influence.mean(axis=0)
     squares = np.sum(influence**2, axis=0)
-    return np.divide(
-        np.sum(influence**3, axis=0), 6.0 * squares**1.5, out=np.zeros(k), where=squares > 0
-    )  # fmt: skip
+    cubes = np.sum(influence**3, axis=0)
+    return np.array([c / (6.0 * q**1.5) if q > 0 else 0.0 for c, q in zip(cubes, squares, strict=True)])

@@ -222,7 +222,7 @@ def _repeated(terms: Sequence[_Term]) -> bool:
 
 def _is_share(space: Space, j: int) -> bool:
     item = space.free[j]
-    return item.unit.dimensionless and 0.0 <= item.lower and item.upper <= 1.0
+    return item.unit.dimensionless and item.lower >= 0.0 and item.upper <= 1.0
 
 
 def _sums(terrain: Terrain, group: Sequence[int], size: int) -> Iterator[_Term]:
@@ -264,8 +264,8 @@ def _complement(blind: FloatArray, seen: int) -> FloatArray:
 
 def _reduced(rows: FloatArray) -> FloatArray:
     """Reduced row echelon form with the largest pivots, which shows small whole exponents where there are any."""
-    table, row = rows.copy(), 0
-    for _ in range(len(table)):
+    table = rows.copy()
+    for row in range(len(table)):
         part = np.abs(table[row:])
         at = np.unravel_index(int(np.argmax(part)), part.shape)
         table[[row, row + int(at[0])]] = table[[row + int(at[0]), row]]
@@ -273,7 +273,6 @@ def _reduced(rows: FloatArray) -> FloatArray:
         table[row] /= table[row, pivot]
         others = np.arange(len(table)) != row
         table[others] -= np.outer(table[others, pivot], table[row])
-        row += 1
     return table
 
 

@@ -88,7 +88,7 @@ class Draws:
     def table(self, level: float = 0.95) -> pd.DataFrame:
         """One row a parameter: unit, median, lower, upper, sd."""
         ends = {name: self.interval(name, level) for name in self.names}
-        frame = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "unit": [self.units[name] for name in self.names],
                 "median": self.frame.median().to_numpy(),
@@ -98,7 +98,6 @@ class Draws:
             },
             index=pd.Index(self.names, name="parameter"),
         )
-        return frame
 
     def rows(self, model: Model) -> FloatArray:
         """Full parameter rows of a model with the draws in them, internal units, shape (draws, p).

@@ -150,9 +150,7 @@ def _with_sd(data: Data) -> Data:
 def _swapped(space: Space, here: FloatArray) -> list[FloatArray]:
     """Points with the values of one pair of parameters exchanged, or of two pairs at once."""
     pairs = [
-        (i, j)
-        for i, j in itertools.combinations(range(len(space)), 2)
-        if space.free[i].unit.like(space.free[j].unit)
+        (i, j) for i, j in itertools.combinations(range(len(space)), 2) if space.free[i].unit.like(space.free[j].unit)
     ]
     both = [(one, other) for one, other in itertools.combinations(pairs, 2) if not set(one) & set(other)]
     found, values = [], space.internal(here)

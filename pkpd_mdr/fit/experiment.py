@@ -1,9 +1,9 @@
 """The next experiment: which of many candidate conditions would teach most.
 
-For one model the measure is its Fisher information, from the exact sensitivities of the engine: what the parameters, one
-of them, a prediction or a decision would be known to after the candidate was measured (Atkinson, Donev and Tobias 2007,
-"Optimum Experimental Designs, with SAS"). For rival models it is the evidence that the candidate is expected to give against the
-wrong one after that has been fitted again; see `rivals`.
+For one model the measure is its Fisher information, from the exact sensitivities of the engine: what the parameters,
+one of them, a prediction or a decision would be known to after the candidate was measured (Atkinson, Donev and Tobias
+2007, "Optimum Experimental Designs, with SAS"). For rival models it is the evidence that the candidate is expected to
+give against the wrong one after that has been fitted again; see `rivals`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class NextExperiment:
     Attributes
     ----------
     table : DataFrame
-        Index is the candidate, best first. For one model: measurements, gain (of the criterion, when it is added alone;
-        0.1 means errors smaller by ten percent on average), gain_per_measurement, efficiency (relative to the best one).
-        For rivals: measurements, evidence (expected log-likelihood ratio of the pair that is hardest to tell apart), and
-        one column a pair.
+        Index is the candidate, best first. For one model: measurements, gain (of the criterion, when it is added
+        alone; 0.1 means errors smaller by ten percent on average), gain_per_measurement, efficiency (relative to the
+        best one). For rivals: measurements, evidence (expected log-likelihood ratio of the pair that is hardest to
+        tell apart), and one column a pair.
     chosen : tuple of str
         The best set of the size that was asked for, repeats included.
     errors : DataFrame
@@ -247,7 +247,8 @@ class _Setting:
             _refuse(not isinstance(known, Model), f"{shown(known)} is no fit and no model")
             _refuse(free is None, "a model needs free=, the parameters that are to be known")
             _refuse(noise is None, "a model needs noise=, as in noise=('lognormal', 0.1)")
-            assert free is not None and noise is not None
+            assert free is not None
+            assert noise is not None
             space, model = read_free(known, free), known
             sight = sight_of_model(model, plans, space, noise, None)
             points = _points(space, draws, space.start)
@@ -386,7 +387,8 @@ def _gradient(setting: _Setting, of: Target, draw: int) -> FloatArray:
     pair = [of] if isinstance(of, Planned) else list(of) if isinstance(of, (tuple, list)) else []
     if len(pair) not in (1, 2) or not all(isinstance(item, Planned) and len(item) == 1 for item in pair):
         raise FitError(
-            f"of = {shown(of)} is no target; give a free parameter, a plan with one output at one time, or two such plans"
+            f"of = {shown(of)} is no target; give a free parameter, "
+            "a plan with one output at one time, or two such plans"
         )
     signs = (1.0, -1.0)
     parts = [sign * _logarithmic(setting, plan, draw) for sign, plan in zip(signs, pair, strict=False)]

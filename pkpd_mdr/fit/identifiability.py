@@ -27,7 +27,7 @@ from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import FitError
 from pkpd_mdr.fit.combinations import Combination, Terrain, combinations_of, groups_of
 from pkpd_mdr.fit.elsewhere import Elsewhere, look_elsewhere
-from pkpd_mdr.fit.free import FloatArray, FreeLike, Space, read_free
+from pkpd_mdr.fit.free import FloatArray, FreeLike, read_free
 from pkpd_mdr.fit.planning import Planned, plan_problem, read_plans
 from pkpd_mdr.fit.posing import pose
 from pkpd_mdr.fit.problem import Problem
@@ -216,7 +216,9 @@ def _denser(times: tuple[float, ...]) -> tuple[float, ...]:
 def _with_more_times(found: Identifiability, dense: Identifiability) -> Identifiability:
     """Say whether the times or the kind of experiment are what is missing."""
     if dense.rank <= found.rank:
-        return replace(found, notes=(*found.notes, "measuring at more times between the first and the last would not help"))
+        return replace(
+            found, notes=(*found.notes, "measuring at more times between the first and the last would not help")
+        )
     gained = [name for name in dense.identifiable if name not in found.identifiable]
     what = f" {', '.join(gained)}" if gained else f" {dense.rank - found.rank} more combinations"
     return replace(found, notes=(*found.notes, f"measuring at more times would determine{what} too"))
@@ -278,7 +280,7 @@ def _looks(problems: Sequence[Problem], points: int, rng: np.random.Generator) -
         predictions = [problem.predict(u) for problem in problems]
         failures = {**predictions[0].failures, **predictions[1].failures}
         if failures:
-            name, sentence = next(iter(failures.items()))
+            sentence = next(iter(failures.values()))
             continue
         found.append(_look(problems[0], u, predictions[0].by, predictions[1].by, predictions[1].values))
         if len(found) == points:
@@ -317,7 +319,7 @@ def _orthonormal(columns: FloatArray) -> FloatArray:
 
 
 def _slack(looks: Sequence[_Look]) -> float:
-    """How exactly null directions are known: their angle is off by the error over the smallest value that is not zero."""
+    """How exactly null directions are known: their angle is off by the error over the smallest value not zero."""
     ratio = max(look.tolerance / look.singular[look.rank - 1] if look.rank else 0.0 for look in looks)
     return float(np.clip(10.0 * ratio, 1e-5, 0.05))
 
@@ -327,10 +329,11 @@ def _faint(looks: Sequence[_Look]) -> tuple[str, ...]:
     seen = min((look.singular[look.rank - 1] / look.singular[0] for look in looks if look.rank), default=1.0)
     if seen > _FAINT:
         return ()
-    return (
+    sentence = (
         f"the least determined direction has a singular value of {seen:.1e} relative to the largest: it is not zero, "
-        "but only very exact measurements would see it",
+        "but only very exact measurements would see it"
     )
+    return (sentence,)
 
 
 # -- verdicts --------------------------------------------------------------------------------------------------
@@ -375,7 +378,9 @@ def _why(name: str, members: Sequence[str], through: Sequence[str], *, practical
     if through:
         return f"not identifiable alone, only in {' and '.join(through)}"
     if len(members) == 1:
-        return "not identifiable: too little depends on it" if practical else "not identifiable: no output depends on it"
+        return (
+            "not identifiable: too little depends on it" if practical else "not identifiable: no output depends on it"
+        )
     others = ", ".join(other for other in members if other != name)
     return f"not identifiable: it can be balanced by {others}"
 
@@ -392,9 +397,8 @@ def _sentences(found: Identifiability) -> list[str]:
         lines = [f"{how} determine {found.rank} independent {several} of {k} parameters"]
         if found.identifiable:
             lines.append(f"determined: {', '.join(found.identifiable)}")
-        lines += [f"{name}: {found.table.loc[name, 'verdict']}" for name in lost]
+        lines += [f"{name}: {verdict}" for name, verdict in found.table["verdict"].items() if name in lost]
         for item in found.combinations:
             lines.append(f"determined: {item}" + ("" if item.exact else " (exponents of this neighbourhood)"))
     lines += [str(item) for item in found.elsewhere]
     return [line[0].upper() + line[1:] if line.startswith(how) else line for line in [*lines, *found.notes]]
-

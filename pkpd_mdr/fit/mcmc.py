@@ -228,14 +228,14 @@ def _doubts(diagnostics: pd.DataFrame, steps: int) -> list[str]:
     worst = str(diagnostics["r_hat"].idxmax())
     if not diagnostics["r_hat"].max() <= _R_HAT:
         found.append(
-            f"not converged: r_hat of {worst} is {diagnostics.loc[worst, 'r_hat']:.3f}; "
+            f"not converged: r_hat of {worst} is {diagnostics['r_hat'].max():.3f}; "
             "sample longer, or ask fit.identifiability()"
         )
     slow = str(diagnostics["autocorrelation"].idxmax())
     time = float(diagnostics["autocorrelation"].max())
     if steps < _LENGTHS * time or diagnostics["ess"].min() < _FEWEST:
         found.append(
-            f"short: {slow} forgets its past in {time:.0f} steps, so ask for at least steps={math.ceil(_LENGTHS * time)}"
+            f"short: {slow} forgets its past in {time:.0f} steps; ask for at least steps={math.ceil(_LENGTHS * time)}"
         )
     return found
 

@@ -1,8 +1,8 @@
 """What the data of a fit determine in practice, and in which directions the likelihood is stiff or sloppy.
 
 Both read the information of the fit in relative coordinates: ``d ln(value)`` for a parameter that is worked on as
-logarithm, and the change over ``max(|value|, width/4)`` of its bounds for any other one. In these, a standard error of 0.1 is a
-relative one of ten percent, and eigenvalues can be compared with each other.
+logarithm, and the change over ``max(|value|, width/4)`` of its bounds for any other one. In these, a standard error of
+0.1 is a relative one of ten percent, and eigenvalues can be compared with each other.
 """
 
 from __future__ import annotations
@@ -201,5 +201,7 @@ def _about(found: Identifiability, exact: Identifiability) -> tuple[str, ...]:
         )
     more = [name for name in found.not_identifiable if name not in never]
     if more:
-        notes.append(f"exact measurements would determine {', '.join(more)}: more, better or other doses and times help")
+        notes.append(
+            f"exact measurements would determine {', '.join(more)}: more, better or other doses and times help"
+        )
     return tuple(notes)

@@ -147,7 +147,7 @@ class Profiles:
         return self[name].interval(level=level)
 
     def table(self, level: float | None = None) -> pd.DataFrame:
-        """One row a parameter: unit, estimate, lower, upper (infinite where open), states (``"closed"`` or which end is open)."""
+        """One row a parameter: unit, estimate, lower, upper (infinite where open), state (closed or open where)."""
         ends = [self.interval(name, level) for name in self.names]
         return pd.DataFrame(
             {

@@ -296,8 +296,8 @@ class Fit:
             Refits.
         unit : str
             What would differ if the experiment were repeated, and is drawn with replacement with all its
-            measurements: ``"well"`` (replicates within each condition), ``"condition"``, or a label of the table such as
-            ``"animal"`` or ``"plate"``.
+            measurements: ``"well"`` (replicates within each condition), ``"condition"``, or a label of the table such
+            as ``"animal"`` or ``"plate"``.
         within : str, optional
             A label within whose values units are drawn, so that each keeps its number.
         parametric : bool

@@ -1,7 +1,7 @@
 """Which candidate tells rival models apart.
 
-Let rival i be true, with parameters as its fit draws them, and let rival j be fitted again to all data including the new
-ones. With D the difference of their predictions, S the variances of the errors, J the sensitivities of j and C the
+Let rival i be true, with parameters as its fit draws them, and let rival j be fitted again to all data including the
+new ones. With D the difference of their predictions, S the variances of the errors, J the sensitivities of j and C the
 covariance of its parameters after the present data, the log-likelihood ratio in favour of i is expected to be
 ``D' (S + J C J')^-1 D / 2``: what j can explain away by moving its parameters, at the price that the present data put
 on it, is not counted. This is T-optimality (Atkinson and Fedorov 1975, Biometrika 62:57) with the refit linearised, and
@@ -73,7 +73,9 @@ def discriminate(
     """
     rivals = {label: _rival(fit, plans, noise, seed) for label, fit in fits.items()}
     if len({rival.logarithmic for rival in rivals.values()}) > 1:
-        raise FitError("the rivals were fitted with different errors (lognormal and other ones); fit them alike, or give noise=")
+        raise FitError(
+            "the rivals were fitted with different errors (lognormal and other ones); fit them alike, or give noise="
+        )
     failed = _failures(rivals, plans)
     kept = [i for i, plan in enumerate(plans) if plan.name not in failed]
     if not kept:

@@ -90,7 +90,9 @@ def plot_spectrum(spectrum: Spectrum, *, ax: Axes | None = None) -> Axes:
         for j, part in enumerate(signed):
             half = 0.45 * np.sqrt(abs(part))
             shade = colour(0) if part >= 0 else colour(1)
-            ax.fill([i - half, i + half, i + half, i - half], [j - half, j - half, j + half, j + half], color=shade, lw=0)
+            ax.fill(
+                [i - half, i + half, i + half, i - half], [j - half, j - half, j + half, j + half], color=shade, lw=0
+            )
     ax.set_xlim(-0.6, k - 0.4)
     ax.set_ylim(k - 0.4, -0.6)
     ax.set_yticks(range(k), spectrum.names)
