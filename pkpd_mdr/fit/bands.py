@@ -99,7 +99,7 @@ def _joined(parts: Sequence[FloatArray]) -> dict[str, FloatArray]:
 
 def _around(fit: Fit, curves: FloatArray, observable: int, level: float) -> FloatArray:
     """Ends of both bands of one observable, shape (4, times), from curves of shape (draws, times)."""
-    from scipy.stats import norm
+    from scipy.stats import norm, t
 
     ends = [(1.0 - level) / 2, (1.0 + level) / 2]
     objective = fit.objective
@@ -109,7 +109,9 @@ def _around(fit: Fit, curves: FloatArray, observable: int, level: float) -> Floa
     known = np.full(curves.shape[1], float(np.median(given)) if len(given) else np.nan)
     mix, scale = objective.mix(fit.best.point, observable), objective.scale(fit.best, observable)
     sd = scale * np.array([model.shape(row, row, known, mix).h for row in curves])
-    z = norm.ppf((np.arange(_ERRORS) + 0.5) / _ERRORS)[:, None, None]
+    shares, freedom = (np.arange(_ERRORS) + 0.5) / _ERRORS, fit.information.freedom
+    # the size of the errors is known as well as the data tell it
+    z = (t.ppf(shares, freedom) if np.isfinite(freedom) and freedom > 0 else norm.ppf(shares))[:, None, None]
     new = curves * np.exp(sd * z) if model.logarithmic else curves + sd * z
     with np.errstate(invalid="ignore"):
         of_curves = np.quantile(curves, ends, axis=0)

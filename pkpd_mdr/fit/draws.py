@@ -85,6 +85,19 @@ class Draws:
         low, high = np.quantile(self.frame[name].to_numpy(dtype=np.float64), [tail, 1.0 - tail])
         return float(low), float(high)
 
+    def thinned(self, n: int) -> Draws:
+        """N of the draws, evenly spaced, where each costs a simulation.
+
+        Raises
+        ------
+        FitError
+            There are not so many.
+        """
+        if not 1 <= n <= len(self):
+            raise FitError(f"{n} of {len(self)} draws cannot be had; ask for 1 to {len(self)}")
+        places = np.linspace(0, len(self) - 1, n).round().astype(np.int64)
+        return Draws(self.frame.iloc[places].reset_index(drop=True), self.units, self.seed, self.notes)
+
     def table(self, level: float = 0.95) -> pd.DataFrame:
         """One row a parameter: unit, median, lower, upper, sd."""
         ends = {name: self.interval(name, level) for name in self.names}

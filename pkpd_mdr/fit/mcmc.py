@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pkpd_mdr.fit.result import Fit
 
-__all__ = ["Posterior", "ess", "mcmc", "split_r_hat"]
+__all__ = ["Posterior", "ess", "mcmc", "moves_of", "split_r_hat"]
 
 _log = logging.getLogger("pkpd_mdr")
 
@@ -177,9 +177,8 @@ def _sample(
         import emcee
     except ImportError as problem:
         raise FitError("mcmc needs emcee; install it with: pip install 'pkpd-mdr[mcmc]'") from problem
-    moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)]
     sampler = emcee.EnsembleSampler(
-        *start.shape, lambda points: values_of(objective, points), moves=moves, vectorize=True
+        *start.shape, lambda points: values_of(objective, points), moves=moves_of(emcee), vectorize=True
     )
     sampler.random_state = np.random.RandomState(np.random.SeedSequence(seed).generate_state(8)).get_state()
     with warnings.catch_warnings():
@@ -192,6 +191,15 @@ def _sample(
         np.asarray(sampler.get_log_prob(discard=before)),
         float(np.mean(sampler.acceptance_fraction)),
     )
+
+
+def moves_of(emcee: Any) -> list[tuple[Any, float]]:
+    """Differences of walkers, which cross narrow valleys, and stretches, which reach tails.
+
+    Not the snooker move: that of emcee up to 3.1.6 does not leave the target as it is (dfm/emcee#531); with a fifth of
+    such moves a 95% interval came out 6% too short.
+    """
+    return [(emcee.moves.DEMove(), 0.7), (emcee.moves.StretchMove(), 0.3)]
 
 
 def _posterior(fit: Fit, chain: FloatArray, heights: FloatArray, acceptance: float, seed: int) -> Posterior:
