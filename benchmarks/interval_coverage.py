@@ -155,17 +155,20 @@ def _interval(hits: int, n: int) -> tuple[float, float]:
 
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    reader.add_argument("--sets", type=int, default=100)
+    reader.add_argument("--sets", type=int, nargs="+", default=[100], help="one number, or one for each case")
     reader.add_argument("--seed", type=int, default=0)
     reader.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
     reader.add_argument("--write", action="store_true")
     given = reader.parse_args()
-    table = pd.concat([covered(CASES[name](), given.sets, given.seed) for name in given.cases], ignore_index=True)
+    sets = given.sets * len(given.cases) if len(given.sets) == 1 else given.sets
+    pairs = zip(given.cases, sets, strict=True)
+    table = pd.concat([covered(CASES[name](), count, given.seed) for name, count in pairs], ignore_index=True)
     text = table.to_string(index=False, float_format=lambda x: f"{x:.3f}")
     print(text)
     if given.write:
         cases = " ".join(given.cases)
-        command = f"python benchmarks/interval_coverage.py --sets {given.sets} --seed {given.seed} --cases {cases}"
+        counts = " ".join(map(str, given.sets))
+        command = f"python benchmarks/interval_coverage.py --sets {counts} --seed {given.seed} --cases {cases}"
         page = ROOT / "docs" / "benchmarks" / "interval_coverage.md"
         page.write_text(
             f"# Coverage of 95% profile intervals\n\nWritten by `{command} --write`.\n"

@@ -271,7 +271,7 @@ class _Setting:
         square = scale[:, :, None] * scale[:, None, :]
         before, gains = before * square, gains * square
         typical = np.trace(gains.mean(axis=0) + before, axis1=-2, axis2=-1) / len(space)
-        before = before + _RIDGE * typical[:, None, None] * np.eye(len(space)) * (not bounds_count)
+        before = before + _RIDGE * typical[:, None, None] * np.eye(len(space))
         names = [sight.plans[i].name for i in kept]
         return cls(model, space, points, before, gains, scale, [len(sight.plans[i]) for i in kept], names, failed)
 
