@@ -72,8 +72,8 @@ class Draws:
 
         Examples
         --------
-        >>> Draws(pd.DataFrame({"k": np.linspace(0.0, 1.0, 101)}), {"k": "1/h"}, 1).interval("k", 0.9)
-        (0.05, 0.95)
+        >>> Draws(pd.DataFrame({"k": np.linspace(0.0, 1.0, 5)}), {"k": "1/h"}, 1).interval("k", 0.5)
+        (0.25, 0.75)
         """
         if name not in self.names:
             raise FitError(f"the draws do not hold {shown(name)}{did_you_mean(name, self.names)}")

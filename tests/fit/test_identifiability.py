@@ -112,7 +112,7 @@ def test_two_clones_counted_in_total() -> None:
     free = dict.fromkeys(("growth_S", "growth_R"), ("0.001 1/h", "3 1/h"))
     found = mdr.identifiable(two, plan, free | dict.fromkeys(("S0", "R0"), ("1 cell", "1e5 cell")), search=1)
     assert found.all
-    assert found.elsewhere[0].there == pytest.approx([0.02, 0.2, 300, 500], rel=1e-6)
+    assert found.elsewhere[0].there == pytest.approx([0.02, 0.2, 300, 500], rel=0.01)
     dying = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.03 1/h"), death="0.01 1/h", start="9 cell"))
     assert texts(mdr.identifiable(dying, plan, ["growth_S", "death_S", "S0"], search=0)) == ["growth_S - death_S"]
 

@@ -64,16 +64,16 @@ def treated(seed: int = 1) -> mdr.Fit:
 
 def test_the_bootstrap_of_a_mean_has_the_spread_of_the_textbook_and_scipys_intervals() -> None:
     fit = level()
-    found = fit.bootstrap(1500, unit="well", seed=1)
-    assert found.frame["a"].std() == pytest.approx(SKEWED.std() / np.sqrt(len(SKEWED)), rel=0.05)
+    found = fit.bootstrap(800, unit="well", seed=1)
+    assert found.frame["a"].std() == pytest.approx(SKEWED.std() / np.sqrt(len(SKEWED)), rel=0.08)
     for kind, theirs in (("percentile", "percentile"), ("bca", "BCa")):
         low, high = found.interval("a", 0.9, kind=kind)
         other = stats.bootstrap(
             (SKEWED,), np.mean, n_resamples=6000, confidence_level=0.9, method=theirs, rng=np.random.default_rng(2)
         ).confidence_interval
         width = other.high - other.low
-        assert low == pytest.approx(other.low, abs=0.05 * width)
-        assert high == pytest.approx(other.high, abs=0.08 * width)
+        assert low == pytest.approx(other.low, abs=0.08 * width)
+        assert high == pytest.approx(other.high, abs=0.1 * width)
     third = np.sum((SKEWED - SKEWED.mean()) ** 3) / (6 * np.sum((SKEWED - SKEWED.mean()) ** 2) ** 1.5)
     assert found.acceleration["a"] == pytest.approx(third, rel=1e-6)
     assert found.interval("a", kind="bca")[1] > found.interval("a")[1], "a skewed sample asks for a longer right side"
@@ -81,13 +81,13 @@ def test_the_bootstrap_of_a_mean_has_the_spread_of_the_textbook_and_scipys_inter
 
 def test_the_parametric_bootstrap_has_the_spread_of_regression() -> None:
     fit = line()
-    found = fit.bootstrap(800, parametric=True, seed=1)
+    found = fit.bootstrap(400, parametric=True, seed=1)
     slope = stats.linregress(X, Y)
-    assert found.frame["b"].std() == pytest.approx(slope.stderr, rel=0.08)
-    assert found.frame.corr().loc["a", "b"] == pytest.approx(fit.correlation.loc["a", "b"], abs=0.05)
+    assert found.frame["b"].std() == pytest.approx(slope.stderr, rel=0.12)
+    assert found.frame.corr().loc["a", "b"] == pytest.approx(fit.correlation.loc["a", "b"], abs=0.06)
     given = line(error="sd", sd=0.5)
     spread = 0.5 / np.sqrt(np.sum((X - X.mean()) ** 2))
-    assert given.bootstrap(800, parametric=True, seed=2).frame["b"].std() == pytest.approx(spread, rel=0.08)
+    assert given.bootstrap(400, parametric=True, seed=2).frame["b"].std() == pytest.approx(spread, rel=0.12)
 
 
 def test_units_are_drawn_with_all_they_measured() -> None:
