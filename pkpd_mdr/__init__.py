@@ -15,7 +15,7 @@ and asked which regimen is better::
 
 from pkpd_mdr import data, gallery, response
 from pkpd_mdr.compare import Comparison, compare
-from pkpd_mdr.data import Data, bundled, read_assay, read_events
+from pkpd_mdr.data import Data, bundled, read_assay, read_events, read_nonmem
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
     DataError,
@@ -37,6 +37,7 @@ from pkpd_mdr.fit import (
     next_experiment,
     planned,
     simulated_data,
+    student_t,
 )
 from pkpd_mdr.mechanisms import (
     clone,
@@ -210,6 +211,7 @@ __all__ = [
     "read_assay",
     "read_doses",
     "read_events",
+    "read_nonmem",
     "rechallenge",
     "resection",
     "response",
@@ -222,6 +224,7 @@ __all__ = [
     "stem_hierarchy",
     "stimulation",
     "stroma",
+    "student_t",
     "stupp",
     "surgery",
     "switching",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,14 +106,12 @@ def plate_model(*, transfer: bool) -> Model:
     Model
         Each well starts at its count at drug addition times the share that goes on growing on its plate.
     """
-    plates = "is_6*growing_6 + is_12*growing_12 + is_24*growing_24"
     parts: list[Mechanism] = [
         medium("dox", unit="nM"),
         *_clones(parameter("capacity", "34000 cell")),
-        seeding(total=formula(f"counted*({plates})"), R=0.05, D=0),
+        seeding(total=formula("counted*growing"), R=0.05, D=0),
         parameter("counted", "3000 cell", description="count at drug addition, from the data"),
-        *(parameter(f"is_{hours}", 0.0, description=f"1 on the {hours} h plate") for hours in (6, 12, 24)),
-        *(parameter(f"growing_{hours}", 0.6, lower=0.0) for hours in (6, 12, 24)),
+        parameter("growing", 0.6, lower=0.0, description="share that goes on growing on the plate"),
     ]
     if transfer:
         parts.append(contact_transfer("R", "S", "R", rate="0.01 1/h"))
@@ -228,11 +227,8 @@ def _chosen(data: Data, exposures: tuple[int, ...]) -> Data:
 
 
 def _starts(data: Data) -> dict[str, dict[str, QuantityLike]]:
-    """Counts at drug addition and the plate of each well, as parameters of its condition."""
-    found: dict[str, dict[str, QuantityLike]] = {"counted": {c.name: c.starts["burden"] for c in data.conditions}}
-    for hours in (6, 12, 24):
-        found[f"is_{hours}"] = {c.name: float(c.labels["exposure_h"] == hours) for c in data.conditions}
-    return found
+    """Counts at drug addition, as a parameter of each condition."""
+    return {"counted": {c.name: c.starts["burden"] for c in data.conditions}}
 
 
 def _fit(data: Data, transfer: bool, starts: int, seed: int) -> Fit:
@@ -245,22 +241,23 @@ def _fit(data: Data, transfer: bool, starts: int, seed: int) -> Fit:
         "switching_hill_dox_S_D": (0.3, 4.0),
         "switching_ec50_dox_R_D": ("50 nM", "500 uM"),
         "R0_share": (1e-6, 0.9),
-        "growing_6": (0.1, 1.5),
-        "growing_12": (0.1, 1.5),
+        "growing": (0.1, 1.5),
     }
     if transfer:
         free["contact_S_R"] = ("1e-6 1/h", "0.5 1/h")
     model = plate_model(transfer=transfer)
-    return fit(model, data, free, error="lognormal", starts=starts, seed=seed, start=_starts(data), accuracy=_ACCURATE)
+    plate = {"growing": "exposure_h"}  # cells for each length of exposure grew on a plate of their own
+    options: dict[str, Any] = {"error": "lognormal", "start": _starts(data), "accuracy": _ACCURATE}
+    return fit(model, data, free, per=plate, starts=starts, seed=seed, **options)
 
 
 def _error(model: Model, found: Fit, data: Data) -> float:
     """Error on conditions that no fit has seen; of their plate only the controls are used, for the share that grows."""
-    fixed = model.with_parameters({name: found.values[name] for name in found.values})
+    fixed = found.found.apply_shared(model)
     controls = data.only(dox_nM=0.0)
-    free = {"growing_24": (0.1, 1.5)}
+    free = {"growing": (0.1, 1.5)}
     plate = fit(fixed, controls, free, error="lognormal", starts=1, start=_starts(controls), accuracy=_ACCURATE)
-    settled = fixed.with_parameters(growing_24=plate.values["growing_24"], is_24=1.0)
+    settled = fixed.with_parameters(growing=plate.values["growing"])
     treated = data.without(dox_nM=0.0)
     squares: list[float] = []
     for condition, rows in treated.table.groupby("condition"):

@@ -1,7 +1,8 @@
 """Measurements: readers, checks and the data sets that come with the library.
 
-`read_assay` reads one row for each measurement, `read_events` long tables with dose rows, `from_frame` takes
-what a program made. All give `Data`: checked and tidy, with one `Condition` for each treatment.
+`read_assay` reads one row for each measurement, `read_events` long tables with dose rows, `read_nonmem` those in NONMEM
+format, `from_frame` takes what a program made. All give `Data`: checked and tidy, with one `Condition` for each
+treatment.
 """
 
 from pkpd_mdr.data.assay import read_assay
@@ -10,6 +11,7 @@ from pkpd_mdr.data.events import read_events
 from pkpd_mdr.data.frames import from_frame
 from pkpd_mdr.data.library import bundled, bundled_names, bundled_path, bundled_source, bundled_table
 from pkpd_mdr.data.measurements import Data
+from pkpd_mdr.data.nonmem import read_nonmem
 
 __all__ = [
     "Condition",
@@ -22,4 +24,5 @@ __all__ = [
     "from_frame",
     "read_assay",
     "read_events",
+    "read_nonmem",
 ]

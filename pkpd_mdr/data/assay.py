@@ -28,6 +28,7 @@ from pkpd_mdr.data.giving import (
     read_track,
     regimen_of_row,
 )
+from pkpd_mdr.data.limits import Limit, Limits
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.data.rows import ErrorColumns, Measured, read_measured, read_replicates, rows_frame
 from pkpd_mdr.data.selection import keep_rows, until_last_valid
@@ -57,6 +58,8 @@ __all__ = ["read_assay"]
     repeats=TEXT,
     covariates=TABLE,
     keep=TABLE,
+    censoring=TEXT,
+    outside=TEXT,
     missing=TEXT,
     decimal=TEXT,
 )
@@ -87,6 +90,10 @@ def read_assay(
     start: str | Mapping[str, str] | None = None,
     keep: Mapping[str, object] | None = None,
     last_valid: str | Mapping[str, str] | None = None,
+    lloq: Limit = None,
+    uloq: Limit = None,
+    censoring: str | None = None,
+    outside: str = "censor",
     missing: str = "refuse",
     decimal: str = ".",
     **file: Unpack[FileOptions],
@@ -147,6 +154,14 @@ def read_assay(
         Column = value or values; other rows are not looked at.
     last_valid : column or mapping, optional
         Column with the last usable time of the row's series, or ``{column: column with its last value}``.
+    lloq, uloq : column, quantity, or mapping of observable to either, optional
+        Lower and upper limit of quantification. Values below `lloq`, and values at or above `uloq` (a saturated
+        reader, a confluent well), are only known to be beyond it; a fit then uses the probability of that.
+    censoring : str, optional
+        Column that marks such rows: 1 or ``below``, -1 or ``above``, 0 or empty. The value of a marked row is its
+        limit, unless `lloq` or `uloq` tells it.
+    outside : {"censor", "drop"}
+        Whether values beyond a limit are kept as such, or left out; `Data.notes` counts them.
     missing : {"refuse", "drop"}
         What to do with a row without value; `Data.notes` counts what was dropped.
     decimal : {".", ","}
@@ -173,8 +188,9 @@ def read_assay(
     Data: 4 rows, 2 conditions, burden [cell], 0 to 24 h, from the table
     """
     raw = keep_rows(open_table(table, **file), keep, decimal)
+    limits = Limits(lloq, uloq, censoring, outside)
     raw, notes = until_last_valid(raw, last_valid, time, decimal)
-    measured = read_measured(raw, value, observable, observable_column, value_unit, missing, decimal)
+    measured = read_measured(raw, value, observable, observable_column, value_unit, missing, decimal, limits)
     raw = measured.table
     givings = read_drugs(raw, drug, exposure, dose, DoseOptions(route, weight), decimal)
     times, arrival = _times(raw, time, drug_time, zero, decimal)

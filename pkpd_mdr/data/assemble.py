@@ -16,7 +16,7 @@ from pkpd_mdr.units import Quantity
 
 __all__ = ["merged", "number_repeats", "tidy"]
 
-_COLUMNS = ["condition", "observable", "replicate", "time", "value", "sd", "n", "source_row"]
+_COLUMNS = ["condition", "observable", "replicate", "time", "value", "sd", "n", "censored", "source_row"]
 _Part = tuple[pd.DataFrame, NDArray[np.int64], tuple[Condition, ...], str]
 
 
@@ -28,7 +28,7 @@ def tidy(
     Parameters
     ----------
     rows : DataFrame
-        Columns observable, replicate, time (h), value, sd, n, source_row.
+        Columns observable, replicate, time (h), value, sd, n, censored, source_row.
     codes : ndarray of int, shape (rows,)
         Position of each row's condition in `conditions`.
     conditions : sequence of Condition

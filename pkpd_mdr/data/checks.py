@@ -27,7 +27,7 @@ __all__ = [
     "counts_things",
 ]
 
-RESERVED = ("condition", "observable", "replicate", "time", "value", "sd", "n", "source_row")
+RESERVED = ("condition", "observable", "replicate", "time", "value", "sd", "n", "censored", "source_row")
 _COUNTED = frozenset({"cell", "cells", "count", "counts", "vesicle", "vesicles"})
 
 

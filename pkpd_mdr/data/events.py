@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data.assemble import tidy
-from pkpd_mdr.data.cells import Label, labels, several
+from pkpd_mdr.data.cells import Label, labels, numbers, several
 from pkpd_mdr.data.checks import check_levels, check_names, check_not_negative, check_present, check_unique
 from pkpd_mdr.data.columns import FileOptions, RawTable, find_column, open_table
 from pkpd_mdr.data.conditions import Condition, describe
 from pkpd_mdr.data.giving import HOUR, DoseOptions, Track, read_time, read_track
+from pkpd_mdr.data.limits import Limit, Limits, read_marks
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.data.rows import ErrorColumns, read_measured, read_replicates, rows_frame
 from pkpd_mdr.data.selection import keep_rows
@@ -46,6 +47,9 @@ __all__ = ["read_events"]
     constants=TABLE,
     covariates=TABLE,
     keep=TABLE,
+    mdv=TEXT,
+    censoring=TEXT,
+    outside=TEXT,
     missing=TEXT,
     decimal=TEXT,
 )
@@ -67,6 +71,11 @@ def read_events(
     constants: Mapping[str, Label] | None = None,
     covariates: Mapping[str, Any] | None = None,
     keep: Mapping[str, object] | None = None,
+    mdv: str | None = None,
+    lloq: Limit = None,
+    uloq: Limit = None,
+    censoring: str | None = None,
+    outside: str = "censor",
     missing: str = "refuse",
     decimal: str = ".",
     **file: Unpack[FileOptions],
@@ -101,6 +110,10 @@ def read_events(
         Labels for the whole table, such as ``{"arm": "low"}``; tell tables apart before joining with ``&``.
     covariates : mapping, optional
         Model parameter = column or quantity, constant within a subject.
+    mdv : str, optional
+        Column of NONMEM that is 1 where the value is missing: such rows measure nothing.
+    lloq, uloq, censoring, outside
+        As in `read_assay`: limits of quantification, and a column such as ``BLQ`` or ``CENS`` that marks rows.
     keep, missing, decimal
         As in `read_assay`.
     **file
@@ -132,10 +145,13 @@ def read_events(
     check_present(raw, times.header, times.values, "fill in the time")
     subjects = _Subjects(told, times, doses, levels, _constant_tracks(raw, covariates, decimal))
     codes = subjects.codes(raw)
-    measured_rows = _measurement_rows(raw, value, observable_column, doses, levels, decimal)
-    measured = read_measured(
-        raw.take(measured_rows), value, observable, observable_column, value_unit, missing, decimal
-    )
+    looked = _measurement_rows(raw, value, observable_column, doses, read_marks(raw, censoring, decimal) != "", decimal)
+    looked &= ~_declared_missing(raw, mdv, decimal)
+    if not looked.any():
+        raise DataError(f"{raw.origin}: no row measures anything; check the column {shown(value)}")
+    limits = Limits(lloq, uloq, censoring, outside)
+    options = (value, observable, observable_column, value_unit, missing, decimal, limits)
+    measured = read_measured(raw.take(looked), *options)
     kept = np.searchsorted(raw.rows, measured.table.rows)
     hours = times.values[kept] * (times.unit or HOUR).factor
     rows = rows_frame(measured, hours, read_replicates(measured.table, None, decimal), ErrorColumns(), decimal)
@@ -301,12 +317,12 @@ def _measurement_rows(
     value: str,
     observable_column: str | None,
     doses: Sequence[_Dose],
-    levels: Mapping[str, Track],
+    marked: NDArray[np.bool_],
     decimal: str,
 ) -> NDArray[np.bool_]:
-    """Rows that mean to measure: those with a value, and those that do nothing else."""
+    """Rows that mean to measure: those with a value or a mark of censoring, and those that do nothing else."""
     cells = table.columns[find_column(table, value, "value").position]
-    has_value = np.array([not _blank(cell) for cell in cells], dtype=bool)
+    has_value = np.array([not _blank(cell) for cell in cells], dtype=bool) | marked
     gives = np.zeros(len(table), dtype=bool)
     for dose in doses:
         gives |= dose.amount.values > 0
@@ -319,6 +335,17 @@ def _measurement_rows(
             raise DataError(f"{place}: neither a measurement nor a dose; name the observable or remove the row")
         return named
     return has_value | ~gives
+
+
+def _declared_missing(table: RawTable, mdv: str | None, decimal: str) -> NDArray[np.bool_]:
+    if mdv is None:
+        return np.zeros(len(table), dtype=bool)
+    column = find_column(table, mdv, "mdv")
+    values = numbers(table, column, decimal=decimal)
+    wrong = np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))
+    if len(wrong):
+        raise DataError(f"{table.place(wrong, column.header)}: {values[wrong[0]]:g} is not 0 or 1; MDV is 1 or 0")
+    return np.asarray(values == 1)
 
 
 def _blank(cell: object) -> bool:

@@ -15,6 +15,7 @@ from pkpd_mdr.data.checks import check_present, check_unique
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
 from pkpd_mdr.data.conditions import Condition
 from pkpd_mdr.data.giving import HOUR, read_time
+from pkpd_mdr.data.limits import Limits
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.data.rows import ErrorColumns, Measured, read_measured, read_replicates, rows_frame
 from pkpd_mdr.errors import DataError, did_you_mean, shown
@@ -32,7 +33,7 @@ def from_frame(
     ----------
     frame : DataFrame
         Columns condition (name), time (in h unless the header says otherwise), value; optional are
-        observable (needed when `units` has several), replicate, sd and n.
+        observable (needed when `units` has several), replicate, sd, n and censored (``"below"``, ``"above"`` or empty).
     conditions : sequence of Condition
         With distinct names.
     units : mapping of str to str
@@ -55,7 +56,8 @@ def from_frame(
     """
     raw = open_table(frame)
     has = set(frame.columns).intersection
-    measured = _measured(raw, units, bool(has({"observable"})))
+    limits = Limits(censoring="censored" if has({"censored"}) else None)
+    measured = _measured(raw, units, bool(has({"observable"})), limits)
     time_reference = "time [h]" if has({"time"}) else "time"
     time = read_time(raw, time_reference, "time", decimal=".")
     check_present(raw, time.header, time.values, "fill in the time")
@@ -69,17 +71,18 @@ def from_frame(
     return Data(named, measured.units, table, (), origin)
 
 
-def _measured(raw: RawTable, units: Mapping[str, str], several: bool) -> Measured:
+def _measured(raw: RawTable, units: Mapping[str, str], several: bool, limits: Limits) -> Measured:
     if several:
         wanted = {name: f"{name} [{unit}]" for name, unit in units.items()}
-        measured = read_measured(raw, "value", wanted, "observable", None, "refuse", ".")
-        if measured.notes:
-            raise DataError(f"units does not name every observable ({measured.notes[0]}); add the missing unit")
+        measured = read_measured(raw, "value", wanted, "observable", None, "refuse", ".", limits)
+        left_out = [note for note in measured.notes if note.startswith("left out")]
+        if left_out:
+            raise DataError(f"units does not name every observable ({left_out[0]}); add the missing unit")
         return measured
     if len(units) != 1:
         raise DataError(f"units has {len(units)} observables but the frame has no column 'observable'; add it")
     name, unit = next(iter(units.items()))
-    return read_measured(raw, "value", name, None, Unit.of(unit).text, "refuse", ".")
+    return read_measured(raw, "value", name, None, Unit.of(unit).text, "refuse", ".", limits)
 
 
 def _codes(names: NDArray[Any], conditions: Sequence[Condition]) -> NDArray[np.int64]:

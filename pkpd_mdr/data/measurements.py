@@ -16,6 +16,7 @@ from pkpd_mdr import units
 from pkpd_mdr.data.assemble import merged, tidy
 from pkpd_mdr.data.cells import Label, as_list, same_label
 from pkpd_mdr.data.conditions import Condition
+from pkpd_mdr.data.limits import ABOVE, BELOW
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.units import QuantityLike, Unit
 
@@ -62,7 +63,8 @@ class Data:
 
         Columns: condition (name), observable, replicate, time (h), value (in the unit of its observable),
         sd (standard deviation of one measurement, NaN when unknown), n (how many measurements the value
-        is a mean of), source_row, then one column for each label.
+        is a mean of), censored (``"below"`` or ``"above"`` where the value is a limit of quantification that the
+        measurement was beyond, else empty), source_row, then one column for each label.
         """
         return self.frame.copy()
 
@@ -85,6 +87,12 @@ class Data:
         """Standard error of each value, ``sd / sqrt(n)``, shape (rows,); NaN where no sd is known."""
         sd, n = (np.asarray(self.frame[name], dtype=np.float64) for name in ("sd", "n"))
         return np.asarray(sd / np.sqrt(n))
+
+    @property
+    def censored(self) -> NDArray[np.int64]:
+        """-1 where the measurement was below the value, +1 where it was above, 0 where it is the value; (rows,)."""
+        marks = self.frame["censored"].to_numpy()
+        return np.where(marks == BELOW, -1, np.where(marks == ABOVE, 1, 0))
 
     def value_factor(self, observable: str) -> float:
         """Internal value of one unit of an observable's values.
@@ -188,10 +196,15 @@ class Data:
         Raises
         ------
         DataError
-            The values are means already.
+            The values are means already, or some are beyond a limit of quantification.
         """
         if (self.frame["n"] > 1).any():
             raise DataError(f"{self.origin} holds means already (n above 1); use them as they are")
+        if self.censored.any():
+            raise DataError(
+                f"{self.origin} holds {int((self.censored != 0).sum())} values beyond a limit of quantification, "
+                "which have no mean; fit the replicates, or read with outside='drop'"
+            )
         grouped = self.frame.assign(code=self.condition_of_row).groupby(["code", "observable", "time"], sort=False)
         means = grouped.agg(
             value=("value", "mean"), sd=("value", "std"), n=("value", "size"), source_row=("source_row", "first")
@@ -201,7 +214,7 @@ class Data:
             (f"{alone} of the means rest on one value and have no sd",) if alone else ()
         )
         codes = np.asarray(means["code"], dtype=np.int64)
-        conditions, frame = tidy(means.assign(replicate="mean"), codes, self.conditions)
+        conditions, frame = tidy(means.assign(replicate="mean", censored=""), codes, self.conditions)
         return Data(conditions, self.units, frame, notes, self.origin)
 
     def __and__(self, other: Data) -> Data:
@@ -278,6 +291,8 @@ class Data:
         for name in ("time", "value", "sd", "n"):
             column = self.frame[name].to_numpy(dtype=np.float64) + 0.0
             digest.update(np.where(np.isnan(column), np.nan, column).tobytes())
+        if self.censored.any():
+            digest.update(self.censored.tobytes())
         return digest.hexdigest()
 
     def __eq__(self, other: object) -> bool:

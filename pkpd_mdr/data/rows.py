@@ -19,6 +19,7 @@ from pkpd_mdr.data.checks import (
     counts_things,
 )
 from pkpd_mdr.data.columns import Column, RawTable, find_column, split_reference
+from pkpd_mdr.data.limits import Limits
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.units import DIMENSIONLESS, Unit
 
@@ -44,6 +45,7 @@ class Measured:
     value: NDArray[np.float64]
     units: Mapping[str, Unit]
     notes: tuple[str, ...]
+    censored: NDArray[np.object_]
 
 
 def read_measured(
@@ -54,8 +56,11 @@ def read_measured(
     value_unit: str | None,
     missing: str,
     decimal: str,
+    limits: Limits | None = None,
 ) -> Measured:
     """Read observables and values; rows of other observables and, if asked, missing values are left out.
+
+    Values beyond a limit of quantification become that limit and are marked, or are left out if asked.
 
     Raises
     ------
@@ -78,20 +83,31 @@ def read_measured(
                 f"{shown(column.header)} in {shown(unit.text)}; make them agree"
             )
     unit_of = {name: given or unit for name, given in units.items()}
+    limits = limits or Limits()
     values = numbers(table, column, decimal=decimal)
+    values, marks = limits.applied(table, column, names, values, unit_of, decimal)
     gone = np.isnan(values)
     if missing == "drop" and gone.any():
         notes += (f"dropped {int(gone.sum())} rows without value: {table.place(np.flatnonzero(gone), column.header)}",)
-        table, names, values = table.take(~gone), names[~gone], values[~gone]
+    else:
+        gone = np.zeros(len(table), dtype=bool)
+    notes += limits.notes(marks)
+    if limits.outside == "drop":
+        gone |= marks != ""
+    if gone.any():
+        table, names, values, marks = table.take(~gone), names[~gone], values[~gone], marks[~gone]
         if len(table) == 0:
-            raise DataError(f"{table.origin}, column {shown(column.header)}: every value is missing; check the column")
+            raise DataError(
+                f"{table.origin}, column {shown(column.header)}: every value is missing or left out; check the column"
+            )
     check_present(table, column.header, values, "fill the cell, or say missing='drop' to leave such rows out")
     for name, its_unit in unit_of.items():
         if counts_things(its_unit):
             mine = names == name
             check_not_negative(table.take(mine), column.header, values[mine], "count")
     present = set(names)
-    return Measured(table, names, values, {name: u for name, u in unit_of.items() if name in present}, notes)
+    kept = {name: its_unit for name, its_unit in unit_of.items() if name in present}
+    return Measured(table, names, values, kept, notes, marks)
 
 
 def _value_unit(column: Column, value_unit: str | None) -> Unit:
@@ -201,6 +217,7 @@ def rows_frame(
         "value": measured.value,
         "sd": sd,
         "n": n,
+        "censored": measured.censored,
         "source_row": measured.table.rows,
     }
     return pd.DataFrame(columns)

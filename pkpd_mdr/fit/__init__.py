@@ -3,7 +3,7 @@
 from pkpd_mdr.fit.bands import Band
 from pkpd_mdr.fit.bootstrap import Bootstrap
 from pkpd_mdr.fit.draws import Draws
-from pkpd_mdr.fit.errors import ERRORS
+from pkpd_mdr.fit.errors import ERRORS, student_t
 from pkpd_mdr.fit.estimates import Estimate, Estimates
 from pkpd_mdr.fit.experiment import NextExperiment, next_experiment
 from pkpd_mdr.fit.fitting import fit
@@ -37,4 +37,5 @@ __all__ = [
     "next_experiment",
     "planned",
     "simulated_data",
+    "student_t",
 ]

@@ -76,7 +76,7 @@ def band(
     stacks: list[list[FloatArray]] = [[] for _ in kept]
     failed = 0
     for u in points:
-        curves = problem.simulate(u, grids)
+        curves = _curves(fit, u, grids)
         if any(curves[i][2] for i in kept):
             failed += 1
             continue
@@ -92,6 +92,14 @@ def band(
     return Band(centre.assign(**_joined(parts)), level, fit, failed)
 
 
+def _curves(fit: Fit, u: FloatArray, grids: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray, str]]:
+    """Curves at a point, seen through the readouts that belong to it."""
+    objective = fit.objective
+    if not objective.readout_parameters:
+        return objective.problem.simulate(u, grids)
+    return objective.curves(objective.evaluate(np.concatenate([u, fit.best.point[len(u) :]])), grids)
+
+
 def _joined(parts: Sequence[FloatArray]) -> dict[str, FloatArray]:
     whole = np.hstack(parts)
     return dict(zip(("lower", "upper", "lower_measured", "upper_measured"), whole, strict=True))
@@ -105,10 +113,13 @@ def _around(fit: Fit, curves: FloatArray, observable: int, level: float) -> Floa
     objective = fit.objective
     name = objective.problem.rows.observable[observable]
     model, rows = objective.errors[name], objective.problem.rows
-    given = rows.known[(rows.which == observable) & ~np.isnan(rows.known)]
-    known = np.full(curves.shape[1], float(np.median(given)) if len(given) else np.nan)
+    known = np.full(curves.shape[1], _typical(rows.known[rows.which == observable]))
     mix, scale = objective.mix(fit.best.point, observable), objective.scale(fit.best, observable)
-    sd = scale * np.array([model.shape(row, row, known, mix).h for row in curves])
+    if model.discrete:
+        extra, one = objective.extra(fit.best.point, observable), _typical(rows.n[rows.which == observable])
+        sd = np.array([model.spread(row, np.full(len(row), one), extra) for row in curves])
+    else:
+        sd = scale * np.array([model.shape(row, row, known, mix).h for row in curves])
     shares, freedom = (np.arange(_ERRORS) + 0.5) / _ERRORS, fit.information.freedom
     # the size of the errors is known as well as the data tell it
     z = (t.ppf(shares, freedom) if np.isfinite(freedom) and freedom > 0 else norm.ppf(shares))[:, None, None]
@@ -117,6 +128,12 @@ def _around(fit: Fit, curves: FloatArray, observable: int, level: float) -> Floa
         of_curves = np.quantile(curves, ends, axis=0)
         of_measured = np.quantile(new.reshape(-1, curves.shape[1]), ends, axis=0)
     return np.vstack([of_curves, of_measured])
+
+
+def _typical(values: FloatArray) -> float:
+    """Median of what is known; NaN when nothing is."""
+    given = values[~np.isnan(values)]
+    return float(np.median(given)) if len(given) else float("nan")
 
 
 def working_points(space: Space, draws: Draws, optimum: FloatArray) -> FloatArray:

@@ -20,6 +20,8 @@ import pandas as pd
 
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.draws import Draws
+from pkpd_mdr.fit.errors import ErrorModel
+from pkpd_mdr.fit.estimates import groups_of
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import minimise, polish
@@ -288,14 +290,38 @@ def _taken(rows: Rows, chosen: IntArray) -> Rows:
 
 
 def _redrawn(plan: _Plan, rng: np.random.Generator) -> FloatArray:
-    """Measurements around the fitted curves, with errors of the fitted size."""
+    """Measurements around the fitted curves, with errors of the fitted kind and size; limits stay where they are."""
     objective = plan.objective
     here = objective.evaluate(plan.point)
     rows, f = objective.problem.rows, here.prediction.values
     parts = objective.parts(plan.point, here.prediction)
-    error = np.exp(parts.log_w) * objective.common_scale(here) * rng.standard_normal(len(rows))
-    logarithmic = np.array([objective.errors[name].logarithmic for name in rows.observable])[rows.which]
-    return np.where(logarithmic, f * np.exp(np.where(logarithmic, error, 0.0)), f + error)
+    scale, drawn = np.exp(parts.log_w) * objective.common_scale(here), rows.value.copy()
+    for i, name in enumerate(rows.observable):
+        mine = np.flatnonzero((rows.which == i) & (rows.censored == 0))
+        model, extra = objective.errors[name], objective.extra(plan.point, i)
+        if model.discrete:
+            drawn[mine] = _counted(model, f[mine], rows.n[mine], extra, rng)
+            continue
+        z = rng.standard_normal(len(mine))
+        if not model.normal:
+            df = model.freedom if model.freedom is not None else math.exp(extra)
+            z = z / np.sqrt(rng.chisquare(df, len(mine)) / df)
+        error = scale[mine] * z
+        drawn[mine] = f[mine] * np.exp(error) if model.logarithmic else f[mine] + error
+    return drawn
+
+
+def _counted(model: ErrorModel, f: FloatArray, n: FloatArray, extra: float, rng: np.random.Generator) -> FloatArray:
+    """Means of n counts, or fractions of n."""
+    mean = np.maximum(f * model.unit, model.least)
+    if model.kind == "negative_binomial":
+        alpha = math.exp(extra)
+        return rng.poisson(n * mean * rng.gamma(n / alpha, alpha / n)) / n / model.unit
+    share = np.minimum(mean, 1.0 - model.least)
+    if model.kind == "beta_binomial":
+        size = math.exp(extra)  # (1 - rho)/rho
+        share = rng.beta(share * size, (1.0 - share) * size)
+    return rng.binomial(np.round(n).astype(np.int64), share) / n / model.unit
 
 
 # -- what came out -------------------------------------------------------------------------------------------
@@ -320,12 +346,13 @@ def _gathered(fit: Fit, ends: list[_End], unit: str, count: int, labels: IntArra
         {item.name: item.unit for item in fit.found.items},
         seed,
         tuple(notes),
-        unit,
-        count,
-        failed,
-        reasons,
-        fit.values,
-        dict(zip(space.names, map(float, acceleration), strict=True)),
+        groups=groups_of(fit.found),
+        unit=unit,
+        count=count,
+        failed=failed,
+        reasons=reasons,
+        estimate=fit.values,
+        acceleration=dict(zip(space.names, map(float, acceleration), strict=True)),
     )
 
 

@@ -7,14 +7,15 @@ bootstrap or from a posterior: `compare`, `fit.band` and `next_experiment` take 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.data.cells import Label, same_label
 from pkpd_mdr.errors import FitError, did_you_mean, shown
-from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.fit.free import FloatArray, Group
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
 
@@ -36,12 +37,15 @@ class Draws:
     seed : int
     notes : tuple of str
         What is not an honest posterior: parameters spread over their whole range, bounds that cut.
+    groups : mapping of str to (str, tuple of (label, value))
+        Columns that hold for a group of conditions: the parameter that they are, and the group.
     """
 
     frame: pd.DataFrame
     units: Mapping[str, str]
     seed: int
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, Group]] = field(default_factory=dict, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -96,7 +100,8 @@ class Draws:
         if not 1 <= n <= len(self):
             raise FitError(f"{n} of {len(self)} draws cannot be had; ask for 1 to {len(self)}")
         places = np.linspace(0, len(self) - 1, n).round().astype(np.int64)
-        return Draws(self.frame.iloc[places].reset_index(drop=True), self.units, self.seed, self.notes)
+        kept = self.frame.iloc[places].reset_index(drop=True)
+        return Draws(kept, self.units, self.seed, self.notes, groups=self.groups)
 
     def table(self, level: float = 0.95) -> pd.DataFrame:
         """One row a parameter: unit, median, lower, upper, sd."""
@@ -112,14 +117,35 @@ class Draws:
             index=pd.Index(self.names, name="parameter"),
         )
 
+    def of(self, **group: Label) -> Draws:
+        """The draws for one group of conditions, where parameters differ between groups.
+
+        Parameters
+        ----------
+        **group : str or number
+            Label and value: ``draws.of(line="231")`` keeps ``ec50_dox_S[231]`` as ``ec50_dox_S`` beside all shared
+            parameters.
+
+        Raises
+        ------
+        FitError
+            A group is missing, unknown, or not asked for by any parameter.
+        """
+        columns = [str(name) for name in self.frame.columns]
+        held = [self.groups.get(name, (name, ())) for name in columns]
+        kept = {columns[i]: held[i][0] for i in chosen_group(held, group)}
+        frame = self.frame[list(kept)].rename(columns=kept)
+        return Draws(frame, {kept[name]: self.units[name] for name in kept}, self.seed, self.notes)
+
     def rows(self, model: Model) -> FloatArray:
         """Full parameter rows of a model with the draws in them, internal units, shape (draws, p).
 
         Raises
         ------
         FitError
-            The model lacks a parameter of the draws.
+            The model lacks a parameter of the draws, or parameters differ between groups (choose one with `of`).
         """
+        chosen_group([self.groups.get(str(name), (str(name), ())) for name in self.frame.columns], {})
         names = list(model.parameters)
         table = np.tile([item.internal for item in model.parameters.values()], (len(self), 1))
         for name in map(str, self.frame.columns):
@@ -144,6 +170,37 @@ def check_level(level: float) -> None:
     """Refuse a level that is no share."""
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise FitError(f"level = {shown(level)} is not between 0 and 1; write for example level=0.95")
+
+
+def chosen_group(held: Sequence[tuple[str, Group]], wanted: Mapping[str, Label]) -> list[int]:
+    """Positions of what holds for all conditions or for the wanted group.
+
+    Parameters
+    ----------
+    held : sequence of (parameter, group)
+    wanted : mapping of label to value
+
+    Raises
+    ------
+    FitError
+        A label or value is missing or unknown.
+    """
+    known: dict[str, dict[Label, None]] = {}
+    for _, group in held:
+        for label, value in group:
+            known.setdefault(label, {})[value] = None
+    for label, value in wanted.items():
+        if label not in known:
+            raise FitError(f"no parameter differs by {shown(label)}{did_you_mean(label, known)}")
+        if not any(same_label(it, value) for it in known[label]):
+            raise FitError(f"no group has {label} = {shown(value)}{did_you_mean(str(value), map(str, known[label]))}")
+    for parameter, group in held:
+        for label, value in group:
+            if label not in wanted:
+                raise FitError(
+                    f"{shown(parameter)} differs by {shown(label)}; say for which one, as in {label}={shown(value)}"
+                )
+    return [i for i, (_, group) in enumerate(held) if all(same_label(v, wanted[label]) for label, v in group)]
 
 
 def truncated_draws(

@@ -138,7 +138,9 @@ def _objective(problem: Problem, u: FloatArray) -> Objective:
     rows = problem.rows
     peak = np.array([np.abs(prediction.values[rows.which == i]).max() for i in range(len(rows.observable))])
     known = _SD * np.where(peak > 0, peak, 1.0)[rows.which]
-    exact = replace(rows, value=prediction.values, known=known, n=np.ones(len(rows)))
+    exact = replace(
+        rows, value=prediction.values, known=known, n=np.ones(len(rows)), censored=np.zeros_like(rows.censored)
+    )
     return Objective(replace(problem, rows=exact), read_errors("sd", _with_sd(problem.data)))
 
 

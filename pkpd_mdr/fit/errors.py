@@ -1,36 +1,96 @@
 """Error models: how far a measurement may lie from the prediction.
 
-Every model is a scale times a shape, ``sd = s*h/sqrt(n)`` with n the number of measurements behind a value. The scale
-s can be found in closed form, so that a fit becomes a sum of squares. f is the prediction, y the measurement.
+f is the prediction, y the measurement, n the number of measurements (or cells) behind a value.
 
-=============  ==================================  =======================================================
-name           sd of one measurement               parameters
-=============  ==================================  =======================================================
-additive       a                                   a, in the unit of the observable
-proportional   b*f                                 b
-combined       sqrt(a**2 + b**2*f**2)              a, b
-lognormal      s, of the logarithm of y            s (both sides are transformed)
-poisson        sqrt(phi*f)                         phi, in the unit of the observable (1 for counts)
-relative       b*y                                 b (classical weights 1/y**2)
-sd             as the data say                     none: taken as it stands
-sd_scaled      s times what the data say           s
-=============  ==================================  =======================================================
+=================  ==================================  =======================================================
+name               of one measurement                  parameters
+=================  ==================================  =======================================================
+additive           sd = a                              a, in the unit of the observable
+proportional       sd = b*f                            b
+combined           sd = sqrt(a**2 + b**2*f**2)         a, b
+lognormal          sd of the logarithm of y = s        s (both sides are transformed)
+poisson            sd = sqrt(phi*f)                    phi, in the unit of the observable (1 for counts)
+relative           sd = b*y                            b (classical weights 1/y**2)
+sd                 sd as the data say                  none: taken as it stands
+sd_scaled          sd = s times what the data say      s
+student_t          scale = a; any of the above by      a (or as above) and df, estimated or given
+                   `student_t`
+negative_binomial  variance = f + alpha*f**2           alpha; y counts things, with zeros
+binomial           variance = f*(1 - f)/n              none; y is a fraction of n cells
+beta_binomial      that times 1 + (n - 1)*rho          rho
+=================  ==================================  =======================================================
+
+The first eight are normal: a scale times a shape, ``sd = s*h/sqrt(n)``. Their common scale can be found in closed form,
+so that a fit becomes a sum of squares.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pkpd_mdr.data import Data
-from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.errors import FitError, did_you_mean, is_flag, shown
 from pkpd_mdr.fit.free import FloatArray
 
-__all__ = ["ERRORS", "ErrorModel", "Shape", "read_errors"]
+__all__ = ["ERRORS", "ErrorLike", "ErrorModel", "Shape", "StudentT", "read_errors", "student_t"]
 
 _MIX = 12.0  # bound of the logarithm of b*f/a at the typical size of f
+_EXTRA = {  # start and bounds of the coordinate of a family: logarithms of df, alpha, and precision 1/rho - 1
+    "student_t": (math.log(5.0), math.log(1.0), math.log(300.0)),
+    "negative_binomial": (math.log(0.1), math.log(1e-6), math.log(1e2)),
+    "beta_binomial": (math.log(30.0), math.log(0.05), math.log(1e6)),
+}
+_MOST_FREEDOM = 1e6  # of a Student's t, which is normal long before
+_WHOLE = 0.1  # how far a total may be from a whole number: files round fractions
+
+
+@dataclass(frozen=True, slots=True)
+class StudentT:
+    """Robust errors, made by `student_t`."""
+
+    of: str = "additive"
+    df: float | None = None
+
+
+ErrorLike = str | StudentT | Mapping[str, str | StudentT]
+"""What `error=` takes: one error model for all observables, or observable to error model."""
+
+
+def student_t(of: str = "additive", *, df: float | None = None) -> StudentT:
+    """Errors with Student's t distribution, for data with outliers.
+
+    Parameters
+    ----------
+    of : str
+        How the scale depends on the prediction: a normal error model such as ``"additive"``, ``"proportional"`` or
+        ``"lognormal"``.
+    df : float, optional
+        Degrees of freedom, 1 to 1e6; estimated when absent. The sd is the scale times ``sqrt(df/(df - 2))``.
+
+    Returns
+    -------
+    StudentT
+        For `error=` of `pkpd_mdr.fit`.
+
+    Raises
+    ------
+    FitError
+        Another word, or degrees of freedom below 1.
+
+    Examples
+    --------
+    >>> student_t("lognormal", df=4)
+    StudentT(of='lognormal', df=4.0)
+    """
+    if not isinstance(of, str) or of not in _NORMAL:
+        raise FitError(f"student_t of {shown(of)} is not known{did_you_mean(of, _NORMAL)}")
+    if df is not None and (is_flag(df) or not isinstance(df, (int, float)) or not 1.0 <= df <= _MOST_FREEDOM):
+        raise FitError(f"student_t: df = {shown(df)} is no number from 1 to 1e6; leave it out to estimate it")
+    return StudentT(of, None if df is None else float(df))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +123,54 @@ class ErrorModel:
         Typical size of the measurements (median of absolute values), unit of the observable.
     floor : float
         Predictions below it count as it in the sd, which would else be zero.
+    of : str
+        The normal error model that a Student's t scales as.
+    freedom : float or None
+        Degrees of freedom of a Student's t, where they are given.
+    unit : float
+        Internal value of one unit of the observable: what a count or a fraction is multiplied with.
     """
 
     kind: str
     typical: float = 1.0
     floor: float = 0.0
+    of: str = ""
+    freedom: float | None = None
+    unit: float = 1.0
+
+    @property
+    def normal(self) -> bool:
+        """Whether the errors are normal, given the sd."""
+        return self.kind in _NORMAL
+
+    @property
+    def discrete(self) -> bool:
+        """Whether measurements are counts or fractions of counts."""
+        return self.kind in _DISCRETE
 
     @property
     def logarithmic(self) -> bool:
         """Whether both sides are transformed."""
-        return self.kind == "lognormal"
+        return self._form == "lognormal"
 
     @property
     def scaled(self) -> bool:
         """Whether the scale s is estimated."""
-        return self.kind != "sd"
+        return self._form != "sd" and not self.discrete
 
     @property
     def mixed(self) -> bool:
         """Whether a mixing ratio of two errors is estimated."""
-        return self.kind == "combined"
+        return self._form == "combined"
+
+    @property
+    def extra(self) -> tuple[float, float, float] | None:
+        """Start, lower and upper bound of the coordinate of the family; None where it has none to estimate."""
+        return _EXTRA.get(self.kind) if self.freedom is None else None
+
+    @property
+    def _form(self) -> str:
+        return self.of or self.kind
 
     @property
     def mix_bounds(self) -> tuple[float, float]:
@@ -92,16 +180,17 @@ class ErrorModel:
     def shape(self, f: FloatArray, y: FloatArray, known: FloatArray, mix: float = 0.0) -> Shape:
         """The shape for predictions f, measurements y and known sds; all of shape (rows,)."""
         zero = np.zeros_like(f)
-        if self.kind in ("sd", "sd_scaled"):
+        form = self._form
+        if form in ("sd", "sd_scaled"):
             return Shape(known, zero)
-        if self.kind == "relative":
+        if form == "relative":
             return Shape(np.abs(y), zero)
-        if self.kind in ("proportional", "poisson"):
-            power = 1.0 if self.kind == "proportional" else 0.5
+        if form in ("proportional", "poisson"):
+            power = 1.0 if form == "proportional" else 0.5
             above = np.abs(f) > self.floor
             size = np.where(above, np.abs(f), self.floor)
             return Shape(size**power, np.where(above, power * np.sign(f) / size, 0.0))
-        if self.kind == "combined":
+        if form == "combined":
             return self._combined(f, mix)
         return Shape(np.ones_like(f), zero)
 
@@ -113,20 +202,41 @@ class ErrorModel:
         h = np.sqrt((1.0 + part) / (1.0 + r))
         return Shape(h, r * relative / self.typical / (1.0 + part), part / (1.0 + part) - r / (1.0 + r))
 
-    def parameters(self, scale: float, mix: float = 0.0) -> dict[str, float]:
-        """Error parameters by the names of the table, in units of the observable."""
-        if self.kind == "combined":
-            r = float(np.exp(2.0 * mix))
-            return {"a": scale / np.sqrt(1.0 + r), "b": scale * np.sqrt(r / (1.0 + r)) / self.typical}
-        if self.kind == "poisson":
-            return {"phi": scale**2}
-        names = {"additive": "a", "proportional": "b", "relative": "b"}
-        return {names.get(self.kind, "s"): scale} if self.scaled else {}
+    def spread(self, f: FloatArray, n: FloatArray, extra: float) -> FloatArray:
+        """The sd of counts or fractions behind n samples, unit of the observable, shape (rows,)."""
+        mean = np.maximum(f * self.unit, self.least)
+        if self.kind == "negative_binomial":
+            return np.asarray(np.sqrt((mean + math.exp(extra) * mean**2) / n) / self.unit)
+        mean = np.minimum(mean, 1.0 - self.least)
+        inflation = 1.0 + (n - 1.0) / (1.0 + math.exp(extra)) if self.kind == "beta_binomial" else 1.0
+        return np.asarray(np.sqrt(mean * (1.0 - mean) / n * inflation) / self.unit)
 
-    def describe(self, scale: float, mix: float, unit: str) -> str:
+    @property
+    def least(self) -> float:
+        """Smallest mean of a count or a fraction that a prediction stands for."""
+        return 1e-9 if self.kind == "negative_binomial" else 1e-12
+
+    def parameters(self, scale: float, mix: float = 0.0, extra: float = 0.0) -> dict[str, float]:
+        """Error parameters by the names of the table, in units of the observable."""
+        if self.kind == "negative_binomial":
+            return {"alpha": math.exp(extra)}
+        if self.kind == "beta_binomial":
+            return {"rho": 1.0 / (1.0 + math.exp(extra))}
+        found, form = {"df": math.exp(extra)} if self.extra else {}, self._form
+        if form == "combined":
+            r = float(np.exp(2.0 * mix))
+            return {"a": scale / np.sqrt(1.0 + r), "b": scale * np.sqrt(r / (1.0 + r)) / self.typical} | found
+        if form == "poisson":
+            return {"phi": scale**2} | found
+        names = {"additive": "a", "proportional": "b", "relative": "b"}
+        return ({names.get(form, "s"): scale} if self.scaled else {}) | found
+
+    def describe(self, scale: float, mix: float, unit: str, extra: float = 0.0) -> str:
         """One line for the report."""
-        values = {name: f"{value:.4g}" for name, value in self.parameters(scale, mix).items()}
-        text = ERRORS[self.kind]
+        values = {name: f"{value:.4g}" for name, value in self.parameters(scale, mix, extra).items()}
+        text = f"{ERRORS[self.kind]}{ERRORS[self.of].replace('sd', 'scale', 1)}" if self.of else ERRORS[self.kind]
+        if self.freedom is not None:
+            text += f", df = {self.freedom:g}"
         if not values:
             return f"{self.kind} ({text})"
         with_unit = {
@@ -144,16 +254,22 @@ ERRORS = {
     "relative": "sd = b*measurement",
     "sd": "sd as given in the data",
     "sd_scaled": "sd = s times that of the data",
+    "student_t": "Student's t, ",
+    "negative_binomial": "variance = prediction + alpha*prediction^2",
+    "binomial": "a fraction of n",
+    "beta_binomial": "a fraction of n, variance times 1 + (n - 1)*rho",
 }
+_DISCRETE = ("negative_binomial", "binomial", "beta_binomial")
+_NORMAL = tuple(kind for kind in ERRORS if kind not in (*_DISCRETE, "student_t"))
 
 
-def read_errors(error: str | Mapping[str, str], data: Data) -> dict[str, ErrorModel]:
+def read_errors(error: ErrorLike, data: Data) -> dict[str, ErrorModel]:
     """One error model for each observable of the data.
 
     Parameters
     ----------
-    error : str or mapping of observable to str
-        Names of `ERRORS`.
+    error : str, StudentT, or mapping of observable to either
+        Names of `ERRORS`, or what `student_t` made.
     data : Data
 
     Raises
@@ -161,9 +277,9 @@ def read_errors(error: str | Mapping[str, str], data: Data) -> dict[str, ErrorMo
     FitError
         An unknown name, an observable without error model, values that the model cannot have, or missing sds.
     """
-    if not isinstance(error, (str, Mapping)):
+    if not isinstance(error, (str, StudentT, Mapping)):
         raise FitError(f"error = {shown(error)} is no error model; write for example error='proportional'")
-    wanted = dict.fromkeys(data.observables, error) if isinstance(error, str) else dict(error)
+    wanted = dict(error) if isinstance(error, Mapping) else dict.fromkeys(data.observables, error)
     for name in wanted:
         if name not in data.observables:
             raise FitError(f"error names {shown(name)}, which was not measured{did_you_mean(name, data.observables)}")
@@ -173,16 +289,22 @@ def read_errors(error: str | Mapping[str, str], data: Data) -> dict[str, ErrorMo
             raise FitError(
                 f"error says nothing of {shown(name)}; add it, as in error={{{shown(name)}: 'proportional'}}"
             )
-        kind = wanted[name]
-        if kind not in ERRORS:
-            raise FitError(f"error {shown(kind)} is not known{did_you_mean(str(kind), ERRORS)}")
+        given = wanted[name]
+        kind, of, df = ("student_t", given.of, given.df) if isinstance(given, StudentT) else (given, "", None)
+        if not isinstance(kind, str) or kind not in ERRORS:
+            raise FitError(f"error {shown(kind)} is not known{did_you_mean(kind, ERRORS)}")
+        of = of or ("additive" if kind == "student_t" else "")
         mine = (table["observable"] == name).to_numpy()
         values = table["value"].to_numpy(dtype=np.float64)[mine]
         rows = table["source_row"].to_numpy()[mine]
-        _check(kind, name, values, rows, data, mine)
+        _check(of or kind, name, values, rows, data, mine)
+        _check_limits(kind, df, name, rows, data, mine)
+        if kind in _DISCRETE:
+            _check_counts(kind, name, values, rows, data, mine)
         size = np.abs(values[values != 0.0])
         typical = float(np.median(size)) if len(size) else 1.0
-        found[name] = ErrorModel(kind, typical, 1e-3 * float(size.min()) if len(size) else 1e-3)
+        floor = 1e-3 * float(size.min()) if len(size) else 1e-3
+        found[name] = ErrorModel(kind, typical, floor, of, df, data.value_factor(name))
     return found
 
 
@@ -202,7 +324,8 @@ def _check(
             f"error {shown(kind)} needs {kept}, but {shown(name)} is "
             f"{values[bad[0]]:g} in row {rows[bad[0]]} of {data.origin}"
             f"{f' and in {len(bad) - 1} more' if len(bad) > 1 else ''}; use error='combined' or 'additive', "
-            "or leave those rows out"
+            "declare a limit of quantification when reading (lloq=), "
+            "or take 'negative_binomial' for counts"
         )
     if kind in ("sd", "sd_scaled"):
         unknown = np.flatnonzero(np.isnan(data.standard_errors[mine]))
@@ -212,3 +335,60 @@ def _check(
                 f"row {rows[unknown[0]]} of {data.origin} has none; "
                 "name its column when reading (sd=, sem= or variance=), or choose another error model"
             )
+
+
+def _check_counts(
+    kind: str,
+    name: str,
+    values: FloatArray,
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+    data: Data,
+    mine: np.ndarray[tuple[int], np.dtype[np.bool_]],
+) -> None:
+    """Counts are whole, fractions lie in 0 to 1 and are whole numbers of the cells that were looked at."""
+    n, size = data.table["n"].to_numpy(dtype=np.float64)[mine], values * data.value_factor(name)
+    fraction = kind != "negative_binomial"
+    if not data.units[name].dimensionless:
+        raise FitError(
+            f"error {shown(kind)} needs {'fractions' if fraction else 'counts'}, "
+            f"but {shown(name)} was measured in {data.units[name].text!r}; choose an error model for sizes"
+        )
+    if fraction and not (n > 1).any():
+        raise FitError(
+            f"error {shown(kind)} needs the number of cells behind each fraction of {shown(name)}; "
+            "name its column when reading (n=)"
+        )
+    bad = np.flatnonzero((size < 0) | (fraction & (size > 1)))
+    if len(bad):
+        allowed = "0 to 1 (or 0 % to 100 %)" if fraction else "0 or more"
+        hint = "; percent need the unit '%' with the value column" if fraction and values.max() > 1 else ""
+        raise FitError(
+            f"error {shown(kind)}: {shown(name)} is {values[bad[0]]:g} in row {rows[bad[0]]} of {data.origin}, "
+            f"outside {allowed}{hint}"
+        )
+    total = size * n
+    bad = np.flatnonzero(np.abs(total - np.round(total)) > _WHOLE)
+    if len(bad):
+        raise FitError(
+            f"error {shown(kind)}: {shown(name)} is {values[bad[0]]:g} of n = {n[bad[0]]:g} in row {rows[bad[0]]} of "
+            f"{data.origin}, which is {total[bad[0]]:g} and no whole number; give counts as they were counted, with n"
+        )
+
+
+def _check_limits(
+    kind: str,
+    df: float | None,
+    name: str,
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+    data: Data,
+    mine: np.ndarray[tuple[int], np.dtype[np.bool_]],
+) -> None:
+    """A censored row needs the probability of a whole range, which not every error model gives."""
+    beyond = np.flatnonzero(data.censored[mine] != 0)
+    if not len(beyond):
+        return
+    where = f"row {rows[beyond[0]]} of {data.origin} is beyond a limit of quantification"
+    if kind in _DISCRETE:
+        raise FitError(f"error {shown(kind)} of {shown(name)}: {where}; counts have none, so leave such rows out")
+    if kind == "student_t" and df is None:
+        raise FitError(f"error {shown(kind)} of {shown(name)}: {where}; give the degrees of freedom, student_t(df=4)")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.data.cells import Label
 from pkpd_mdr.errors import FitError, shown
-from pkpd_mdr.fit.draws import Draws, truncated_draws
-from pkpd_mdr.fit.free import FloatArray, Free, Space
+from pkpd_mdr.fit.draws import Draws, chosen_group, truncated_draws
+from pkpd_mdr.fit.free import FloatArray, Free, Group, Space
 from pkpd_mdr.fit.information import Information
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
 
-__all__ = ["Estimate", "Estimates", "estimate_all", "quantile"]
+__all__ = ["Estimate", "Estimates", "estimate_all", "groups_of", "quantile"]
 
 _FORMAT = 1
 WHOLE = "not determined: the interval covers the whole allowed range"
@@ -47,6 +48,10 @@ class Estimate:
         Bounds of the fit.
     log : bool
         Whether it was worked on as logarithm.
+    parameter : str
+        The parameter of the model that it is; the same as `name` when empty.
+    group : tuple of (label, value)
+        The conditions that it serves; all when empty.
     """
 
     name: str
@@ -60,6 +65,19 @@ class Estimate:
     verdict: str
     allowed: tuple[float, float]
     log: bool
+    parameter: str = ""
+    group: Group = ()
+
+    @property
+    def target(self) -> str:
+        """The parameter of the model that it is."""
+        return self.parameter or self.name
+
+    @property
+    def free(self) -> Free:
+        """The parameter as a fit may move it, with the estimate as start."""
+        unit = Unit.of(self.unit)
+        return Free(self.name, unit, *self.allowed, self.value, self.log, self.parameter, self.group)
 
 
 @dataclass(frozen=True)
@@ -105,11 +123,34 @@ class Estimates:
     @property
     def space(self) -> Space:
         """The working space with its optimum as start."""
-        return Space(tuple(Free(i.name, Unit.of(i.unit), *i.allowed, i.value, i.log) for i in self.items))
+        return Space(
+            tuple(Free(i.name, Unit.of(i.unit), *i.allowed, i.value, i.log, i.parameter, i.group) for i in self.items)
+        )
 
-    def apply(self, model: Model) -> Model:
-        """A model with these estimates as parameter values."""
-        return model.with_parameters({item.name: _kept_inside(item, model) for item in self.items})
+    def apply(self, model: Model, **group: Label) -> Model:
+        """A model with these estimates as parameter values.
+
+        Parameters
+        ----------
+        model : Model
+        **group : str or number
+            Which group it is for, where parameters differ between groups: ``apply(model, line="231")``.
+
+        Raises
+        ------
+        FitError
+            A group is missing, unknown, or not asked for by any parameter.
+        """
+        chosen = chosen_group([(item.target, item.group) for item in self.items], group)
+        return self._applied(model, [item for i, item in enumerate(self.items) if i in chosen])
+
+    def apply_shared(self, model: Model) -> Model:
+        """A model with the estimates that hold for all conditions; parameters of groups keep the model's values."""
+        return self._applied(model, [item for item in self.items if not item.group])
+
+    @staticmethod
+    def _applied(model: Model, items: Sequence[Estimate]) -> Model:
+        return model.with_parameters({item.target: _kept_inside(item, model) for item in items})
 
     def draws(self, n: int, *, seed: int) -> Draws:
         """Draw parameter sets from the quadratic approximation of the likelihood, cut to the bounds.
@@ -157,7 +198,8 @@ class Estimates:
             for item in self.items
             if item.at_bound
         ]
-        return Draws(frame, {item.name: item.unit for item in self.items}, seed, tuple(notes))
+        units = {item.name: item.unit for item in self.items}
+        return Draws(frame, units, seed, tuple(notes), groups=groups_of(self))
 
     def to_json(self) -> str:
         """All of it as JSON text: numbers and names, no code."""
@@ -196,9 +238,14 @@ class Estimates:
             raise FitError(f"the text is not a file of estimates written by to_json ({problem})") from problem
 
 
+def groups_of(found: Estimates) -> dict[str, tuple[str, Group]]:
+    """Parameters that hold for a group of conditions, with the parameter of the model and the group, for `Draws`."""
+    return {item.name: (item.target, item.group) for item in found.items if item.group}
+
+
 def _kept_inside(item: Estimate, model: Model) -> tuple[float, str]:
     """The estimate; moved by the last digit where the change of unit would carry it over a bound of the model."""
-    parameter, unit = model.parameter(item.name), Unit.of(item.unit)
+    parameter, unit = model.parameter(item.target), Unit.of(item.unit)
     value = item.value
     for _ in range(4):
         number = value * unit.factor / parameter.unit.factor
@@ -223,7 +270,10 @@ def _read_item(given: Mapping[str, Any]) -> Estimate:
     value, lower, upper, se, rse = (float(given[key]) for key in ("value", "lower", "upper", "se", "rse"))
     name, unit, at_bound, verdict = (str(given[key]) for key in ("name", "unit", "at_bound", "verdict"))
     low, high = (float(end) for end in given["allowed"])
-    return Estimate(name, unit, value, lower, upper, se, rse, at_bound, verdict, (low, high), bool(given["log"]))
+    log, parameter = bool(given["log"]), str(given.get("parameter", ""))
+    group = tuple((str(label), of if isinstance(of, str) else float(of)) for label, of in given.get("group", ()))
+    allowed = (low, high)
+    return Estimate(name, unit, value, lower, upper, se, rse, at_bound, verdict, allowed, log, parameter, group)
 
 
 # -- from information to estimates -----------------------------------------------------------------------
@@ -267,9 +317,9 @@ def _estimate(space: Space, x: float, information: Information, j: int, reach: f
         low, high = max(low, item.lower), min(high, item.upper)
     se = error * item.slope(x)
     rse = 100.0 * (error if item.log else se / abs(value) if value else math.inf)
-    return Estimate(
-        item.name, item.unit.text, value, low, high, se, rse, side, verdict or "ok", (item.lower, item.upper), item.log
-    )
+    allowed = (item.lower, item.upper)
+    known = (item.name, item.unit.text, value, low, high, se, rse, side, verdict or "ok", allowed, item.log)
+    return Estimate(*known, item.parameter, item.group)
 
 
 def _reason(space: Space, information: Information, j: int, reach: float) -> str:

@@ -20,14 +20,48 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
 
-__all__ = ["FloatArray", "Free", "FreeLike", "Space", "read_free"]
+__all__ = ["FloatArray", "Free", "FreeLike", "Group", "Prior", "Space", "read_free"]
 
 FloatArray = npt.NDArray[np.float64]
 Bounds = Sequence[QuantityLike]
+Group = tuple[tuple[str, str | int | float], ...]
+"""Labels with their values, as in ``(("line", "231"),)``."""
 FreeLike = Mapping[str, Bounds | None] | Sequence[str]
 """What `free=` takes: name to (lower, upper) or (lower, start, upper), or only names."""
 
 _FAR = 1e4  # how far a fit may go from the model's value where nobody gave bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is known of a parameter before the data.
+
+    Parameters
+    ----------
+    kind : {"lognormal", "normal"}
+    centre : float
+        Median or mean, in the declared unit.
+    sd : float
+        Of the logarithm, or in the declared unit.
+    """
+
+    kind: str
+    centre: float
+    sd: float
+
+    def distance(self, value: float, slope: float) -> tuple[float, float]:
+        """Distance from the centre in sds, and its derivative where the value has the derivative `slope`."""
+        if self.kind == "normal":
+            return (value - self.centre) / self.sd, slope / self.sd
+        value = max(value, 1e-300)
+        return (math.log(value) - math.log(self.centre)) / self.sd, slope / value / self.sd
+
+    def describe(self, unit: str) -> str:
+        """One line for the report."""
+        centre = f"{self.centre:.4g} {unit}".rstrip()
+        if self.kind == "lognormal":
+            return f"lognormal around {centre}, 95% within a factor {math.exp(1.96 * self.sd):.3g}"
+        return f"normal around {centre}, sd {self.sd:.4g} {unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +79,11 @@ class Free:
         Where the first start is.
     log : bool
         Whether the working scale is the natural logarithm.
+    parameter : str
+        The parameter of the model that it is; the same as `name` when empty.
+    group : tuple of (label, value)
+        The conditions that it serves; all when empty.
+    prior : Prior, optional
     """
 
     name: str
@@ -53,6 +92,14 @@ class Free:
     upper: float
     start: float
     log: bool
+    parameter: str = ""
+    group: Group = ()
+    prior: Prior | None = None
+
+    @property
+    def target(self) -> str:
+        """The parameter of the model that it is."""
+        return self.parameter or self.name
 
     def to_working(self, value: float) -> float:
         """A value on the working scale."""
@@ -89,6 +136,11 @@ class Space:
     def names(self) -> tuple[str, ...]:
         """Parameter names."""
         return tuple(item.name for item in self.free)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Parameters of the model that are free, each once; fewer than `names` where some differ between groups."""
+        return tuple(dict.fromkeys(item.target for item in self.free))
 
     @property
     def lower(self) -> FloatArray:

@@ -30,7 +30,8 @@ from pkpd_mdr.fit.elsewhere import Elsewhere, look_elsewhere
 from pkpd_mdr.fit.free import FloatArray, FreeLike, read_free
 from pkpd_mdr.fit.planning import Planned, plan_problem, read_plans
 from pkpd_mdr.fit.posing import pose
-from pkpd_mdr.fit.problem import Problem
+from pkpd_mdr.fit.problem import Prediction, Problem
+from pkpd_mdr.fit.readout import seen
 from pkpd_mdr.fit.starting import StartLike
 from pkpd_mdr.model import Model
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
@@ -282,12 +283,23 @@ def _looks(problems: Sequence[Problem], points: int, rng: np.random.Generator) -
         if failures:
             sentence = next(iter(failures.values()))
             continue
-        found.append(_look(problems[0], u, predictions[0].by, predictions[1].by, predictions[1].values))
+        loose, tight = (_seen_by(problems[0], prediction) for prediction in predictions)
+        found.append(_look(problems[0], u, loose, tight, predictions[1].values))
         if len(found) == points:
             return found
     if len(found) < 2:
         raise FitError(f"no random point near the start can be simulated; the last fails with: {sentence}")
     return found
+
+
+def _seen_by(problem: Problem, prediction: Prediction) -> FloatArray:
+    """Derivatives of the outputs; what a free scale or offset of a readout could do as well is taken out."""
+    if not problem.readouts:
+        return prediction.by
+    scales = np.array([float(name.startswith("scale")) for name in problem.readouts])
+    through = seen(problem, prediction, scales).readout_by
+    assert through is not None
+    return np.asarray(prediction.by - through @ np.linalg.lstsq(through, prediction.by, rcond=None)[0])
 
 
 def _look(problem: Problem, u: FloatArray, loose: FloatArray, tight: FloatArray, outputs: FloatArray) -> _Look:

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.fit.free import FloatArray, Space
+from pkpd_mdr.fit.likelihoods import SPREAD
 from pkpd_mdr.fit.objective import Evaluation, Objective
+from pkpd_mdr.fit.priors import prior_rows
 
 __all__ = ["Information", "inform"]
 
@@ -82,12 +84,13 @@ def inform(objective: Objective, best: Evaluation) -> Information:
     Returns
     -------
     Information
-        Of the variance too where error parameters are estimated: with V the variance of a row,
-        ``I = sum(m' m'/V + V' V'/(2 V**2))``.
+        Of the variance too where error parameters are estimated: for a normal row of variance V,
+        ``I = sum(m' m'/V + V' V'/(2 V**2))``. Priors count as further rows.
     """
     space, k = objective.problem.space, len(objective.problem.space)
     estimated = any(model.scaled for model in objective.errors.values())
-    freedom = float(len(objective.problem.rows) - k) if estimated else math.inf
+    known = len(objective.problem.rows) + objective.priors
+    freedom = float(known - k - objective.readout_parameters) if estimated else math.inf
     rows = _rows(objective, best, k) if freedom > 0 else np.zeros((k, k))
     at_bound = _at_bound(space, best.point[:k])
     norms = np.linalg.norm(rows, axis=0)
@@ -105,15 +108,28 @@ def inform(objective: Objective, best: Evaluation) -> Information:
 def _rows(objective: Objective, best: Evaluation, k: int) -> FloatArray:
     """Rows whose cross-products are the information of the parameters, error parameters projected out."""
     parts = objective.parts(best.point, best.prediction)
-    s = max(objective.common_scale(best), 1e-290)
-    mean = parts.mean_by * np.exp(-parts.log_w)[:, None] / s
-    common = np.ones((len(mean), 1)) if objective.profiled else np.zeros((len(mean), 0))
-    spread = math.sqrt(2.0) * np.hstack([parts.log_w_by, common])
-    whole = np.vstack([np.hstack([mean, np.zeros_like(common)]), spread])
+    terms = objective.terms(best, parts, unbiased=True)
+    by = np.stack([parts.mean_by, parts.log_w_by, parts.extra_by])
+    if objective.profiled:  # the common scale moves the spread of all rows
+        common = np.zeros((3, by.shape[1], 1))
+        common[SPREAD] = 1.0
+        by = np.concatenate([by, common], axis=2)
+    whole = np.einsum("rij,jrd->rid", _roots(terms.information / 2.0), by).reshape(-1, by.shape[2])
+    prior_by = prior_rows(objective.problem.space, best.point)[1]
+    whole = np.vstack([whole, np.pad(prior_by, ((0, 0), (0, by.shape[2] - prior_by.shape[1])))])
     wanted, nuisance = whole[:, :k], whole[:, k:]
     if not nuisance.shape[1]:
         return wanted
     return np.asarray(wanted - nuisance @ np.linalg.lstsq(nuisance, wanted, rcond=None)[0])
+
+
+def _roots(information: FloatArray) -> FloatArray:
+    """Matrices R with ``R.T @ R`` the given ones, shape (rows, 3, 3); scaled first, so that no entry drowns another."""
+    size = np.sqrt(np.maximum(np.einsum("rii->ri", information), 0.0))
+    safe = np.where(size > 0, size, 1.0)
+    values, axes = np.linalg.eigh(information / (safe[:, :, None] * safe[:, None, :]))
+    root = np.sqrt(np.maximum(values, 0.0))[:, :, None] * np.swapaxes(axes, 1, 2)
+    return np.asarray(root * size[:, None, :])
 
 
 def _at_bound(space: Space, u: FloatArray) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ import pandas as pd
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.ahead import looking_ahead, values_of
 from pkpd_mdr.fit.draws import Draws, truncated_draws
+from pkpd_mdr.fit.estimates import groups_of
 from pkpd_mdr.fit.free import FloatArray
 
 if TYPE_CHECKING:
@@ -224,7 +225,18 @@ def _posterior(fit: Fit, chain: FloatArray, heights: FloatArray, acceptance: flo
         *doubts,
     ]
     units = {item.name: item.unit for item in fit.found.items}
-    return Posterior(frame, units, seed, tuple(notes), chain, heights, acceptance, diagnostics, not doubts)
+    return Posterior(
+        frame,
+        units,
+        seed,
+        tuple(notes),
+        groups=groups_of(fit.found),
+        chain=chain,
+        log_posterior=heights,
+        acceptance=acceptance,
+        diagnostics=diagnostics,
+        converged=not doubts,
+    )
 
 
 def _values(item: Any, u: FloatArray) -> FloatArray:

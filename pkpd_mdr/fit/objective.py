@@ -1,34 +1,35 @@
-"""The likelihood of the data as a smooth sum of squares, with its exact Jacobian.
+"""The likelihood of the data as something to minimise, with its exact slope.
 
-With ``sd_i = s*w_i``, ``z_i`` the measurement and ``m_i`` the prediction (or their logarithms), minus twice the
+With ``sd_i = s*w_i``, ``z_i`` the measurement and ``m_i`` the prediction (or their logarithms), minus twice the normal
 log-likelihood is ``sum(((z-m)/(s*w))**2 + 2*log(s*w) + log(2*pi))``. Its minimum over s is reached where the sum of
 squares of ``e_i = (z_i - m_i)/w_i*G``, with G the geometric mean of all w, is smallest: so maximum likelihood is least
 squares in e even when the variance depends on the prediction. For constant w this is classical nonlinear regression.
 
-Where some sds are taken as they stand there is no common s. Then e is ``(z - m)/(s*w)``, followed by one further
-residual for each estimated scale, ``sqrt(2*sum(log(s*w)) + c)``, whose constant c keeps the root real.
-
-A *point* is the working coordinates of the parameters, followed by nuisance coordinates: the mixing ratio of each
-combined error, and logarithms of scales (all but the first where a common scale is profiled).
+Where there is no common s (some sds taken as they stand, counts, Student's t, values beyond a limit, priors) minus
+twice the log-likelihood itself is minimised, by scoring on its expected curvature. It is not made a sum of squares with
+signed roots of deviances: their Jacobian is 0/0 where a row fits exactly, and a spread that is estimated, too, would
+make the saturated deviances move.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.fit.likelihoods import Terms
+from pkpd_mdr.fit.parts import Layout, Parts, row_parts, row_terms
+from pkpd_mdr.fit.priors import prior_rows
 from pkpd_mdr.fit.problem import Prediction, Problem
+from pkpd_mdr.fit.readout import on_curves, solved
 
 __all__ = ["Evaluation", "Objective"]
 
-_PENALTY = 1e3  # residual of a row whose condition failed, in sds of the measurements
 _TINY = 1e-290
-_SPAN = 30.0  # bound of the logarithm of a scale around its first guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,19 @@ class Evaluation:
     ----------
     point : ndarray, shape (d,)
     value : float
-        Minus twice the log-likelihood, up to a constant.
+        Minus twice the log-likelihood (with priors: of the posterior density), up to a constant.
     squares : float
         Sum of squares of `residuals`.
-    residuals : ndarray, shape (rows + extras,)
-    jacobian : ndarray, shape (rows + extras, d)
+    residuals : ndarray, shape (rows,)
+        Standardised differences; what least squares minimises where `Objective.least_squares`.
+    jacobian : ndarray, shape (rows, d)
+        Of the residuals.
     gradient : ndarray, shape (d,)
         Of `value`.
     curvature : ndarray, shape (d, d)
         Expected second derivatives of `value` (Fisher scoring).
     prediction : Prediction
+        With scales and offsets of readouts in it.
     """
 
     point: FloatArray
@@ -59,16 +63,6 @@ class Evaluation:
     gradient: FloatArray
     curvature: FloatArray
     prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Rows at one point: differences z - m, sds without common scale, and derivatives by the point."""
-
-    difference: FloatArray
-    log_w: FloatArray
-    mean_by: FloatArray
-    log_w_by: FloatArray
 
 
 @dataclass(slots=True)
@@ -85,138 +79,111 @@ class Objective:
     errors: Mapping[str, ErrorModel]
     worst: dict[str, str] = field(default_factory=dict)
     evaluations: int = 0
+    layout: Layout = field(init=False)
     _last: Evaluation | None = None
-    _scales: list[int] = field(init=False)
-    _mixes: list[int] = field(init=False)
-    _guess: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
-        models = self._models()
-        self._mixes = [i for i, model in enumerate(models) if model.mixed]
-        scaled = [i for i, model in enumerate(models) if model.scaled]
-        self._scales = scaled[1:] if self.profiled else scaled
-        spread = np.array([self._spread(i) for i in range(len(models))])
-        self._guess = np.log(spread) - (math.log(spread[scaled[0]]) if self.profiled else 0.0)
-
-    def _models(self) -> list[ErrorModel]:
-        return [self.errors[name] for name in self.problem.rows.observable]
-
-    def _spread(self, observable: int) -> float:
-        """First guess of a scale: a tenth of the spread of the measurements over the shape."""
-        rows, model = self.problem.rows, self._models()[observable]
-        mine = rows.which == observable
-        value, known = rows.value[mine], rows.known[mine]
-        shape = model.shape(value, value, np.where(np.isnan(known), 1.0, known))
-        z = np.log(value) if model.logarithmic else value / shape.h
-        return max(0.1 * float(np.std(z)), 1e-8 * float(np.abs(z).max(initial=1e-8)), 1e-12)
+        self.layout = Layout(self.problem, self.errors, self.profiled)
 
     # -- shape of a point --------------------------------------------------------------------------------
 
     @property
     def profiled(self) -> bool:
         """Whether one common scale is found in closed form."""
-        return all(model.scaled for model in self._models())
+        normal = all(self.errors[name].normal and self.errors[name].scaled for name in self.problem.rows.observable)
+        return normal and not self.problem.rows.censored.any() and not self.priors
+
+    @property
+    def priors(self) -> int:
+        """Number of parameters with a prior."""
+        return sum(item.prior is not None for item in self.problem.space.free)
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether the minimum is that of a sum of squares."""
+        taken = all(self.errors[name].kind == "sd" for name in self.problem.rows.observable)
+        return self.profiled or (taken and not self.problem.rows.censored.any() and not self.priors)
 
     @property
     def dimension(self) -> int:
         """Length of a point."""
-        return len(self.problem.space) + len(self._mixes) + len(self._scales)
+        return self.layout.dimension
 
     @property
     def error_parameters(self) -> int:
         """Number of estimated error parameters."""
-        return len(self._mixes) + len(self._scales) + int(self.profiled)
+        return self.dimension - len(self.problem.space) + int(self.profiled)
+
+    @property
+    def readout_parameters(self) -> int:
+        """Number of scales and offsets of readouts."""
+        return len(self.problem.readouts)
 
     @property
     def box(self) -> tuple[FloatArray, FloatArray]:
         """Bounds of points, both of shape (d,)."""
-        models, guess = self._models(), self._guess[self._scales]
-        low = [models[i].mix_bounds[0] for i in self._mixes]
-        high = [models[i].mix_bounds[1] for i in self._mixes]
-        space = self.problem.space
-        return np.concatenate([space.lower, low, guess - _SPAN]), np.concatenate([space.upper, high, guess + _SPAN])
+        return self.layout.box
 
     def complete(self, u: FloatArray) -> FloatArray:
         """A point at `u` with first guesses of the nuisance coordinates."""
-        return np.concatenate([u, np.zeros(len(self._mixes)), self._guess[self._scales]])
+        return self.layout.complete(u)
 
     def mix(self, point: FloatArray, observable: int) -> float:
         """The mixing ratio of an observable."""
-        return (
-            float(point[len(self.problem.space) + self._mixes.index(observable)]) if observable in self._mixes else 0.0
-        )
+        at = self.layout.mix_at(observable)
+        return 0.0 if at is None else float(point[at])
 
-    def _log_scale(self, point: FloatArray, observable: int) -> float:
-        if observable not in self._scales:
-            return 0.0
-        return float(point[len(self.problem.space) + len(self._mixes) + self._scales.index(observable)])
+    def extra(self, point: FloatArray, observable: int) -> float:
+        """The coordinate of the family of an observable: logarithm of df, alpha, or 1/rho - 1."""
+        return self.layout.extra(point, observable)
 
     def scale(self, evaluation: Evaluation, observable: int, *, unbiased: bool = True) -> float:
         """The scale s of an observable at an evaluation."""
-        return math.exp(self._log_scale(evaluation.point, observable)) * self.common_scale(
-            evaluation, unbiased=unbiased
-        )
+        at = self.layout.scale_at(observable)
+        own = 1.0 if at is None else math.exp(float(evaluation.point[at]))
+        return own * self.common_scale(evaluation, unbiased=unbiased)
 
     def common_scale(self, evaluation: Evaluation, *, unbiased: bool = True) -> float:
         """The profiled scale: with degrees of freedom n - k when unbiased, else maximum likelihood; 1 without one."""
         if not self.profiled:
             return 1.0
         rows = len(self.problem.rows)
-        freedom = rows - len(self.problem.space) if unbiased else rows
+        freedom = rows - len(self.problem.space) - self.readout_parameters if unbiased else rows
         return math.sqrt(self.reduced_squares(evaluation) / freedom) if freedom > 0 else math.nan
 
     def reduced_squares(self, evaluation: Evaluation) -> float:
-        """Sum of ``((z - m)/w)**2``, without the geometric mean."""
+        """Sum of ``((z - m)/w)**2``, without the geometric mean; rows beyond a limit are left out."""
         parts = self.parts(evaluation.point, evaluation.prediction)
-        return float(np.sum((parts.difference * np.exp(-parts.log_w)) ** 2))
+        seen = self.problem.rows.censored == 0
+        return float(np.sum((parts.difference * np.exp(-parts.log_w))[seen] ** 2))
 
     # -- evaluation --------------------------------------------------------------------------------------
 
     def evaluate(self, point: FloatArray) -> Evaluation:
         """Everything at a point; the last one is kept."""
-        if self._last is not None and np.array_equal(self._last.point, point):
-            return self._last
-        self.evaluations += 1
-        prediction = self.problem.predict(point[: len(self.problem.space)])
+        if self._last is None or not np.array_equal(self._last.point, point):
+            self._last = self.evaluate_many([point])[0]
+        return self._last
+
+    def evaluate_many(self, points: Sequence[FloatArray]) -> list[Evaluation]:
+        """Everything at several points, in one call of the engine."""
+        k = len(self.problem.space)
+        self.evaluations += len(points)
+        predictions = self.problem.predict_many([point[:k] for point in points])
+        with np.errstate(all="ignore"):  # what is not finite is judged by the search
+            return [self._evaluation(point, found) for point, found in zip(points, predictions, strict=True)]
+
+    def _evaluation(self, point: FloatArray, prediction: Prediction) -> Evaluation:
         for name, sentence in prediction.failures.items():
             self.worst.setdefault(name, sentence)
+        if self.problem.readouts:
+            prediction = solved(self.layout, point, prediction, self.profiled)
         parts = self.parts(point, prediction)
-        self._last = (
-            self._profiled(point, prediction, parts) if self.profiled else self._explicit(point, prediction, parts)
-        )
-        return self._last
+        return self._profiled(point, prediction, parts) if self.profiled else self._explicit(point, prediction, parts)
 
     def parts(self, point: FloatArray, prediction: Prediction) -> Parts:
         """Differences, log sds and their derivatives, row by row."""
-        rows, k, d = self.problem.rows, len(self.problem.space), self.dimension
-        difference, log_w = np.zeros(len(rows)), np.zeros(len(rows))
-        mean_by, log_w_by = np.zeros((len(rows), d)), np.zeros((len(rows), d))
-        for i, model in enumerate(self._models()):
-            mine = np.flatnonzero((rows.which == i) & ~prediction.failed)
-            f, y, by = prediction.values[mine], rows.value[mine], prediction.by[mine]
-            if model.logarithmic:
-                # a prediction of zero or less has no logarithm; it counts as very small, and pulls no further
-                above = f > 1e-6 * model.floor
-                safe = np.where(above, f, 1e-6 * model.floor)
-                difference[mine] = np.log(y / safe)
-                mean_by[mine, :k] = np.where(above[:, None], by / safe[:, None], 0.0)
-            else:
-                difference[mine], mean_by[mine, :k] = y - f, by
-            shape = model.shape(f, y, rows.known[mine], self.mix(point, i))
-            log_w[mine] = np.log(shape.h) + self._log_scale(point, i) - 0.5 * np.log(rows.n[mine])
-            log_w_by[mine, :k] = shape.by_prediction[:, None] * by
-            if i in self._mixes:
-                log_w_by[mine, k + self._mixes.index(i)] = shape.by_mix
-            if i in self._scales:
-                log_w_by[mine, k + len(self._mixes) + self._scales.index(i)] = 1.0
-        self._penalise(prediction, difference)
-        return Parts(difference, log_w, mean_by, log_w_by)
-
-    def _penalise(self, prediction: Prediction, difference: FloatArray) -> None:
-        failed = prediction.failed
-        if failed.any():
-            sizes = np.array([1.0 if m.logarithmic else m.typical for m in self._models()])
-            difference[failed] = _PENALTY * sizes[self.problem.rows.which[failed]]
+        return row_parts(self.layout, point, prediction)
 
     def _profiled(self, point: FloatArray, prediction: Prediction, parts: Parts) -> Evaluation:
         rows = len(parts.difference)
@@ -225,9 +192,10 @@ class Objective:
         e = parts.difference * inverse
         centred = parts.log_w_by - parts.log_w_by.mean(axis=0)
         signal = parts.mean_by * inverse[:, None]
-        jacobian = -signal - e[:, None] * centred
+        jacobian = self._without_readouts(-signal - e[:, None] * centred)
         squares = float(e @ e)
         weight = rows / max(squares, _TINY)
+        curvature = 2.0 * weight * (signal.T @ signal) + 4.0 * (centred.T @ centred)
         return Evaluation(
             point.copy(),
             rows * math.log(max(squares, _TINY)),
@@ -235,53 +203,66 @@ class Objective:
             e,
             jacobian,
             2.0 * weight * (jacobian.T @ e),
-            2.0 * weight * (signal.T @ signal) + 4.0 * (centred.T @ centred),
+            self._reduced(curvature),
             prediction,
         )
 
     def _explicit(self, point: FloatArray, prediction: Prediction, parts: Parts) -> Evaluation:
-        inverse = np.exp(np.clip(-parts.log_w, -600.0, 600.0))
-        r = parts.difference * inverse
-        signal = parts.mean_by * inverse[:, None]
-        jacobian = -signal - r[:, None] * parts.log_w_by
-        extra, extra_by = self._extras(parts)
-        residuals, jacobian = np.concatenate([r, extra]), np.concatenate([jacobian, extra_by])
+        terms, d = row_terms(self.layout, point, prediction, parts), self.dimension
+        r = parts.difference * np.exp(np.clip(-parts.log_w, -600.0, 600.0))
+        by = np.stack([parts.mean_by, parts.log_w_by, parts.extra_by])
+        gradient = np.einsum("ri,ird->d", terms.slope, by)[:d]
+        curvature = self._reduced(np.einsum("ird,rij,jre->de", by, terms.information, by, optimize=True))
+        value = float(terms.value.sum())
+        prior, prior_by = prior_rows(self.problem.space, point)
+        inverse = np.exp(np.clip(-parts.log_w, -600.0, 600.0))[:, None]
+        jacobian = self._without_readouts(-parts.mean_by * inverse - r[:, None] * parts.log_w_by)
         return Evaluation(
             point.copy(),
-            float(r @ r) + 2.0 * float(parts.log_w.sum()),
-            float(residuals @ residuals),
-            residuals,
+            value + float(prior @ prior) if math.isfinite(value) else math.inf,
+            float(r @ r),
+            r,
             jacobian,
-            2.0 * jacobian.T @ residuals,
-            2.0 * signal.T @ signal + 4.0 * parts.log_w_by.T @ parts.log_w_by,
+            gradient + 2.0 * prior_by.T @ prior,
+            curvature + 2.0 * prior_by.T @ prior_by,
             prediction,
         )
 
-    def _extras(self, parts: Parts) -> tuple[FloatArray, FloatArray]:
-        """One residual for each estimated scale, whose square is twice the sum of log sds plus a constant."""
-        extra, by = np.zeros(len(self._scales)), np.zeros((len(self._scales), self.dimension))
-        for row, i in enumerate(self._scales):
-            mine = self.problem.rows.which == i
-            total = 2.0 * float(parts.log_w[mine].sum())
-            least = 2.0 * mine.sum() * (self._guess[i] - _SPAN + min(0.0, self._smallest_shape(i)))
-            extra[row] = math.sqrt(max(total - least, 1e-12))
-            by[row] = parts.log_w_by[mine].sum(axis=0) / extra[row]
-        return extra, by
+    def _without_readouts(self, jacobian: FloatArray) -> FloatArray:
+        """The Jacobian once readouts follow (variable projection, Kaufman's form)."""
+        d = self.dimension
+        if jacobian.shape[1] == d:
+            return jacobian
+        own, readouts = jacobian[:, :d], jacobian[:, d:]
+        return np.asarray(own - readouts @ np.linalg.lstsq(readouts, own, rcond=None)[0])
 
-    def _smallest_shape(self, observable: int) -> float:
-        model, rows = self._models()[observable], self.problem.rows
-        mine = rows.which == observable
-        least = [math.log(max(model.floor, 1e-30)), -0.5 * math.log(rows.n[mine].max())]
-        return sum(least) - (24.0 if model.mixed else 0.0)
+    def _reduced(self, curvature: FloatArray) -> FloatArray:
+        """Curvature by the point once readouts follow: a Schur complement."""
+        d = self.dimension
+        if len(curvature) == d:
+            return curvature
+        cross = curvature[d:, :d]
+        return np.asarray(curvature[:d, :d] - cross.T @ np.linalg.pinv(curvature[d:, d:], hermitian=True) @ cross)
+
+    def curves(self, evaluation: Evaluation, times: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray, str]]:
+        """Curves of all members as the readouts show them; see `Problem.simulate`."""
+        found = self.problem.simulate(evaluation.point[: len(self.problem.space)], times)
+        if evaluation.prediction.readout is None:
+            return found
+        scale, offset = on_curves(self.problem, evaluation.prediction.readout)
+        return [(t, values * scale[i] + offset[i], why) for i, (t, values, why) in enumerate(found)]
 
     # -- likelihood --------------------------------------------------------------------------------------
 
     def minus_two_log_likelihood(self, evaluation: Evaluation) -> float:
-        """With all constants, for the measurements as they were taken (not their logarithms)."""
-        parts, rows = self.parts(evaluation.point, evaluation.prediction), self.problem.rows
-        s = max(self.common_scale(evaluation, unbiased=False), _TINY)
-        standardised = parts.difference * np.exp(-parts.log_w) / s
-        total = float(standardised @ standardised) + 2.0 * float(np.sum(parts.log_w + math.log(s)))
-        logarithmic = np.array([model.logarithmic for model in self._models()])[rows.which]
-        total += 2.0 * float(np.log(rows.value[logarithmic]).sum())
-        return total + len(rows) * math.log(2.0 * math.pi)
+        """With all constants, for the measurements as they were taken (not their logarithms), without priors."""
+        parts = self.parts(evaluation.point, evaluation.prediction)
+        return float(self.terms(evaluation, parts).value.sum())
+
+    def terms(self, evaluation: Evaluation, parts: Parts, *, unbiased: bool = False) -> Terms:
+        """The likelihood of each row, with the common scale in it where there is one."""
+        if self.profiled:
+            s = max(self.common_scale(evaluation, unbiased=unbiased), _TINY)
+            scaled = parts.log_w + math.log(s)
+            parts = Parts(parts.difference, scaled, parts.mean_by, parts.log_w_by, parts.extra_by)
+        return row_terms(self.layout, evaluation.point, evaluation.prediction, parts)

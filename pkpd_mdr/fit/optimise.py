@@ -1,227 +1,48 @@
-"""From a start to the optimum: lmfit on the sum of squares, then Fisher scoring on the likelihood."""
+"""From starts to the optimum: searches side by side, ranked, the best brought to full accuracy."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.objective import Evaluation, Objective
+from pkpd_mdr.fit.scoring import Descent, Found, negligible, polish
 
-__all__ = ["Found", "draw_starts", "minimise", "multistart", "polish"]
+__all__ = [
+    "Found",
+    "Progress",
+    "Search",
+    "best_of",
+    "draw_starts",
+    "minimise",
+    "multistart",
+    "polish",
+    "ranked",
+    "reached",
+]
 
-_NUDGE = 1e-3  # a start on a bound is moved inside by this share of the box, where lmfit has a slope
 _SAME = 0.1  # starts whose minus twice log-likelihood is this near the best reached it
+_ENOUGH = 1e-4  # expected gain not worth a further step of one start among several; the best one is polished
+_TOGETHER = 1024  # conditions in one call of the engine, times starts: more gain nothing and take memory
+
+Progress = Callable[[int, int, float], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Where one start ended.
-
-    Attributes
-    ----------
-    number : int
-        0 is the model's own start.
-    start : ndarray, shape (k,)
-        Working scale.
-    evaluation : Evaluation
-    evaluations : int
-    failures : int
-        Evaluations of this start in which some condition could not be simulated.
-    message : str
-        How the optimiser ended.
-    """
-
-    number: int
-    start: FloatArray
-    evaluation: Evaluation
-    evaluations: int
-    failures: int
-    message: str
-
-    @property
-    def finished(self) -> bool:
-        """Whether every condition could be simulated at the end."""
-        return not self.evaluation.prediction.failures
-
-
-class _Watch:
-    """Counts evaluations and remembers the best one, so that an aborted run still gives its best point."""
-
-    def __init__(self, objective: Objective, names: list[str]) -> None:
-        self.objective, self.names = objective, names
-        self.count, self.failures = 0, 0
-        self.best: Evaluation | None = None
-        self._seen: FloatArray | None = None
-
-    def _evaluate(self, parameters: Any) -> Evaluation:
-        point = np.array([parameters[name].value for name in self.names], dtype=float)
-        result = self.objective.evaluate(point)
-        if self._seen is None or not np.array_equal(self._seen, point):
-            self._seen, self.count = point, self.count + 1
-            self.failures += bool(result.prediction.failures)
-        if self.best is None or result.squares < self.best.squares:
-            self.best = result
-        return result
-
-    def residuals(self, parameters: Any) -> FloatArray:
-        return self._evaluate(parameters).residuals
-
-    def jacobian(self, parameters: Any) -> FloatArray:
-        return self._evaluate(parameters).jacobian.copy()
-
-
-def minimise(
-    objective: Objective,
-    u: FloatArray,
-    *,
-    method: str = "auto",
-    tolerance: float = 1e-8,
-    most: int = 200,
-    number: int = 0,
-) -> Found:
-    """Run lmfit from one start.
-
-    Parameters
-    ----------
-    objective : Objective
-    u : ndarray, shape (k,)
-        Start on the working scale.
-    method : {"auto", "leastsq", "least_squares"}
-        lmfit's name. "auto" takes Levenberg-Marquardt (`leastsq`) without bounds and the trust region that keeps
-        bounds itself (`least_squares`) with them.
-    tolerance : float
-        Relative change of the sum of squares and of the point at which to stop.
-    most : int
-        Most evaluations.
-
-    Returns
-    -------
-    Found
-    """
-    import lmfit
-
-    low, high = objective.box
-    point = _inside(objective.complete(u), low, high)
-    bounded = bool(np.isfinite(low).any() or np.isfinite(high).any())
-    chosen = method if method != "auto" else "least_squares" if bounded else "leastsq"
-    names = [f"p{i}" for i in range(len(point))]
-    parameters = lmfit.Parameters()
-    for i, name in enumerate(names):
-        parameters.add(name, value=point[i], min=low[i], max=high[i])
-    watch = _Watch(objective, names)
-    options = {"ftol": tolerance, "xtol": tolerance, "gtol": 1e-14, "max_nfev": most, "Dfun": watch.jacobian}
-    if chosen == "least_squares":
-        options["x_scale"] = "jac"
-    message = "too few residuals for this optimiser"
-    if len(objective.evaluate(point).residuals) >= len(point):
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            minimizer = lmfit.Minimizer(watch.residuals, parameters, calc_covar=False, nan_policy="raise")
-            result = minimizer.minimize(method=chosen, **options)
-        message = f"stopped after {most} evaluations" if result.aborted else str(result.message).strip().rstrip(".")
-    best = watch.best or objective.evaluate(point)
-    return Found(number, u, best, watch.count, watch.failures, message)
-
-
-def _inside(point: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    width = np.where(np.isfinite(high - low), high - low, 1.0)
-    margin = _NUDGE * width
-    nudged = np.clip(point, low + margin, high - margin)
-    return np.where((point <= low) | (point >= high), nudged, point)
-
-
-def polish(
-    objective: Objective,
-    point: FloatArray,
-    *,
-    fixed: npt.NDArray[np.bool_] | None = None,
-    most: int = 60,
-) -> Evaluation:
-    """Damped Fisher scoring inside the box; coordinates that a bound stops are left on it.
-
-    Parameters
-    ----------
-    objective : Objective
-    point : ndarray, shape (d,)
-    fixed : ndarray of bool, shape (d,), optional
-        Coordinates that must not move (profiles).
-    most : int
-        Most steps. It ends earlier when the expected gain in minus twice the log-likelihood is negligible.
-
-    Returns
-    -------
-    Evaluation
-    """
-    low, high = objective.box
-    held = np.zeros(len(point), dtype=bool) if fixed is None else fixed
-    best, damping = objective.evaluate(np.clip(point, low, high)), 0.0
-    gain, tolerance = math.inf, negligible(objective)
-    for _ in range(most):
-        moving = ~held & ~_stopped(best, low, high)
-        if not moving.any():
-            break
-        step = _step(best, moving, damping)
-        trial = np.clip(best.point + step, low, high)
-        before, gain = gain, float(-best.gradient @ (trial - best.point))
-        if gain < tolerance or damping > 1e6:
-            break
-        result = objective.evaluate(trial)
-        if _better(result, best):
-            best, damping = result, damping / 10 if damping > 1e-6 else 0.0
-        elif abs(result.value - best.value) > 1e-11 * max(1.0, abs(best.value)):
-            gain, damping = before, max(10 * damping, 1e-4)
-        elif gain < before and damping == 0.0:
-            best = result  # the value has no digits left, but the slope still falls
-        else:
-            break
-    return best
-
-
-def negligible(objective: Objective) -> float:
-    """Gain in minus twice the log-likelihood not worth a step: the noise of an integration hides anything smaller."""
-    return 1e-14 if objective.problem.algebraic else 1e-8
-
-
-def _better(result: Evaluation, best: Evaluation) -> bool:
-    usable = not result.prediction.failures or bool(best.prediction.failures)
-    return usable and result.value < best.value
-
-
-def _stopped(here: Evaluation, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
-    stopped: npt.NDArray[np.bool_] = ((here.point <= low) & (here.gradient > 0)) | (
-        (here.point >= high) & (here.gradient < 0)
-    )
-    return stopped
-
-
-def _step(here: Evaluation, moving: npt.NDArray[np.bool_], damping: float) -> FloatArray:
-    curvature = here.curvature[np.ix_(moving, moving)]
-    size = np.sqrt(np.diag(curvature))
-    size = np.where(size > 1e-12 * max(float(size.max(initial=0.0)), 1e-300), size, 1.0)
-    scaled = curvature / np.outer(size, size) + damping * np.eye(len(size))
-    # pinv leaves directions on which nothing depends where they are
-    move = np.linalg.pinv(scaled, rcond=1e-11, hermitian=True) @ (here.gradient[moving] / size) / size
-    step = np.zeros(len(here.point))
-    step[moving] = -move
-    return step
-
-
-def draw_starts(space: Space, starts: int, seed: int) -> list[FloatArray]:
-    """The model's own start, then a Latin hypercube in the working box.
+def draw_starts(space: Space, starts: int, seed: int, sampling: str = "latin_hypercube") -> list[FloatArray]:
+    """The model's own start, then a Latin hypercube or a Sobol sequence in the working box.
 
     Parameters
     ----------
     space : Space
     starts : int
     seed : int
+    sampling : {"latin_hypercube", "sobol"}
+        A longer Sobol sequence begins with the shorter one, so that starts can be added.
 
     Returns
     -------
@@ -241,17 +62,134 @@ def draw_starts(space: Space, starts: int, seed: int) -> list[FloatArray]:
     from scipy.stats import qmc
 
     low, high = space.sampling_box()
-    sample = qmc.LatinHypercube(d=len(space), rng=np.random.default_rng(seed)).random(starts - 1)
+    if sampling == "sobol":
+        exponent = math.ceil(math.log2(starts - 1)) if starts > 2 else 0
+        sample = qmc.Sobol(d=len(space), rng=np.random.default_rng(seed)).random_base2(exponent)[: starts - 1]
+    else:
+        sample = qmc.LatinHypercube(d=len(space), rng=np.random.default_rng(seed)).random(starts - 1)
     return first + [low + row * (high - low) for row in sample]
+
+
+class Search:
+    """All starts of a fit; what an interrupt leaves can go on later.
+
+    Parameters
+    ----------
+    objective : Objective
+    starts : list of ndarray, shape (k,)
+    most : int
+        Most evaluations of one start.
+    before : sequence of Found
+        Starts of an earlier search: those that ended are kept, others go on from where they stood.
+    """
+
+    def __init__(
+        self, objective: Objective, starts: list[FloatArray], *, most: int, before: Sequence[Found] = ()
+    ) -> None:
+        self.objective, self.starts, self.most = objective, starts, most
+        known = {item.number: item for item in before}
+        self.found = [item for item in before if item.ended and item.number < len(starts)]
+        done = {item.number for item in self.found}
+        self.waiting = [number for number in range(len(starts)) if number not in done]
+        self.points = {
+            number: known[number].evaluation.point if number in known else objective.complete(starts[number])
+            for number in self.waiting
+        }
+        self.active: dict[int, Descent] = {}
+
+    def run(self, progress: Progress | None = None, *, method: str = "auto") -> None:
+        """Search until every start has ended: side by side, or by lmfit one after another."""
+        if method == "auto":
+            self._together(progress)
+        else:
+            self._one_by_one(progress, method)
+
+    def _one_by_one(self, progress: Progress | None, method: str) -> None:
+        tolerance = 1e-7 if len(self.starts) > 1 or not self.objective.problem.algebraic else 1e-10
+        while self.waiting:
+            number = self.waiting[0]
+            options: dict[str, Any] = {"tolerance": tolerance, "most": self.most, "number": number}
+            self.found.append(minimise(self.objective, self.starts[number], method=method, **options))
+            self.waiting.pop(0)
+            if progress is not None:
+                progress(len(self.found), len(self.starts), self.found[-1].evaluation.value)
+
+    def _together(self, progress: Progress | None) -> None:
+        alone = len(self.starts) == 1 and self.objective.problem.algebraic
+        tolerance = negligible(self.objective) if alone else _ENOUGH
+        width = max(1, _TOGETHER // max(1, len(self.objective.problem.members)))
+        while self.waiting or self.active:
+            while self.waiting and len(self.active) < width:
+                number = self.waiting.pop(0)
+                self.active[number] = Descent(self.objective, self.points[number], tolerance=tolerance, most=self.most)
+            asked = {n: d.trial for n, d in self.active.items() if d.trial is not None}
+            results = self.objective.evaluate_many(list(asked.values()))
+            for number, result in zip(asked, results, strict=True):
+                self.active[number].tell(result)
+            for number in [n for n, descent in self.active.items() if descent.ended]:
+                self._finish(number, self.active.pop(number), progress)
+
+    def _finish(self, number: int, descent: Descent, progress: Progress | None) -> None:
+        item = descent.found(number, self.starts[number])
+        if item is not None:
+            self.found.append(item)
+            if progress is not None:
+                progress(len(self.found), len(self.starts), item.evaluation.value)
+
+    def so_far(self) -> list[Found]:
+        """Every start that was looked at, best first."""
+        standing = [descent.found(number, self.starts[number]) for number, descent in self.active.items()]
+        return ranked([*self.found, *(item for item in standing if item is not None)])
+
+
+def minimise(
+    objective: Objective,
+    u: FloatArray,
+    *,
+    method: str = "auto",
+    tolerance: float = 1e-8,
+    most: int = 200,
+    number: int = 0,
+) -> Found:
+    """Search from one start.
+
+    Parameters
+    ----------
+    objective : Objective
+    u : ndarray, shape (k,)
+        Start on the working scale.
+    method : {"auto", "leastsq", "least_squares"}
+        Damped scoring, or lmfit's least squares.
+    tolerance : float
+        Expected gain that is not worth a step; for lmfit the relative change at which to stop.
+    most : int
+        Most evaluations.
+    number : int
+        Of the start.
+
+    Returns
+    -------
+    Found
+    """
+    if method != "auto":
+        from pkpd_mdr.fit.least_squares import least_squares
+
+        return least_squares(objective, u, method=method, tolerance=tolerance, most=most, number=number)
+    descent = Descent(objective, objective.complete(u), tolerance=tolerance, most=most)
+    while descent.trial is not None:
+        descent.tell(objective.evaluate(descent.trial))
+    found = descent.found(number, u)
+    assert found is not None
+    return found
 
 
 def multistart(
     objective: Objective,
     starts: list[FloatArray],
     *,
-    method: str,
-    most: int,
-    progress: Callable[[int, int, float], None] | None = None,
+    method: str = "auto",
+    most: int = 200,
+    progress: Progress | None = None,
 ) -> tuple[list[Found], Evaluation]:
     """Run all starts, then bring the best to full accuracy.
 
@@ -266,19 +204,36 @@ def multistart(
     FitError
         No start ends at a point where every condition can be simulated.
     """
-    found = []
-    tolerance = 1e-7 if len(starts) > 1 or not objective.problem.algebraic else 1e-10
-    for number, u in enumerate(starts):
-        found.append(minimise(objective, u, method=method, tolerance=tolerance, most=most, number=number))
-        if progress is not None:
-            progress(number + 1, len(starts), found[-1].evaluation.value)
-    ranked = sorted(found, key=lambda item: (not item.finished, item.evaluation.value, item.number))
-    if not ranked[0].finished:
-        name, sentence = next(iter(found[0].evaluation.prediction.failures.items()))
+    search = Search(objective, starts, most=most)
+    search.run(progress, method=method)
+    found = search.so_far()
+    return found, best_of(objective, found)
+
+
+def ranked(found: Sequence[Found]) -> list[Found]:
+    """Best first; starts that cannot be simulated at their end come last."""
+    return sorted(found, key=lambda item: (not item.finished, item.evaluation.value, item.number))
+
+
+def best_of(objective: Objective, found: list[Found]) -> Evaluation:
+    """The best start at full accuracy.
+
+    Raises
+    ------
+    FitError
+        No start ends at a point where every condition can be simulated.
+    """
+    if not found[0].finished:
+        first = min(found, key=lambda item: item.number)
+        name, sentence = next(iter(first.evaluation.prediction.failures.items()))
         several = f"none of {len(found)} starts" if len(found) > 1 else "the start does not lead to a point that"
         raise FitError(f"{several} can be simulated; the first fails in condition {shown(name)}: {sentence}")
-    best = polish(objective, ranked[0].evaluation.point)
-    return ranked, best
+    if not math.isfinite(found[0].evaluation.value):
+        raise FitError(
+            f"the likelihood is not finite where any of {len(found)} starts ended; "
+            "narrow the bounds, or choose another error model"
+        )
+    return polish(objective, found[0].evaluation.point)
 
 
 def reached(found: list[Found], best: Evaluation) -> int:

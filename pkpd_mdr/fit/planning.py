@@ -187,7 +187,7 @@ def plan_data(model: Model, plans: Sequence[Planned]) -> Data:
             rows += mine
             codes += [code] * len(mine)
     frame = pd.DataFrame(rows, columns=["observable", "replicate", "time"])
-    frame = frame.assign(value=1.0, sd=math.nan, n=1, source_row=np.arange(len(rows)))
+    frame = frame.assign(value=1.0, sd=math.nan, n=1, censored=0, source_row=np.arange(len(rows)))
     conditions = [
         Condition(plan.name, {"plan": plan.name, **plan.labels}, plan.regimen, plan.covariates) for plan in plans
     ]

@@ -61,7 +61,7 @@ def pose(
             )
         if to not in RELATIVE:
             raise FitError(f"relative_to of {shown(name)} is {shown(to)}; choose 'max', 'first' or 'peak'")
-    found, used = begins(model, data, outputs, start, space.names)
+    found, used = begins(model, data, outputs, start, space.targets)
     if not used.any():
         raise FitError(f"{data.origin} has nothing left to fit after its first measurements became starts")
     lost = len(data) - int(used.sum())
@@ -125,7 +125,7 @@ def _base(model: Model, space: Space, condition: Condition, begin: Begin, own: F
             raise FitError(
                 f"{where} knows {shown(name)}, which is no parameter of the model{did_you_mean(name, model.parameters)}"
             )
-        if name in space.names:
+        if name in space.targets:
             raise FitError(
                 f"{where}: {shown(name)} is known from the data and also free; leave it out of one of the two"
             )
@@ -171,6 +171,9 @@ def _rows(
         ),
         source=table["source_row"].to_numpy(dtype=np.int64),
         factor=factors[which],
+        censored=data.censored[used],
+        scale=np.full(len(times), -1, dtype=np.int64),
+        offset=np.full(len(times), -1, dtype=np.int64),
     )
 
 

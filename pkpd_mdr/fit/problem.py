@@ -16,6 +16,7 @@ from pkpd_mdr.data import Condition, Data
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, Trajectory, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, UnitError, shown
 from pkpd_mdr.fit.free import FloatArray, Space
+from pkpd_mdr.fit.grouping import coordinates
 from pkpd_mdr.fit.starting import Begin
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen.entries import arrange
@@ -40,11 +41,17 @@ class Prediction:
         Derivatives by the working coordinates.
     failures : mapping of str to str
         Condition to the sentence that says why it could not be simulated.
+    readout_by : ndarray, shape (rows, r)
+        Derivatives by the scales and offsets of readouts; no columns where there are none.
+    readout : ndarray, shape (r,)
+        Those scales and offsets.
     """
 
     values: FloatArray
     by: FloatArray
     failures: Mapping[str, str] = field(default_factory=dict)
+    readout_by: FloatArray | None = None
+    readout: FloatArray | None = None
 
     @property
     def failed(self) -> npt.NDArray[np.bool_]:
@@ -72,6 +79,10 @@ class Rows:
         Row or line of the table that was read.
     factor : ndarray, shape (rows,)
         Internal value of one unit.
+    censored : ndarray of int, shape (rows,)
+        -1 where the measurement was below `value`, +1 where it was above, 0 where it is the value.
+    scale, offset : ndarray of int, shape (rows,)
+        Which of `Problem.readouts` a prediction is multiplied with, and which is added; -1 for none.
     """
 
     value: FloatArray
@@ -84,6 +95,9 @@ class Rows:
     mark: IntArray
     source: IntArray
     factor: FloatArray
+    censored: IntArray
+    scale: IntArray
+    offset: IntArray
 
     def __len__(self) -> int:
         return len(self.value)
@@ -126,6 +140,8 @@ class Problem:
     relative_to : mapping of str to str
         Observables that are measured relative to one of `RELATIVE`.
     notes : tuple of str
+    readouts : tuple of str
+        Names of scales and offsets that are solved for.
     """
 
     model: Model
@@ -137,11 +153,14 @@ class Problem:
     accuracy: Accuracy
     relative_to: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    readouts: tuple[str, ...] = ()
     _compiled: Compiled | None = None
     _timelines: list[Timeline] | None = None
     _rows_of: list[IntArray] = field(init=False)
+    _coordinates: list[IntArray] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._coordinates = [coordinates(self.space, member.condition) for member in self.members]
         self._rows_of = [np.flatnonzero(self.rows.member == i) for i in range(len(self.members))]
 
     @property
@@ -170,28 +189,36 @@ class Problem:
         Prediction
             Conditions that cannot be simulated are NaN and named.
         """
+        return self.predict_many([u], gradient=gradient)[0]
+
+    def predict_many(self, points: Sequence[FloatArray], *, gradient: bool = True) -> list[Prediction]:
+        """Predictions at several points, as by `predict`; all conditions of all points are one ensemble."""
+        parameters = np.concatenate([self._parameters(u) for u in points])
+        plans = [plan for u in points for plan in self._made_timelines(u)]
+        solved, size = self._ensemble(parameters, plans, gradient=gradient), len(self.members)
+        return [self._prediction(u, solved[i * size : (i + 1) * size], gradient) for i, u in enumerate(points)]
+
+    def _prediction(self, u: FloatArray, solved: Sequence[Trajectory | str], gradient: bool) -> Prediction:
         values = np.full(len(self.rows), np.nan)
         by = np.zeros((len(self.rows), len(self.space)))
-        solved, failures = self._solve(self._parameters(u), self._made_timelines(u), gradient=gradient)
-        slopes = self.space.slopes(u)
+        slopes, failures = self.space.slopes(u), {}
         for number, trajectory in enumerate(solved):
-            if trajectory is None:
+            if isinstance(trajectory, str):
+                failures[self.members[number].condition.name] = trajectory
                 continue
-            mine = self._rows_of[number]
+            mine, own = self._rows_of[number], self._coordinates[number]
             at = self.rows.mark[mine], self.rows.which[mine]
             values[mine] = trajectory.values[at] / self.rows.factor[mine]
             if gradient and trajectory.sensitivities is not None:
-                by[mine] = trajectory.sensitivities[at] * slopes / self.rows.factor[mine, None]
-            self._relate(trajectory, slopes, mine, values, by)
-            if not (np.isfinite(values[mine]).all() and np.isfinite(by[mine]).all()):
-                failures[self.members[number].condition.name] = self._not_finite(mine, values)
-        for name in failures:
-            bad = self._rows_of[self._number(name)]
+                by[mine[:, None], own] = trajectory.sensitivities[at] * slopes[own] / self.rows.factor[mine, None]
+            if self.relative_to:
+                self._relate(trajectory, slopes, mine, values, by)
+        broken = ~(np.isfinite(values) & np.isfinite(by).all(axis=1))
+        for number in np.unique(self.rows.member[broken]).tolist():
+            bad, name = self._rows_of[number], self.members[number].condition.name
+            failures.setdefault(name, self._not_finite(bad, values))
             values[bad], by[bad] = np.nan, 0.0
         return Prediction(values, by, failures)
-
-    def _number(self, condition: str) -> int:
-        return next(i for i, member in enumerate(self.members) if member.condition.name == condition)
 
     def _not_finite(self, mine: IntArray, values: FloatArray) -> str:
         bad = mine[np.argmin(np.isfinite(values[mine]))]
@@ -201,6 +228,7 @@ class Problem:
         self, trajectory: Trajectory, slopes: FloatArray, mine: IntArray, values: FloatArray, by: FloatArray
     ) -> None:
         """Divide observables that are measured relative to a value of their own curve."""
+        own = self._coordinates[self.rows.member[mine[0]]]
         for name, to in self.relative_to.items():
             which = self.rows.observable.index(name)
             rows = mine[self.rows.which[mine] == which]
@@ -210,7 +238,9 @@ class Problem:
                 top, factor = int(np.argmax(trajectory.values[:, which])), self.rows.factor[rows[0]]
                 size = trajectory.values[top, which] / factor
                 slope = trajectory.sensitivities
-                size_by = np.zeros(len(slopes)) if slope is None else slope[top, which] * slopes / factor
+                size_by = np.zeros(len(slopes))
+                if slope is not None:
+                    size_by[own] = slope[top, which] * slopes[own] / factor
             else:
                 reference = rows[np.argmax(values[rows]) if to == "max" else np.argmin(self.rows.time[rows])]
                 size, size_by = values[reference], by[reference].copy()
@@ -226,11 +256,11 @@ class Problem:
         """Curves of all members: times (h), outputs in the units of the data (k, observables), and what failed."""
         parameters, curves = self._parameters(u), []
         plans = [self._timeline(m, parameters[i], times[i]) for i, m in enumerate(self.members)]
-        solved, failures = self._solve(parameters, plans, gradient=False)
+        solved = self._ensemble(parameters, plans, gradient=False)
         factors = np.array([self.data.value_factor(name) * self._mass_factor(name) for name in self.rows.observable])
-        for member, trajectory in zip(self.members, solved, strict=True):
-            if trajectory is None:
-                curves.append((np.empty(0), np.empty((0, len(factors))), failures[member.condition.name]))
+        for trajectory in solved:
+            if isinstance(trajectory, str):
+                curves.append((np.empty(0), np.empty((0, len(factors))), trajectory))
             else:
                 curves.append((trajectory.times, trajectory.values / factors, ""))
         return curves
@@ -239,9 +269,10 @@ class Problem:
         return between_units(self.model, self.outputs[name], self.data.units[name])
 
     def _parameters(self, u: FloatArray) -> FloatArray:
-        positions = [self.compiled.parameters.index(name) for name in self.space.names]
-        table = np.array([member.base for member in self.members])
-        table[:, positions] = self.space.internal(u)
+        """A row of parameters for each member, internal units."""
+        positions = [self.compiled.parameters.index(name) for name in self.space.targets]
+        table, own = np.array([member.base for member in self.members]), self.space.internal(u)
+        table[:, positions] = own[np.array(self._coordinates)]
         return table
 
     def _made_timelines(self, u: FloatArray) -> list[Timeline | str]:
@@ -250,7 +281,7 @@ class Problem:
             return list(self._timelines)
         parameters = self._parameters(u)
         made = [self._timeline(member, parameters[i], member.times) for i, member in enumerate(self.members)]
-        if not _ports_depend_on(self.model, self.space.names) and not any(isinstance(item, str) for item in made):
+        if not _ports_depend_on(self.model, self.space.targets) and not any(isinstance(item, str) for item in made):
             self._timelines = [item for item in made if not isinstance(item, str)]
         return made
 
@@ -264,26 +295,23 @@ class Problem:
         except RegimenError as problem:
             return str(problem)
 
-    def _solve(
-        self, parameters: FloatArray, plans: Sequence[Timeline | str], *, gradient: bool
-    ) -> tuple[list[Trajectory | None], dict[str, str]]:
-        failures = {self.members[i].condition.name: plan for i, plan in enumerate(plans) if isinstance(plan, str)}
-        possible = [i for i, plan in enumerate(plans) if not isinstance(plan, str)]
-        solved: list[Trajectory | None] = [None] * len(plans)
-        for i, result in zip(possible, self._ensemble(parameters, plans, possible, gradient), strict=True):
-            if isinstance(result, str):
-                failures[self.members[i].condition.name] = result
-            else:
-                solved[i] = result
-        return solved, failures
-
     def _ensemble(
+        self, parameters: FloatArray, plans: Sequence[Timeline | str], *, gradient: bool
+    ) -> list[Trajectory | str]:
+        """Each plan solved, or the sentence why it could not be; members repeat where there are several points."""
+        solved: list[Trajectory | str] = [plan if isinstance(plan, str) else "" for plan in plans]
+        possible = [i for i, plan in enumerate(plans) if not isinstance(plan, str)]
+        for i, result in zip(possible, self._together(parameters, plans, possible, gradient), strict=True):
+            solved[i] = result
+        return solved
+
+    def _together(
         self, parameters: FloatArray, plans: Sequence[Timeline | str], chosen: list[int], gradient: bool
     ) -> list[Trajectory | str]:
-        """All chosen members in one call; one by one only when the call itself breaks."""
+        """All chosen plans in one call; one by one only when the call itself breaks."""
         if not chosen:
             return []
-        columns = self.space.names if gradient else ()
+        columns = self.space.targets if gradient else ()
         try:
             starts, starts_by = self._starts(parameters, chosen, columns)
             with np.errstate(all="ignore"):
@@ -300,24 +328,24 @@ class Problem:
         except (ArithmeticError, ValueError, PkpdMdrError) as problem:
             if len(chosen) == 1:
                 return [str(problem)]
-            return [self._ensemble(parameters, plans, [i], gradient)[0] for i in chosen]
+            return [self._together(parameters, plans, [i], gradient)[0] for i in chosen]
         return [item if item.status.ok else item.status.sentence for item in members]
 
     def _starts(
         self, parameters: FloatArray, chosen: list[int], columns: tuple[str, ...]
     ) -> tuple[FloatArray | None, FloatArray | None]:
         """States that the data know directly, beside the model's own start; None when there are none."""
-        if not any(self.members[i].begin.states for i in chosen):
+        begins = [self.members[i % len(self.members)].begin.states for i in chosen]
+        if not any(begins):
             return None, None
         starts = np.array([self.compiled.start(parameters[i]) for i in chosen])
         by = np.array([self.compiled.start_by_parameters(parameters[i], columns) for i in chosen]) if columns else None
-        for row, i in enumerate(chosen):
-            for name, value in self.members[i].begin.states.items():
+        for row, (i, given) in enumerate(zip(chosen, begins, strict=True)):
+            for name, value in given.items():
                 position = self.compiled.states.index(name)
                 starts[row, position] = value
                 if by is not None:
                     by[row, position] = 0.0
-            given = self.members[i].begin.states
             self.compiled.fill(starts[row], given, parameters[i])
             if by is not None:
                 self.compiled.fill_by_parameters(by[row], starts[row], given, parameters[i], columns)

@@ -15,7 +15,7 @@ from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.estimates import quantile
 from pkpd_mdr.fit.free import FloatArray, Free
 from pkpd_mdr.fit.objective import Evaluation
-from pkpd_mdr.fit.optimise import polish
+from pkpd_mdr.fit.scoring import polish
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

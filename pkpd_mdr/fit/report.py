@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
+_WIDE, _INFORMATIVE = 0.1, 0.5  # share of the precision that a prior brings
+
 
 def report(fit: Fit) -> str:
     """Data, quality, error models, estimates, what could not be estimated, starts and provenance.
@@ -24,7 +26,17 @@ def report(fit: Fit) -> str:
     -------
     str
     """
-    sections = [_head(fit), _quality(fit), _errors(fit), _estimates(fit), _doubts(fit), _starts(fit), _origin(fit)]
+    sections = [
+        _head(fit),
+        _quality(fit),
+        _errors(fit),
+        _readouts(fit),
+        _estimates(fit),
+        _priors(fit),
+        _doubts(fit),
+        _starts(fit),
+        _origin(fit),
+    ]
     return "\n\n".join("\n".join(section) for section in sections if section)
 
 
@@ -50,11 +62,36 @@ def _errors(fit: Fit) -> list[str]:
     for i, name in enumerate(fit.objective.problem.rows.observable):
         model, unit = fit.objective.errors[name], fit.data.units[name].text
         scale, mix = fit.objective.scale(fit.best, i), fit.objective.mix(fit.best.point, i)
-        lines.append(f"  {name:<22} {model.describe(scale, mix, unit)}")
+        extra = fit.objective.extra(fit.best.point, i)
+        lines.append(f"  {name:<22} {model.describe(scale, mix, unit, extra)}")
         if model.mixed and abs(mix) > 0.99 * model.mix_bounds[1]:
             rest = "proportional" if mix > 0 else "additive"
             lines.append(f"  {'':<22} the data ask for a {rest} error alone")
     return lines
+
+
+def _readouts(fit: Fit) -> list[str]:
+    found = fit.readouts
+    return (
+        ["Readouts, solved for", *(f"  {name:<40} {value:.5g}" for name, value in found.items())] if len(found) else []
+    )
+
+
+def _priors(fit: Fit) -> list[str]:
+    found = fit.priors
+    if not len(found):
+        return []
+    lines = ["Priors: estimates are the mode of the posterior; log-likelihood and AIC are those of the data alone"]
+    for name, prior, share in found.itertuples():
+        lines.append(f"  {name:<12} {prior}: {_weight(share)}")
+    return lines
+
+
+def _weight(share: float) -> str:
+    if math.isnan(share):
+        return "the estimate has no error to compare it with"
+    word = "informative" if share > _INFORMATIVE else "wide" if share < _WIDE else "shared with the data"
+    return f"{100 * share:.0f}% of the precision, {word}"
 
 
 def _estimates(fit: Fit) -> list[str]:

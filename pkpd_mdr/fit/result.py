@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.data import Data
+from pkpd_mdr.data.cells import Label
+from pkpd_mdr.data.limits import ABOVE, BELOW
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.estimates import Estimates
@@ -20,6 +22,7 @@ from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.information import Information
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import Found, reached
+from pkpd_mdr.fit.priors import prior_shares
 from pkpd_mdr.model import Model
 from pkpd_mdr.run.simulate import output_times
 from pkpd_mdr.units import QuantityLike
@@ -44,7 +47,7 @@ class Fit:
     Attributes
     ----------
     model : Model
-        With the estimates as parameter values.
+        With the estimates as parameter values; where parameters differ between groups, see `model_for`.
     data : Data
     found : Estimates
         Numbers only; written to JSON.
@@ -100,9 +103,24 @@ class Fit:
         rows = []
         for i, name in enumerate(self.objective.problem.rows.observable):
             model = self.objective.errors[name]
-            found = model.parameters(self.objective.scale(self.best, i), self.objective.mix(self.best.point, i))
+            mix, extra = self.objective.mix(self.best.point, i), self.objective.extra(self.best.point, i)
+            found = model.parameters(self.objective.scale(self.best, i), mix, extra)
             rows += [(name, model.kind, key, float(value)) for key, value in found.items()]
         return pd.DataFrame(rows, columns=["observable", "error", "parameter", "estimate"])
+
+    @property
+    def readouts(self) -> pd.Series:
+        """Scales and offsets of readouts that were solved for, by name; offsets in the unit of the observable."""
+        found, names = self.best.prediction.readout, self.objective.problem.readouts
+        return pd.Series([] if found is None else found, index=list(names), name="readout", dtype=float)
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """Each prior in words, and which share of the precision of the estimate it brings (0 none, 1 all)."""
+        space = self.objective.problem.space
+        shares = prior_shares(space, self.best.point, self.information.covariance)
+        rows = [(f.name, f.prior.describe(f.unit.text), shares[f.name]) for f in space.free if f.prior is not None]
+        return pd.DataFrame(rows, columns=["parameter", "prior", "share"]).set_index("parameter")
 
     @property
     def covariance(self) -> pd.DataFrame:
@@ -119,6 +137,21 @@ class Fit:
         names = list(self.found.names)
         return pd.DataFrame(matrix, index=names, columns=names)
 
+    def model_for(self, **group: Label) -> Model:
+        """The model with the estimates of one group of conditions: ``fit.model_for(line="231")``.
+
+        Parameters
+        ----------
+        **group : str or number
+            A value of each label by which parameters differ.
+
+        Raises
+        ------
+        FitError
+            A group is missing, unknown, or not asked for by any parameter.
+        """
+        return self.found.apply(self.objective.problem.model, **group)
+
     # -- quality -----------------------------------------------------------------------------------------
 
     @property
@@ -128,8 +161,8 @@ class Fit:
 
     @property
     def parameters(self) -> int:
-        """Number of estimated parameters, those of the error models included."""
-        return len(self.found.items) + self.objective.error_parameters
+        """Number of estimated parameters, those of the error models and readouts included."""
+        return len(self.found.items) + self.objective.error_parameters + self.objective.readout_parameters
 
     @cached_property
     def log_likelihood(self) -> float:
@@ -154,9 +187,9 @@ class Fit:
 
     @property
     def rss(self) -> dict[str, float]:
-        """Sum of squared differences of each observable, in the square of its unit."""
+        """Sum of squared differences of each observable, in the square of its unit; without rows beyond a limit."""
         rows = self.objective.problem.rows
-        squares = (rows.value - self.best.prediction.values) ** 2
+        squares = np.where(rows.censored == 0, rows.value - self.best.prediction.values, 0.0) ** 2
         return {name: float(squares[rows.which == i].sum()) for i, name in enumerate(rows.observable)}
 
     @property
@@ -187,7 +220,10 @@ class Fit:
 
     @property
     def residuals(self) -> pd.DataFrame:
-        """Each fitted row: condition, observable, time (h), value, prediction, residual, standardised, source_row."""
+        """Each fitted row: condition, observable, time (h), value, prediction, residual, standardised, source_row.
+
+        A value that is a limit of quantification has ``"below"`` or ``"above"`` in the column censored.
+        """
         problem = self.objective.problem
         rows, predicted = problem.rows, self.best.prediction.values
         parts = self.objective.parts(self.best.point, self.best.prediction)
@@ -201,6 +237,7 @@ class Fit:
                 "prediction": predicted,
                 "residual": rows.value - predicted,
                 "standardised": parts.difference * np.exp(-parts.log_w) / common,
+                "censored": np.array([BELOW, "", ABOVE], dtype=object)[rows.censored + 1],
                 "source_row": rows.source,
             }
         )
@@ -238,7 +275,7 @@ class Fit:
             if name not in known:
                 raise FitError(f"the data have no condition {shown(name)}{did_you_mean(name, known)}")
         grids = [self._grid(member.begin.time, float(member.times[-1]), times) for member in problem.members]
-        curves = problem.simulate(self.best.point[: len(problem.space)], grids)
+        curves = self.objective.curves(self.best, grids)
         frames = [
             pd.DataFrame(
                 {"condition": member.condition.name, "observable": name, "time": curve[0], "value": curve[1][:, i]}

@@ -126,6 +126,10 @@ class FittedNoise:
         known = np.full(len(f), float(np.median(given)) if len(given) else math.nan)
         mix = self.fit.objective.mix(self.fit.best.point, self.observable)
         data = f / self.factor
+        if self._model.discrete:
+            extra = self.fit.objective.extra(self.fit.best.point, self.observable)
+            one = np.full(len(f), float(np.median(rows.n[rows.which == self.observable])))
+            return np.asarray(self._model.spread(data, one, extra) * self.factor)
         return np.asarray(self.size * self._model.shape(data, data, known, mix).h * self.factor)
 
 

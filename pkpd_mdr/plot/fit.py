@@ -25,6 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _SIZES = ("lognormal", "proportional", "relative")  # errors that are shares of the value: a logarithmic axis suits
 _POINTS = 301  # of a curve
+_BEYOND = {"": "", "below": "v", "above": "^"}  # a limit of quantification, where the measurement was beyond it
 
 
 def plot_fit(
@@ -38,7 +39,8 @@ def plot_fit(
     """Draw measurements as points and the fitted curves as lines.
 
     Conditions are coloured by the number that tells them apart (say a dose), from dark to light; a second label
-    changes the pattern of lines and the shape of points. Where every condition was measured at one time only (a
+    changes the pattern of lines and the shape of points. A measurement beyond a limit of quantification is a hollow
+    triangle at the limit that points where it was. Where every condition was measured at one time only (a
     dose-response table), or an observable is relative to a reference, predictions are drawn against measurements.
 
     Parameters
@@ -300,7 +302,7 @@ def _curves(fit: Fit, name: str) -> dict[str, tuple[FloatArray, FloatArray]]:
         acts = [one for act in member.condition.regimen.acts for one in act.written_out()]
         turns = np.array([t for act in acts for t in (act.time, act.time + act.span) if begin <= t < end])
         grids.append(np.unique(np.concatenate([np.linspace(begin, end, _POINTS), turns, turns + 1e-7 * (end - begin)])))
-    solved = problem.simulate(fit.best.point[: len(problem.space)], grids)
+    solved = fit.objective.curves(fit.best, grids)
     return {
         member.condition.name: (times, values[:, which])
         for member, (times, values, failed) in zip(problem.members, solved, strict=True)
@@ -311,8 +313,13 @@ def _curves(fit: Fit, name: str) -> dict[str, tuple[FloatArray, FloatArray]]:
 def _measured(ax: Axes, table: pd.DataFrame, column: str, looks: Looks, unit: Unit | None) -> None:
     """Points of each condition, against time or, without a unit of time, against predictions."""
     for condition, rows in table.groupby("condition", sort=False):
-        x = rows["time"] / unit.factor if unit else rows["prediction"]
-        ax.plot(x, rows[column], **looks.point(str(condition)))
+        for mark, marker in _BEYOND.items():
+            part = rows[rows["censored"] == mark]
+            if not len(part):
+                continue
+            x = part["time"] / unit.factor if unit else part["prediction"]
+            hollow = {"marker": marker, "mfc": "none", "markeredgewidth": 0.8, "markersize": 3.6} if marker else {}
+            ax.plot(x, part[column], **looks.point(str(condition)) | hollow)
 
 
 def _against(ax: Axes, fit: Fit, name: str, table: pd.DataFrame, looks: Looks, log: bool | None) -> None:

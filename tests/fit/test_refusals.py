@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -190,3 +191,46 @@ def test_a_value_that_is_not_finite_is_named() -> None:
     table = from_frame(frame, [Condition("one", {}, nothing())], units={"y": ""})
     with pytest.raises(FitError, match="condition 'one': y is not finite at 1 h"):
         fit(model, table, {"a": (0.999999999999, 1.0, 1.000000000001)}, starts=1, most=1)
+
+
+# -- doubts about the data ---------------------------------------------------------------------------------
+
+VIABILITY = mdr.Model(
+    mdr.observable("viability", "1/(1 + (dose/ec50)**2)"), mdr.parameter("dose", "1 nM"), mdr.parameter("ec50", "50 nM")
+)
+
+
+def wells(values: list[float], unit: str = "1") -> mdr.Data:
+    frame = pd.DataFrame({"nM": [1.0, 10.0, 50.0, 200.0], "v": values})
+    return mdr.read_assay(frame, value=f"v [{unit}]", observable="viability", covariates={"dose": "nM [nM]"})
+
+
+@pytest.mark.parametrize(
+    ("measured", "sentence"),
+    [
+        (
+            wells([99.0, 95.0, 50.0, 10.0]),
+            "viability is 99 in row 0, but the model gives 1 at most: percent need",
+        ),
+        (
+            wells([0.01, 0.05, 0.5, 0.9]),
+            "viability is high where the model's first start is low .* inhibition for",
+        ),
+        (wells([0.4, 0.4, 0.4, 0.4]), "all 4 measurements of viability are 0.4: they cannot show how it changes"),
+    ],
+)
+def test_doubts_about_the_data_are_said(measured: mdr.Data, sentence: str) -> None:
+    found = fit(VIABILITY, measured, {"ec50": ("1 nM", "10 uM")}, starts=1)
+    assert any(re.search(sentence, note) for note in found.objective.problem.notes)
+    assert re.search(sentence, found.report())
+
+
+def test_good_data_raise_no_doubts() -> None:
+    for measured in (wells([1.02, 0.9, 0.5, -0.05]), wells([99.0, 95.0, 50.0, 10.0], unit="%")):
+        assert not fit(VIABILITY, measured, {"ec50": ("1 nM", "10 uM")}, starts=1).objective.problem.notes
+
+
+def test_equal_largest_values_look_like_a_limit() -> None:
+    full = data([500.0, 900.0, 1500.0, 1500.0, 1500.0])
+    notes = fit(MODEL, full, GROWTH, starts=1).objective.problem.notes
+    assert any("largest value of burden, 1500, stands in 3 rows (2, 3, 4): if the reader saturates" in n for n in notes)

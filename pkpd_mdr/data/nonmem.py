@@ -1,0 +1,166 @@
+"""`read_nonmem`: one table of doses and measurements in NONMEM format, with limits of quantification."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.arguments import TABLE, TEXT, takes
+from pkpd_mdr.data.assemble import tidy
+from pkpd_mdr.data.checks import check_unique
+from pkpd_mdr.data.columns import split_reference
+from pkpd_mdr.data.conditions import Condition, describe
+from pkpd_mdr.data.limits import BELOW
+from pkpd_mdr.data.measurements import Data
+from pkpd_mdr.errors import DataError, did_you_mean, shown
+from pkpd_mdr.units import Quantity, Unit, quantity
+
+if TYPE_CHECKING:
+    from pkpd_mdr.regimen import DoseRecords, Subject
+    from pkpd_mdr.regimen.table import Record
+
+__all__ = ["read_nonmem"]
+
+
+@takes(DataError, amount_unit=TEXT, time_unit=TEXT, covariates=TABLE, blq=TEXT, lloq=TEXT, columns=TABLE)
+def read_nonmem(
+    table: pd.DataFrame | str | os.PathLike[str],
+    *,
+    compartments: Mapping[int, tuple[str, str]],
+    amount_unit: str,
+    observe: str | Mapping[int, str],
+    time_unit: str = "h",
+    covariates: Mapping[str, str] | None = None,
+    blq: str | None = None,
+    lloq: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Data:
+    """Read doses (AMT, RATE, II, ADDL, SS, CMT) and measurements (DV, MDV) of subjects; each becomes a condition.
+
+    Parameters
+    ----------
+    table, compartments, amount_unit, time_unit, columns
+        As in `pkpd_mdr.regimen.read_doses`, which also says which rows are possible.
+    observe : str or mapping of CMT to str
+        What DV measures: ``"C_theo [mg/L]"``, or one for each compartment that is observed.
+    covariates : mapping of column to "parameter [unit]", optional
+        Columns that are constant within a subject and known values of model parameters: ``{"WT": "weight [kg]"}``.
+    blq : str, optional
+        Column of 0 and 1 that marks values below the limit of quantification; DV is then the limit.
+    lloq : str, optional
+        The limit, such as ``"0.1 mg/L"``, for all rows: it replaces DV of rows that `blq` marks, and marks those below.
+
+    Returns
+    -------
+    Data
+
+    Raises
+    ------
+    DataError
+        A row that measures an undeclared compartment, or is marked as below a limit that is not known.
+    RegimenError
+        An impossible dose, or a reset, which no regimen can express.
+
+    Examples
+    --------
+    >>> rows = {"ID": 1, "TIME": [0, 1, 8], "AMT": [100, 0, 0], "DV": [".", 4.1, 0.5], "BLQ": [0, 0, 1]}
+    >>> frame = pd.DataFrame(rows)
+    >>> read = {"compartments": {1: ("dox", "iv")}, "amount_unit": "mg", "observe": "C_dox [mg/L]", "blq": "BLQ"}
+    >>> read_nonmem(frame, **read).table[["value", "censored"]].values.tolist()
+    [[4.1, ''], [0.5, 'below']]
+    """
+    from pkpd_mdr.regimen import read_doses
+
+    kept = [*(covariates or {}), *([] if blq is None else [blq])]
+    carry = None if blq is None else "locf"  # marks change from row to row; covariates must not, which is checked below
+    options: dict[str, Any] = {"columns": columns, "covariates": carry, "covariate_columns": kept}
+    records = read_doses(table, compartments=compartments, amount_unit=amount_unit, time_unit=time_unit, **options)
+    names = _observed(observe)
+    limit = None if lloq is None else quantity(lloq, "lloq")
+    rows, codes, conditions = [], [], []
+    for code, subject in enumerate(records):
+        conditions.append(_condition(records, subject, covariates or {}))
+        mine = [_row(records, subject, record, names, blq, limit) for record in subject.observations]
+        rows += [row for row in mine if row is not None]
+        codes += [code] * sum(row is not None for row in mine)
+    origin = Path(table).name if isinstance(table, (str, os.PathLike)) else "the table"
+    if not rows:
+        raise DataError(f"{origin}: no row measures anything; rows with EVID 0, MDV 0 and a DV do")
+    frame = pd.DataFrame(rows).assign(replicate="1", sd=np.nan, n=1)
+    named, tidied = tidy(frame, np.array(codes), conditions)
+    check_unique(tidied, origin, "row", "remove one of them")
+    units = {name: unit for name, unit in names.values() if name in set(tidied["observable"])}
+    below = int((tidied["censored"] == BELOW).sum())
+    notes = (f"{below} of {len(tidied)} values below the lower limit of quantification, censored",) if below else ()
+    return Data(named, units, tidied, notes, origin)
+
+
+def _observed(observe: str | Mapping[int, str]) -> dict[Any, tuple[str, Unit]]:
+    """Name and unit of what each compartment shows; None stands for any compartment."""
+    given: Mapping[Any, str] = observe if isinstance(observe, Mapping) else {None: observe}
+    found = {}
+    for compartment, reference in given.items():
+        name, unit = split_reference(reference) if isinstance(reference, str) else ("", None)
+        if not name or unit is None:
+            raise DataError(f"observe: {shown(reference)} is no name with a unit; write for example 'C_dox [mg/L]'")
+        found[compartment] = (name, Unit.of(unit))
+    return found
+
+
+def _condition(records: DoseRecords, subject: Subject, covariates: Mapping[str, str]) -> Condition:
+    known = {}
+    for column, reference in covariates.items():
+        at = records.covariates.index(column)
+        values = {row[at] for row in subject.covariates}
+        if len(values) > 1:
+            raise DataError(
+                f"subject {shown(subject.id)}: {column} changes from {subject.covariates[0][at]:g}; a covariate that "
+                "is a parameter must be constant within a subject"
+            )
+        name, unit = split_reference(reference) if isinstance(reference, str) else ("", None)
+        if not name:
+            raise DataError(
+                f"covariates: {shown(reference)} is no parameter with a unit; write for example 'weight [kg]'"
+            )
+        known[name] = Quantity(values.pop(), Unit.of(unit or ""))
+    labels = {"ID": subject.id}
+    return Condition(describe(labels, {}), labels, subject.regimen(), known)
+
+
+def _row(
+    records: DoseRecords,
+    subject: Subject,
+    record: Record,
+    names: Mapping[Any, tuple[str, Unit]],
+    blq: str | None,
+    limit: Quantity | None,
+) -> dict[str, object] | None:
+    """One measurement; None where the row only asks for a prediction."""
+    marked = blq is not None and bool(subject.covariates[record.state][records.covariates.index(blq)])
+    if record.mdv and not (marked and record.dv is None):
+        return None
+    if record.compartment not in names and None not in names:
+        raise DataError(
+            f"row {record.row}, column CMT: {shown(record.compartment)} is measured, but observe does not say what it "
+            f"shows{did_you_mean(str(record.compartment), map(str, names))}"
+        )
+    name, unit = names.get(record.compartment) or names[None]
+    value = record.dv
+    if limit is not None:
+        if not limit.unit.like(unit):
+            raise DataError(f"lloq is in {limit.unit.text!r}, but {name} in {unit.text!r}; use one unit")
+        least = limit.internal / unit.factor
+        marked = marked or (value is not None and value < least)
+        value = least if marked else value
+    if marked and (value is None or value <= 0):
+        raise DataError(
+            f"row {record.row}, column DV: the row is marked as below the limit of quantification, but the limit "
+            "is not known; write it as DV or say lloq="
+        )
+    censored = BELOW if marked else ""
+    return {"observable": name, "time": record.clock, "value": value, "censored": censored, "source_row": record.row}

@@ -1,0 +1,217 @@
+"""Damped scoring: the search behind every fit, one start or many side by side.
+
+A step solves the expected curvature (Fisher information) for the slope, which for normal errors is Gauss-Newton, and
+damping turns it towards steepest descent where a step failed (Levenberg, Q. Appl. Math. 2:164, 1944; Marquardt 1963).
+Coordinates that a step would carry over a bound are put on it and the others follow. A descent asks for a point and is
+told what is there, so that many descents share one call of the engine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.fit.objective import Evaluation, Objective
+
+__all__ = ["Descent", "Found", "negligible", "polish"]
+
+_FAR = 1.0  # longest step of a coordinate that is a logarithm: longer ones reach the best point less often
+_FIRST_DAMPING = 0.1
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where one start ended.
+
+    Attributes
+    ----------
+    number : int
+        0 is the model's own start.
+    start : ndarray, shape (k,)
+        Working scale.
+    evaluation : Evaluation
+    evaluations : int
+    failures : int
+        Evaluations of this start in which some condition could not be simulated.
+    message : str
+        How the search ended.
+    ended : bool
+        False where an interrupt ended it.
+    """
+
+    number: int
+    start: FloatArray
+    evaluation: Evaluation
+    evaluations: int
+    failures: int
+    message: str
+    ended: bool = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether every condition could be simulated at the end."""
+        return not self.evaluation.prediction.failures
+
+
+class Descent:
+    """One search by damped scoring inside the box.
+
+    Parameters
+    ----------
+    objective : Objective
+    point : ndarray, shape (d,)
+    fixed : ndarray of bool, shape (d,), optional
+        Coordinates that must not move (profiles).
+    tolerance : float
+        Expected gain in minus twice the log-likelihood that is not worth a step.
+    most : int
+        Most evaluations.
+    damping : float
+        Of the first step.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        point: FloatArray,
+        *,
+        fixed: BoolArray | None = None,
+        tolerance: float,
+        most: int,
+        damping: float = _FIRST_DAMPING,
+    ) -> None:
+        self.objective, self.tolerance, self.most = objective, tolerance, most
+        self.low, self.high = objective.box
+        self.held = np.zeros(len(point), dtype=bool) if fixed is None else fixed
+        self.trial: FloatArray | None = np.clip(point, self.low, self.high)
+        self.best: Evaluation | None = None
+        self.damping, self.gain, self._before = damping, math.inf, math.inf
+        self.growth, self.sizes = 2.0, np.zeros(len(point))
+        self.count, self.failures, self.message = 0, 0, ""
+        logs = [item.log for item in objective.problem.space.free]
+        self.reach = np.full(len(point), np.inf)
+        self.reach[: len(logs)][logs] = _FAR
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to ask for."""
+        return self.trial is None
+
+    def tell(self, result: Evaluation) -> None:
+        """Take what was found at `trial` and choose the next one."""
+        self.count += 1
+        self.failures += bool(result.prediction.failures)
+        best = self.best
+        if best is None:
+            self.best = result
+        elif _better(result, best):
+            self._accept(result, best)
+        elif not abs(result.value - best.value) <= 1e-11 * max(1.0, abs(best.value)):
+            self.gain, self.damping = self._before, max(self.growth * self.damping, 1e-4)
+            self.growth *= 2.0
+        elif self.gain < self._before and self.damping == 0.0:
+            self.best = result  # the value has no digits left, but the slope still falls
+        else:
+            self._end("the value has no more digits")
+        if not self.message:
+            self._next()
+
+    def _accept(self, result: Evaluation, best: Evaluation) -> None:
+        """Less damping the better the quadratic model foretold the gain (Nielsen 1999)."""
+        step = result.point - best.point
+        foretold = -float(best.gradient @ step) - 0.5 * float(step @ best.curvature @ step)
+        ratio = min((best.value - result.value) / max(foretold, 1e-300), 1.0)
+        self.damping *= max(0.1, 1.0 - (2.0 * ratio - 1.0) ** 3)
+        self.damping = self.damping if self.damping > 1e-9 else 0.0
+        self.best, self.growth = result, 2.0
+
+    def _next(self) -> None:
+        assert self.best is not None
+        step = self._step(self.best)
+        self._before, self.gain = self.gain, float(-self.best.gradient @ step)
+        if self.count >= self.most:
+            self._end(f"stopped after {self.most} evaluations")
+        elif not self.gain >= self.tolerance:
+            self._end("a further step gains nothing")
+        elif self.damping > 1e8:
+            self._end("no step gains anything")
+        else:
+            self.trial = np.clip(self.best.point + step, self.low, self.high)
+
+    def _end(self, message: str) -> None:
+        self.trial, self.message = None, message
+
+    def _step(self, here: Evaluation) -> FloatArray:
+        """The damped step; coordinates that meet a bound or go too far stop there and the others are solved again."""
+        weight = len(here.residuals) / max(here.squares, 1e-290) if self.objective.profiled else 1.0
+        self.sizes = np.maximum(self.sizes, np.sqrt(np.maximum(np.diag(here.curvature), 0.0) / weight))
+        ridge = self.damping * weight * self.sizes**2
+        stopped = ((here.point <= self.low) & (here.gradient > 0)) | ((here.point >= self.high) & (here.gradient < 0))
+        low, high = np.maximum(self.low, here.point - self.reach), np.minimum(self.high, here.point + self.reach)
+        moving, step = ~self.held & ~stopped, np.zeros(len(here.point))
+        for _ in range(len(step)):
+            if not moving.any():
+                break
+            slope = here.gradient + here.curvature @ np.where(moving, 0.0, step)
+            step[moving] = -_solve(here.curvature, slope, moving, ridge)
+            ends = np.clip(here.point + step, low, high) - here.point
+            crossed = moving & (ends != step) & (np.abs(ends - step) > 1e-12 * np.abs(step))
+            if not crossed.any():
+                break
+            step[crossed], moving = ends[crossed], moving & ~crossed
+        return step
+
+    def found(self, number: int, start: FloatArray) -> Found | None:
+        """Where the search stands; None before its first evaluation."""
+        if self.best is None:
+            return None
+        message = self.message or "interrupted"
+        return Found(number, start, self.best, self.count, self.failures, message, self.ended)
+
+
+def _solve(curvature: FloatArray, gradient: FloatArray, moving: BoolArray, ridge: FloatArray) -> FloatArray:
+    curvature = curvature[np.ix_(moving, moving)] + np.diag(ridge[moving])
+    size = np.sqrt(np.maximum(np.diag(curvature), 0.0))
+    size = np.where(size > 1e-12 * max(float(size.max(initial=0.0)), 1e-300), size, 1.0)
+    # pinv leaves directions on which nothing depends where they are
+    inverse = np.linalg.pinv(curvature / np.outer(size, size), rcond=1e-11, hermitian=True)
+    return np.asarray(inverse @ (gradient[moving] / size) / size)
+
+
+def _better(result: Evaluation, best: Evaluation) -> bool:
+    usable = not result.prediction.failures or bool(best.prediction.failures)
+    return usable and result.value < best.value
+
+
+def negligible(objective: Objective) -> float:
+    """Gain in minus twice the log-likelihood not worth a step: the noise of an integration hides anything smaller."""
+    return 1e-24 if objective.problem.algebraic else 1e-8
+
+
+def polish(objective: Objective, point: FloatArray, *, fixed: BoolArray | None = None, most: int = 60) -> Evaluation:
+    """Scoring to full accuracy from a point near the optimum.
+
+    Parameters
+    ----------
+    objective : Objective
+    point : ndarray, shape (d,)
+    fixed : ndarray of bool, shape (d,), optional
+        Coordinates that must not move (profiles).
+    most : int
+        Most evaluations. It ends earlier when the expected gain in minus twice the log-likelihood is negligible.
+
+    Returns
+    -------
+    Evaluation
+    """
+    descent = Descent(objective, point, fixed=fixed, tolerance=negligible(objective), most=most, damping=0.0)
+    while descent.trial is not None:
+        descent.tell(objective.evaluate(descent.trial))
+    assert descent.best is not None
+    return descent.best

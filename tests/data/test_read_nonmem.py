@@ -1,0 +1,85 @@
+"""NONMEM tables: doses, measurements and limits of quantification in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import pkpd_mdr as mdr
+from pkpd_mdr.errors import DataError, RegimenError
+
+FRAME = pd.DataFrame(
+    {
+        "ID": [1, 1, 1, 1, 1, 2, 2, 2],
+        "TIME": [0, 1, 6, 30, 48, 0, 2, 24],
+        "AMT": [100, ".", ".", ".", ".", 50, ".", "."],
+        "RATE": [50, ".", ".", ".", ".", 0, ".", "."],
+        "II": [24, ".", ".", ".", ".", 0, ".", "."],
+        "ADDL": [1, ".", ".", ".", ".", 0, ".", "."],
+        "CMT": [1, 2, 2, 2, 2, 1, 2, 2],
+        "DV": [".", 3.5, 1.2, 0.9, 0.1, ".", 2.0, "."],
+        "MDV": [1, 0, 0, 0, 0, 1, 0, 1],
+        "BLQ": [0, 0, 0, 0, 1, 0, 0, 0],
+        "WT": [70, 70, 70, 70, 70, 82, 82, 82],
+    }
+)
+READ: dict[str, Any] = {
+    "compartments": {1: ("dox", "iv"), 2: ("dox", "iv")},
+    "amount_unit": "mg",
+    "observe": {2: "C_dox [mg/L]"},
+    "blq": "BLQ",
+}
+
+
+def test_doses_measurements_and_limits() -> None:
+    data = mdr.read_nonmem(FRAME, covariates={"WT": "weight [kg]"}, **READ)
+    assert data.table["value"].tolist() == [3.5, 1.2, 0.9, 0.1, 2.0]
+    assert data.table["censored"].tolist() == ["", "", "", "below", ""]
+    assert data.table["source_row"].tolist() == [2, 3, 4, 5, 7]
+    first, second = data.conditions
+    assert (str(first.regimen.acts[0].rate), first.regimen.acts[0].additional) == ("50 mg/h", 1)
+    assert str(second.covariates["weight"]) == "82 kg"
+    assert "1 of 5 values below the lower limit of quantification, censored" in data.notes
+
+
+def test_a_file_is_read_like_a_frame(tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "table.csv", index=False)
+    assert mdr.read_nonmem(tmp_path / "table.csv", **READ) == mdr.read_nonmem(FRAME, **READ)
+
+
+def test_a_limit_for_all_rows() -> None:
+    data = mdr.read_nonmem(FRAME, lloq="1 mg/L", **READ)
+    assert data.table["censored"].tolist() == ["", "", "below", "below", ""]
+    assert data.table["value"].tolist() == [3.5, 1.2, 1.0, 1.0, 2.0]
+    blank = FRAME.assign(DV=FRAME["DV"].where(FRAME["BLQ"] == 0, "."), MDV=[1, ".", ".", ".", ".", 1, ".", 1])
+    assert mdr.read_nonmem(blank, lloq="1 mg/L", **READ).table["value"].tolist() == [3.5, 1.2, 1.0, 1.0, 2.0]
+
+
+def test_days_become_hours() -> None:
+    data = mdr.read_nonmem(FRAME, time_unit="day", **READ)
+    assert data.table["time"].tolist()[:2] == [24.0, 144.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "error", "sentence"),
+    [
+        ({"DV": [".", 3, 1, 1, 0, ".", 2, "."]}, {}, DataError, "row 5, column DV: .* the limit is not known"),
+        ({}, {"observe": {1: "C_dox [mg/L]"}}, DataError, "row 2, column CMT: 2 is measured, but observe"),
+        ({}, {"observe": "C_dox"}, DataError, "'C_dox' is no name with a unit"),
+        ({}, {"lloq": "1 cell"}, DataError, "lloq is in 'cell', but C_dox in 'mg/L'"),
+        (
+            {"WT": [70, 71, 70, 70, 70, 82, 82, 82]},
+            {"covariates": {"WT": "weight [kg]"}},
+            DataError,
+            "must be constant",
+        ),
+        ({"MDV": 1}, {"blq": None}, DataError, "no row measures anything"),
+        ({"TIME": [0, 6, 1, 30, 48, 0, 2, 24]}, {}, RegimenError, "1 comes after 6"),
+    ],
+)
+def test_bad_tables(change: dict[str, Any], options: dict[str, Any], error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        mdr.read_nonmem(FRAME.assign(**change), **(READ | options))

@@ -1,0 +1,128 @@
+"""Parameters that differ between groups of conditions beside shared, fixed and tied ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pkpd_mdr as mdr
+from pkpd_mdr.data import Condition, from_frame
+from pkpd_mdr.errors import FitError
+from pkpd_mdr.fit import Estimates, fit
+from pkpd_mdr.regimen import exposure, nothing
+
+MODEL = mdr.Model(
+    mdr.medium("dox", unit="uM"),
+    mdr.clone("S", growth=mdr.growth.exponential(rate="0.03 1/h"), start="500 cell"),
+    mdr.clone("R", growth=mdr.growth.exponential(rate=mdr.formula("growth_S")), start="50 cell", resistant=True),
+    mdr.kill("dox", on="S", emax="0.1 1/h", ec50="100 nM"),
+    mdr.kill("dox", on="R", emax="0.1 1/h", ec50=mdr.formula("fold*ec50_dox_S")),
+    mdr.parameter("fold", 20.0),
+)
+TRUTH = {"A": 60.0, "B": 240.0}  # ec50 in nM of each line
+FREE: dict[str, Any] = {"ec50_dox_S": ("1 nM", "10 uM"), "growth_S": ("0.001 1/h", "0.1 1/h")}
+
+
+def lines(*, noise: float = 0.0) -> mdr.Data:
+    rng, times = np.random.default_rng(1), np.array([0.0, 24, 48, 72])
+    conditions, frames = [], []
+    for line, ec50 in TRUTH.items():
+        for level in (0, 50, 200, 800):
+            regimen = exposure("dox", f"{level} nM") if level else nothing()
+            name = f"{line} {level}"
+            conditions.append(Condition(name, {"line": line, "plate": level % 3}, regimen))
+            model = MODEL.with_parameters(ec50_dox_S=f"{ec50} nM", growth_S="0.025 1/h")
+            run = model.simulate(regimen, until="72 h", times=[f"{t} h" for t in times])
+            values = run.frame["burden"].to_numpy() * np.exp(noise * rng.normal(size=len(times)))
+            frames.append(pd.DataFrame({"condition": name, "time": times, "value": values}))
+    return from_frame(pd.concat(frames), conditions, units={"burden": "cell"})
+
+
+@pytest.fixture(scope="module")
+def grouped() -> mdr.Fit:
+    return fit(MODEL, lines(noise=0.05), FREE, per={"ec50_dox_S": "line"}, error="lognormal", starts=1)
+
+
+def test_each_group_has_its_parameter_and_the_rest_is_shared(grouped: mdr.Fit) -> None:
+    assert list(grouped.values) == ["ec50_dox_S[A]", "ec50_dox_S[B]", "growth_S"]
+    assert grouped.values["ec50_dox_S[A]"] == pytest.approx(60, rel=0.15)
+    assert grouped.values["ec50_dox_S[B]"] == pytest.approx(240, rel=0.15)
+    assert grouped.values["growth_S"] == pytest.approx(0.025, rel=0.05)
+
+
+def test_without_shared_parameters_it_is_one_fit_for_each_group() -> None:
+    """Known sds leave nothing in common, so the joint fit must give what two separate fits give."""
+    frame = lines(noise=0.05)
+    table = frame.table.assign(sd=30.0)
+    data = from_frame(table[["condition", "time", "value", "sd"]], frame.conditions, units={"burden": "cell"})
+    both = fit(MODEL, data, FREE, per=dict.fromkeys(FREE, "line"), error="sd", starts=1)
+    for line in TRUTH:
+        alone = fit(MODEL, data.only(line=line), FREE, error="sd", starts=1)
+        for name in FREE:
+            assert both.values[f"{name}[{line}]"] == pytest.approx(alone.values[name], rel=1e-4)
+            width = both.estimates.loc[f"{name}[{line}]", "se"] / alone.estimates.loc[name, "se"]
+            assert width == pytest.approx(1.0, rel=1e-3)
+
+
+def test_derivatives_belong_to_the_group() -> None:
+    target = fit(MODEL, lines(noise=0.05), FREE, per={"ec50_dox_S": ["line"]}, starts=1).objective.problem
+    u, step = target.space.start + 0.1, 1e-5
+    here = target.predict(u)
+    for j in range(len(u)):
+        shift = step * np.eye(len(u))[j]
+        slope = (target.predict(u + shift).values - target.predict(u - shift).values) / (2 * step)
+        assert np.allclose(slope, here.by[:, j], rtol=2e-3, atol=2e-3 * np.abs(here.by).max())
+    other = np.array([target.members[m].condition.labels["line"] != "A" for m in target.rows.member])
+    assert not here.by[other, 0].any()
+    assert here.by[~other, 0].any()
+
+
+def test_models_and_draws_for_a_group(grouped: mdr.Fit) -> None:
+    model = grouped.found.apply(MODEL, line="B")
+    assert model.parameters["ec50_dox_S"].value == pytest.approx(grouped.values["ec50_dox_S[B]"])
+    assert grouped.model_for(line="B").content_hash == model.content_hash
+    draws = grouped.draws(50, seed=1)
+    assert list(draws.frame.columns) == list(grouped.values)
+    mine = draws.of(line="A")
+    assert list(mine.frame.columns) == ["ec50_dox_S", "growth_S"]
+    assert np.array_equal(mine.frame["ec50_dox_S"], draws.frame["ec50_dox_S[A]"])
+    assert mine.rows(MODEL).shape == (50, len(MODEL.parameters))
+    read = Estimates.from_json(grouped.to_json())
+    assert read.items == grouped.found.items
+    for refused, sentence in [
+        (lambda: grouped.found.apply(MODEL), r"'ec50_dox_S' differs by 'line'; say for which one, as in line='A'"),
+        (lambda: draws.rows(MODEL), "differs by 'line'"),
+        (lambda: draws.of(line="C"), "no group has line = 'C'; known are 'A', 'B'"),
+        (lambda: draws.of(lines="A"), "no parameter differs by 'lines'; did you mean 'line'"),
+    ]:
+        with pytest.raises(FitError, match=sentence):
+            refused()
+
+
+def test_profile_of_a_group(grouped: mdr.Fit) -> None:
+    profile = grouped.profile("ec50_dox_S[A]")
+    assert profile.lower < 60 < profile.upper
+
+
+def test_several_labels_and_the_condition_itself() -> None:
+    found = fit(MODEL, lines(), {"growth_S": FREE["growth_S"]}, per={"growth_S": ("line", "plate")}, starts=1)
+    assert list(found.values)[:3] == ["growth_S[A, 0]", "growth_S[A, 2]", "growth_S[B, 0]"]
+    each = fit(MODEL, lines(), {"growth_S": FREE["growth_S"]}, per={"growth_S": "condition"}, starts=1)
+    assert len(each.values) == 8
+
+
+@pytest.mark.parametrize(
+    ("per", "sentence"),
+    [
+        ({"ec50_dox_s": "line"}, "per names 'ec50_dox_s', which is not free; did you mean 'ec50_dox_S'"),
+        ({"ec50_dox_S": "lines"}, "condition 'A 0' has no label 'lines'; did you mean 'line'"),
+        ({"ec50_dox_S": 3}, "3 is no label of the conditions"),
+        ({"ec50_dox_S": ()}, "is no label of the conditions"),
+    ],
+)
+def test_what_cannot_be_grouped(per: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(FitError, match=sentence):
+        fit(MODEL, lines(), FREE, per=per)
