@@ -28,7 +28,7 @@ def tidy(
     Parameters
     ----------
     rows : DataFrame
-        Columns observable, replicate, time (h), value, sd, n, censored, source_row.
+        Columns observable, replicate, time (h), value, sd, n, source_row, and censored where some values are limits.
     codes : ndarray of int, shape (rows,)
         Position of each row's condition in `conditions`.
     conditions : sequence of Condition
@@ -46,6 +46,7 @@ def tidy(
     names = list(dict.fromkeys(name for condition in sorted_conditions for name in condition.labels))
     check_names(names)
     index = place[codes]
+    rows = rows if "censored" in rows else rows.assign(censored="")
     table = rows.assign(condition=[sorted_conditions[i].name for i in index])[_COLUMNS].reset_index(drop=True)
     for name in names:
         values = [condition.labels.get(name) for condition in sorted_conditions]
