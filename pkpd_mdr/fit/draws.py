@@ -1,4 +1,8 @@
-"""Draws of parameters from what a fit knows of them."""
+"""Draws of parameters from what a fit knows of them.
+
+`Draws` is the one form in which uncertainty is handed on, whether it comes from the likelihood at the optimum, from a
+bootstrap or from a posterior: `compare`, `fit.band` and `next_experiment` take any of them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from pkpd_mdr.fit.free import FloatArray, Group
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
 
-__all__ = ["Draws", "truncated_draws"]
+__all__ = ["Draws", "check_level", "truncated_draws"]
 
 _SWEEPS = 60
 _LOOSE = 1e-2  # precision, in units of the box, below which a direction is as good as flat
@@ -45,6 +49,73 @@ class Draws:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names."""
+        return tuple(map(str, self.frame.columns))
+
+    def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+        """Interval of one parameter between two quantiles of its draws.
+
+        Parameters
+        ----------
+        name : str
+        level : float
+            Share of draws inside; equal shares lie below and above.
+
+        Returns
+        -------
+        (float, float)
+            In the declared unit.
+
+        Raises
+        ------
+        FitError
+            An unknown parameter (the nearest is suggested) or a level that is no share.
+
+        Examples
+        --------
+        >>> Draws(pd.DataFrame({"k": np.linspace(0.0, 1.0, 5)}), {"k": "1/h"}, 1).interval("k", 0.5)
+        (0.25, 0.75)
+        """
+        if name not in self.names:
+            raise FitError(f"the draws do not hold {shown(name)}{did_you_mean(name, self.names)}")
+        check_level(level)
+        return self._interval(name, level)
+
+    def _interval(self, name: str, level: float) -> tuple[float, float]:
+        tail = (1.0 - level) / 2
+        low, high = np.quantile(self.frame[name].to_numpy(dtype=np.float64), [tail, 1.0 - tail])
+        return float(low), float(high)
+
+    def thinned(self, n: int) -> Draws:
+        """N of the draws, evenly spaced, where each costs a simulation.
+
+        Raises
+        ------
+        FitError
+            There are not so many.
+        """
+        if not 1 <= n <= len(self):
+            raise FitError(f"{n} of {len(self)} draws cannot be had; ask for 1 to {len(self)}")
+        places = np.linspace(0, len(self) - 1, n).round().astype(np.int64)
+        kept = self.frame.iloc[places].reset_index(drop=True)
+        return Draws(kept, self.units, self.seed, self.notes, groups=self.groups)
+
+    def table(self, level: float = 0.95) -> pd.DataFrame:
+        """One row a parameter: unit, median, lower, upper, sd."""
+        ends = {name: self.interval(name, level) for name in self.names}
+        return pd.DataFrame(
+            {
+                "unit": [self.units[name] for name in self.names],
+                "median": self.frame.median().to_numpy(),
+                "lower": [ends[name][0] for name in self.names],
+                "upper": [ends[name][1] for name in self.names],
+                "sd": self.frame.std().to_numpy(),
+            },
+            index=pd.Index(self.names, name="parameter"),
+        )
 
     def of(self, **group: Label) -> Draws:
         """The draws for one group of conditions, where parameters differ between groups.
@@ -91,8 +162,14 @@ class Draws:
         return np.asarray(table, dtype=np.float64)
 
     def __repr__(self) -> str:
-        drawn = ", ".join(f"{name} [{self.units[name] or 1}]" for name in map(str, self.frame.columns))
-        return "\n  ".join([f"Draws: {len(self)} of {drawn}", *self.notes])
+        drawn = ", ".join(f"{name} [{self.units[name] or 1}]" for name in self.names)
+        return "\n  ".join([f"{type(self).__name__}: {len(self)} of {drawn}", *self.notes])
+
+
+def check_level(level: float) -> None:
+    """Refuse a level that is no share."""
+    if not (isinstance(level, (int, float)) and 0 < level < 1):
+        raise FitError(f"level = {shown(level)} is not between 0 and 1; write for example level=0.95")
 
 
 def chosen_group(held: Sequence[tuple[str, Group]], wanted: Mapping[str, Label]) -> list[int]:

@@ -19,7 +19,7 @@ from pkpd_mdr.fit.information import Information
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
 
-__all__ = ["Estimate", "Estimates", "estimate_all", "quantile"]
+__all__ = ["Estimate", "Estimates", "estimate_all", "groups_of", "quantile"]
 
 _FORMAT = 1
 WHOLE = "not determined: the interval covers the whole allowed range"
@@ -198,8 +198,8 @@ class Estimates:
             for item in self.items
             if item.at_bound
         ]
-        groups = {item.name: (item.target, item.group) for item in self.items if item.group}
-        return Draws(frame, {item.name: item.unit for item in self.items}, seed, tuple(notes), groups=groups)
+        units = {item.name: item.unit for item in self.items}
+        return Draws(frame, units, seed, tuple(notes), groups=groups_of(self))
 
     def to_json(self) -> str:
         """All of it as JSON text: numbers and names, no code."""
@@ -236,6 +236,11 @@ class Estimates:
             )
         except (KeyError, TypeError, ValueError) as problem:
             raise FitError(f"the text is not a file of estimates written by to_json ({problem})") from problem
+
+
+def groups_of(found: Estimates) -> dict[str, tuple[str, Group]]:
+    """Parameters that hold for a group of conditions, with the parameter of the model and the group, for `Draws`."""
+    return {item.name: (item.target, item.group) for item in found.items if item.group}
 
 
 def _kept_inside(item: Estimate, model: Model) -> tuple[float, str]:

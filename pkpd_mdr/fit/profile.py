@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from pkpd_mdr.fit.result import Fit
 
-__all__ = ["Profile", "profile"]
+__all__ = ["Profile", "Profiles", "profile", "profiles"]
 
 _PER_SIDE = 4  # points wanted between the optimum and the end of the interval
 _CLOSE = 1e-4  # how near the root of the distance must come to the quantile
@@ -46,6 +48,8 @@ class Profile:
         parameter at its best.
     note : str
         Something to know, such as a better point that was met; empty for nothing.
+    freedom : float
+        Degrees of freedom of the quantile; infinite where all sds are given.
     """
 
     name: str
@@ -59,6 +63,45 @@ class Profile:
     threshold: float
     frame: pd.DataFrame
     note: str = ""
+    freedom: float = math.inf
+
+    def interval(self, name: str | None = None, level: float | None = None) -> tuple[float, float]:
+        """Ends of the interval, infinite where the data do not close it.
+
+        Parameters
+        ----------
+        name : str, optional
+            The parameter of this profile, as for `Draws.interval`.
+        level : float, optional
+            That of the profile, or a lower one, for which the ends are found between its points.
+
+        Raises
+        ------
+        FitError
+            Another parameter, or a level above that of the profile.
+        """
+        if name is not None and name != self.name:
+            raise FitError(f"this is the profile of {shown(self.name)}, not of {shown(name)}")
+        low = -math.inf if self.open_lower else self.lower
+        high = math.inf if self.open_upper else self.upper
+        if level is None or level == self.level:
+            return low, high
+        if not 0 < level < self.level:
+            raise FitError(
+                f"level = {shown(level)} is beyond this profile, which ends at {self.level:g}; "
+                f"profile again with level={shown(level)}"
+            )
+        wanted = quantile(self.freedom, level) ** 2
+        return self._end(wanted, -1.0), self._end(wanted, 1.0)
+
+    def _end(self, wanted: float, sign: float) -> float:
+        values, heights = (self.frame[key].to_numpy(dtype=np.float64) for key in ("value", "distance"))
+        side = (values - self.estimate) * sign >= 0
+        order = np.argsort(heights[side])
+        x, z = values[side][order], np.sqrt(heights[side][order])
+        if not len(x) or z[-1] < math.sqrt(wanted):
+            return sign * math.inf
+        return float(np.interp(math.sqrt(wanted), z, x))
 
     def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
         """The profile with its threshold; see `pkpd_mdr.plot.fit`."""
@@ -76,6 +119,89 @@ class Profile:
         return f"{text}; {self.note}" if self.note else text
 
     __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Profiles of several parameters, with the interface of `Draws` for their intervals.
+
+    Attributes
+    ----------
+    items : mapping of str to Profile
+    """
+
+    items: Mapping[str, Profile]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names."""
+        return tuple(self.items)
+
+    def __getitem__(self, name: str) -> Profile:
+        if name not in self.items:
+            raise FitError(f"{shown(name)} was not profiled{did_you_mean(name, self.items)}")
+        return self.items[name]
+
+    def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
+        """Interval of one parameter; infinite where it is open."""
+        return self[name].interval(level=level)
+
+    def table(self, level: float | None = None) -> pd.DataFrame:
+        """One row a parameter: unit, estimate, lower, upper (infinite where open), state (closed or open where)."""
+        ends = [self.interval(name, level) for name in self.names]
+        return pd.DataFrame(
+            {
+                "unit": [item.unit for item in self.items.values()],
+                "estimate": [item.estimate for item in self.items.values()],
+                "lower": [low for low, _ in ends],
+                "upper": [high for _, high in ends],
+                "state": [_state(low, high) for low, high in ends],
+            },
+            index=pd.Index(self.names, name="parameter"),
+        )
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self.items.values()))
+
+
+def _state(low: float, high: float) -> str:
+    if math.isinf(low) and math.isinf(high):
+        return "open on both sides"
+    return "open above" if math.isinf(high) else "open below" if math.isinf(low) else "closed"
+
+
+def profiles(
+    fit: Fit,
+    names: Sequence[str] | None = None,
+    *,
+    level: float = 0.95,
+    executor: Executor | None = None,
+) -> Profiles:
+    """Profiles of several parameters; all free ones when `names` is left out.
+
+    Parameters
+    ----------
+    fit : Fit
+    names : sequence of str, optional
+    level : float
+    executor : concurrent.futures.Executor, optional
+        Takes one parameter at a time; in other processes the model is joined again.
+
+    Raises
+    ------
+    FitError
+        As for `profile`.
+    """
+    wanted = list(fit.found.names if names is None else [names] if isinstance(names, str) else names)
+    for name in wanted:
+        _check(fit, name, level)
+    if executor is None:
+        return Profiles({name: profile(fit, name, level=level) for name in wanted})
+    objective = fit.objective
+    bare = replace(objective, problem=replace(objective.problem, _compiled=None, _timelines=None), worst={}, _last=None)
+    light = replace(fit, objective=bare)
+    waiting = [executor.submit(profile, light, name, level=level) for name in wanted]
+    return Profiles(dict(zip(wanted, [future.result() for future in waiting], strict=True)))
 
 
 def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Profile:
@@ -104,6 +230,11 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
     FitError
         The parameter was not free, the level is no probability, or no degrees of freedom are left.
     """
+    _check(fit, name, level)
+    return _Walk(fit, fit.found.names.index(name), level, most).run()
+
+
+def _check(fit: Fit, name: str, level: float) -> None:
     names = fit.found.names
     if name not in names:
         raise FitError(f"{shown(name)} was not free in this fit{did_you_mean(name, names)}")
@@ -113,7 +244,6 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
         raise FitError(
             f"{shown(name)} cannot be profiled: as many parameters as measurements leave no degrees of freedom"
         )
-    return _Walk(fit, names.index(name), level, most).run()
 
 
 class _Walk:
@@ -149,6 +279,7 @@ class _Walk:
             self.end**2,
             frame,
             note,
+            self.fit.information.freedom,
         )
 
     def _side(self, sign: float) -> tuple[float, bool]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +31,12 @@ from pkpd_mdr.units import QuantityLike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pkpd_mdr.fit.profile import Profile
+    from pkpd_mdr.fit.bands import Band
+    from pkpd_mdr.fit.bootstrap import Bootstrap
+    from pkpd_mdr.fit.identifiability import Identifiability
+    from pkpd_mdr.fit.mcmc import Posterior
+    from pkpd_mdr.fit.practical import Spectrum
+    from pkpd_mdr.fit.profile import Profile, Profiles
 
 __all__ = ["Fit"]
 
@@ -299,6 +305,150 @@ class Fit:
         from pkpd_mdr.fit.profile import profile
 
         return profile(self, name, level=level, most=most)
+
+    def profiles(
+        self, names: Sequence[str] | None = None, *, level: float = 0.95, executor: Executor | None = None
+    ) -> Profiles:
+        """Likelihood profiles of several parameters, or of all; see `pkpd_mdr.fit.profile`."""
+        from pkpd_mdr.fit.profile import profiles
+
+        return profiles(self, names, level=level, executor=executor)
+
+    def bootstrap(
+        self,
+        n: int = 500,
+        *,
+        unit: str | None = None,
+        within: str | None = None,
+        parametric: bool = False,
+        seed: int = 0,
+        starts: int = 1,
+        executor: Executor | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Bootstrap:
+        """Fit again to measurements drawn anew.
+
+        Parameters
+        ----------
+        n : int
+            Refits.
+        unit : str
+            What would differ if the experiment were repeated, and is drawn with replacement with all its
+            measurements: ``"well"`` (replicates within each condition), ``"condition"``, or a label of the table such
+            as ``"animal"`` or ``"plate"``.
+        within : str, optional
+            A label within whose values units are drawn, so that each keeps its number.
+        parametric : bool
+            Draw errors of the fitted size around the fitted curves instead of units.
+        seed : int
+            Each refit has a stream of its own, whatever the executor.
+        starts : int
+            The optimum, and this many less one points about a standard error away from it.
+        executor : concurrent.futures.Executor, optional
+        progress : callable, optional
+            Called with (refits done, n).
+
+        Returns
+        -------
+        Bootstrap
+            Draws with percentile and BCa intervals; failed refits are counted and left out.
+
+        Raises
+        ------
+        FitError
+            No unit was named, there are fewer than three to draw from, or too few refits succeed.
+        """
+        from pkpd_mdr.fit.bootstrap import bootstrap
+
+        options = {"unit": unit, "within": within, "parametric": parametric, "seed": seed, "starts": starts}
+        return bootstrap(self, n, executor=executor, progress=progress, **options)  # type: ignore[arg-type]
+
+    def mcmc(
+        self,
+        steps: int = 2000,
+        *,
+        warmup: int | None = None,
+        walkers: int | None = None,
+        chains: int = 2,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Posterior:
+        """Sample the posterior with emcee, all walkers of a step in one call of the engine.
+
+        Parameters
+        ----------
+        steps : int
+            Kept steps of each ensemble.
+        warmup : int, optional
+            Steps before them; half as many when left out.
+        walkers : int, optional
+            Of each ensemble, even; 32, or 2 d + 2 for d coordinates where that is more.
+        chains : int
+            Independent ensembles, between which r_hat is computed.
+        seed : int
+        progress : callable, optional
+            Called with (steps done, steps of all ensembles).
+
+        Returns
+        -------
+        Posterior
+            Draws with diagnostics; `Posterior.converged` and `Posterior.notes` say whether to trust them.
+
+        Raises
+        ------
+        FitError
+            emcee is missing, a number is impossible, or an undetermined parameter has no finite bounds.
+        """
+        from pkpd_mdr.fit.mcmc import mcmc
+
+        return mcmc(self, steps, warmup=warmup, walkers=walkers, chains=chains, seed=seed, progress=progress)
+
+    def identifiability(self, *, kind: str = "practical", factor: float = 10.0, seed: int = 0) -> Identifiability:
+        """What these data determine, and which combinations of the rest; see `pkpd_mdr.fit.practical`."""
+        from pkpd_mdr.fit.practical import identify_fit
+
+        return identify_fit(self, kind=kind, factor=factor, seed=seed)
+
+    def spectrum(self) -> Spectrum:
+        """Stiff and sloppy directions of the likelihood; see `pkpd_mdr.fit.practical`."""
+        from pkpd_mdr.fit.practical import spectrum
+
+        return spectrum(self)
+
+    def band(
+        self,
+        times: QuantityLike | Sequence[QuantityLike] | None = None,
+        *,
+        draws: Draws | None = None,
+        level: float = 0.95,
+        conditions: str | Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> Band:
+        """Bands of the fitted curves and of new measurements around them.
+
+        Parameters
+        ----------
+        times, conditions
+            As for `predict`.
+        draws : Draws, optional
+            From `draws`, `bootstrap` or `mcmc`; 200 of `draws` when left out.
+        level : float
+            Share inside at each time.
+        seed : int
+            Of the draws that are made when none are given.
+
+        Returns
+        -------
+        Band
+
+        Raises
+        ------
+        FitError
+            A level that is no share, an unknown condition, draws of something else.
+        """
+        from pkpd_mdr.fit.bands import band
+
+        return band(self, times, draws=draws, level=level, conditions=conditions, seed=seed)
 
     # -- show and keep -----------------------------------------------------------------------------------
 

@@ -1,0 +1,161 @@
+"""Prediction bands: how far the fitted curves, and new measurements around them, may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.draws import Draws, check_level
+from pkpd_mdr.fit.free import FloatArray, Space
+from pkpd_mdr.units import QuantityLike, Unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pkpd_mdr.fit.result import Fit
+
+__all__ = ["Band", "band", "working_points"]
+
+_ERRORS = 41  # quantiles of the error that are laid around each drawn curve
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """Bands around the fitted curves.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns condition, observable, time (h), value (at the estimates), lower, upper (of the curve),
+        lower_measured, upper_measured (of one new measurement, its error included).
+    level : float
+    fit : Fit
+    failed : int
+        Draws under which some condition could not be simulated; they are left out.
+    """
+
+    frame: pd.DataFrame
+    level: float
+    fit: Fit
+    failed: int = 0
+
+    def plot(self, *, ax: Axes | None = None, measured: bool = False, **options: object) -> Axes:
+        """The plot of the fit with its bands; see `pkpd_mdr.plot.knowledge`."""
+        from pkpd_mdr.plot.knowledge import plot_band
+
+        return plot_band(self, ax=ax, measured=measured, **options)
+
+    def __repr__(self) -> str:
+        conditions = self.frame["condition"].nunique()
+        text = f"Band: {100 * self.level:g}% of curves and of measurements, {conditions} conditions"
+        return f"{text}; {self.failed} draws could not be simulated" if self.failed else text
+
+
+def band(
+    fit: Fit,
+    times: QuantityLike | Sequence[QuantityLike] | None = None,
+    *,
+    draws: Draws | None = None,
+    level: float = 0.95,
+    conditions: str | Sequence[str] | None = None,
+    seed: int = 0,
+) -> Band:
+    """Bands of a fit under draws; see `Fit.band`."""
+    check_level(level)
+    centre = fit.predict(times, conditions=conditions)
+    problem = fit.objective.problem
+    points = working_points(problem.space, draws or fit.draws(200, seed=seed), fit.best.point)
+    grids = [fit._grid(member.begin.time, float(member.times[-1]), times) for member in problem.members]
+    wanted = set(centre["condition"])
+    kept = [i for i, member in enumerate(problem.members) if member.condition.name in wanted]
+    stacks: list[list[FloatArray]] = [[] for _ in kept]
+    failed = 0
+    for u in points:
+        curves = _curves(fit, u, grids)
+        if any(curves[i][2] for i in kept):
+            failed += 1
+            continue
+        for stack, i in zip(stacks, kept, strict=True):
+            stack.append(curves[i][1])
+    if len(points) - failed < 2:
+        raise FitError(f"{failed} of {len(points)} draws cannot be simulated, so there is no band")
+    parts = [
+        _around(fit, np.array(stack)[:, :, i], i, level)
+        for stack in stacks
+        for i in range(len(problem.rows.observable))
+    ]
+    return Band(centre.assign(**_joined(parts)), level, fit, failed)
+
+
+def _curves(fit: Fit, u: FloatArray, grids: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray, str]]:
+    """Curves at a point, seen through the readouts that belong to it."""
+    objective = fit.objective
+    if not objective.readout_parameters:
+        return objective.problem.simulate(u, grids)
+    return objective.curves(objective.evaluate(np.concatenate([u, fit.best.point[len(u) :]])), grids)
+
+
+def _joined(parts: Sequence[FloatArray]) -> dict[str, FloatArray]:
+    whole = np.hstack(parts)
+    return dict(zip(("lower", "upper", "lower_measured", "upper_measured"), whole, strict=True))
+
+
+def _around(fit: Fit, curves: FloatArray, observable: int, level: float) -> FloatArray:
+    """Ends of both bands of one observable, shape (4, times), from curves of shape (draws, times)."""
+    from scipy.stats import norm, t
+
+    ends = [(1.0 - level) / 2, (1.0 + level) / 2]
+    objective = fit.objective
+    name = objective.problem.rows.observable[observable]
+    model, rows = objective.errors[name], objective.problem.rows
+    known = np.full(curves.shape[1], _typical(rows.known[rows.which == observable]))
+    mix, scale = objective.mix(fit.best.point, observable), objective.scale(fit.best, observable)
+    if model.discrete:
+        extra, one = objective.extra(fit.best.point, observable), _typical(rows.n[rows.which == observable])
+        sd = np.array([model.spread(row, np.full(len(row), one), extra) for row in curves])
+    else:
+        sd = scale * np.array([model.shape(row, row, known, mix).h for row in curves])
+    shares, freedom = (np.arange(_ERRORS) + 0.5) / _ERRORS, fit.information.freedom
+    # the size of the errors is known as well as the data tell it
+    z = (t.ppf(shares, freedom) if np.isfinite(freedom) and freedom > 0 else norm.ppf(shares))[:, None, None]
+    new = curves * np.exp(sd * z) if model.logarithmic else curves + sd * z
+    with np.errstate(invalid="ignore"):
+        of_curves = np.quantile(curves, ends, axis=0)
+        of_measured = np.quantile(new.reshape(-1, curves.shape[1]), ends, axis=0)
+    return np.vstack([of_curves, of_measured])
+
+
+def _typical(values: FloatArray) -> float:
+    """Median of what is known; NaN when nothing is."""
+    given = values[~np.isnan(values)]
+    return float(np.median(given)) if len(given) else float("nan")
+
+
+def working_points(space: Space, draws: Draws, optimum: FloatArray) -> FloatArray:
+    """Draws as points of a working space, shape (draws, k); what they do not hold stays at the optimum.
+
+    Raises
+    ------
+    FitError
+        The draws hold a parameter that was not free, or in another kind of unit.
+    """
+    if not isinstance(draws, Draws):
+        raise FitError(
+            f"draws = {shown(draws)} is no Draws; write fit.draws(200, seed=1), fit.bootstrap(...) or fit.mcmc()"
+        )
+    table = np.tile(optimum[: len(space)], (len(draws), 1))
+    for name in draws.names:
+        if name not in space.names:
+            raise FitError(f"the draws hold {shown(name)}, which was not free{did_you_mean(name, space.names)}")
+        j = space.names.index(name)
+        item, unit = space.free[j], Unit.of(draws.units[name])
+        if not unit.like(item.unit):
+            raise FitError(f"the draws of {shown(name)} are in {shown(unit.text)}, not in {shown(item.unit.text)}")
+        values = draws.frame[name].to_numpy(dtype=np.float64) * unit.factor / item.unit.factor
+        table[:, j] = [item.to_working(float(value)) for value in values]
+    return np.clip(table, space.lower, space.upper)
