@@ -27,7 +27,7 @@ def near(what: str, expected: float, obtained: float, within: float) -> Answer:
 
 def at_most(what: str, limit: float, obtained: float) -> Answer:
     """Ours must not be larger than theirs (errors, sums of squares)."""
-    return Answer(what, f"{limit:.5g}", f"{obtained:.5g}", "at most", obtained <= limit)
+    return Answer(what, f"{limit:.6g}", f"{obtained:.6g}", "at most", obtained <= limit)
 
 
 def holds(what: str, expected: str, obtained: str, met: bool) -> Answer:
