@@ -27,7 +27,7 @@ from pkpd_mdr.errors import (
     SimulationError,
     UnitError,
 )
-from pkpd_mdr.fit import Estimates, Fit, compare_models, fit
+from pkpd_mdr.fit import Estimates, Fit, Selection, compare_models, fit
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,
@@ -131,6 +131,7 @@ __all__ = [
     "Regimen",
     "RegimenError",
     "Run",
+    "Selection",
     "SimulationError",
     "Stochastic",
     "Strategy",

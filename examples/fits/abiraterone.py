@@ -1,9 +1,10 @@
 """PSA of 17 men on adaptive abiraterone: sensitive cells hold resistant ones down (Zhang et al. 2022, eLife 11:e76284).
 
-Expected: a weighted sum of squares no larger than that of the published start values, patient by patient. The rates are
-those of the authors' code, which advances by 1/6 for each stored day; the fit is that of two start values. Sums of squares
-compare in the exact solution. The printed ones come from Runge-Kutta steps of one day (`root_by_days`), which matters for
-P1016 alone: 2.57403 is 2.57411 when solved exactly, and as the published values are an optimum, no fit reaches 2.57403.
+Expected: a weighted sum of squares no larger than that of the published start values, patient by patient. The rates
+are those of the authors' code, which advances by 1/6 for each stored day; the fit is that of two start values. Sums of
+squares compare in the exact solution. The printed ones come from Runge-Kutta steps of one day (`root_by_days`), which
+matters for P1016 alone: its 2.57403 is 2.57411 when solved exactly, and as the published values are an optimum, no
+exact fit reaches 2.57403.
 """
 
 from pathlib import Path
@@ -85,7 +86,9 @@ def root_by_days(folder: Path, patient: str) -> float:
 
     def slope(x: np.ndarray, drug: float) -> np.ndarray:
         s, r = x
-        return 8 / 6 * np.array([0.0156 * s * (1 - (s + r) / (1e4 - 9500 * drug)), 0.0091 * r * (1 - (6 * s + r) / 1e4)])
+        return (
+            8 / 6 * np.array([0.0156 * s * (1 - (s + r) / (1e4 - 9500 * drug)), 0.0091 * r * (1 - (6 * s + r) / 1e4)])
+        )
 
     for now in range(day[-1]):
         curve.append(state.sum())

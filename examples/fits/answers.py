@@ -22,7 +22,9 @@ class Answer:
 
 def near(what: str, expected: float, obtained: float, within: float) -> Answer:
     """Ours must lie within a distance of theirs."""
-    return Answer(what, f"{expected:.5g}", f"{obtained:.5g}", f"within {within:.2g}", abs(obtained - expected) <= within)
+    return Answer(
+        what, f"{expected:.5g}", f"{obtained:.5g}", f"within {within:.2g}", abs(obtained - expected) <= within
+    )
 
 
 def at_most(what: str, limit: float, obtained: float) -> Answer:
@@ -59,7 +61,5 @@ def folder_of_pictures() -> Path:
 def tell(answers: list[Answer]) -> str:
     """Expected against obtained as text."""
     width = max(len(answer.what) for answer in answers)
-    return "\n".join(
-        f"{a.what:<{width}}  expected {a.expected:>9} ({a.rule}), obtained {a.obtained:>9}{'' if a.met else '  NOT MET'}"
-        for a in answers
-    )
+    rows = [f"{a.what:<{width}}  expected {a.expected:>9} ({a.rule}), obtained {a.obtained:>9}" for a in answers]
+    return "\n".join(row + ("" if a.met else "  NOT MET") for row, a in zip(rows, answers, strict=True))

@@ -16,7 +16,12 @@ MODEL = mdr.Model(
     mdr.clone("D", start=50.0, unit="", death="0.05 1/day", description="differentiated leukaemic cells"),
     mdr.clone("P", start=1.0, unit="", death="0.005 1/day", resistant=True, description="progenitors or persisters"),
 )
-FREE = {"D0": (1e-3, 1e3), "P0": (1e-4, 1e3), "death_D": ("0.01 1/day", "1 1/day"), "death_P": ("0 1/day", "0.03 1/day")}
+FREE = {
+    "D0": (1e-3, 1e3),
+    "P0": (1e-4, 1e3),
+    "death_D": ("0.01 1/day", "1 1/day"),
+    "death_P": ("0 1/day", "0.03 1/day"),
+}
 
 
 def read(folder: Path) -> mdr.Data:

@@ -1,8 +1,9 @@
 """Doxorubicin enters breast cancer cells, leaves them and is bound (McKenna et al. 2017), under the medium as measured.
 
-Expected: the authors' model solved exactly, with the medium linear between frames: MDA-MB-231 kEF 0.2505 (SE 0.0167), kFE
-0.9636 (0.0790), kFB 0.0779 (0.0025) per hour, weighted sum of squares 1057.2. (The published rates belong to a coarse
-convolution that moves kEF by a third.) In SUM-149 only kEF*kFB/(kFE + kFB) is determined, and the report has to say so.
+Expected: the authors' model solved exactly, with the medium linear between frames: MDA-MB-231 kEF 0.2505 (SE 0.0167),
+kFE 0.9636 (0.0790), kFB 0.0779 (0.0025) per hour, weighted sum of squares 1057.2. (The published rates belong to a
+coarse convolution that moves kEF by a third.) In SUM-149 only kEF*kFB/(kFE + kFB) is determined, and the fit has to
+say so.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """PC-9 lung cancer cells and an erlotinib-resistant line under 0 to 20 uM erlotinib (Chmielecki et al. 2011, ACESO).
 
 Expected: slopes of ln(viable cells) from 48 to 72 h, line by line and dose by dose, as the ACESO package prints them.
-Then one model of both lines: growth, and a kill by erlotinib with the potency of each line.
-The resistant line grows a little slower, which these data do not establish.
+Then one model of both lines: growth, and a kill by erlotinib with the potency of each line. The resistant line grows a
+little slower, which these data do not establish.
 """
 
 from pathlib import Path
@@ -74,7 +74,9 @@ def answers(folder: Path) -> list[Answer]:
     return [
         *found,
         holds("PC-9: fold resistance", "above 1", f"{fold['estimate']:.3g}", fold["lower"] > 1),
-        holds("PC-9: cost of resistance", "not significant", f"{cost['estimate']:.2g}", cost["lower"] < 0 < cost["upper"]),
+        holds(
+            "PC-9: cost of resistance", "not significant", f"{cost['estimate']:.2g}", cost["lower"] < 0 < cost["upper"]
+        ),
     ]
 
 

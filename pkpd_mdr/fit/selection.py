@@ -23,7 +23,8 @@ __all__ = ["Selection", "compare_models"]
 
 _STRONG = 10.0  # AICc difference from which on support is called strong (Burnham and Anderson 2002)
 _SOME = 2.0
-_SURE = 2.0  # standard errors from which on a difference in prediction counts
+_SURE = 2.0  # standard errors from which on a difference in prediction counts alone
+_CLEAR = 1.0  # and the log density it has to come to
 _USEFUL = 0.05  # p below which the larger of two nested models is worth its parameters
 
 
@@ -58,27 +59,35 @@ class Selection:
     @property
     def rivals(self) -> tuple[str, ...]:
         """Models that cannot be told apart from the best one, those that contain it included."""
-        return tuple(name for name in self._others if not self._ruled_out(name))
+        return tuple(name for name in self._others if self._standing(name) == "rival")
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """Models whose AICc is higher by 10 or more, but which predict held-out conditions about as well."""
+        return tuple(name for name in self._others if self._standing(name) == "doubtful")
 
     @property
     def ruled_out(self) -> tuple[str, ...]:
         """Models that the data speak against.
 
-        That is: AICc higher by 10 and held-out conditions predicted no better; or AICc higher by 2 and held-out
-        conditions predicted worse by two standard errors.
+        That is: AICc higher by 10, and held-out conditions, where there are any, predicted worse by more than a
+        standard error; or AICc higher by 2 and held-out conditions predicted worse by two.
         """
-        return tuple(name for name in self._others if self._ruled_out(name))
+        return tuple(name for name in self._others if self._standing(name) == "ruled out")
 
     @property
     def _others(self) -> list[str]:
         return [str(name) for name in self.table.index[1:]]
 
-    def _ruled_out(self, label: str) -> bool:
+    def _standing(self, label: str) -> str:
         delta = self._number(label, "delta")
         if "behind" not in self.table:
-            return delta >= _STRONG
+            return "ruled out" if delta >= _STRONG else "rival"
         behind, se = self._number(label, "behind"), self._number(label, "se")
-        return (delta >= _STRONG and behind > 0) or (delta >= _SOME and behind > _SURE * se)
+        se = se if math.isfinite(se) else 0.0
+        if (delta >= _STRONG and behind > se) or (delta >= _SOME and behind > _SURE * se and behind > _CLEAR):
+            return "ruled out"
+        return "doubtful" if delta >= _STRONG and behind > -_SURE * se else "rival"
 
     def _number(self, label: str, column: str) -> float:
         return float(self.table[column].to_numpy(dtype=np.float64)[list(self.table.index).index(label)])
@@ -115,6 +124,8 @@ class Selection:
             lines.append(f"These data cannot tell {_listed([self.best, *open_])} apart: {self._evidence(open_)}.")
         elif idle:
             lines.append(f"{shown(self.best)} suffices.")
+        elif self.doubtful:
+            lines.append(f"{shown(self.best)} fits best.")
         else:
             lines.append(f"{shown(self.best)} is the only one of these models that the data support.")
         if idle:
@@ -122,6 +133,11 @@ class Selection:
             lines.append(
                 f"Nothing asks for {_listed(idle, 'or')}: {self._evidence(idle)}. {what} {shown(self.best)}, so "
                 "the data exclude only large rates of what is added, which profiles show."
+            )
+        if self.doubtful:
+            lines.append(
+                f"Worse in fit, but not clearly worse on held-out conditions: {self._evidence(self.doubtful)}. As the "
+                "measurements of a series are not independent, AICc alone does not settle that."
             )
         if self.ruled_out:
             lines.append(f"Ruled out: {self._evidence(self.ruled_out)}.")
