@@ -201,7 +201,7 @@ def test_the_mixture_is_a_tail_between_its_ends(ratio: float, extra: int, on_bou
 def test_a_rate_on_its_bound_has_the_mixture_distribution() -> None:
     """Without a slope, and with the slope kept from falling below zero, p is below 0.2 in a fifth of all data."""
     x, small = np.linspace(0.5, 8.0, 40), []
-    for seed in range(100):
+    for seed in range(60):
         y = 3 + 0.3 * np.random.default_rng(seed).normal(size=len(x))
         data = mdr.read_assay(pd.DataFrame({"h": x, "y": y}), time="h [h]", value="y [1]", observable="y")
         pair = {
@@ -209,7 +209,7 @@ def test_a_rate_on_its_bound_has_the_mixture_distribution() -> None:
             "rising": mdr.fit(SLOPE, data, {"a": (-99, 99), "b": ("0 1/h", "9 1/h")}, starts=1),
         }
         small.append(float(compare_models(pair).table.loc["flat", "p"]) < 0.2)
-    assert 0.1 < np.mean(small) < 0.3
+    assert 0.08 < np.mean(small) < 0.34
 
 
 # -- the page --------------------------------------------------------------------------------------------------
