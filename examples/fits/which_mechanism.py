@@ -101,7 +101,7 @@ if __name__ == "__main__":
     print(selection.report())
     print(tell(answers(data, selection)))
     selection.plot().figure.savefig(pictures / "which_mechanism.png", dpi=150)
-    shown = ["help by neighbours", TRAP, "no transfer"]
+    shown = ["help by neighbours", "no transfer"]
     selection.plot_held_out(models=shown, observable="resistant").figure.savefig(
         pictures / "which_mechanism_held_out.png", dpi=150
     )

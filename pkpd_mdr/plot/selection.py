@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pkpd_mdr.errors import FitError, did_you_mean
-from pkpd_mdr.plot.style import MARKERS, MUTED, colour, log_ticks, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import MARKERS, MUTED, colour, log_ticks, new_axes, outside_legend, plain, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_held_out", "plot_selection"]
 
-_FAR = 30.0  # differences beyond it are cut, so that the small ones stay readable
+_LINEAR = 10.0  # differences below it are drawn to scale, larger ones by their logarithm
 
 
 def plot_selection(selection: Selection, *, ax: Axes | None = None) -> Axes:
     """Draw for each model how much its AICc lies above the best, and how far behind it predicts held-out conditions.
 
-    A bar is the difference of AICc, cut at 30. A diamond is twice the log predictive density that a model lies behind
-    the best one, on the same scale, with two standard errors; left of zero it predicts better.
+    A bar is the difference of AICc. A diamond is twice the log predictive density that a model lies behind the best
+    one, which is on the same scale, with a standard error to each side; left of zero it predicts better. The axis is
+    linear up to 10 and logarithmic beyond; dotted lines stand at 2 and 10. Models that are ruled out are grey.
 
     Parameters
     ----------
@@ -35,44 +36,40 @@ def plot_selection(selection: Selection, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    table = selection.table
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    table, place = selection.table, np.arange(len(selection.table))
     ax = new_axes(ax, height=0.8 + 0.3 * len(table))
     delta = table["delta"].to_numpy(dtype=float)
-    place = np.arange(len(table))
     shades = [MUTED if name in selection.ruled_out else colour(0) for name in table.index]
-    ax.barh(place, np.minimum(delta, _FAR), height=0.62, color=shades, alpha=0.75, label="AICc")
+    ax.barh(place, delta, height=0.62, color=shades, alpha=0.75, label="AICc")
+    ends = [float(delta[np.isfinite(delta)].max(initial=_LINEAR)), 0.0]
     if "behind" in table:
-        behind, se = (2.0 * table[name].to_numpy(dtype=float)[1:] for name in ("behind", "se"))
-        seen = np.abs(behind) <= _FAR
-        bars = np.minimum(2.0 * np.nan_to_num(se), 2 * _FAR)
-        ax.errorbar(
-            np.clip(behind, -_FAR, _FAR),
-            place[1:],
-            xerr=np.where(seen, bars, 0.0),
-            fmt="D",
-            ms=3.5,
-            color=colour(1),
-            elinewidth=0.9,
-            label="held out, twice the log density behind",
-        )
-    for at, value in zip(place, delta, strict=True):
-        if value > _FAR:
-            ax.annotate(
-                f"{value:.0f}",
-                (_FAR, at),
-                xytext=(-3, 0),
-                textcoords="offset points",
-                ha="right",
-                va="center",
-                fontsize=7,
-            )
-    ax.set_xlim((-_FAR if "behind" in table else 0.0), 1.03 * _FAR)
-    ax.axvline(0.0, color=MUTED, lw=0.7)
-    for level in (2.0, 10.0):
-        ax.axvline(level, color=MUTED, lw=0.6, ls=":", zorder=0)
+        behind, se = (2.0 * table[name].to_numpy(dtype=float) for name in ("behind", "se"))
+        se, there = np.nan_to_num(se), (place > 0) & np.isfinite(behind)
+        look: dict[str, Any] = {
+            "fmt": "D",
+            "ms": 3.5,
+            "color": colour(1),
+            "elinewidth": 0.9,
+            "label": "held-out conditions",
+        }
+        ax.errorbar(behind[there], place[there], xerr=se[there], **look)
+        ends = [
+            float(max((behind + se)[there].max(initial=0.0), ends[0])),
+            float((behind - se)[there].min(initial=0.0)),
+        ]
+    ax.set_xscale("symlog", linthresh=_LINEAR)
+    ax.set_xlim(1.3 * ends[1], 1.3 * ends[0])
+    powers = [sign * value for sign in (-1, 1) for value in (10.0, 100.0, 1e3, 1e4, 1e5)]
+    ax.xaxis.set_major_locator(FixedLocator([0.0, *(x for x in powers if 1.3 * ends[1] <= x <= 1.3 * ends[0])]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    for level in (0.0, 2.0, 10.0):
+        ax.axvline(level, color=MUTED, lw=0.6, ls=":" if level else "-", zorder=0)
     ax.set_yticks(place, [str(name) for name in table.index])
     ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.set_xlabel("behind the best (2 and 10 dotted)")
+    ax.set_xlabel("behind the best model")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     outside_legend(ax)
