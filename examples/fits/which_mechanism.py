@@ -1,4 +1,4 @@
-"""Which mechanism? Seven rivals from one base, on the H3122 co-culture, judged by fit and by mixtures they have not seen.
+"""Which mechanism? Seven rivals on the H3122 co-culture, judged by fit and by mixtures they have not seen.
 
 In this co-culture resistant cells grow faster beside parental ones. Shares alone would suggest that parental cells
 turn into resistant ones. But the colours mark descent: a parental cell that acquired resistance stays green. So every
