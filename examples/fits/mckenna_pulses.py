@@ -18,15 +18,10 @@ import pkpd_mdr as mdr
 LINES, HOURS = ("SUM149", "MDAMB231"), (6, 12, 24)
 
 
-def of_plate(name: str) -> str:
-    """A factor of each plate; a plate is one exposure time."""
-    return "(" + " + ".join(f"is_{h}*{name}_{h}" for h in HOURS) + ")"
-
-
 def clone(name: str, share: str, growth: str, tolerance: str) -> list[mdr.model.Mechanism]:
-    effect = f"hill(E, {tolerance}*{of_plate('E50')}, steepness)"
+    effect = f"hill(E, {tolerance}*E50, steepness)"
     return [
-        mdr.state(name, mdr.formula(f"counted*{of_plate('growing')}*{share}"), unit="cell", kind="cells"),
+        mdr.state(name, mdr.formula(f"counted*growing*{share}"), unit="cell", kind="cells"),
         mdr.process(f"growth_of_{name}", f"{growth}*(1 - (S + T)/capacity)*(1 - {effect})*{name}", {name: 1}),
         mdr.process(f"death_of_{name}", f"death*{effect}*{name}", {name: -1}),
     ]
@@ -37,9 +32,8 @@ MODEL = mdr.Model(
     mdr.state("E", unit="nM*h", description="exposure so far"),
     mdr.process("exposure", "C_dox", {"E": 1}),
     mdr.parameter("counted", "3000 cell", description="count at drug addition, from the data"),
-    *(mdr.parameter(f"is_{h}", 0.0, description=f"1 on the {h} h plate") for h in HOURS),
-    *(mdr.parameter(f"growing_{h}", 0.6, description="share that goes on growing on its plate") for h in HOURS),
-    *(mdr.parameter(f"E50_{h}", "600 nM*h") for h in HOURS),
+    mdr.parameter("growing", 0.6, description="share that goes on growing on its plate"),
+    mdr.parameter("E50", "600 nM*h"),
     mdr.parameter("growth", "0.04 1/h"),
     mdr.parameter("capacity", "30000 cell"),
     mdr.parameter("steepness", 2.0),
@@ -59,8 +53,8 @@ FREE = {
     "share": (1e-6, 0.9),
     "fold": (1.0, 1e3),
     "cost": (0.0, 0.95),
-    **{f"E50_{h}": ("10 nM*h", "1e5 nM*h") for h in HOURS},
-    **{f"growing_{h}": (0.1, 2.0) for h in HOURS},
+    "E50": ("10 nM*h", "1e5 nM*h"),
+    "growing": (0.1, 2.0),
 }
 
 
@@ -68,10 +62,9 @@ def fit(line: str) -> mdr.Fit:
     """The bundled means over six wells, from the drug's arrival to 120 h; scatter of counts, more than Poisson's."""
     data = mdr.bundled("mckenna_dox_pulses").only(cell_line=line).between(None, "120 h")
     start = {"counted": {c.name: c.starts["burden"] for c in data.conditions}}
-    for h in HOURS:
-        start[f"is_{h}"] = {c.name: float(c.labels["exposure_h"] == h) for c in data.conditions}
+    plate = {"E50": "exposure_h", "growing": "exposure_h"}  # a plate is one exposure time
     options = {"error": "poisson", "starts": 4, "seed": 1, "accuracy": mdr.Accuracy(rtol=1e-5)}
-    return mdr.fit(MODEL, data, FREE, start=start, **options)
+    return mdr.fit(MODEL, data, FREE, per=plate, start=start, **options)
 
 
 def published(folder: Path, line: str) -> pd.DataFrame:

@@ -20,9 +20,12 @@ from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.information import inform
 from pkpd_mdr.fit.objective import Evaluation, Objective
-from pkpd_mdr.fit.optimise import draw_starts, multistart, polish
-from pkpd_mdr.fit.problem import Problem, Rows
+from pkpd_mdr.fit.optimise import draw_starts, multistart
+from pkpd_mdr.fit.parts import Parts, row_terms
+from pkpd_mdr.fit.problem import Prediction, Problem, Rows
+from pkpd_mdr.fit.readout import seen
 from pkpd_mdr.fit.result import Fit
+from pkpd_mdr.fit.scoring import polish
 
 __all__ = ["Fold", "HeldOut", "find_folds", "hold_out"]
 
@@ -126,9 +129,9 @@ def _is(condition: Any, name: str, values: object) -> bool:
 def hold_out(fit: Fit, fold: Fold, *, factors: Sequence[str] = (), starts: int = 1, seed: int = 0) -> pd.DataFrame:
     """Fit again without a fold and predict it.
 
-    The density of a measurement is normal on the scale of its error model. Its variance is that of the measurement, as
-    estimated without the fold, plus that of the prediction by the delta method; what the rest does not determine adds
-    none, so that it is a plug-in density in those directions.
+    The density of a measurement is that of its error model, with spread, scales and offsets as estimated without the
+    fold. To a spread that is normal or Student's, the variance of the prediction is added by the delta method; what the
+    rest does not determine adds none, so that it is a plug-in density in those directions.
 
     Parameters
     ----------
@@ -158,10 +161,10 @@ def hold_out(fit: Fit, fold: Fold, *, factors: Sequence[str] = (), starts: int =
     k = len(problem.space)
     points = [fit.best.point[:k], *draw_starts(problem.space, starts, seed)[1:]]
     best = multistart(training, points, method="auto", most=200)[1]
-    point = _settled(problem, errors, fold, best, factors)
+    u = _settled(problem, errors, fold, best, factors)
     covariance = np.nan_to_num(inform(training, best).covariance)
     scored = Objective(part(problem, [i for i, name in enumerate(where) if name in fold.scored]), errors)
-    return _scores(scored, point, covariance, training.common_scale(best))
+    return _scores(scored, u, covariance, training, best)
 
 
 def part(problem: Problem, members: Sequence[int]) -> Problem:
@@ -188,6 +191,9 @@ def _check_observables(rest: Problem, fold: Fold) -> None:
     for i, name in enumerate(rest.rows.observable):
         if not (rest.rows.which == i).any():
             raise FitError(f"holding out {shown(fold.name)} leaves no measurement of {shown(name)}; hold out less")
+    for i, name in enumerate(rest.readouts):
+        if not ((rest.rows.scale == i) | (rest.rows.offset == i)).any():
+            raise FitError(f"holding out {shown(fold.name)} leaves nothing to find the {name} from; hold out less")
     if len(rest.rows) < len(rest.space):
         raise FitError(
             f"holding out {shown(fold.name)} leaves {len(rest.rows)} measurements for {len(rest.space)} parameters"
@@ -195,27 +201,34 @@ def _check_observables(rest: Problem, fold: Fold) -> None:
 
 
 def _settled(problem: Problem, errors: Any, fold: Fold, best: Evaluation, factors: Sequence[str]) -> FloatArray:
-    """The point at which a fold is predicted: that of the rest, with factors of the plate from its controls."""
-    names = problem.space.names
+    """The parameters with which a fold is predicted: those of the rest, with factors of the plate from its controls."""
+    known = [*problem.space.names, *problem.space.targets]
     for name in factors:
-        if name not in names:
-            raise FitError(f"factors names {shown(name)}, which is not free{did_you_mean(name, names)}")
+        if name not in known:
+            raise FitError(f"factors names {shown(name)}, which is not free{did_you_mean(name, known)}")
+    k = len(problem.space)
     if not factors or not fold.controls:
-        return best.point
+        return best.point[:k]
     controls = [i for i, member in enumerate(problem.members) if member.condition.name in fold.controls]
-    fixed = np.array([name not in factors for name in names] + [True] * (len(best.point) - len(names)))
-    return polish(Objective(part(problem, controls), errors), best.point, fixed=fixed).point
+    mine = Objective(part(problem, controls), errors)
+    fixed = np.ones(mine.dimension, dtype=bool)
+    fixed[:k] = [item.name not in factors and item.target not in factors for item in problem.space.free]
+    return polish(mine, mine.complete(best.point[:k]), fixed=fixed).point[:k]
 
 
-def _scores(objective: Objective, point: FloatArray, covariance: FloatArray, common: float) -> pd.DataFrame:
+def _scores(
+    objective: Objective, u: FloatArray, covariance: FloatArray, training: Objective, best: Evaluation
+) -> pd.DataFrame:
     problem, k = objective.problem, len(objective.problem.space)
-    rows, prediction = problem.rows, problem.predict(point[:k])
-    parts = objective.parts(point, prediction)
+    rows, prediction = problem.rows, problem.predict(u)
+    if best.prediction.readout is not None:
+        prediction = seen(problem, prediction, best.prediction.readout)
+    point, parts = _carried(objective, u, prediction, training, best)
     by = parts.mean_by[:, :k]
-    variance = (common * np.exp(parts.log_w)) ** 2 + np.einsum("ij,jk,ik->i", by, covariance, by)
-    density = -0.5 * (np.log(2.0 * math.pi * variance) + parts.difference**2 / variance)
-    logarithmic = np.array([objective.errors[name].logarithmic for name in rows.observable])[rows.which]
-    density[logarithmic] -= np.log(rows.value[logarithmic])
+    spread = np.array([not model.discrete for model in objective.layout.models])[rows.which]
+    variance = np.exp(2.0 * parts.log_w) + np.where(spread, np.einsum("ij,jk,ik->i", by, covariance, by), 0.0)
+    wider = replace(parts, log_w=0.5 * np.log(variance))
+    density = -0.5 * row_terms(objective.layout, point, prediction, wider).value
     density[prediction.failed] = -math.inf
     return pd.DataFrame(
         {
@@ -227,3 +240,22 @@ def _scores(objective: Objective, point: FloatArray, covariance: FloatArray, com
             "log_density": density,
         }
     )
+
+
+def _carried(
+    objective: Objective, u: FloatArray, prediction: Prediction, training: Objective, best: Evaluation
+) -> tuple[FloatArray, Parts]:
+    """Rows with the error parameters of the rest, whose point may be laid out otherwise (limits of quantification)."""
+    layout, point, scale = objective.layout, objective.complete(u), np.ones(len(objective.layout.models))
+    for i, model in enumerate(layout.models):
+        for at, value in (
+            (layout.mix_at(i), training.mix(best.point, i)),
+            (layout.extra_at(i), training.extra(best.point, i)),
+            (layout.scale_at(i), math.log(training.scale(best, i)) if model.scaled else 0.0),
+        ):
+            if at is not None:
+                point[at] = value
+        if model.scaled and layout.scale_at(i) is None:
+            scale[i] = training.scale(best, i)
+    parts = objective.parts(point, prediction)
+    return point, replace(parts, log_w=parts.log_w + np.log(scale)[objective.problem.rows.which])
