@@ -40,6 +40,7 @@ from pkpd_mdr.fit import (
     simulated_data,
     student_t,
 )
+from pkpd_mdr.fit import Estimates, Fit, Selection, compare_models, fit
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,
@@ -150,6 +151,7 @@ __all__ = [
     "Regimen",
     "RegimenError",
     "Run",
+    "Selection",
     "SimulationError",
     "Stochastic",
     "Strategy",
