@@ -48,7 +48,7 @@ def evans2004() -> Model:
     Examples
     --------
     >>> run = evans2004().simulate(until="20 min", times="5 min")
-    >>> [round(float(level), 3) for level in run.frame["Lm"][1:]]
+    >>> [round(float(level), 3) for level in run.frame["Lm"].iloc[1:]]
     [8.652, 7.489, 6.484, 5.613]
     """
     return Model(

@@ -196,7 +196,7 @@ def test_hahnfeldt_1999_under_treatment() -> None:
     daily = mdr.bolus("angiostatin", "20 mg/kg", weight="20 g").every("1 day", times=10)
     found = gallery.hahnfeldt1999("angiostatin").simulate(daily, until="10 day", times="1 day").frame
     np.testing.assert_allclose(found[["V", "K"]].to_numpy()[1:], np.array(course)[:, :2], rtol=1e-5)
-    np.testing.assert_allclose(found["g"][1:], np.array(course)[:, 2] * 0.02, rtol=1e-5)
+    np.testing.assert_allclose(found["g"].iloc[1:], np.array(course)[:, 2] * 0.02, rtol=1e-5)
     with pytest.raises(mdr.ModelError, match="endostatin"):
         gallery.hahnfeldt1999("endostatine")
 
