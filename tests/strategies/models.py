@@ -394,8 +394,8 @@ def public_mechanisms() -> set[str]:
 
 
 @st.composite
-def declarations(draw: Draw) -> list[Mechanism]:
-    """What a random model is joined from, in random order."""
+def declarations(draw: Draw, most: int = 8) -> list[Mechanism]:
+    """What a random model is joined from, in random order: drugs, clones, and at most so many other mechanisms."""
     context = Context(
         draw(st.sampled_from([("dox",), ("dox", "pac")])), draw(st.sampled_from([("S", "R"), ("S", "R", "A")]))
     )
@@ -403,7 +403,7 @@ def declarations(draw: Draw) -> list[Mechanism]:
     for drug in context.drugs:
         parts.append(draw(DRUGS[draw(st.sampled_from(sorted(DRUGS)))](drug)))
     labels = {part.label for part in parts}
-    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True, max_size=8))
+    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True, max_size=most))
     if len(context.drugs) > 1 and "combined_kill" in chosen:
         chosen = [name for name in chosen if name != "kill"]  # a drug kills a clone in one way
     if set(chosen) & {"genotypes", "persisters", "trait_axis"}:
@@ -418,6 +418,6 @@ def declarations(draw: Draw) -> list[Mechanism]:
     return draw(st.permutations(parts))
 
 
-def models() -> st.SearchStrategy[Model]:
-    """A random model."""
-    return declarations().map(lambda parts: Model(*parts))
+def models(most: int = 8) -> st.SearchStrategy[Model]:
+    """A random model of at most so many mechanisms beside drugs and clones."""
+    return declarations(most).map(lambda parts: Model(*parts))
