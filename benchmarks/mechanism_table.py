@@ -22,8 +22,8 @@ States and parameters are those of a smallest use, with a drug dox and clones S 
 several sources, not looked up), **wide prior** (ten times less and more than an assumed value, because no measured
 source is known), **bounds** (what is possible at all).
 
-The columns gallery and examples say where a mechanism can be seen at work: `mdr.gallery` holds the published models, and
-examples/mechanisms/ tells a story for each part of the biology (glioma_temozolomide, efflux_and_vesicles,
+The columns gallery and examples say where a mechanism can be seen at work: `mdr.gallery` holds the published models,
+and examples/mechanisms/ tells a story for each part of the biology (glioma_temozolomide, efflux_and_vesicles,
 immune_and_antigen, persistence_and_plasticity, delivery_and_toxicity).
 """
 

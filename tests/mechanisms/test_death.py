@@ -86,6 +86,7 @@ def test_evasion_stays_a_share_whatever_others_add(base: float, added: float) ->
 # -- delays -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I12")
 @FEW
 @given(rate=st.floats(0.05, 2.0), stages=st.integers(1, 6))
 def test_a_chain_of_dying_cells_keeps_the_number_and_delays_by_n_over_k(rate: float, stages: int) -> None:
@@ -109,6 +110,7 @@ def test_a_chain_of_dying_cells_keeps_the_number_and_delays_by_n_over_k(rate: fl
     assert end["stay"] / hit == pytest.approx(stages / rate, rel=1e-6)
 
 
+@pytest.mark.law("I12")
 @FEW
 @given(delay=st.floats(0.5, 30.0), stages=st.integers(1, 5))
 def test_a_signal_on_its_way_keeps_the_log_kill_and_comes_later(delay: float, stages: int) -> None:
@@ -245,6 +247,7 @@ def test_perez_garcia_2019_against_another_solver() -> None:
         time = day
 
 
+@pytest.mark.law("I15")
 @pytest.mark.parametrize("since", ["start", "first_dose"])
 def test_claret_2009(since: str) -> None:
     """I15: y = y0 exp(KL t - KD0 E (1 - exp(-lam t))/lam), lowest at ln(KD0 E/KL)/lam."""

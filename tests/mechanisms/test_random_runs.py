@@ -50,6 +50,7 @@ def test_500_random_models_run() -> None:
     assert judged["judged"] >= 0.97 * judged["members"]
 
 
+@pytest.mark.law("I27")
 @pytest.mark.slow
 @settings(max_examples=500)
 @given(parts=declarations(most=5), sizes=SIZES, time=st.floats(0.01, 100.0), length=st.floats(0.1, 10.0))
