@@ -360,6 +360,17 @@ def test_survival_is_set_by_the_highest_peak_alone(m: float, K: float, first: fl
         assert end["S"] / 1e6 == pytest.approx(1 / (1 + (K * end["peak_x"]) ** m), rel=1e-5)
 
 
+@pytest.mark.parametrize("m", [1.0, 1.02, 1.2])
+def test_a_hazard_that_is_steep_at_the_first_trace_of_drug_can_be_followed(m: float) -> None:
+    """The derivative of ``x**(m - 1)`` has no bound at zero; a dose into the blood still gives the formula."""
+    drug = mdr.pk.one_compartment("x", CL="5 L/h", V="10 L")
+    model = mdr.Model(
+        drug, mdr.clone("S", start=1e6), mdr.peak("x"), mdr.peak_kill({"x": "2 L/mg"}, on="S", exponent=m)
+    )
+    end = frame(model, mdr.bolus("x", "50 mg", at="17 h"), "48 h", ["48 h"]).iloc[-1]
+    assert end["S"] / 1e6 == pytest.approx(1 / (1 + (2 * end["peak_x"]) ** m), rel=1e-6)
+
+
 def test_peaks_inside_and_outside_add() -> None:
     kill = mdr.peak_kill({"x": "0.5 1/uM", "x@tumour": "2 1/uM"}, on="S", exponent=2.0)
     site = mdr.delivery.tumour("x", kin="0.3 1/h", kout="0.3 1/h")
