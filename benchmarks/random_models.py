@@ -64,6 +64,7 @@ def main(count: int, start: int) -> int:
         if problems:
             counted["broken"] += 1
             print(f"{', '.join(sorted(part.label for part in parts))}\n    " + "\n    ".join(problems), flush=True)
+            print(f"    {parts!r}", flush=True)
 
     draw()
     seconds = time.perf_counter() - begun
