@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from strategies import laws
 from strategies.laws import booked, broken_balances, broken_names, broken_runs, broken_units, redrawn
-from strategies.models import declarations, models
+from strategies.models import OTHERS, declarations, groups, models
 
 import pkpd_mdr as mdr
 from pkpd_mdr.expression import symbol
@@ -28,39 +28,49 @@ def levels(model: Model, sizes: list[float]) -> np.ndarray:
     return np.array((sizes * len(model.states))[: len(model.states)])
 
 
+def test_every_mechanism_is_drawn() -> None:
+    drawn = Counter(OTHERS[name] for group in groups(2) for name in group)
+    assert set(drawn) == {make for name, make in OTHERS.items() if name != "clone"}
+    assert set(drawn.values()) == {2}
+
+
 @pytest.mark.slow
 def test_500_random_models_run() -> None:
-    """A hundred structures with five sets of values each: finite, never negative, two solvers agree, balances close.
+    """Groups of four mechanisms, each mechanism in two of them, at three draws with five sets of values each.
 
-    Both laws are asked of one structure with its books, which is compiled once; benchmarks/random_models.py draws a
-    structure for each model.
+    Finite, never negative, two solvers agree, balances close. Both laws are asked of one structure with its books,
+    which is compiled once; benchmarks/random_models.py draws larger ones.
     """
     judged: Counter[str] = Counter()
+    for group in groups(2):
 
-    @settings(max_examples=500 // EACH)
-    @given(model=models(most=4), seed=st.integers(0, 2**32 - 1))
-    def hold(model: Model, seed: int) -> None:
-        whole = booked(model)
-        rows = redrawn(whole, seed, EACH)
-        assert not list(broken_runs(whole, rows, judged))
-        assert not list(broken_balances(whole, rows))
+        @settings(max_examples=3, phases=[Phase.generate])  # a model of this size is not worth minutes of shrinking
+        @given(model=models(group=group), seed=st.integers(0, 2**32 - 1))
+        def hold(model: Model, seed: int) -> None:
+            whole = booked(model)
+            rows = redrawn(whole, seed, EACH)
+            assert not list(broken_runs(whole, rows, judged))
+            assert not list(broken_balances(whole, rows))
 
-    hold()
+        hold()
     assert judged["members"] >= 500
-    assert judged["judged"] >= 0.97 * judged["members"]
+    assert judged["judged"] >= 0.95 * judged["members"]
 
 
-@pytest.mark.law("I27")
 @pytest.mark.slow
-@settings(max_examples=500)
-@given(parts=declarations(most=5), sizes=SIZES, time=st.floats(0.01, 100.0), length=st.floats(0.1, 10.0))
-def test_neither_units_nor_names_of_clones_matter_to_500_random_models(
-    parts: list[Mechanism], sizes: list[float], time: float, length: float
-) -> None:
-    model = Model(*parts)
-    y = levels(model, sizes)
-    assert not list(broken_units(model, y, {"[time]": time, "[length]": length}))
-    assert not list(broken_names(parts, NAMES, y))
+@pytest.mark.law("I27")
+def test_neither_units_nor_names_of_clones_matter_to_500_random_models() -> None:
+    for group in groups(10):
+
+        @settings(max_examples=3)
+        @given(parts=declarations(group=group), sizes=SIZES, time=st.floats(0.01, 100.0), length=st.floats(0.1, 10.0))
+        def hold(parts: list[Mechanism], sizes: list[float], time: float, length: float) -> None:
+            model = Model(*parts)
+            y = levels(model, sizes)
+            assert not list(broken_units(model, y, {"[time]": time, "[length]": length}))
+            assert not list(broken_names(parts, NAMES, y))
+
+        hold()
 
 
 # the laws see what is wrong: a planted violation each
