@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import laws
 from strategies.laws import booked, broken_balances, broken_names, broken_runs, broken_units, redrawn
@@ -36,25 +36,24 @@ def test_every_mechanism_is_drawn() -> None:
 
 @pytest.mark.slow
 def test_500_random_models_run() -> None:
-    """Groups of four mechanisms, each mechanism in two of them, at three draws with five sets of values each.
+    """A hundred structures with five sets of values each: finite, never negative, two solvers agree, balances close.
 
-    Finite, never negative, two solvers agree, balances close. Both laws are asked of one structure with its books,
-    which is compiled once; benchmarks/random_models.py draws larger ones.
+    Both laws are asked of one structure with its books, which is compiled once; benchmarks/random_models.py draws a
+    structure for each model.
     """
     judged: Counter[str] = Counter()
-    for group in groups(2):
 
-        @settings(max_examples=3, phases=[Phase.generate])  # a model of this size is not worth minutes of shrinking
-        @given(model=models(group=group), seed=st.integers(0, 2**32 - 1))
-        def hold(model: Model, seed: int) -> None:
-            whole = booked(model)
-            rows = redrawn(whole, seed, EACH)
-            assert not list(broken_runs(whole, rows, judged))
-            assert not list(broken_balances(whole, rows))
+    @settings(max_examples=500 // EACH)
+    @given(model=models(most=4), seed=st.integers(0, 2**32 - 1))
+    def hold(model: Model, seed: int) -> None:
+        whole = booked(model)
+        rows = redrawn(whole, seed, EACH)
+        assert not list(broken_runs(whole, rows, judged))
+        assert not list(broken_balances(whole, rows))
 
-        hold()
+    hold()
     assert judged["members"] >= 500
-    assert judged["judged"] >= 0.95 * judged["members"]
+    assert judged["judged"] >= 0.97 * judged["members"]
 
 
 @pytest.mark.slow

@@ -412,6 +412,8 @@ def declarations(draw: Draw, most: int = 8, group: Sequence[str] | None = None) 
         chosen = [name for name in chosen if name != "seeding"]  # its rest would have several clones to go to
     if "stem_hierarchy" in chosen:
         chosen = [name for name in chosen if not name.startswith("switching")]  # one spontaneous rate for S to R
+    if "immune.checkpoint" in chosen:
+        chosen = [name for name in chosen if name != "intracellular"]  # both may name kd_dox_S; antibodies stay outside
     for name in chosen:
         for part in draw(OTHERS[name](context)):
             if part.label not in labels:
