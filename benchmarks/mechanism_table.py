@@ -21,6 +21,10 @@ States and parameters are those of a smallest use, with a drug dox and clones S 
 **published** (read in the publication named; ranges are wider than single values), **recalled** (remembered from
 several sources, not looked up), **wide prior** (ten times less and more than an assumed value, because no measured
 source is known), **bounds** (what is possible at all).
+
+The columns gallery and examples say where a mechanism can be seen at work: `mdr.gallery` holds the published models,
+and examples/mechanisms/ tells a story for each part of the biology (glioma_temozolomide, efflux_and_vesicles,
+immune_and_antigen, persistence_and_plasticity, delivery_and_toxicity).
 """
 
 
@@ -34,8 +38,8 @@ def markdown(columns: list[str], rows: list[tuple[str, ...]]) -> str:
 
 
 def examples(card: Card) -> str:
-    sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").glob("*.py"))}
-    return ", ".join(name for name, source in sources.items() if uses(card.name, source))
+    paths = sorted((ROOT / "examples").rglob("*.py"))
+    return ", ".join(path.stem for path in paths if uses(card.name, path.read_text(encoding="utf-8")))
 
 
 def page() -> str:

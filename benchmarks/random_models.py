@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from strategies.laws import broken_balances, broken_names, broken_runs, broken_units
+from strategies.laws import booked, broken_balances, broken_names, broken_runs, broken_units
 from strategies.models import declarations
 
 from pkpd_mdr.errors import PkpdMdrError
@@ -26,14 +26,15 @@ NAMES = {"S": "Sens", "R": "Aa", "A": "Zz"}
 SCALES = {"[time]": 3.7, "[length]": 1.9}
 
 
-def broken(parts: list[Mechanism], sizes: list[float]) -> list[str]:
+def broken(parts: list[Mechanism], sizes: list[float], judged: Counter[str]) -> list[str]:
     """The laws that a model breaks."""
     model = Model(*parts)
     y = np.array((sizes * len(model.states))[: len(model.states)])
     try:
+        whole = booked(model)
         return [
-            *(f"run: {text}" for text in broken_runs(model)),
-            *(f"balance: {text}" for text in broken_balances(model)),
+            *(f"run: {text}" for text in broken_runs(whole, judged=judged)),
+            *(f"balance: {text}" for text in broken_balances(whole)),
             *(f"units: {text}" for text in broken_units(model, y, SCALES)),
             *(f"names: {text}" for text in broken_names(parts, NAMES, y)),
         ]
@@ -44,6 +45,7 @@ def broken(parts: list[Mechanism], sizes: list[float]) -> list[str]:
 def main(count: int, start: int) -> int:
     """Draw, check, report."""
     found: Counter[str] = Counter()
+    judged: Counter[str] = Counter()
     counted, begun = Counter(), time.perf_counter()
 
     @seed(start)
@@ -57,15 +59,17 @@ def main(count: int, start: int) -> int:
     @given(parts=declarations(), sizes=st.lists(st.floats(1.0, 1e6), min_size=7, max_size=7))
     def draw(parts: list[Mechanism], sizes: list[float]) -> None:
         counted["models"] += 1
-        problems = broken(parts, sizes)
+        problems = broken(parts, sizes, judged)
         found.update(text.partition(":")[0] for text in problems)
         if problems:
             counted["broken"] += 1
             print(f"{', '.join(sorted(part.label for part in parts))}\n    " + "\n    ".join(problems), flush=True)
+            print(f"    {parts!r}", flush=True)
 
     draw()
     seconds = time.perf_counter() - begun
     print(f"{counted['models']} models in {seconds:.0f} s, seed {start}: {counted['broken']} break a law {dict(found)}")
+    print(f"LSODA finished {judged['judged']} of {judged['members']} runs within its budget")
     return int(bool(found))
 
 

@@ -32,6 +32,7 @@ from pkpd_mdr.fit import (
     Estimates,
     Fit,
     Planned,
+    Selection,
     compare_models,
     fit,
     identifiable,
@@ -40,7 +41,6 @@ from pkpd_mdr.fit import (
     simulated_data,
     student_t,
 )
-from pkpd_mdr.fit import Estimates, Fit, Selection, compare_models, fit
 from pkpd_mdr.mechanisms import (
     clone,
     combined_kill,

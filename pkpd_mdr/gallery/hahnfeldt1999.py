@@ -1,24 +1,19 @@
 """A tumour and the vasculature that carries it, under angiogenesis inhibitors.
 
-Hahnfeldt et al. 1999, Cancer Res 59:4770 (mouse, Lewis lung carcinoma). Declared from text; surfaces are in mm**2.
+Hahnfeldt et al. 1999, Cancer Res 59:4770 (mouse, Lewis lung carcinoma); surfaces are in mm**2.
 """
 
 from __future__ import annotations
 
 from pkpd_mdr.errors import ModelError, did_you_mean
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result
 from pkpd_mdr.gallery.reading import level
-from pkpd_mdr.mechanisms import dosing, observable, parameter, process, state
+from pkpd_mdr.mechanisms import clone, delivery, dosing, formula, growth, parameter, process, state
 from pkpd_mdr.model import Model
 
 __all__ = ["ENTRY", "hahnfeldt1999"]
 
 _INHIBITORS = {"endostatin": (0.66, 1.7), "angiostatin": (0.15, 0.38), "tnp470": (1.3, 10.1)}
-_VALUES = {
-    "lam": ("0.192 1/day", "growth towards the carrying capacity"),
-    "b": ("5.85 1/day", "stimulation of vasculature"),
-    "d": ("0.00873 1/(day*mm**2)", "inhibition of vasculature by the tumour"),
-}
 
 
 def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
@@ -49,23 +44,27 @@ def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
             f"the inhibitor {inhibitor!r} is not in Hahnfeldt 1999{did_you_mean(inhibitor, list(_INHIBITORS))}"
         )
     strength, clearance = _INHIBITORS[inhibitor]
-    values = _VALUES | {
-        "e": (f"{strength} kg/(mg*day)", f"effect of {inhibitor}"),
-        "clr": (f"{clearance} 1/day", f"{inhibitor} is cleared"),
-    }
     return Model(
-        state("V", "200 mm**3", unit="mm**3", description="tumour volume"),
-        state("K", "625 mm**3", unit="mm**3", description="volume that the vasculature can carry"),
+        clone(
+            "V",
+            growth=growth.gompertz(rate="0.192 1/day", capacity=formula("K")),
+            start="200 mm**3",
+            unit="mm**3",
+            description="tumour volume",
+        ),
+        delivery.vasculature(
+            stimulation="5.85 1/day",
+            inhibition="0.00873 1/(day*mm**2)",
+            start="625 mm**3",
+            blocked_by={inhibitor: f"{strength} kg/(mg*day)"},
+            unit="mm**3",
+            name="K",
+        ),
         state("g", unit="mg", kind="amount", description=inhibitor),
-        parameter("weight", "20 g", description="weight of the mouse"),
-        *declared(values, source="Hahnfeldt et al. 1999"),
-        dosing(inhibitor, into="g", unit="mg"),
-        process("growth", "lam*V*log(K/V)", {"V": 1}),
-        process("stimulation", "b*V", {"K": 1}),
-        process("inhibition", "d*K*V**(2/3)", {"K": -1}),
-        process("treatment", "e*K*g/weight", {"K": -1}),
         process("clearance", "clr*g", {"g": -1}),
-        observable("burden", "V", "mm**3"),
+        parameter("clr", f"{clearance} 1/day", description=f"{inhibitor} is cleared"),
+        parameter("weight", "20 g", description="weight of the mouse"),
+        dosing(inhibitor, into="g", unit="mg", concentration="g/weight", concentration_unit="mg/kg"),
     )
 
 
@@ -91,7 +90,7 @@ ENTRY = Published(
         Result(
             "plateau with a tenth of the growth rate",
             (5.85 / 0.00873) ** 1.5,
-            lambda: level(hahnfeldt1999().with_parameters(lam=0.0192), "V", "3000 day"),
+            lambda: level(hahnfeldt1999().with_parameters(growth_V=0.0192), "V", "3000 day"),
             unit="mm**3",
             atol=0.05,
             source="(b/d)^1.5 whatever lam",

@@ -8,20 +8,19 @@ and content of cells stay exact. Transfer rates were not obtained and are wide p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.gallery.published import Published, Result
-from pkpd_mdr.mechanisms import parameter, process, state
+from pkpd_mdr.mechanisms import parameter, pgp
 from pkpd_mdr.model import Model
-from pkpd_mdr.model.scope import Mechanism
 
 __all__ = ["ENTRY", "hinow2009"]
 
 
 def hinow2009(*, groups: int = 11, share: float = 0.2) -> Model:
-    """Cells by content: u' = k (T[u] - u) + growth: a pair p1 > p2 leaves as p1 - f (p1 - p2) and p2 + f (p1 - p2).
+    """Cells by content: u' = k (T[u] - u): a pair p1 > p2 leaves as p1 - f (p1 - p2) and p2 + f (p1 - p2).
 
     Parameters
     ----------
@@ -33,8 +32,8 @@ def hinow2009(*, groups: int = 11, share: float = 0.2) -> Model:
     Returns
     -------
     Model
-        States ``u0`` to ``u10``: half of 1e4 cells without P-gp, half with content 1. Each cell meets another at rate
-        ``k`` (2 tau of the paper).
+        Clones ``u_0`` to ``u_10``: half of 1e4 cells without P-gp, half with content 1. Each cell meets another at rate
+        k = 2 tau; mean and variance of content are ``P_u`` and ``var_P_u``.
 
     Raises
     ------
@@ -44,68 +43,27 @@ def hinow2009(*, groups: int = 11, share: float = 0.2) -> Model:
     Examples
     --------
     >>> run = hinow2009(groups=6).simulate(until="50 h")
-    >>> round(float(run.frame.iloc[-1].sum()))
+    >>> round(float(run.frame["burden"].iloc[-1]))
     10000
     """
     if not 3 <= groups <= 40 or groups != int(groups):
         raise ModelError(f"{groups} groups of content are not possible; write a number from 3 to 40")
     if not 0 < share <= 0.5:
         raise ModelError(f"a share of {share:g} is not possible; write 0 < share <= 0.5")
-    names = [f"u{i}" for i in range(groups)]
-    start = {names[0]: 5000, names[-1]: 5000}
-    return Model(
-        *(
-            state(
-                name,
-                start.get(name),
-                unit="cell",
-                kind="cells",
-                balance="cells",
-                description=f"cells of content {i}/{groups - 1}",
-            )
-            for i, name in enumerate(names)
-        ),
-        parameter("k", "0.02 1/h", description="meetings per cell; wide prior, 0.002 to 0.2 per h"),
-        parameter("growth", "0 1/h", description="growth of every cell"),
-        *(process(f"growth_{name}", f"growth*{name}", {name: 1}) for name in names),
-        *_meetings(names, share),
-    )
+    tau = parameter("tau", "0.01 1/h", description="meetings; wide prior, 0.001 to 0.1 per h")
+    return Model(pgp.grid("u", largest=1, bins=groups, tau=tau, f=share, start={0: 5e3, 1: 5e3}))
 
 
-def _meetings(names: list[str], share: float) -> Iterator[Mechanism]:
-    """One process for each pair of groups that differ: it moves one cell of each."""
-    total = " + ".join(names)
-    for low in range(len(names)):
-        for high in range(low + 1, len(names)):
-            handed = share * (high - low)
-            moves = dict.fromkeys((names[low], names[high]), -1.0)
-            for place in (low + handed, high - handed):
-                below = math.floor(place + 1e-9)
-                rest = max(place - below, 0.0) if place - below > 1e-9 else 0.0
-                for index, part in ((below, 1 - rest), (below + 1, rest)):
-                    if part:
-                        moves[names[index]] = moves.get(names[index], 0.0) + part
-            moves = {name: part for name, part in moves.items() if abs(part) > 1e-9}
-            if not moves:  # both stay between the same groups
-                continue
-            rate = f"k*{names[low]}*{names[high]}/({total})"
-            yield process(f"meeting_{low}_{high}", rate, moves, transfer=True)
-
-
-def _moments(cells: list[float]) -> dict[str, float]:
+def _moments(row: Any) -> dict[str, float]:
     """Number, mean content and variance of content."""
-    contents = [i / (len(cells) - 1) for i in range(len(cells))]
-    number = sum(cells)
-    mean = sum(p * u for p, u in zip(contents, cells, strict=True)) / number
-    square = sum(p**2 * u for p, u in zip(contents, cells, strict=True)) / number
-    return {"N": number, "content": mean, "variance": square - mean**2}
+    return {"N": float(row["burden"]), "content": float(row["P_u"]), "variance": float(row["var_P_u"])}
 
 
 @cache
 def _mixed(share: float = 0.2) -> dict[str, float]:
     """After one meeting per cell (50 h): number, content and variance relative to the start."""
     frame = hinow2009(share=share).simulate(until="50 h", times="50 h").frame
-    first, last = (_moments([float(value) for value in frame.iloc[k]]) for k in (0, -1))
+    first, last = (_moments(frame.iloc[k]) for k in (0, -1))
     return {name: last[name] / first[name] for name in first}
 
 

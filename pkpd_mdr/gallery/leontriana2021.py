@@ -1,6 +1,6 @@
 """CAR T cells against a solid tumour: when they control it, and what a second target outside the tumour adds.
 
-Leon-Triana et al. 2021 (BIOMD0000001013, and BIOMD0000001014 for the dual target). Declared from text.
+Leon-Triana et al. 2021 (BIOMD0000001013, and BIOMD0000001014 for the dual target).
 """
 
 from __future__ import annotations
@@ -9,21 +9,14 @@ from functools import cache
 
 from pkpd_mdr.gallery.published import Published, Result, declared
 from pkpd_mdr.gallery.reading import level
-from pkpd_mdr.mechanisms import observable, process, state
+from pkpd_mdr.mechanisms import clone, growth, immune, parameter, process, state, stimulation
 from pkpd_mdr.model import Model
 
 __all__ = ["ENTRY", "leontriana2021"]
 
-_VALUES = {
+_DUAL = {
     "rC": ("0.9 1/day", "largest proliferation of CAR T cells"),
     "gT": ("1e10 cell", "target cells of half that proliferation"),
-    "aC": ("0.04 1/day", "largest inactivation of CAR T cells by the tumour"),
-    "gC": ("2e9 cell", "CAR T cells of half that inactivation"),
-    "life": ("7 day", "mean life of CAR T cells"),
-    "rT": ("0.02 1/day", "tumour growth"),
-    "aT": ("2.5e-10 1/(cell*day)", "tumour cells killed"),
-}
-_DUAL = {
     "kB": ("0.2", "stimulation by a B cell relative to a tumour cell"),
     "B_source": ("1e9 cell/day", "B cells arrive; wide prior, 1e8 to 1e10"),
     "B_life": ("30 day", "mean life of B cells; wide prior, 5 to 60 days"),
@@ -48,27 +41,24 @@ def leontriana2021(*, dual: bool = False) -> Model:
     >>> round(float(leontriana2021().simulate(until="60 day").frame["T"].min() / 1e6))
     513
     """
+    kill = parameter("aT", "2.5e-10 1/(cell*day)", description="cells killed per CAR T cell")
     parts = [
-        state("C", "4e8 cell", unit="cell", kind="cells", description="CAR T cells"),
-        state("T", "6.7e9 cell", unit="cell", kind="cells", description="tumour cells"),
-        *declared(_VALUES, source="BIOMD0000001013"),
-        observable("X", "T + kB*B" if dual else "T", "cell", description="target cells"),
-        process("proliferation", "rC*C*X/(gT + X)", {"C": 1}),
-        process("inactivation", "aC*C*T/(gC + C)", {"C": -1}),
-        process("C_death", "C/life", {"C": -1}),
-        process("growth", "rT*T", {"T": 1}),
-        process("killing", "aT*C*T", {"T": -1}),
-        observable("burden", "T", "cell"),
+        clone("T", growth=growth.exponential(rate="0.02 1/day"), start="6.7e9 cell"),
+        immune.effector("C", start="4e8 cell", death=(1 / 7, "1/day"), description="CAR T cells"),
+        immune.attack("C", on="T", rate=kill),
+        immune.exhaustion("C", rate="0.04 1/day", half="2e9 cell", saturation="effector"),
     ]
-    if dual:
-        parts += [
-            state("B", "3e10 cell", unit="cell", kind="cells", description="B cells"),
-            *declared(_DUAL, source="kB: BIOMD0000001014; the others assumed"),
-            process("B_arrival", "B_source", {"B": 1}),
-            process("B_death", "B/B_life", {"B": -1}),
-            process("B_killing", "aT*C*B", {"B": -1}),
-        ]
-    return Model(*parts)
+    if not dual:
+        return Model(*parts, stimulation("C", rate="0.9 1/day", half="1e10 cell"))
+    return Model(
+        *parts,
+        *declared(_DUAL, source="kB: BIOMD0000001014; the others assumed"),
+        state("B", "3e10 cell", unit="cell", kind="cells", description="B cells"),
+        process("B_arrival", "B_source", {"B": 1}),
+        process("B_death", "B/B_life", {"B": -1}),
+        process("B_killing", "aT*C*B", {"B": -1}),
+        process("proliferation", "rC*C*(T + kB*B)/(gT + T + kB*B)", {"C": 1}),
+    )
 
 
 def _balance() -> float:

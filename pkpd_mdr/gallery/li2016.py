@@ -9,31 +9,22 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result
 from pkpd_mdr.gallery.reading import level, levels
-from pkpd_mdr.mechanisms import observable, process, state
+from pkpd_mdr.mechanisms import clone, growth, stimulation, stroma
 from pkpd_mdr.model import Model
 
 __all__ = ["ENTRY", "li2016"]
 
-_VALUES = {
-    "kc": ("0.02 1/day", "tumour growth alone; wide prior, 0.001 to 0.1 per day"),
-    "muc": ("1e-10 1/(cell*day)", "growth per stellate cell; wide prior"),
-    "b": ("1e-11 1/cell", "inverse carrying capacity; wide prior"),
-    "kp": ("1e6 cell/day", "stellate cells arrive; wide prior"),
-    "fp": ("0.03 1/day", "largest proliferation of stellate cells under TGF-beta; wide prior, 0 to 0.1 per day"),
-    "mup": ("1e9 cell", "tumour of half that proliferation; wide prior"),
-    "lamp": ("0.05 1/day", "stellate cells die; wide prior, 0.01 to 0.5 per day"),
-}
-
 
 def li2016() -> Model:
-    """C' = (kc + muc P) C (1 - b C); P' = kp + fp P C/(mup + C) - lamp P.
+    """C' = kc (1 + s P) C (1 - b C); P' = kp + fp P C/(mup + C) - lamp P.
 
     Returns
     -------
     Model
-        Tumour cells C from 1e8 and stellate cells P from kp/lamp.
+        Tumour cells C from 1e8 and stellate cells P from kp/lamp. Wide priors: kc 0.001 to 0.1 per day, fp 0 to 0.1
+        per day, lamp 0.01 to 0.5 per day; the others ten times less and more.
 
     Examples
     --------
@@ -41,21 +32,21 @@ def li2016() -> Model:
     ['C', 'P']
     """
     return Model(
-        state("C", "1e8 cell", unit="cell", kind="cells", balance="tumour", description="tumour cells"),
-        state("P", "2e7 cell", unit="cell", kind="cells", balance="stellate", description="stellate cells"),
-        *declared(_VALUES, source="assumed"),
-        process("growth", "kc*C*(1 - b*C)", {"C": 1}),
-        process("driven_growth", "muc*P*C*(1 - b*C)", {"C": 1}),
-        process("arrival", "kp", {"P": 1}),
-        process("proliferation", "fp*P*C/(mup + C)", {"P": 1}),
-        process("death", "lamp*P", {"P": -1}),
-        observable("burden", "C", "cell"),
+        clone(
+            "C",
+            growth=growth.logistic(rate="0.02 1/day", capacity="1e11 cell"),
+            start="1e8 cell",
+            description="tumour cells",
+        ),
+        stroma.cells("P", source="1e6 cell/day", death="0.05 1/day", start="2e7 cell", description="stellate cells"),
+        stroma.support("P", on="C", slope="5e-9 1/cell"),
+        stimulation("P", by="C", rate="0.03 1/day", half="1e9 cell"),
     )
 
 
 @cache
-def _at(name: str, days: int, muc: float = 1e-10) -> float:
-    return level(li2016(), name, f"{days} day", parameters={"muc": muc})
+def _at(name: str, days: int, **parameters: float) -> float:
+    return level(li2016(), name, f"{days} day", parameters=parameters)
 
 
 def _stroma_first() -> float:
@@ -76,7 +67,7 @@ ENTRY = Published(
             _stroma_first,
             unit="1/day",
             rtol=1e-4,
-            source="kc + muc kp/lamp",
+            source="kc (1 + s kp/lamp)",
         ),
         Result(
             "stellate cells beside a full tumour",
@@ -89,7 +80,7 @@ ENTRY = Published(
         Result(
             "stellate cells make the tumour grow faster",
             True,
-            lambda: _at("C", 200) > 1.2 * _at("C", 200, 0.0),
+            lambda: _at("C", 200) > 1.2 * _at("C", 200, support_slope_P_C=0.0),
             flag="C",
             source="form of the growth term",
         ),

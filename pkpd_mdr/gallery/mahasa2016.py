@@ -11,36 +11,20 @@ from functools import cache
 
 from pkpd_mdr.gallery.published import Published, Result, declared
 from pkpd_mdr.gallery.reading import level, levels
-from pkpd_mdr.mechanisms import observable, process, state
+from pkpd_mdr.mechanisms import clone, growth, immune, parameter, process
 from pkpd_mdr.model import Model
 
 __all__ = ["ENTRY", "mahasa2016"]
 
 _VALUES = {
     "a": ("0.5822 1/day", "tumour growth"),
-    "b": ("2.33e-8 1/cell", "inverse carrying capacity"),
+    "K": (f"{1 / 2.33e-8!r} cell", "carrying capacity"),
     "aN": ("1.3e-7 1/(cell*day)", "tumour cells killed by natural killer cells"),
     "bL": ("1.3e-7 1/(cell*day)", "tumour cells killed by T cells"),
-    "pT": ("0.05", "visible cells that become invisible to natural killer cells, per kill"),
-    "qT": ("0.05", "visible cells that become invisible to T cells, per kill"),
-    "piT": ("0.18", "cells invisible to T cells that become invisible to both, per kill"),
-    "zetaT": ("0.13", "cells invisible to natural killer cells that become invisible to both, per kill"),
-}
-_EFFECTORS = {
-    "sig": ("13000 cell/day", "natural killer cells arrive"),
-    "f": ("0.0412 1/day", "natural killer cells die"),
-    "r": ("1.1e-7 1/(cell*day)", "T cells primed"),
-    "m": ("0.02 1/day", "T cells die"),
 }
 _TUMOUR = {"T0": "visible", "TN": "invisible to natural killer cells", "TL": "invisible to T cells", "TNL": "invisible"}
-_KILLS = [("N", "T0"), ("N", "TL"), ("L", "T0"), ("L", "TN")]
-_SELECTS = {
-    ("N", "T0"): ("pT", "TN"),
-    ("L", "T0"): ("qT", "TL"),
-    ("N", "TL"): ("piT", "TNL"),
-    ("L", "TN"): ("zetaT", "TNL"),
-}
-_RATE = {"N": "aN", "L": "bL"}
+_SELECTED = {("N", "T0", "TN"): 0.05, ("L", "T0", "TL"): 0.05, ("N", "TL", "TNL"): 0.18, ("L", "TN", "TNL"): 0.13}
+"""Which effector selects which cells, and how many for each that it kills."""
 
 
 def mahasa2016() -> Model:
@@ -56,33 +40,23 @@ def mahasa2016() -> Model:
     >>> sorted(mahasa2016().states)
     ['L', 'N', 'T0', 'TL', 'TN', 'TNL']
     """
+    shared = {item.name: item for item in declared(_VALUES, source="MODEL2003040001")}
+    law = growth.logistic(rate=shared["a"], capacity=shared["K"])
     return Model(
         *(
-            state(
-                name,
-                "1e4 cell" if name == "T0" else None,
-                unit="cell",
-                kind="cells",
-                balance="tumour",
-                description=text,
-            )
+            clone(name, growth=law, start="1e4 cell" if name == "T0" else None, description=text)
             for name, text in _TUMOUR.items()
         ),
-        state("N", "1e5 cell", unit="cell", kind="cells", balance="N", description="natural killer cells"),
-        state("L", "100 cell", unit="cell", kind="cells", balance="L", description="T cells"),
-        *declared(_VALUES, source="MODEL2003040001"),
-        *declared(_EFFECTORS, source="de Pillis et al. 2005"),
-        observable("burden", "T0 + TN + TL + TNL", "cell"),
-        *(process(f"growth_{name}", f"a*{name}*(1 - b*burden)", {name: 1}) for name in _TUMOUR),
-        *(process(f"{by}_kills_{name}", f"{_RATE[by]}*{by}*{name}", {name: -1}) for by, name in _KILLS),
+        immune.effector("N", source="13000 cell/day", death="0.0412 1/day", start="1e5 cell"),
+        immune.effector("L", death="0.02 1/day", start="100 cell"),
+        immune.attack("N", on=["T0", "TL"], rate=shared["aN"]),
+        immune.attack("L", on=["T0", "TN"], rate=shared["bL"]),
         *(
-            process(f"{by}_selects_{into}", f"{share}*{_RATE[by]}*{by}*{name}", {name: -1, into: 1}, transfer=True)
-            for (by, name), (share, into) in _SELECTS.items()
+            immune.antigen_loss(source, into, effector=by, share=share)
+            for (by, source, into), share in _SELECTED.items()
         ),
-        process("N_arrival", "sig", {"N": 1}),
-        process("N_death", "f*N", {"N": -1}),
+        parameter("r", "1.1e-7 1/(cell*day)", description="T cells primed by the death of visible cells"),
         process("L_priming", "r*N*T0", {"L": 1}),
-        process("L_death", "m*L", {"L": -1}),
     )
 
 

@@ -1,29 +1,20 @@
 """Low-grade glioma under temozolomide with acquired resistance, by p53 and 1p/19q status.
 
 Mazzocco et al. 2015, CPT Pharmacometrics Syst Pharmacol 4:728: the tissue of Ribba 2012, but the kill of
-proliferating tissue fades as exp(-res t) from the first dose on. Declared from text.
+proliferating tissue fades as exp(-res t) from the first dose on. The drug is a virtual amount (K-PD).
 """
 
 from __future__ import annotations
 
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result
 from pkpd_mdr.gallery.reading import level, outcome
-from pkpd_mdr.mechanisms import dosing, observable, process, state
+from pkpd_mdr.mechanisms import clone, death, fading, growth, kill, parameter, pk, switching
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, bolus
 
 __all__ = ["ENTRY", "mazzocco2015"]
-
-_VALUES = {
-    "lP": ("0.143 1/month", "growth of proliferating tissue"),
-    "kPQ": ("0.0429 1/month", "proliferating tissue becomes quiescent"),
-    "dQp": ("0.0188 1/month", "damaged tissue is lost"),
-    "res": ("0.1 1/month", "resistance to the kill of proliferating tissue"),
-    "KDE": ("8.3 1/month", "drug is eliminated"),
-    "K": ("100 mm", "largest mean tumour diameter"),
-}
 
 
 def mazzocco2015(*, p53_mutant: bool = False, codeleted: bool = False) -> Model:
@@ -39,7 +30,8 @@ def mazzocco2015(*, p53_mutant: bool = False, codeleted: bool = False) -> Model:
     Returns
     -------
     Model
-        Mean tumour diameters; one cycle (200 mg/m2 on days 1-5) is ``bolus("tmz", 1)`` every 28 days from time zero.
+        Mean tumour diameters: P proliferating, Q quiescent, ``damaged_Q`` (Qp); one cycle (200 mg/m2 on days 1-5) is
+        ``bolus("tmz", 1)`` every 28 days from time zero.
 
     Examples
     --------
@@ -48,25 +40,18 @@ def mazzocco2015(*, p53_mutant: bool = False, codeleted: bool = False) -> Model:
     >>> round(float(run.frame["burden"].min()), 1)
     26.5
     """
-    values = _VALUES | {
-        "g": ("0.143" if p53_mutant else "0.254", "damage per elimination of drug"),
-        "kQpP": ("0.00807 1/month" if codeleted else "0.00947 1/month", "damaged tissue is repaired"),
-    }
+    g = parameter("g", 0.143 if p53_mutant else 0.254, description="damage per elimination of drug")
     return Model(
-        state("C", kind="amount", description="drug, in cycles"),
-        state("P", "1.72 mm", unit="mm", description="proliferating tissue"),
-        state("Q", "32.1 mm", unit="mm", description="quiescent tissue"),
-        state("Qp", unit="mm", description="damaged quiescent tissue"),
-        *declared(values, source="Mazzocco et al. 2015"),
-        dosing("tmz", into="C", unit=""),
-        process("elimination", "KDE*C", {"C": -1}),
-        process("growth", "lP*P*(1 - (P + Q + Qp)/K)", {"P": 1}),
-        process("quiescence", "kPQ*P", {"P": -1, "Q": 1}),
-        process("killing", "g*KDE*C*P*exp(-res*t)", {"P": -1}),
-        process("damage", "g*KDE*C*Q", {"Q": -1, "Qp": 1}),
-        process("repair", "kQpP*Qp", {"Qp": -1, "P": 1}),
-        process("loss", "dQp*Qp", {"Qp": -1}),
-        observable("burden", "P + Q + Qp", "mm"),
+        pk.kpd("tmz", KDE="8.3 1/month"),
+        clone("P", growth=growth.logistic(rate="0.143 1/month", capacity="100 mm"), start="1.72 mm", unit="mm"),
+        clone("Q", start="32.1 mm", unit="mm"),
+        switching("P", "Q", rate="0.0429 1/month"),
+        kill("tmz", on="P", slope=g),
+        fading("tmz", on="P", rate="0.1 1/month", since="start"),
+        death.path("tmz", on="Q", slope=g, via="damaged"),
+        death.damaged(
+            "Q", recovery="0.00807 1/month" if codeleted else "0.00947 1/month", death="0.0188 1/month", into="P"
+        ),
     )
 
 

@@ -10,13 +10,11 @@ from functools import cache
 
 from pkpd_mdr.gallery.published import Published, Result
 from pkpd_mdr.gallery.reading import course
-from pkpd_mdr.mechanisms import observable, parameter, pk, process, state
+from pkpd_mdr.mechanisms import delivery, pk, process, state
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, oral
 
 __all__ = ["ENTRY", "ostermann2004"]
-
-_SOURCE = "Ostermann et al. 2004"
 
 
 def ostermann2004() -> Model:
@@ -25,7 +23,7 @@ def ostermann2004() -> Model:
     Returns
     -------
     Model
-        Observables ``C_tmz`` and ``C_csf`` in mg/L; a daily dose is ``oral("tmz", "360 mg")``.
+        Observables ``C_tmz`` and ``C_tmz_csf`` in mg/L; a daily dose is ``oral("tmz", "360 mg")``.
 
     Examples
     --------
@@ -36,13 +34,7 @@ def ostermann2004() -> Model:
     """
     return Model(
         pk.one_compartment("tmz", CL="10 L/h", V="30.3 L", ka="5.8 1/h"),
-        state("csf", unit="mg", kind="amount", balance="tmz", description="temozolomide in cerebrospinal fluid"),
-        parameter("kin", "7.2e-4 1/h", source=_SOURCE, description="plasma to cerebrospinal fluid"),
-        parameter("kout", "0.76 1/h", source=_SOURCE, description="cerebrospinal fluid to plasma"),
-        parameter("V_csf", "0.14 L", description="volume of cerebrospinal fluid"),
-        process("to_csf", "kin*central_tmz", {"central_tmz": -1, "csf": 1}, transfer=True),
-        process("from_csf", "kout*csf", {"csf": -1, "central_tmz": 1}, transfer=True),
-        observable("C_csf", "csf/V_csf", "mg/L"),
+        delivery.csf("tmz", kin="7.2e-4 1/h", kout="0.76 1/h", volume="0.14 L"),
     )
 
 
@@ -54,7 +46,7 @@ def dose() -> Regimen:
 @cache
 def _exposure() -> tuple[float, float, float, float]:
     """Peak (mg/L), area (mg h/L), ratio of areas in fluid and plasma, and half-life (h)."""
-    area = [state("area_csf", unit="mg/L*h", kind="integral"), process("add", "C_csf", {"area_csf": 1})]
+    area = [state("area_csf", unit="mg/L*h", kind="integral"), process("add", "C_tmz_csf", {"area_csf": 1})]
     frame = ostermann2004().plus(*area).simulate(dose(), until="100 h", times="0.02 h").frame
     late = math.log(float(frame["C_tmz"].iloc[500] / frame["C_tmz"].iloc[600])) / 2
     total = float(frame["AUC_tmz"].iloc[-1])
@@ -63,7 +55,7 @@ def _exposure() -> tuple[float, float, float, float]:
 
 def _clearance(clearance: str, volume: str) -> float:
     """Half-life for another clearance and volume."""
-    model = ostermann2004().with_parameters(CL_tmz=clearance, V_tmz=volume, kin="0 1/h")
+    model = ostermann2004().with_parameters(CL_tmz=clearance, V_tmz=volume, kin_tmz_csf="0 1/h")
     _, levels = course(model, "C_tmz", dose(), until="14 h", times="1 h")
     return 2 * math.log(2) / math.log(levels[10] / levels[12])
 

@@ -1,28 +1,20 @@
 """Oligodendroglioma under temozolomide: damaged cells die only when they try to divide, so the response comes late.
 
-Perez-Garcia et al. 2019, values as in BIOMD0000000814. Declared from text.
+Perez-Garcia et al. 2019, values as in BIOMD0000000814.
 """
 
 from __future__ import annotations
 
 import math
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result
 from pkpd_mdr.gallery.reading import level
-from pkpd_mdr.mechanisms import dosing, observable, process, state
+from pkpd_mdr.mechanisms import clone, death, growth, pk
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, bolus
 
 __all__ = ["ENTRY", "cycles", "perezgarcia2019"]
 
-_VALUES = {
-    "a1": ("0.1028 1/day", "damage per concentration"),
-    "a2": ("0.1397 1/day", "immediate death per concentration"),
-    "rho": ("0.00293193 1/day", "proliferation"),
-    "K": ("261.799 cm**3", "carrying capacity"),
-    "kap": ("1", "divisions that a damaged cell survives"),
-    "lam": ("8.3184 1/day", "drug is eliminated"),
-}
 _DOSE = 0.0021 * 1.9 * 150
 
 
@@ -41,17 +33,17 @@ def perezgarcia2019() -> Model:
     163.2
     """
     return Model(
-        state("P", "144.95 cm**3", unit="cm**3", description="proliferating cells"),
-        state("D", unit="cm**3", description="damaged cells"),
-        state("C", kind="concentration", description="drug"),
-        *declared(_VALUES, source="BIOMD0000000814"),
-        dosing("tmz", into="C", unit=""),
-        observable("burden", "P + D", "cm**3"),
-        process("growth", "rho*P*(1 - burden/K)", {"P": 1}),
-        process("damage", "a1*P*C", {"P": -1, "D": 1}),
-        process("killing", "a2*P*C", {"P": -1}),
-        process("late_death", "rho/kap*D*(1 - burden/K)", {"D": -1}),
-        process("elimination", "lam*C", {"C": -1}),
+        pk.kpd("tmz", KDE="8.3184 1/day", driver="amount"),
+        clone(
+            "P",
+            growth=growth.logistic(rate="0.00293193 1/day", capacity="261.799 cm**3"),
+            start="144.95 cm**3",
+            unit="cm**3",
+            description="proliferating cells",
+        ),
+        death.path("tmz", on="P", slope="0.1028 1/day", via="damaged"),
+        death.path("tmz", on="P", path="other", slope="0.1397 1/day"),
+        death.damaged("P", at_division=1.0),
     )
 
 
@@ -62,7 +54,7 @@ def cycles(count: int = 20) -> Regimen:
 
 def _survivors() -> float:
     """Proliferating cells left by one dose, without growth."""
-    return level(perezgarcia2019(), "P", "20 day", bolus("tmz", _DOSE), parameters={"rho": 0}) / 144.95
+    return level(perezgarcia2019(), "P", "20 day", bolus("tmz", _DOSE), parameters={"growth_P": 0}) / 144.95
 
 
 def _at(day: int, count: int) -> float:
@@ -71,7 +63,7 @@ def _at(day: int, count: int) -> float:
 
 def _damaged(days: int) -> float:
     """Damaged cells so many days after the last dose of twenty cycles."""
-    return level(perezgarcia2019(), "D", f"{55 + 19 * 28 + 4 + days} day", cycles())
+    return level(perezgarcia2019(), "damaged_P", f"{55 + 19 * 28 + 4 + days} day", cycles())
 
 
 ENTRY = Published(

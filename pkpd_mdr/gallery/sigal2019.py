@@ -1,27 +1,21 @@
 """Cancer stem cells and the progeny that can become stem cells again.
 
-Sigal et al. 2019, MODEL1911270001. Declared from text.
+Sigal et al. 2019, MODEL1911270001.
 """
 
 from __future__ import annotations
 
 import math
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result
 from pkpd_mdr.gallery.reading import levels
-from pkpd_mdr.mechanisms import observable, process, state
+from pkpd_mdr.mechanisms import clone, growth, observable, stem_hierarchy
 from pkpd_mdr.model import Model
 
 __all__ = ["ENTRY", "sigal2019"]
 
-_VALUES = {
-    "self": ("0.41 1/day", "a stem cell gives two stem cells"),
-    "death": ("0.1 1/day", "stem cells die"),
-    "asym": ("1.6 1/day", "a stem cell gives a stem cell and a progenitor"),
-    "diff": ("0.2 1/day", "a stem cell gives two progenitors"),
-    "dediff": ("1.8e-4 1/day", "a progenitor becomes a stem cell"),
-    "grow": ("0.04 1/day", "progenitors grow"),
-}
+_SELF, _ASYMMETRIC, _DIFFERENTIATION = 0.41, 1.6, 0.2  # divisions of a stem cell a day, by what they yield
+_ALL = _SELF + _ASYMMETRIC + _DIFFERENTIATION
 
 
 def sigal2019() -> Model:
@@ -39,16 +33,20 @@ def sigal2019() -> Model:
     True
     """
     return Model(
-        state("S", 1, unit="cell", kind="cells", description="stem cells"),
-        state("P", unit="cell", kind="cells", description="progenitor cells"),
-        *declared(_VALUES, source="MODEL1911270001"),
-        process("renewal", "self*S", {"S": 1}),
-        process("death", "death*S", {"S": -1}),
-        process("asymmetric", "asym*S", {"P": 1}),
-        process("differentiation", "diff*S", {"S": -1, "P": 2}),
-        process("dedifferentiation", "dediff*P", {"P": -1, "S": 1}, transfer=True),
-        process("growth", "grow*P", {"P": 1}),
-        observable("burden", "S + P", "cell"),
+        clone(
+            "S",
+            growth=growth.birth_death(birth=(_ALL, "1/day"), death="0.1 1/day"),
+            start=1,
+            description="stem cells",
+        ),
+        clone("P", growth=growth.exponential(rate="0.04 1/day"), description="progenitor cells"),
+        stem_hierarchy(
+            "S",
+            "P",
+            asymmetric=_ASYMMETRIC / _ALL,
+            differentiation=_DIFFERENTIATION / _ALL,
+            dedifferentiation="1.8e-4 1/day",
+        ),
         observable("stem_share", "S/max(S + P, 1e-100)"),
     )
 
@@ -83,8 +81,8 @@ ENTRY = Published(
         Result(
             "reversal to stem cells enriches them",
             True,
-            lambda: _stem_share() > _stem_share(dediff=0),
-            source="dediff > 0",
+            lambda: _stem_share() > _stem_share(switching_P_S=0),
+            source="progenitors that return",
         ),
     ),
     ours="that the growth of progenitors is a net rate",

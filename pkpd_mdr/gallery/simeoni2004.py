@@ -1,26 +1,19 @@
 """Xenografts under paclitaxel: growth from exponential to linear, and cells that die through three stages.
 
-Simeoni et al. 2004, Cancer Res 64:1094, paclitaxel experiment 1. Declared from text.
+Simeoni et al. 2004, Cancer Res 64:1094, paclitaxel experiment 1.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result
 from pkpd_mdr.gallery.reading import level
-from pkpd_mdr.mechanisms import medium, observable, process, state
+from pkpd_mdr.mechanisms import clone, death, growth, medium
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import exposure
 
 __all__ = ["ENTRY", "simeoni2004"]
-
-_VALUES = {
-    "l0": ("0.273 1/day", "exponential growth"),
-    "l1": ("0.814 g/day", "linear growth"),
-    "k1": ("0.968 1/day", "damaged cells pass from stage to stage"),
-    "k2": ("6.29e-4 mL/(ng*day)", "damage per concentration"),
-}
 
 
 def simeoni2004() -> Model:
@@ -29,7 +22,8 @@ def simeoni2004() -> Model:
     Returns
     -------
     Model
-        Tumour mass from 0.1 g; the concentration in plasma is given: ``exposure("pac", "500 ng/mL")``.
+        Tumour mass ``x1`` from 0.1 g and the dying, ``dying1_x1`` to ``dying3_x1``; the concentration in plasma is
+        given: ``exposure("pac", "500 ng/mL")``.
 
     Examples
     --------
@@ -38,15 +32,15 @@ def simeoni2004() -> Model:
     """
     return Model(
         medium("pac", unit="ng/mL"),
-        state("x1", "0.1 g", unit="g", description="proliferating cells"),
-        *(state(f"x{i}", unit="g", description=f"damaged cells, stage {i - 1}") for i in (2, 3, 4)),
-        *declared(_VALUES, source="Simeoni et al. 2004"),
-        observable("burden", "x1 + x2 + x3 + x4", "g"),
-        process("growth", "l0*x1/(1 + (l0*burden/l1)**20)**0.05", {"x1": 1}),
-        process("damage", "k2*C_pac*x1", {"x1": -1, "x2": 1}),
-        process("stage1", "k1*x2", {"x2": -1, "x3": 1}),
-        process("stage2", "k1*x3", {"x3": -1, "x4": 1}),
-        process("death", "k1*x4", {"x4": -1}),
+        clone(
+            "x1",
+            growth=growth.exponential_linear(rate="0.273 1/day", linear="0.814 g/day"),
+            start="0.1 g",
+            unit="g",
+            description="proliferating cells",
+        ),
+        death.path("pac", on="x1", slope="6.29e-4 mL/ng/day", via="transit"),
+        death.transit("x1", rate="0.968 1/day"),
     )
 
 

@@ -17,6 +17,12 @@ from pkpd_mdr.units import Unit
 
 __all__ = ["Peak", "PeakKill", "peak", "peak_kill"]
 
+_NONE = sp.Float(1e-8)
+"""Added to ``x`` in the hazard: where no peak was yet, ``x**(m - 1)`` has no derivative, and a stiff solver needs one.
+
+Survival is ``(1 + 1e-8**m)/(1 + (x + 1e-8)**m)`` then, which differs by 1e-8 at most.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Peak:
@@ -161,7 +167,7 @@ class PeakKill:
 
     def _hazard(self, scope: Scope, clone: str) -> Expression:
         """The time derivative of ``ln(1 + x**m)``."""
-        x: Expression = sp.Integer(0)
+        x: Expression = _NONE
         rise: Expression = sp.Integer(0)
         for owner, given in self.potency:
             unit = scope.unit("concentration", owner, self.label)

@@ -8,7 +8,7 @@ import sympy as sp
 
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME
-from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, unit_dimensions
+from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, times, unit_dimensions
 from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process, State
 from pkpd_mdr.units import Unit
 
@@ -40,22 +40,23 @@ def check_model(model: Model) -> None:
         An expression mixes units or a rate is not per time.
     """
     known = symbol_dimensions(model)
+    found: dict[Expression, Dimensions] = {}
     for state in model.states.values():
         _check_carrier(model, state)
         _declared(state.filling, known, f"the content of {shown(state.name)} at the start")
         _declared(state.start, known, f"the start of {shown(state.name)}")
         if not state.start.is_zero:
             check_same(
-                dimensions_of(state.start, known, state.name),
+                dimensions_of(state.start, known, state.name, found),
                 unit_dimensions(state.unit),
                 f"the start of {shown(state.name)}",
             )
     for process in model.processes.values():
-        _check_process(model, process, known)
+        _check_process(model, process, known, found)
     for item in model.observables.values():
         where = f"observable {shown(item.name)}"
         _declared(item.expression, known, where)
-        check_same(dimensions_of(item.expression, known, where), unit_dimensions(item.unit), where)
+        check_same(dimensions_of(item.expression, known, where, found), unit_dimensions(item.unit), where)
     for port in model.ports:
         _check_port(model, port, known)
 
@@ -80,17 +81,17 @@ def _declared(expression: Expression, known: dict[Expression, Dimensions], where
         )
 
 
-def _check_process(model: Model, process: Process, known: dict[Expression, Dimensions]) -> None:
+def _check_process(
+    model: Model, process: Process, known: dict[Expression, Dimensions], found: dict[Expression, Dimensions]
+) -> None:
     where = f"process {shown(process.name)}"
     _declared(process.rate, known, where)
-    rate = dimensions_of(process.rate, known, where) if not process.rate.is_zero else None
+    rate = dimensions_of(process.rate, known, where, found) if process.rate != 0 else None
     for name, share in process.moves.items():
         _declared(share, known, where)
         if rate is not None:
-            moved = dimensions_of(share * process.rate, known, where)
-            wanted = {**unit_dimensions(model.states[name].unit)}
-            for key, power in _PER_HOUR.items():
-                wanted[key] = wanted.get(key, sp.Integer(0)) + power
+            moved = times(dimensions_of(share, known, where, found), rate)
+            wanted = times(unit_dimensions(model.states[name].unit), _PER_HOUR)
             check_same(moved, wanted, f"{where}: what it moves of {shown(name)}")
     if process.transfer:
         _check_transfer(model, process)

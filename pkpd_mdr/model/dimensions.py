@@ -14,7 +14,7 @@ from pkpd_mdr.errors import UnitError
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.units import Unit
 
-__all__ = ["Dimensions", "check_same", "dimensions_of", "internal_unit", "unit_dimensions"]
+__all__ = ["Dimensions", "check_same", "dimensions_of", "internal_unit", "times", "unit_dimensions"]
 
 Dimensions = dict[str, Expression]
 
@@ -69,6 +69,8 @@ def _same(left: Dimensions, right: Dimensions) -> bool:
 
 
 def _zero(exponent: Expression) -> bool:
+    if isinstance(exponent, sp.Integer):
+        return bool(exponent.p == 0)
     if getattr(exponent, "is_number", True):
         return abs(float(exponent)) < 1e-9
     return bool(sp.expand(exponent) == 0)
@@ -83,14 +85,20 @@ def _text(dimensions: Dimensions) -> str:
     return repr("*".join(parts)) if parts else "'1' (a pure number)"
 
 
-def _times(left: Dimensions, right: Dimensions, power: Expression = 1) -> Dimensions:
+def times(left: Dimensions, right: Dimensions, power: Expression = 1) -> Dimensions:
+    """Dimensions of ``left*right**power``."""
     merged = dict(left)
     for name, exponent in right.items():
         merged[name] = merged.get(name, sp.Integer(0)) + power * exponent
     return {name: exponent for name, exponent in merged.items() if not _zero(exponent)}
 
 
-def dimensions_of(expression: Expression, known: Mapping[Expression, Dimensions], where: str) -> Dimensions:
+def dimensions_of(
+    expression: Expression,
+    known: Mapping[Expression, Dimensions],
+    where: str,
+    found: dict[Expression, Dimensions] | None = None,
+) -> Dimensions:
     """Dimensions of an expression.
 
     Parameters
@@ -101,6 +109,8 @@ def dimensions_of(expression: Expression, known: Mapping[Expression, Dimensions]
         Dimensions of states, parameters and time.
     where : str
         Opens the error message.
+    found : dict of sympy.Expr to dimensions, optional
+        What earlier calls with the same `known` found, so that expressions that share parts are read once; filled here.
 
     Returns
     -------
@@ -114,26 +124,39 @@ def dimensions_of(expression: Expression, known: Mapping[Expression, Dimensions]
     """
     if expression.is_Symbol:
         return known[expression]
-    if expression.is_number or expression.is_Boolean:
+    if not expression.args or expression.is_Boolean:
         return {}
+    found = {} if found is None else found
+    if expression not in found:
+        found[expression] = _compound(expression, known, where, found)
+    return found[expression]
+
+
+def _compound(
+    expression: Expression,
+    known: Mapping[Expression, Dimensions],
+    where: str,
+    found: dict[Expression, Dimensions],
+) -> Dimensions:
+    """Dimensions of what is made of parts."""
     name = type(expression).__name__
-    inner = [dimensions_of(part, known, where) for part in expression.args if not _is_condition(part)]
+    inner = [dimensions_of(part, known, where, found) for part in expression.args if not _is_condition(part)]
     if expression.is_Mul:
         product: Dimensions = {}
         for part in inner:
-            product = _times(product, part)
+            product = times(product, part)
         return product
     if expression.is_Pow or name == "Power":
         if inner[1]:  # the sentence is costly to write for long expressions
             check_same(inner[1], {}, f"{where}: the exponent of '{expression}'")
-        return _times({}, inner[0], expression.args[1])
+        return times({}, inner[0], expression.args[1])
     if name == "sign":
         return {}
     if name in _PURE:
         if inner[0]:
             check_same(inner[0], {}, f"{where}: the argument of {name.lower()} in '{expression}'")
         return {}
-    return _alike(expression, inner, known, where)
+    return _alike(expression, inner, known, where, found)
 
 
 def _is_condition(part: Expression) -> bool:
@@ -141,22 +164,26 @@ def _is_condition(part: Expression) -> bool:
 
 
 def _alike(
-    expression: Expression, inner: list[Dimensions], known: Mapping[Expression, Dimensions], where: str
+    expression: Expression,
+    inner: list[Dimensions],
+    known: Mapping[Expression, Dimensions],
+    where: str,
+    found: dict[Expression, Dimensions],
 ) -> Dimensions:
     """Sum, Min, Max, Abs, Piecewise: all parts must be of one kind; zero and a guard such as 1e-100 fit anywhere."""
     for condition in (part for part in expression.args if getattr(part, "is_Relational", False)):
-        left, right = (dimensions_of(side, known, where) for side in condition.args)
+        left, right = (dimensions_of(side, known, where, found) for side in condition.args)
         if not any(side.is_zero for side in condition.args):
             check_same(right, left, f"{where}: '{condition.args[1]}' in '{condition}'")
     parts = [part for part in expression.args if not _is_condition(part)]
     result: Dimensions | None = None
-    first = ""
+    first: Expression = sp.Integer(0)
     for part, dims in zip(parts, inner, strict=True):
         value = part.args[0] if type(part).__name__ == "ExprCondPair" else part
-        if value.is_number and abs(value) <= _GUARD:
+        if not value.free_symbols and abs(value) <= _GUARD:
             continue
         if result is None:
-            result, first = dims, str(part)
+            result, first = dims, part
         elif not _same(dims, result):
             raise UnitError(
                 f"{where}: '{part}' is in {_text(dims)} but is added to or compared with '{first}' in {_text(result)}"

@@ -17,6 +17,7 @@ from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import show
 from pkpd_mdr.model.check import check_model
 from pkpd_mdr.model.contents import carry
+from pkpd_mdr.model.derive import Derivatives
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
 from pkpd_mdr.model.scope import Mechanism, Scope
 from pkpd_mdr.units import QuantityLike
@@ -119,8 +120,9 @@ class Model:
     @cached_property
     def jacobian(self) -> sp.Matrix:
         """Derivatives of the right-hand side by the states, rows and columns in the order of `states`."""
-        right = sp.Matrix(list(self.derivatives.values()))
-        return right.jacobian([symbol(name) for name in self.states]) if self.states else sp.zeros(0, 0)
+        found, states = Derivatives(), [symbol(name) for name in self.states]
+        entries = [found.of(right, state) for right in self.derivatives.values() for state in states]
+        return sp.Matrix(len(states), len(states), entries)
 
     @cached_property
     def content_hash(self) -> str:

@@ -158,6 +158,7 @@ def null_arms():
     return {"together": DOX & PAC, "dox, then pac": DOX.then(PAC), "pac, then dox": PAC.then(DOX)}
 
 
+@pytest.mark.law("I13")
 def test_null_test_with_pharmacokinetics(model, null_arms):
     draws = pd.DataFrame({"slope_dox_S": [0.02, 0.05, 0.1], "CL_pac": [3.0, 5.0, 8.0]})
     comparison = compare(
@@ -176,6 +177,7 @@ def test_null_test_with_pharmacokinetics(model, null_arms):
     assert (comparison.table.xs("final_burden", level="endpoint")["difference"] == 0).all()
 
 
+@pytest.mark.law("I13")
 def test_null_test_with_exposures_for_each_type():
     model = mdr.Model(
         mdr.medium("A", unit="nM"),

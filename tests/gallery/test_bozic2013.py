@@ -9,6 +9,7 @@ from pkpd_mdr import ModelError
 from pkpd_mdr.gallery import Lesion, bozic2013
 
 
+@pytest.mark.law("I24")
 @pytest.mark.parametrize(
     ("cells", "sites_both", "failure", "tolerance"),
     [
@@ -33,6 +34,7 @@ def test_doubly_resistant_cells_at_the_start():
     assert bozic2013(1e9, sites_both=1).resistant_cells() == pytest.approx(253, abs=1)
 
 
+@pytest.mark.law("I24")
 def test_no_resistance_tends_to_luria_delbruck_without_turnover():
     """P(none) = exp(M u n ln(s)/(1 - s)), and the factor tends to -1 as s tends to 1."""
     lesion = bozic2013(1e8, sites_1=0, sites_2=0, sites_both=10, death=0.14e-6)

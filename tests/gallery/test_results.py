@@ -56,7 +56,7 @@ def test_the_listing_names_every_model_with_its_states() -> None:
     rows = {row[0]: row for row in gallery.table().rows}
     assert set(rows) == set(gallery.MODELS)
     assert rows["kuznetsov1994"][3] == "E, T"
-    assert "u0" in rows["hinow2009"][3]
+    assert "u_0" in rows["hinow2009"][3]
     assert "(11)" in rows["hinow2009"][3]
 
 

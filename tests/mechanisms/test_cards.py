@@ -37,6 +37,13 @@ def test_a_card_is_true_to_the_code(name: str) -> None:
     assert set(card.used_by()) <= set(MODELS)
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_every_mechanism_has_a_place(name: str) -> None:
+    """A published model or an example uses it, so that each can be seen at work."""
+    examples = (path.read_text(encoding="utf-8") for path in (ROOT / "examples").rglob("*.py"))
+    assert find(name).used_by() or any(uses(name, source) for source in examples), "write an example that uses it"
+
+
 def test_calls_are_told_from_names_that_look_alike() -> None:
     assert uses("growth.logistic", "mdr.growth.logistic(rate=1)")
     assert uses("kill", "[kill('dox')]")

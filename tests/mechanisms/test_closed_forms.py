@@ -40,6 +40,7 @@ def area(unit: str = "mg/L*h") -> list[Mechanism]:
 # -- pharmacokinetics -------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I9")
 @FEW
 @given(CL=rate, V1=volume, Q2=rate, V2=volume, Q3=rate, V3=volume, F=st.floats(0.1, 1.0), tissues=st.integers(0, 2))
 def test_area_is_dose_times_F_over_clearance(
@@ -65,6 +66,7 @@ def test_area_is_dose_times_F_over_clearance(
         assert last(model, regimen, horizon, "area")[0] == pytest.approx(share * 100 / (CL * V1), rel=1e-6)
 
 
+@pytest.mark.law("I10")
 @pytest.mark.parametrize("dose", [1.0, 30.0, 600.0])
 def test_area_of_saturable_elimination(dose: float) -> None:
     """One compartment, Michaelis-Menten, bolus: AUC = C0/vmax*(Km + C0/2) with vmax = Vmax/V."""
@@ -126,6 +128,7 @@ def test_medium_decays_and_is_changed_and_washed_out() -> None:
 # -- growth -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I19")
 def test_logistic_and_gompertz() -> None:
     r, K, N0 = 0.03, 1e9, 1e6
     for law, exact in (
@@ -137,6 +140,7 @@ def test_logistic_and_gompertz() -> None:
         np.testing.assert_allclose(found["S"], exact(found["t"]), rtol=1e-7)
 
 
+@pytest.mark.law("I18")
 def test_logistic_with_death_settles_at_its_plateau() -> None:
     """An R-only tumour with turnover ends at K*(1 - d/r) (Strobl 2021)."""
     law = mdr.growth.logistic(rate="0.027 1/day", capacity=1.0)
@@ -146,6 +150,7 @@ def test_logistic_with_death_settles_at_its_plateau() -> None:
     assert last(mdr.Model(mdr.clone("S", growth=born, start=10.0)), None, "300 day", "S")[0] == pytest.approx(7.5e5)
 
 
+@pytest.mark.law("I19")
 @pytest.mark.parametrize("psi", [1.0, 4.0, 20.0])
 def test_exponential_linear_growth(psi: float) -> None:
     """With z = l0 w/l1: the time to reach z is the integral of (1 + z**psi)**(1/psi)/(l0 z)."""
@@ -162,6 +167,7 @@ def test_exponential_linear_growth(psi: float) -> None:
     assert w == pytest.approx(brentq(missing, z0, 100, xtol=1e-12) * l1 / l0, rel=1e-7)
 
 
+@pytest.mark.law("I16")
 def test_simeoni_2004_paclitaxel_control() -> None:
     """Published parameters (exp 1), untreated from 0.1 g: 1.5333, 9.1259, 17.2659 g at 10, 20, 30 days; slope l1."""
     law = mdr.growth.exponential_linear(rate="0.273 1/day", linear="0.814 g/day")
@@ -170,6 +176,7 @@ def test_simeoni_2004_paclitaxel_control() -> None:
     assert (found["w"][3] - found["w"][2]) / 10 == pytest.approx(0.814, rel=1e-6)
 
 
+@pytest.mark.law("I18")
 def test_strobl_invariant() -> None:
     """Constant D = 1, no turnover, rS = rR: S*R**(dD - 1) stays."""
     r, K = mdr.parameter("r", "0.027 1/day"), mdr.parameter("K", 1.0)
@@ -186,6 +193,7 @@ def test_strobl_invariant() -> None:
     np.testing.assert_allclose(found["resistant_share"], found["R"] / (found["R"] + found["S"]), rtol=1e-12)
 
 
+@pytest.mark.law("I25")
 def test_zhang_2022_competition_decides_who_stays() -> None:
     """Alone at its capacity S excludes R if aRS > 1; R grows only while xR + aRS xS < K."""
 
@@ -238,6 +246,7 @@ def test_greene_2019_failure_times() -> None:
 # -- kill -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I11")
 @FEW
 @given(hill=st.floats(0.6, 4.0), C0=st.floats(0.05, 50.0), a=st.floats(0.02, 1.0))
 def test_total_log_kill_of_an_emax_hazard(hill: float, C0: float, a: float) -> None:
@@ -252,6 +261,7 @@ def test_total_log_kill_of_an_emax_hazard(hill: float, C0: float, a: float) -> N
     assert math.log(1e9 / left) == pytest.approx(expected, rel=1e-6, abs=1e-9)  # abs: far below rtol in S itself
 
 
+@pytest.mark.law("I13")
 def test_null_test_for_regimens() -> None:
     """Exponential growth, linear kill, no switching: ln N(T) = ln N0 + g T - sum k_j AUC_j; order does not matter."""
     g = {"S": 0.02, "R": 0.015}
@@ -273,6 +283,7 @@ def test_null_test_for_regimens() -> None:
 # -- plasticity and transfer ------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I14")
 @FEW
 @given(g0=st.floats(0.1, 1.0), g1=st.floats(0.0, 0.5), a=st.floats(0.01, 0.3), b=st.floats(0.01, 0.3))
 def test_two_type_switching(g0: float, g1: float, a: float, b: float) -> None:
@@ -292,6 +303,7 @@ def test_two_type_switching(g0: float, g1: float, a: float, b: float) -> None:
     assert frame["resistant_share"].iloc[-1] == pytest.approx(x / (1 + x), rel=1e-6)
 
 
+@pytest.mark.law("I28")
 def test_switching_and_transfer_alone_keep_the_number_of_cells() -> None:
     """r = 0 and h = 0: the total is constant under any switching and transfer."""
     model = mdr.Model(
@@ -310,6 +322,7 @@ def test_switching_and_transfer_alone_keep_the_number_of_cells() -> None:
     assert found["S"][-1] < 3e5
 
 
+@pytest.mark.law("I3")
 def test_vesicles_settle_and_fade() -> None:
     """Constant cells: X = sig R/(del V + kap S) per volume; without donor the half-life is ln 2/(del + kap S/V)."""
     transfer = {"secretion": "40 1/h", "uptake": "1e-8 mL/h", "clearance": "0.2 1/h", "volume": "2 mL"}
@@ -341,6 +354,7 @@ def test_without_vesicles_there_is_no_transfer() -> None:
     assert last(active, None, "200 h", "S")[0] < 0.9 * plain[0]
 
 
+@pytest.mark.law("I4")
 @pytest.mark.parametrize(("beta", "loss", "share"), [(0.3, 0.1, 2 / 3), (0.1, 0.3, 0.0)])
 def test_resistance_spreads_as_an_infection(beta: float, loss: float, share: float) -> None:
     """A' = beta A (1 - A) - del A: endemic at 1 - del/beta if beta > del, else gone."""
@@ -350,6 +364,26 @@ def test_resistance_spreads_as_an_infection(beta: float, loss: float, share: flo
         mdr.contact_transfer("A", "S", "A", rate=f"{beta} 1/h", loss=f"{loss} 1/h"),
     )
     assert last(model, None, "400 h", "resistant_share")[0] == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.law("I4")
+@pytest.mark.parametrize(("beta", "loss"), [(0.3, 0.1), (0.1, 0.3), (0.2, 0.2)])
+def test_the_share_of_carriers_is_endemic_in_a_growing_tumour_too(beta: float, loss: float) -> None:
+    """With equal growth the share a follows a' = beta a (1 - a) - del a, at every time and not at its end alone."""
+    law = mdr.growth.exponential(rate="0.03 1/h")
+    model = mdr.Model(
+        mdr.clone("S", growth=law, start=9.9e5),
+        mdr.clone("A", growth=law, start=1e4, resistant=True),
+        mdr.contact_transfer("A", "S", "A", rate=f"{beta} 1/h", loss=f"{loss} 1/h"),
+    )
+    found = course(model, None, "150 h", "10 h")
+    t, a0, net = found["t"], 0.01, beta - loss
+    grown = t if net == 0 else np.expm1(net * t) / net
+    share = a0 * np.exp(net * t) / (1 + beta * a0 * grown)
+    np.testing.assert_allclose(found["resistant_share"], share, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found["burden"], 1e6 * np.exp(0.03 * t), rtol=1e-7)
+    if net > 0:
+        assert share[-1] == pytest.approx(1 - loss / beta, abs=1e-6)
 
 
 def test_mutation_at_division_follows_tomasetti_and_levy() -> None:

@@ -28,6 +28,7 @@ def held(level: float = 0.0) -> Mechanism:
     return mdr.medium("tmz", start=f"{level!r} uM")
 
 
+@pytest.mark.law("I8")
 @FEW
 @given(A0=molecules, G0=molecules)
 def test_mgmt_is_used_up_one_for_one(A0: float, G0: float) -> None:

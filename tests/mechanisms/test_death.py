@@ -86,6 +86,7 @@ def test_evasion_stays_a_share_whatever_others_add(base: float, added: float) ->
 # -- delays -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I12")
 @FEW
 @given(rate=st.floats(0.05, 2.0), stages=st.integers(1, 6))
 def test_a_chain_of_dying_cells_keeps_the_number_and_delays_by_n_over_k(rate: float, stages: int) -> None:
@@ -109,6 +110,7 @@ def test_a_chain_of_dying_cells_keeps_the_number_and_delays_by_n_over_k(rate: fl
     assert end["stay"] / hit == pytest.approx(stages / rate, rel=1e-6)
 
 
+@pytest.mark.law("I12")
 @FEW
 @given(delay=st.floats(0.5, 30.0), stages=st.integers(1, 5))
 def test_a_signal_on_its_way_keeps_the_log_kill_and_comes_later(delay: float, stages: int) -> None:
@@ -245,6 +247,7 @@ def test_perez_garcia_2019_against_another_solver() -> None:
         time = day
 
 
+@pytest.mark.law("I15")
 @pytest.mark.parametrize("since", ["start", "first_dose"])
 def test_claret_2009(since: str) -> None:
     """I15: y = y0 exp(KL t - KD0 E (1 - exp(-lam t))/lam), lowest at ln(KD0 E/KL)/lam."""
@@ -355,6 +358,17 @@ def test_survival_is_set_by_the_highest_peak_alone(m: float, K: float, first: fl
         end = frame(model, plan, "96 h", ["96 h"]).iloc[-1]
         assert end["peak_x"] == pytest.approx(max(first, second) / 10, rel=2e-3)
         assert end["S"] / 1e6 == pytest.approx(1 / (1 + (K * end["peak_x"]) ** m), rel=1e-5)
+
+
+@pytest.mark.parametrize("m", [1.0, 1.02, 1.2])
+def test_a_hazard_that_is_steep_at_the_first_trace_of_drug_can_be_followed(m: float) -> None:
+    """The derivative of ``x**(m - 1)`` has no bound at zero; a dose into the blood still gives the formula."""
+    drug = mdr.pk.one_compartment("x", CL="5 L/h", V="10 L")
+    model = mdr.Model(
+        drug, mdr.clone("S", start=1e6), mdr.peak("x"), mdr.peak_kill({"x": "2 L/mg"}, on="S", exponent=m)
+    )
+    end = frame(model, mdr.bolus("x", "50 mg", at="17 h"), "48 h", ["48 h"]).iloc[-1]
+    assert end["S"] / 1e6 == pytest.approx(1 / (1 + (2 * end["peak_x"]) ** m), rel=1e-6)
 
 
 def test_peaks_inside_and_outside_add() -> None:

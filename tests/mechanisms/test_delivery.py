@@ -195,6 +195,7 @@ def test_temozolomide_in_cerebrospinal_fluid() -> None:
 # -- vasculature ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I20")
 @pytest.mark.parametrize("speed", [0.05, 0.192, 1.0])
 def test_hahnfeldt_plateau_whatever_the_growth_rate(speed: float) -> None:
     """I20: V = K = (b/d)**1.5 = 17346.5 mm3."""

@@ -40,6 +40,7 @@ def test_the_virtual_rate_integrates_to_the_dose(KDE: float, dose: float) -> Non
     assert end["area"].iloc[-1] == pytest.approx(dose, rel=1e-8)
 
 
+@pytest.mark.law("I11")
 @FEW
 @given(KDE=constant, dose=st.floats(0.1, 50.0), n=st.floats(0.6, 4.0), ec50=st.floats(0.1, 10.0))
 def test_log_kill_under_an_exponential_course(KDE: float, dose: float, n: float, ec50: float) -> None:

@@ -88,6 +88,7 @@ def test_kuznetsov_equilibria_to_four_digits(effectors: float, tumour: float, ei
         assert values == pytest.approx(list(eigenvalues), rel=1e-3)
 
 
+@pytest.mark.law("I21")
 @given(kill=st.floats(0.1, 10.0))
 def test_the_tumour_free_state_is_stable_iff_the_kill_exceeds_the_growth(kill: float) -> None:
     """I21: T = 0 is stable iff n s/d > a."""
@@ -145,6 +146,7 @@ def test_de_pillis_2005_against_the_typed_equations() -> None:
         np.testing.assert_allclose(run.frame[name].to_numpy(), typed.y[row], rtol=1e-6)
 
 
+@pytest.mark.law("I22")
 def test_de_pillis_invasion() -> None:
     """I22: without a tumour N* = sig/f = 315534; a small tumour grows at a - c N* = 0.412 per day."""
     model = de_pillis(N=13000 / 0.0412)
@@ -167,6 +169,7 @@ def leon_triana() -> mdr.Model:
     )
 
 
+@pytest.mark.law("I23")
 def test_leon_triana_2021() -> None:
     """I23: the tumour is in balance at C* = rT/a2 = 8e7 CAR-T cells, and a dose of 4e8 cells is a bolus."""
     model = leon_triana()
@@ -426,6 +429,7 @@ def test_one_population_takes_several_stimuli() -> None:
 # -- units -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I27")
 def test_a_run_does_not_depend_on_units() -> None:
     """I27 for host cells, cytokines and checkpoint: hours and days, pg/mL and ng/L, nM and mg/L."""
 

@@ -36,6 +36,7 @@ def end(model: Model, until: str, *names: str, **options: object) -> list[float]
 # -- closed forms ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I6")
 @FEW
 @given(k0=positive, vP=positive, Km=positive, P=st.floats(0, 5), I=st.floats(0, 100), Ki=positive)
 def test_accumulation_at_low_concentration(k0: float, vP: float, Km: float, P: float, I: float, Ki: float) -> None:  # noqa: E741
@@ -77,6 +78,7 @@ def test_a_cell_without_drug_outside_is_empty_in_the_quasi_steady_form() -> None
     assert end(model, "1 h", "C_dox_S") == [0.0]
 
 
+@pytest.mark.law("I7")
 def test_no_efflux_means_no_fold_change() -> None:
     """A drug that P-gp does not know: vP = 0, whatever the P-gp."""
     for P in (0.0, 30.0):
@@ -97,6 +99,7 @@ def test_efflux_before_and_after_the_inhibitor_gives_the_strength_of_the_pump() 
     assert before / after - 1 == pytest.approx(most / (k0 * Km), rel=1e-5)
 
 
+@pytest.mark.law("I30")
 def test_irreversible_storage_is_the_bound_drug_of_mckenna() -> None:
     """B(t) = Ce*k12*k23/q*(t - (1 - exp(-q*t))/q) with q = k21 + k23 (McKenna 2017)."""
     k0, kseq, t = 0.7, 0.2, 9.0
@@ -181,6 +184,7 @@ def test_the_dynamic_form_approaches_the_quasi_steady_one_as_the_drug_gets_fast(
 # -- what it does to a kill law -------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I6")
 @settings(max_examples=6)
 @given(vP=st.floats(0, 30), k0=st.floats(0.1, 3), P=st.floats(0, 2))
 def test_the_fold_change_of_an_ic50(vP: float, k0: float, P: float) -> None:

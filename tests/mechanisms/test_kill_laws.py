@@ -89,6 +89,7 @@ def test_separate_hazards_add_so_that_survivals_multiply(a: float, b: float, h: 
     assert total == pytest.approx(1.2 * hill(a, 2, h) + 2 * hill(b, 2, k), rel=1e-12, abs=1e-300)
 
 
+@pytest.mark.law("I26")
 @SOME
 @given(a=levels, b=levels, h=hills, k=hills, emax=st.floats(0.1, 5.0))
 def test_bounded_bliss(a: float, b: float, h: float, k: float, emax: float) -> None:
@@ -103,6 +104,7 @@ def test_bounded_bliss(a: float, b: float, h: float, k: float, emax: float) -> N
     assert effect(model, b=b) == pytest.approx(emax * hill(b, 2, k), rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.law("I26")
 @SOME
 @given(a=levels, b=levels, h=hills)
 def test_loewe_of_a_drug_with_itself_is_the_added_dose(a: float, b: float, h: float) -> None:

@@ -36,6 +36,7 @@ def pair(
 # -- mean-content form ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I1")
 @FEW
 @given(S=counts, R=counts, low=st.floats(0, 3), high=st.floats(0, 3), rate=st.floats(0.005, 0.1))
 def test_the_difference_decays_and_numbers_and_content_stay(
@@ -182,6 +183,7 @@ def test_the_grid_conserves_cells_and_content_pair_by_pair(f: object) -> None:
     assert mean == pytest.approx(0.25, rel=1e-9)
 
 
+@pytest.mark.law("I2")
 def test_the_variance_falls_as_the_closed_form_says_and_better_on_a_finer_grid() -> None:
     """Var = Var0*exp(-2*f*(1-f)*k*t), k = 2*tau; the grid adds a spread of the order of the squared bin width."""
     f, exponent = 0.2, 2 * 0.2 * 0.8 * (2 * 0.05) * 20

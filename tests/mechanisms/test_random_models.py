@@ -33,7 +33,7 @@ def test_every_public_mechanism_has_a_strategy() -> None:
 
 
 @SOME
-@given(parts=declarations(), data=st.data())
+@given(parts=declarations(most=5), data=st.data())
 def test_the_order_of_mechanisms_does_not_matter(parts: list[Mechanism], data: st.DataObject) -> None:
     one, other = Model(*parts), Model(*data.draw(st.permutations(parts)))
     assert dict(one.derivatives) == dict(other.derivatives)
@@ -45,7 +45,7 @@ def test_the_order_of_mechanisms_does_not_matter(parts: list[Mechanism], data: s
 
 
 @SOME
-@given(model=models())
+@given(model=models(most=5))
 def test_transfers_keep_the_number_of_cells_and_the_amount_of_drug(model: Model) -> None:
     for process in model.processes.values():
         if process.transfer:
@@ -63,7 +63,7 @@ MAKERS += ("formation_", "repair_", "suicide_")
 
 
 @SOME
-@given(model=models(), data=st.data())
+@given(model=models(most=5), data=st.data())
 def test_what_cells_hold_is_made_and_lost_by_named_processes_only(model: Model, data: st.DataObject) -> None:
     """All balances of contents, at a random state: cells move, divide and die without a change of the total."""
     held = {state.balance for state in model.states.values() if state.carrier}
@@ -81,7 +81,7 @@ def test_what_cells_hold_is_made_and_lost_by_named_processes_only(model: Model, 
 
 
 @SOME
-@given(model=models(), data=st.data())
+@given(model=models(most=5), data=st.data())
 def test_no_state_is_driven_below_zero(model: Model, data: st.DataObject) -> None:
     """With one state empty and the others anything, that state does not fall: each loss is of what is there."""
     compiled, p = compile_model(model), values(model)
@@ -96,7 +96,7 @@ def test_no_state_is_driven_below_zero(model: Model, data: st.DataObject) -> Non
 
 
 @SOME
-@given(model=models())
+@given(model=models(most=5))
 def test_an_empty_model_stays_empty_but_for_sources_and_has_a_finite_jacobian(model: Model) -> None:
     compiled, p = compile_model(model), values(model)
     y = np.zeros(len(model.states))
@@ -106,7 +106,7 @@ def test_an_empty_model_stays_empty_but_for_sources_and_has_a_finite_jacobian(mo
 
 
 @SOME
-@given(model=models())
+@given(model=models(most=5))
 def test_without_drug_nothing_is_killed_or_induced(model: Model) -> None:
     y = np.array([0.0 if state.kind in ("amount", "concentration") else 1e6 for state in model.states.values()])
     for name, rate in compile_model(model).rates(0.0, y, values(model)).items():
@@ -115,7 +115,7 @@ def test_without_drug_nothing_is_killed_or_induced(model: Model) -> None:
 
 
 @SOME
-@given(model=models())
+@given(model=models(most=5))
 def test_every_parameter_is_used(model: Model) -> None:
     used: set[sp.Symbol] = set()
     for expression in [
@@ -131,7 +131,7 @@ def test_every_parameter_is_used(model: Model) -> None:
 
 
 @SOME
-@given(model=models())
+@given(model=models(most=5))
 def test_everything_can_be_shown(model: Model) -> None:
     assert model.latex().count(r"\frac{d ") == len(model.states)
     assert model.equations().count("\n") == len(model.states) - 1
@@ -143,7 +143,7 @@ def test_everything_can_be_shown(model: Model) -> None:
 
 
 @SOME
-@given(model=models())
+@given(model=models(most=5))
 def test_one_burden_and_one_resistant_share(model: Model) -> None:
     burden = model.observables["burden"].expression
     doomed = [name for name in model.states if name.startswith(("dying", "damaged_"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import laws
-from strategies.laws import broken_balances, broken_names, broken_runs, broken_units
-from strategies.models import declarations, models
+from strategies.laws import booked, broken_balances, broken_names, broken_runs, broken_units, redrawn
+from strategies.models import OTHERS, declarations, groups, models
 
 import pkpd_mdr as mdr
 from pkpd_mdr.expression import symbol
@@ -18,37 +19,57 @@ from pkpd_mdr.model import Mechanism, Model, Port
 from pkpd_mdr.model.scope import Scope
 from pkpd_mdr.units import Unit
 
-FEW, SOME = settings(max_examples=20), settings(max_examples=30)
 SIZES = st.lists(st.floats(1.0, 1e6), min_size=7, max_size=7)
 NAMES = {"S": "Sens", "R": "Aa", "A": "Zz"}
+EACH = 5
 
 
 def levels(model: Model, sizes: list[float]) -> np.ndarray:
     return np.array((sizes * len(model.states))[: len(model.states)])
 
 
-@FEW
-@given(model=models())
-def test_runs_are_finite_and_never_negative_and_two_solvers_agree(model: Model) -> None:
-    assert not list(broken_runs(model))
+def test_every_mechanism_is_drawn() -> None:
+    drawn = Counter(OTHERS[name] for group in groups(2) for name in group)
+    assert set(drawn) == {make for name, make in OTHERS.items() if name != "clone"}
+    assert set(drawn.values()) == {2}
 
 
-@FEW
-@given(model=models())
-def test_balances_close(model: Model) -> None:
-    assert not list(broken_balances(model))
+@pytest.mark.slow
+def test_500_random_models_run() -> None:
+    """A hundred structures with five sets of values each: finite, never negative, two solvers agree, balances close.
+
+    Both laws are asked of one structure with its books, which is compiled once; benchmarks/random_models.py draws a
+    structure for each model.
+    """
+    judged: Counter[str] = Counter()
+
+    @settings(max_examples=500 // EACH)
+    @given(model=models(most=4), seed=st.integers(0, 2**32 - 1))
+    def hold(model: Model, seed: int) -> None:
+        whole = booked(model)
+        rows = redrawn(whole, seed, EACH)
+        assert not list(broken_runs(whole, rows, judged))
+        assert not list(broken_balances(whole, rows))
+
+    hold()
+    assert judged["members"] >= 500
+    assert judged["judged"] >= 0.97 * judged["members"]
 
 
-@SOME
-@given(model=models(), sizes=SIZES, time=st.floats(0.01, 100.0), length=st.floats(0.1, 10.0))
-def test_units_do_not_matter(model: Model, sizes: list[float], time: float, length: float) -> None:
-    assert not list(broken_units(model, levels(model, sizes), {"[time]": time, "[length]": length}))
+@pytest.mark.slow
+@pytest.mark.law("I27")
+def test_neither_units_nor_names_of_clones_matter_to_500_random_models() -> None:
+    for group in groups(10):
 
+        @settings(max_examples=3)
+        @given(parts=declarations(group=group), sizes=SIZES, time=st.floats(0.01, 100.0), length=st.floats(0.1, 10.0))
+        def hold(parts: list[Mechanism], sizes: list[float], time: float, length: float) -> None:
+            model = Model(*parts)
+            y = levels(model, sizes)
+            assert not list(broken_units(model, y, {"[time]": time, "[length]": length}))
+            assert not list(broken_names(parts, NAMES, y))
 
-@SOME
-@given(parts=declarations(), sizes=SIZES)
-def test_names_of_clones_do_not_matter(parts: list[Mechanism], sizes: list[float]) -> None:
-    assert not list(broken_names(parts, NAMES, levels(Model(*parts), sizes)))
+        hold()
 
 
 # the laws see what is wrong: a planted violation each

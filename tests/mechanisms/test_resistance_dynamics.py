@@ -115,6 +115,7 @@ def test_a_slightly_shorter_retention_turns_failure_into_success() -> None:
     assert long_run_rate(tolerant(0.0115)) > 0 > long_run_rate(tolerant(0.0125))
 
 
+@pytest.mark.law("I14")
 @given(a=st.floats(0.001, 0.05), b=st.floats(0.001, 0.05), g0=st.floats(-0.05, 0.02), g1=st.floats(-0.02, 0.03))
 @settings(max_examples=15)
 def test_long_run_rate_and_composition_of_two_types(a: float, b: float, g0: float, g1: float) -> None:

@@ -35,6 +35,7 @@ def held(level: float = 2.0, drug: str = "x") -> Mechanism:
 # -- blood ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I17")
 @FEW
 @given(effect=st.floats(0.0, 0.6), feedback=st.floats(0.15, 0.3), saturating=st.booleans())
 def test_blood_under_constant_exposure(effect: float, feedback: float, saturating: bool) -> None:
@@ -48,6 +49,7 @@ def test_blood_under_constant_exposure(effect: float, feedback: float, saturatin
     assert end["anc_relative"] == pytest.approx(expected / 5e9, rel=1e-4)
 
 
+@pytest.mark.law("I17")
 def test_blood_without_drug_stays_and_a_drug_without_effect_is_absent() -> None:
     blood = mdr.toxicity.myelosuppression("plt", slope={"x": "0.3 1/uM"}, **BLOOD)
     np.testing.assert_allclose(frame(mdr.Model(held(0.0), blood), None, "500 h", "100 h")["plt"], 5e9, rtol=1e-10)

@@ -42,6 +42,7 @@ def end(model: Model, until: str, *names: str, regimen: mdr.Regimen | None = Non
 # -- release and uptake ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.law("I3")
 @FEW
 @given(
     sig=st.floats(0.1, 500),
@@ -125,6 +126,7 @@ def resistance_by_cargo(*more: Mechanism, **release: object) -> Model:
     )
 
 
+@pytest.mark.law("I5")
 def test_depletion_without_end_or_full_inhibition_is_the_model_without_vesicles() -> None:
     plain = resistance_by_cargo()
     alone = resistance_by_cargo().with_parameters(secretion_EV_R="0 1/h")

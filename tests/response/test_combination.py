@@ -67,6 +67,7 @@ def test_musyc_is_the_stationary_state_of_its_chain(values: tuple[float, ...], d
     assert musyc.occupancy(d1, d2, **p) == pytest.approx(chain(d1, d2, p), abs=1e-12)
 
 
+@pytest.mark.law("I26")
 @given(positive, positive, slope, slope, positive, positive, st.floats(0.05, 0.9), st.floats(0.05, 0.9))
 def test_musyc_without_interaction_is_bliss(
     c1: float, c2: float, h1: float, h2: float, d1: float, d2: float, e1: float, e2: float
@@ -94,6 +95,7 @@ def test_braid_at_zero_is_dose_additivity_of_a_drug_with_itself(c: float, h: flo
     assert float(together) == pytest.approx(float(alone), rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.law("I26")
 @pytest.mark.parametrize("dilution", [1.0, 7.0])
 def test_a_drug_with_itself_is_additive_under_loewe(dilution: float) -> None:
     table = grid()

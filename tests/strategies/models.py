@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 
 import sympy as sp
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from strategies.values import MOLAR_MASS, Context, Draw, between, concentrations
 from pkpd_mdr import mechanisms as mdr
 from pkpd_mdr.model import Mechanism, Model
 
-__all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "models", "public_mechanisms"]
+__all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "groups", "models", "public_mechanisms"]
 
 VESICLES = ("apheresis", "cargo", "drug", "effect", "induction", "inhibition", "pgp", "release", "uptake")
 
@@ -394,8 +395,8 @@ def public_mechanisms() -> set[str]:
 
 
 @st.composite
-def declarations(draw: Draw) -> list[Mechanism]:
-    """What a random model is joined from, in random order."""
+def declarations(draw: Draw, most: int = 8, group: Sequence[str] | None = None) -> list[Mechanism]:
+    """What a random model is joined from, in random order: drugs, clones, and these or at most so many mechanisms."""
     context = Context(
         draw(st.sampled_from([("dox",), ("dox", "pac")])), draw(st.sampled_from([("S", "R"), ("S", "R", "A")]))
     )
@@ -403,13 +404,16 @@ def declarations(draw: Draw) -> list[Mechanism]:
     for drug in context.drugs:
         parts.append(draw(DRUGS[draw(st.sampled_from(sorted(DRUGS)))](drug)))
     labels = {part.label for part in parts}
-    chosen = draw(st.lists(st.sampled_from(sorted(set(OTHERS) - {"clone"})), unique=True, max_size=8))
+    names = sorted(set(OTHERS) - {"clone"})
+    chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=most)) if group is None else list(group)
     if len(context.drugs) > 1 and "combined_kill" in chosen:
         chosen = [name for name in chosen if name != "kill"]  # a drug kills a clone in one way
     if set(chosen) & {"genotypes", "persisters", "trait_axis"}:
         chosen = [name for name in chosen if name != "seeding"]  # its rest would have several clones to go to
     if "stem_hierarchy" in chosen:
         chosen = [name for name in chosen if not name.startswith("switching")]  # one spontaneous rate for S to R
+    if "immune.checkpoint" in chosen:
+        chosen = [name for name in chosen if name != "intracellular"]  # both may name kd_dox_S; antibodies stay outside
     for name in chosen:
         for part in draw(OTHERS[name](context)):
             if part.label not in labels:
@@ -418,6 +422,19 @@ def declarations(draw: Draw) -> list[Mechanism]:
     return draw(st.permutations(parts))
 
 
-def models() -> st.SearchStrategy[Model]:
-    """A random model."""
-    return declarations().map(lambda parts: Model(*parts))
+def models(most: int = 8, group: Sequence[str] | None = None) -> st.SearchStrategy[Model]:
+    """A random model of these, or of at most so many, mechanisms beside drugs and clones."""
+    return declarations(most, group).map(lambda parts: Model(*parts))
+
+
+def groups(rounds: int, size: int = 4, seed: int = 0) -> list[tuple[str, ...]]:
+    """All mechanisms beside drugs and clones in random groups, each once a round; those that come together are one.
+
+    Lists of mechanisms that hypothesis draws resemble each other: among 500, many mechanisms are in one or two.
+    """
+    names = sorted({make: name for name, make in OTHERS.items() if name != "clone"}.values())
+    chance, found = random.Random(seed), []
+    for _ in range(rounds):
+        order = chance.sample(names, len(names))
+        found += [tuple(order[i : i + size]) for i in range(0, len(order), size)]
+    return found

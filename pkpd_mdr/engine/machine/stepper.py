@@ -289,7 +289,7 @@ class _Step:
             code.store(code.load("%path", place), "%w", state)
 
     def finish(self) -> list[str]:
-        """``begin(take, w, y)``, and ``finish(y, tol, k, w, squares, e)``: w takes the last stage, which is the error."""
+        """``begin(take, w, y)``, and ``finish(y, tol, k, w, squares, e)``: w takes the last stage, the error."""
         n, width, rows = self.kernels.size, self.width, self.system.rows
 
         def measure(code: Code, i: int | str) -> None:
