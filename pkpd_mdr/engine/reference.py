@@ -299,6 +299,7 @@ class Propagator:
         """
         n, m = len(self.compiled.states), len(self.columns)
         jacobian = np.reshape(self._call(self.compiled.jacobian, t, self._stocks(z[:n])), (n, n))
+        jacobian[:, self.compiled.guarded & (z[:n] < 0.0)] = 0.0  # rates read noise below zero as empty
         if not m:
             return jacobian
         out = np.zeros((n * (1 + m), n * (1 + m)))
@@ -355,18 +356,22 @@ class Propagator:
     ) -> FloatArray:
         from scipy.integrate import solve_ivp
 
-        options: dict[str, Any] = {} if method == "DOP853" else {"jac": self._block_jacobian}
+        # in units of the tolerances, because pools of 1e-12 beside 1e9 cells spoil the linear systems of BDF and Radau
+        tolerances = self._tolerances()
+        unit = np.where(tolerances > 0.0, tolerances, 1.0)
+        unit /= unit.max()
+        options: dict[str, Any] = {"jac": lambda t, z: self._block_jacobian(t, z * unit) * unit / unit[:, None]}
         solver: Any = solve_ivp  # its stubs know no common type for all methods
         try:
             result = solver(
-                lambda t, z: self._derivative(t, z, inputs, inputs_by),
+                lambda t, z: self._derivative(t, z * unit, inputs, inputs_by) / unit,
                 (t0, float(times[-1])),
-                z0,
+                z0 / unit,
                 method=method,
                 t_eval=times,
                 rtol=max(self.accuracy.rtol, 3e-14),
-                atol=self._tolerances(),
-                **options,
+                atol=tolerances / unit,
+                **({} if method == "DOP853" else options),
             )
         except (ValueError, np.linalg.LinAlgError) as problem:
             raise BrokenRunError(
@@ -374,10 +379,10 @@ class Propagator:
             ) from problem
         self.steps += len(result.t)
         if not result.success:
-            last = result.y[:, -1] if np.size(result.y) else z0  # SciPy gives a list when it has no row at all
+            last = result.y[:, -1] * unit if np.size(result.y) else z0  # SciPy gives a list when it has no row at all
             when = float(result.t[-1]) if len(result.t) else t0
             raise BrokenRunError(f"{method} gave up ({result.message.rstrip('.').lower()})", when, last)
-        return np.asarray(result.y.T, dtype=float)
+        return np.asarray(result.y.T * unit, dtype=float)
 
 
 def _first_two(function: Callable[[float, FloatArray], float], t: float, y: FloatArray) -> float:

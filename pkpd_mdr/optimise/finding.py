@@ -169,7 +169,7 @@ def optimise(
     item = endpoint(objective)
     held = read_limits(full, limits, length.unit)
     for needed in (item, *(limit.endpoint for limit in held)):
-        check_endpoint(needed, compile_model(full).expression)
+        check_endpoint(needed, compile_model(full).expression, full)
     plain = read_arms(model, arms) if arms else {}
     rows, names = _read_draws(model, over)
     split = _Split.of(rows, seed)

@@ -76,17 +76,19 @@ class Path:
     def of(course: Course, name: str) -> Path:
         """The cubics that match values and slopes at the rows; rows at one time are a jump between two cubics.
 
-        Of a path of whole cells the slopes are limited so that each cubic stays between its rows (Fritsch and Carlson
-        1980): what a path does between rows is not known, and no endpoint invents it.
+        Where both slopes lead from one row to the next, they are limited so that the cubic stays between the two
+        (Fritsch and Carlson 1980): a fall much faster than the rows are dense would overshoot far below zero. Of a
+        path of whole cells all slopes are: what it does between rows is not known, and no endpoint invents it.
         """
         times, y, slopes = course.times, course.output(name), course.output(f"d/dt {name}")
         left = np.flatnonzero(np.diff(times) > 0)
         h = times[left + 1] - times[left]
         y0, y1, m0, m1 = y[left], y[left + 1], h * slopes[left], h * slopes[left + 1]
+        change, most = y1 - y0, 3.0 * np.abs(y1 - y0)
         if course.by_chance:
-            m0, m1 = (
-                np.where(m * (y1 - y0) > 0, np.clip(m, -3 * abs(y1 - y0), 3 * abs(y1 - y0)), 0.0) for m in (m0, m1)
-            )
+            m0, m1 = (np.where(m * change > 0.0, m, 0.0) for m in (m0, m1))
+        monotone = (m0 * change >= 0.0) & (m1 * change >= 0.0)
+        m0, m1 = (np.where(monotone, np.clip(m, -most, most), m) for m in (m0, m1))
         cubics = np.stack([2 * y0 - 2 * y1 + m0 + m1, 3 * (y1 - y0) - 2 * m0 - m1, m0, y0], axis=-1)
         return Path(times[left], h, cubics, y, float(times[0]))
 

@@ -23,6 +23,8 @@ Row = dict[int, Node]
 SMALLEST, LARGEST = 1e-300, 700.0
 LARGEST_2 = LARGEST / math.log(2.0)
 _LOG2E = 1.0 / math.log(2.0)
+_FLAT = 1e-20
+"""Below, a power is taken to rise no more steeply: the slope of one below 1 is infinite at zero, and no step survives it."""
 
 
 class Dag:
@@ -319,7 +321,7 @@ class Dag:
             by_base, by_exponent = (zero if part is None else part for part in d[:2])
             inside = by_base
             if fixed != 1.0:
-                relative = self.div(self.mul(exponent, by_base), self.extreme("max", base, self.constant(SMALLEST)))
+                relative = self.div(self.mul(exponent, by_base), self.extreme("max", base, self.constant(_FLAT)))
                 for part in self._logarithms(base) if by_exponent != zero else ():
                     relative = self.add(relative, self.mul(by_exponent, part))
                 inside = self.mul(body, relative)
