@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 import pkpd_mdr as mdr
 from pkpd_mdr.compare.deciders import bins
@@ -54,6 +56,8 @@ def comparison(values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=
         ),
         notes=(),
         provenance={},
+        model=mdr.Model(mdr.clone("S")),
+        running=None,
     )
 
 
@@ -83,6 +87,26 @@ def test_kaplan_meier_is_that_of_lifelines(data, level):
     assert (curve.survival <= upper).all()
     end = float(times.max())
     assert curve.restricted_mean(end) == pytest.approx(lifelines.utils.restricted_mean_survival_time(other, t=end))
+
+
+@given(data=st.data(), level=st.sampled_from([0.8, 0.95]))
+@settings(max_examples=20, deadline=None)
+def test_kaplan_meier_is_that_of_scipy(data, level):
+    count = data.draw(st.integers(3, 40))
+    times = np.array(data.draw(st.lists(st.integers(1, 12), min_size=count, max_size=count)), dtype=float)
+    happened = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
+    assume(happened.any())
+    curve = Curve.of(times, happened)
+    other = stats.ecdf(stats.CensoredData(uncensored=times[happened], right=times[~happened])).sf
+    assert curve.survival[np.isin(curve.times, other.quantiles)] == pytest.approx(other.probabilities, abs=1e-12)
+    lower, upper = curve.interval(level)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of ends that are undefined, which are not compared
+        theirs = other.confidence_interval(level, method="log-log")
+    inside = (other.probabilities > 0) & (other.probabilities < 1)
+    for ours, found in ((lower, theirs.low), (upper, theirs.high)):
+        known = ours[np.isin(curve.times, other.quantiles)]
+        assert known[inside] == pytest.approx(found.probabilities[inside], abs=1e-9)
 
 
 def test_survival_of_a_comparison():

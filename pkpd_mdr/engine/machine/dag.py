@@ -24,7 +24,7 @@ SMALLEST, LARGEST = 1e-300, 700.0
 LARGEST_2 = LARGEST / math.log(2.0)
 _LOG2E = 1.0 / math.log(2.0)
 _FLAT = 1e-20
-"""Below, a power is taken to rise no more steeply: the slope of one below 1 is infinite at zero, and no step survives it."""
+"""Below this base a power rises no more steeply: no step survives the infinite slope of an exponent below 1."""
 
 
 class Dag:
