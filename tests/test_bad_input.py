@@ -93,7 +93,7 @@ def seeded(**shares: Any) -> mdr.Model:
 
 
 def drawn(**columns: Any) -> mdr.Comparison:
-    return compared(parameters=pd.DataFrame(columns))
+    return compared(parameters=pd.DataFrame(columns, dtype=object))
 
 
 def ruled(function: Callable[..., Any]) -> mdr.Run:

@@ -145,7 +145,7 @@ def endpoint(given: str | Endpoint) -> Endpoint:
     raise SimulationError(
         f"endpoint {shown(given)} is neither known nor of the form "
         f"'<output>_nadir', '<output>_peak', '<output>_end' or "
-        f"'exposure_<drug>'{did_you_mean(given, _PLAIN)}"
+        f"'exposure_<drug>'{did_you_mean(given, _PLAIN, most=8)}"
     )
 
 

@@ -225,7 +225,8 @@ def _from_list(rows: list[Any], slots: Mapping[str, Slot], what: str) -> pd.Data
                     f"row {number} of {what} has no {shown(name)}, which other rows have; give it in every row"
                 )
             column[number] = row.get(name, own)
-    return pd.DataFrame(cells, index=range(len(rows)))
+    # as objects: pandas makes dates or errors of some numbers when it chooses the type itself
+    return pd.DataFrame(cells, index=range(len(rows)), dtype=object)
 
 
 def _from_mapping(given: Mapping[Any, Any], what: str) -> pd.DataFrame:
