@@ -13,11 +13,21 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
+EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*.py")) if path.parent.name not in ("real", "fits")]
+FITS = [path for path in sorted((ROOT / "examples" / "fits").glob("*.py")) if "__main__" in path.read_text("utf-8")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*EXAMPLES, *FITS], ids=lambda path: path.stem)
 def test_example(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
+    if path in FITS:
+        monkeypatch.setenv("PKPD_MDR_SHARED", str(request.getfixturevalue("shared")))
     monkeypatch.setattr(sys, "argv", [str(path), str(tmp_path)])
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out.strip()

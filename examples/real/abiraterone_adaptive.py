@@ -72,9 +72,9 @@ def fit_patient(data: mdr.Data, competition: float) -> mdr.Fit:
         error="sd_scaled",
         relative_to={"psa": "peak"},
         observables={"psa": "burden"},
-        starts=3,
+        starts=8,
         seed=1,
-        most=40,
+        most=80,
     )
 
 

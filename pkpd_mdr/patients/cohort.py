@@ -275,11 +275,22 @@ def _read(file: Path) -> pd.DataFrame:
         if file.suffix == ".parquet":
             _needs_pyarrow()
             return pd.read_parquet(file)
-        return pd.read_csv(file, float_precision="round_trip")
+        return _numbers(pd.read_csv(file, dtype=str))
     except DataError:
         raise
     except Exception as problem:  # pandas and pyarrow raise many kinds; each means that this is no table
         raise DataError(f"{file.name} cannot be read as a table: {problem}") from problem
+
+
+def _numbers(texts: pd.DataFrame) -> pd.DataFrame:
+    """Columns of numbers as numbers, to the last bit, which pandas' own reader does not promise in all its versions."""
+    for place in range(texts.shape[1]):
+        try:
+            numbers = texts.iloc[:, place].astype(object).astype(float)
+        except ValueError:  # some other column, or one with a value to complain about
+            continue
+        texts.isetitem(place, numbers)
+    return texts
 
 
 def _described(file: Path) -> dict[str, Any]:

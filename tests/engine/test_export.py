@@ -306,7 +306,7 @@ def test_powers_and_logarithms_near_zero(tmp_path: Path) -> None:
 
 KEYWORDS = {"static", "inline", "void", "const", "double", "int", "char", "enum", "return", "switch", "case", "default"}
 KEYWORDS |= {"break"}
-LIBRARY = {"exp", "expm1", "log", "log1p", "sqrt", "fabs", "tanh", "sin", "cos", "NAN", "INFINITY", "math", "h"}
+LIBRARY = {"exp", "exp2", "expm1", "log", "log1p", "sqrt", "fabs", "tanh", "sin", "cos", "NAN", "INFINITY", "math", "h"}
 LOCAL = {"t", "y", "p", "u", "dy", "values", "out", "port", "amount", "x", "a", "b", "base", "exponent", "body"}
 
 

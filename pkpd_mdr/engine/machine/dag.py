@@ -263,8 +263,7 @@ class Dag:
             return lambda d: self.select(code[1], zero if d[1] is None else d[1], zero if d[2] is None else d[2])
         if code[0] in ("max", "min"):
             first, second = code[1:] if code[0] == "max" else (code[2], code[1])
-            higher = self.compare("<", second, first)
-            return lambda d: self.select(higher, zero if d[0] is None else d[0], zero if d[1] is None else d[1])
+            return self._extreme_rule(self.compare("<", second, first), self.compare("<", first, second))
         if code[0] == "+":
             return lambda d: self.add(*(zero if part is None else part for part in d))
         if code[0] == "-":
@@ -280,6 +279,16 @@ class Dag:
             return total
 
         return chain
+
+    def _extreme_rule(self, first: Node, second: Node) -> Callable[[list[Node | None]], Node]:
+        """That of the operand that counts; the mean of both where they are equal, as in SymPy."""
+        zero, half = self.constant(0.0), self.constant(0.5)
+
+        def rule(d: list[Node | None]) -> Node:
+            a, b = (zero if part is None else part for part in d)
+            return self.select(first, a, self.select(second, b, self.mul(half, self.add(a, b))))
+
+        return rule
 
     def _partials(self, node: Node, code: tuple[Any, ...]) -> list[Node]:
         one, name, a = self.constant(1.0), code[0], code[1]
