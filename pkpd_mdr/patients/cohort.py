@@ -289,7 +289,7 @@ def _numbers(texts: pd.DataFrame) -> pd.DataFrame:
             numbers = texts.iloc[:, place].astype(object).astype(float)
         except ValueError:  # some other column, or one with a value to complain about
             continue
-        texts.isetitem(place, numbers)
+        texts.isetitem(place, numbers.to_numpy())
     return texts
 
 
