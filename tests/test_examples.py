@@ -13,21 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
+# those in real/ are run below, those in fits/ by tests/fit/test_real_fits.py
 EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*.py")) if path.parent.name not in ("real", "fits")]
-FITS = [path for path in sorted((ROOT / "examples" / "fits").glob("*.py")) if "__main__" in path.read_text("utf-8")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [*EXAMPLES, *FITS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example(
-    path: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if path in FITS:
-        monkeypatch.setenv("PKPD_MDR_SHARED", str(request.getfixturevalue("shared")))
     monkeypatch.setattr(sys, "argv", [str(path), str(tmp_path)])
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out.strip()
