@@ -359,7 +359,6 @@ class Propagator:
         # in units of the tolerances, because pools of 1e-12 beside 1e9 cells spoil the linear systems of BDF and Radau
         tolerances = self._tolerances()
         unit = np.where(tolerances > 0.0, tolerances, 1.0)
-        unit /= unit.max()
         options: dict[str, Any] = {"jac": lambda t, z: self._block_jacobian(t, z * unit) * unit / unit[:, None]}
         solver: Any = solve_ivp  # its stubs know no common type for all methods
         try:

@@ -116,3 +116,19 @@ def test_kinks_inside_rates(form: str) -> None:
     for rtol in (1e-5, 1e-7):
         frame = model.simulate(until="10 h", times="1 h", accuracy=Accuracy(rtol=rtol, method="rodas")).frame
         assert distance(np.asarray(frame[["y"]]), (early - 0.15 * early**2)[:, None]) <= BAR * rtol
+
+
+@pytest.mark.parametrize("hill", [0.3, 0.5, 0.9])
+def test_powers_below_one_where_the_slope_at_zero_is_infinite(hill: float) -> None:
+    """The second dose finds a concentration of some 1e-70, from where an effect with hill below 1 jumps up."""
+    model = mdr.Model(
+        mdr.pk.one_compartment("dox", V="4.5 L", CL="15 L/h", zero_order="2.4 h"),
+        mdr.clone("S", growth=mdr.growth.logistic(rate="0.1 1/day", capacity=1e9), start=1e6),
+        mdr.kill("dox", on="S", emax="0.5 1/day", ec50="0.3 mg/L", hill=hill),
+    )
+    plan = mdr.bolus("dox", "50 mg", route="oral").every("48 h", times=2)
+    found, wanted = (
+        model.simulate(plan, until="5 day", times="1 day", accuracy=accuracy).frame["S"].to_numpy()
+        for accuracy in (Accuracy(rtol=1e-8, atol=1e-11), Accuracy(method="LSODA", rtol=1e-10, atol=1e-13))
+    )
+    np.testing.assert_allclose(found, wanted, rtol=BAR * 1e-8)

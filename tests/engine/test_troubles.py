@@ -17,6 +17,7 @@ import pkpd_mdr as mdr
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Ensemble, Timeline, Watch, build, compile_model, solve
 from pkpd_mdr.engine.machine import code, driver, loop, native
 from pkpd_mdr.engine.machine.compiled import solve_compiled
+from pkpd_mdr.engine.reference import Propagator
 from pkpd_mdr.engine.solve import fall_back
 from pkpd_mdr.engine.timeline import Instruction, Kind
 from pkpd_mdr.errors import SimulationError
@@ -239,3 +240,14 @@ def test_an_interrupted_run_leaves_nothing_behind(threads: int, monkeypatch: pyt
         with pytest.raises(KeyboardInterrupt):
             run()
     assert bits(run()) == wanted
+
+
+def test_newtons_matrix_knows_that_noise_below_zero_is_empty() -> None:
+    """Rates read a stock below zero as empty, so nothing changes with it; a matrix that says otherwise stalls Newton."""
+    compiled, p, _ = case()
+    at = compiled.states.index("S")
+    y = np.where(np.arange(len(compiled.states)) == at, -1e-3, 1.0)
+    matrix = Propagator(compiled, p[0], Accuracy(method="BDF"))._block_jacobian(0.0, y)
+    assert (matrix[:, at] == 0.0).all()
+    y[at] = 1e-3
+    assert Propagator(compiled, p[0], Accuracy(method="BDF"))._block_jacobian(0.0, y)[at, at] != 0.0

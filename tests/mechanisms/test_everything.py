@@ -79,3 +79,11 @@ def test_two_solvers_agree(model: mdr.Model, plan: mdr.Regimen) -> None:
     for name in model.states:
         one, other = (frame[name].to_numpy() for frame in frames)
         assert np.all(np.abs(one - other) <= 1e-5 * np.abs(one) + 1e-9 * one.max()), name
+
+
+@pytest.mark.parametrize("method", ["BDF", "Radau"])
+def test_implicit_solvers_take_pools_of_amols_beside_cells(model: mdr.Model, plan: mdr.Regimen, method: str) -> None:
+    ours = model.simulate(plan, until="160 day", times="40 day").frame
+    found = model.simulate(plan, until="160 day", times="40 day", accuracy=mdr.Accuracy(method=method, rtol=1e-6)).frame
+    for name in ("S", "R"):
+        np.testing.assert_allclose(found[name], ours[name], rtol=1e-3, err_msg=name)
