@@ -243,7 +243,7 @@ def test_an_interrupted_run_leaves_nothing_behind(threads: int, monkeypatch: pyt
 
 
 def test_newtons_matrix_knows_that_noise_below_zero_is_empty() -> None:
-    """Rates read a stock below zero as empty, so nothing changes with it; a matrix that says otherwise stalls Newton."""
+    """Rates read a stock below zero as empty, so that no rate changes with it; otherwise Newton stalls."""
     compiled, p, _ = case()
     at = compiled.states.index("S")
     y = np.where(np.arange(len(compiled.states)) == at, -1e-3, 1.0)
