@@ -105,6 +105,27 @@ def same(one: Ensemble, other: Ensemble) -> bool:
     )
 
 
+def test_many_states_side_by_side_are_the_same_bits_as_one_state_in_many_lanes() -> None:
+    """One lane treats neighbouring rows as vectors; a depot in closed form leaves a gap between them."""
+    chain = [f"link_{letter}" for letter in "abcdefghijklmnopqr"]
+    model = mdr.Model(
+        mdr.state("head", 0.3),
+        mdr.parameter("half", "1 mg/L"),
+        mdr.pk.one_compartment("dox", V="10 L", CL="2 L/h", ka="1 1/h", amount_unit="mg"),
+        mdr.parameter("k", "0.4 1/h"),
+        *(mdr.state(name, 1.0 + 0.1 * i) for i, name in enumerate(chain)),
+        mdr.process("enter", "k*head*C_dox/(C_dox + half)", {"head": -1, chain[0]: 1}),
+        *(mdr.process(f"on_{a}", f"k*{a}**1.5", {a: -1, b: 1}) for a, b in pairwise(chain)),
+    )
+    compiled = compile_model(model)
+    many = values(model) * np.exp(0.1 * np.random.default_rng(2).standard_normal((5, len(compiled.parameters))))
+    regimen = mdr.bolus("dox", "30 mg", route="oral").every("12 h", times=2)
+    lines = [build(arrange(regimen, [0.0, 5.0, 30.0]), BoundPorts(compiled, row[None]), stop=30.0) for row in many]
+    one, eight = (solve_compiled(compiled, many, None, lines, compiled.states, width=width) for width in (1, 8))
+    assert not one.failed
+    assert same(one, eight)
+
+
 def test_members_do_not_depend_on_packing_order_or_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     _, compiled, p = gompertz()
     many = p * np.exp(0.1 * np.random.default_rng(5).standard_normal((11, p.shape[1])))
