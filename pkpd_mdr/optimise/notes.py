@@ -84,8 +84,10 @@ def _missed(found: Optimum) -> list[str]:
 
 
 def _noise(found: Optimum) -> list[str]:
-    """A gain that cannot be told from none."""
+    """A gain that cannot be told from none, or one over an arm that nobody may give."""
     gain = found.gain
+    if gain is not None and not found.arms.loc[gain.arm, "meets_limits"]:
+        return [f"no plain arm meets the limits; the gain is over {gain.arm!r}, which breaks them"]
     if gain is None or not gain.noise:
         return []
     if gain.pairs < 2:

@@ -271,6 +271,24 @@ def test_a_gain_within_the_noise_is_said(linear, draws, caplog):
     assert any("within the noise" in record.message for record in caplog.records)
 
 
+def test_an_arm_that_breaks_the_limits_is_no_rival(linear):
+    """Twice the area that is allowed is better, of course; the notes say that nobody may give it."""
+    found = mdr.optimise(
+        linear,
+        lambda dose: mdr.exposure("A", (dose, "nM"), over="24 h"),
+        {"dose": (1.0, 500.0)},
+        objective="final_burden",
+        limits={"given_A": ("below", (2400, "nM*h"))},
+        arms={"twice": mdr.exposure("A", "200 nM", over="24 h")},
+        until="20 day",
+        candidates=30,
+        accuracy=FAST,
+    )
+    assert found.gain.upper < 0
+    assert any("no plain arm meets the limits" in line and "'twice'" in line for line in found.notes)
+    assert not any("better than the optimum" in line for line in found.notes)
+
+
 def test_a_few_draws_are_not_split(linear, draws):
     found = shared(linear, draws[:5], "mean")
     assert len(found.searched) == 5
