@@ -20,6 +20,7 @@ from sympy.core.relational import Relational
 from pkpd_mdr.errors import ModelError, did_you_mean
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT, Model
+from pkpd_mdr.model.derive import Derivatives
 from pkpd_mdr.model.parts import Expression, Port, Process
 from pkpd_mdr.units import Unit
 
@@ -269,12 +270,8 @@ class Compiled:
         """
         if name.startswith("d/dt "):
             inner = self.expression(name[5:])
-            flow = [
-                inner.diff(s) * f
-                for s, f in zip(self._state_symbols, self.derivatives, strict=True)
-                if s in inner.free_symbols
-            ]
-            return sp.Add(inner.diff(TIME), *flow)
+            by_states = zip(self._by_states([inner]), self.derivatives, strict=True)
+            return sp.Add(Derivatives().of(inner, TIME), *(slope * rate for slope, rate in by_states))
         if name in self._observables:
             return self._observables[name]
         if name in self.states:
@@ -357,11 +354,10 @@ class Compiled:
         unknown = [name for name in columns if name not in self.parameters]
         if unknown:
             raise ModelError(f"the model has no parameter {unknown[0]!r}{did_you_mean(unknown[0], self.parameters)}")
-        by = [symbol(name) for name in columns]
-        return [_derivative(item, variable) for item in expressions for variable in by]
+        return Derivatives().all_of(expressions, [symbol(name) for name in columns])
 
     def _by_states(self, expressions: Iterable[Expression]) -> list[Expression]:
-        return [_derivative(item, variable) for item in expressions for variable in self._state_symbols]
+        return Derivatives().all_of(expressions, self._state_symbols)
 
     def _cached(self, key: tuple[Any, ...], build: Callable[[], Any]) -> Any:
         store: dict[tuple[Any, ...], Any] = self.__dict__.setdefault("_functions", {})
@@ -390,10 +386,6 @@ class Compiled:
         plain = [expression.xreplace(renamed) for expression in expressions]
         function: Scalar = sp.lambdify([time, states, parameters, *others], plain, modules=modules, cse=True)
         return function
-
-
-def _derivative(expression: Expression, variable: sp.Symbol) -> Expression:
-    return expression.diff(variable) if variable in expression.free_symbols else sp.Integer(0)
 
 
 def over_columns(expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:

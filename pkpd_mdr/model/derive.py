@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import sympy as sp
 
 from pkpd_mdr.model.parts import Expression
@@ -28,6 +30,10 @@ class Derivatives:
         self._free: dict[Expression, frozenset[Expression]] = {}
         self._known: dict[tuple[Expression, Expression], Expression] = {}
         self._outer: dict[tuple[Expression, int], Expression] = {}
+
+    def all_of(self, expressions: Iterable[Expression], variables: Sequence[Expression]) -> list[Expression]:
+        """The derivatives of expressions by symbols, row by row."""
+        return [self.of(expression, variable) for expression in expressions for variable in variables]
 
     def of(self, expression: Expression, variable: Expression) -> Expression:
         """The derivative of an expression by a symbol."""

@@ -120,9 +120,8 @@ class Model:
     @cached_property
     def jacobian(self) -> sp.Matrix:
         """Derivatives of the right-hand side by the states, rows and columns in the order of `states`."""
-        found, states = Derivatives(), [symbol(name) for name in self.states]
-        entries = [found.of(right, state) for right in self.derivatives.values() for state in states]
-        return sp.Matrix(len(states), len(states), entries)
+        states = [symbol(name) for name in self.states]
+        return sp.Matrix(len(states), len(states), Derivatives().all_of(self.derivatives.values(), states))
 
     @cached_property
     def content_hash(self) -> str:

@@ -24,7 +24,8 @@ def test_the_jacobian_is_that_of_sympy(model: Model) -> None:
 def test_each_kind_of_expression() -> None:
     power, top = Power(x, h), sp.Max(x, y, evaluate=False)
     branch = sp.Piecewise((x * y, x > y), (sp.Integer(0), True))
-    for item in (x, sp.Integer(3), x**2 / y, x**h, power, power / (1 + power), Log(x * y), sp.exp(-x * y), top, branch):
+    functions = (Log(x * y), sp.exp(-x * y), sp.Abs(x - y), sp.tanh(x * y), sp.sin(x) * sp.cos(y), sp.log(1 + x * y))
+    for item in (x, sp.Integer(3), x**2 / y, x**h, power, power / (1 + power), top, branch, *functions):
         for by in (x, y, h):
             assert Derivatives().of(item, by) == item.diff(by), (item, by)
 
