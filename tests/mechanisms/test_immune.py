@@ -370,7 +370,9 @@ def test_a_clone_that_lost_binding_is_out_of_reach_of_the_antibody() -> None:
         immune.attack("CTL", on=["S", "R"], rate="1e-6 1/cell/day"),
         mdr.medium("nivo", unit="nM"),
         immune.checkpoint({"S": 0.9, "R": 0.9}, antibody="nivo", kd={"S": "1 nM", "R": "1e9 nM"}),
+        mdr.intracellular("nivo", on="S", k0="1 1/h", kb="1 1/nM/h", kd="0.5 1/h", Bmax="10 nM"),
     )
+    assert {"kd_nivo_pdl1_S", "kd_nivo_pdl1_R", "kd_nivo_S"} <= set(model.parameters)
     before, after = (rates(model, S=1.0, R=1.0, CTL=1e6, medium_nivo=level) for level in (0.0, 1.0))
     assert after[0] / before[0] == pytest.approx((1 - 0.9 / 1001) / 0.1)
     assert after[1] / before[1] == pytest.approx(1.0, rel=1e-4)

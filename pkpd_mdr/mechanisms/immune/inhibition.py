@@ -225,7 +225,8 @@ class Checkpoint:
             if clone not in table:
                 raise ModelError(f"checkpoint: kd names no value for {shown(clone)}{did_you_mean(clone, table)}")
             given = table[clone]
-        name = joined("kd", self.antibody, *self.effectors, clone if own else "")
+        # "pdl1", because kd_<drug>_<clone> is the unbinding rate of a drug inside cells
+        name = joined("kd", self.antibody, "pdl1" if own else "", *self.effectors, clone if own else "")
         unit = scope.unit("concentration", owner)
         if name in scope.parameters:
             return scope.symbol(name, "the checkpoint")
@@ -263,7 +264,7 @@ def checkpoint(
     antibody : str, optional
         A drug against PD-1 or PD-L1.
     kd : quantity, Parameter or Formula, or a mapping of clone to these, optional
-        Concentration; parameter ``kd_<antibody>``, or ``kd_<antibody>_<clone>`` for a mapping.
+        Concentration; parameter ``kd_<antibody>``, or ``kd_<antibody>_pdl1_<clone>`` for a mapping.
     site : str
         Where its concentration is taken, as in `kill`.
     effectors : str or sequence of str, optional
