@@ -83,10 +83,16 @@ def broken_runs(model: Model, rows: np.ndarray | None = None, judged: Counter[st
 
 
 def _many(
-    model: Model, plan: Regimen, rows: np.ndarray, accuracy: mdr.Accuracy, outputs: Sequence[str] = (), **options: Any
+    model: Model,
+    plan: Regimen,
+    rows: np.ndarray,
+    accuracy: mdr.Accuracy,
+    outputs: Sequence[str] = (),
+    start: Mapping[str, float] | None = None,
 ) -> mdr.Many:
-    names = list(outputs) or list(model.states)
-    options |= {"parameters": rows, "until": UNTIL, "times": EVERY, "outputs": names, "accuracy": accuracy}
+    own = {name: 1e4 for name in model.clones if model.states[name].start.is_zero}  # what is absent tests nothing
+    options: dict[str, Any] = {"parameters": rows, "starts": [own | (start or {})], "until": UNTIL, "times": EVERY}
+    options |= {"outputs": list(outputs) or list(model.states), "accuracy": accuracy}
     try:
         return model.simulate_many(plan, threads=1, **options)
     except mdr.SimulationError as problem:  # none was finished
@@ -119,9 +125,9 @@ def broken_balances(model: Model, rows: np.ndarray | None = None) -> Iterator[st
     if f"held_{held[0]}" not in model.observables:
         model = booked(model)
     rows = redrawn(model, 0, 1) if rows is None else rows
-    starts = [{name: 10.0 for name, state in model.states.items() if state.kind == "amount"}]
+    start = {name: 10.0 for name, state in model.states.items() if state.kind == "amount"}
     names = [f"{what}_{quantity}" for quantity in held for what in ("held", "booked")]
-    many = _many(model, treatment(model, acts_only=True), rows, FINE, names, starts=starts)
+    many = _many(model, treatment(model, acts_only=True), rows, FINE, names, start)
     yield from (str(failure) for failure in many.failures.values())
     values = many.values[many.ok]
     for k, quantity in enumerate(held):
