@@ -53,6 +53,7 @@ def timed(work: Callable[[], object], count: int) -> tuple[float, object]:
 
 
 def table_of(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+    """A long table, one row a well."""
     curve = np.repeat(np.arange(len(x)), x.shape[1])
     return pd.DataFrame({"curve": curve, "dose": x.ravel(), "response": y.ravel()})
 
@@ -81,16 +82,19 @@ def whole_screens(count: int) -> None:
 
 
 def residuals(p: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Of a log-logistic curve; `p` has its limits and the logarithms of slope and EC50."""
     c, d, log_b, log_e = p
     u = np.clip(np.exp(np.clip(log_b, -20, 20)) * (np.log(x) - log_e), -500, 500)
     return np.asarray(c + (d - c) / (1.0 + np.exp(u)) - y)
 
 
 def start_of(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Where every peer starts."""
     return np.array([y[x == x.max()].mean(), y[x == x.min()].mean(), 0.0, float(np.log(x).mean())])
 
 
 def by_scipy(x: np.ndarray, y: np.ndarray) -> float:
+    """Sum of squares that MINPACK's leastsq reaches."""
     from scipy.optimize import leastsq
 
     found = leastsq(residuals, start_of(x, y), args=(x, y), maxfev=2000)[0]
@@ -98,6 +102,7 @@ def by_scipy(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def by_lmfit(x: np.ndarray, y: np.ndarray) -> float:
+    """Sum of squares that lmfit reaches."""
     from lmfit import Parameters, minimize
 
     start = Parameters()
@@ -111,6 +116,7 @@ def by_lmfit(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def by_curve_fit_bounded(x: np.ndarray, y: np.ndarray) -> float:
+    """Sum of squares that SciPy's least_squares reaches within bounds."""
     from scipy.optimize import least_squares
 
     start = start_of(x, y)
@@ -119,6 +125,7 @@ def by_curve_fit_bounded(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def by_synergy(x: np.ndarray, y: np.ndarray) -> float:
+    """Sum of squares that synergy reaches."""
     from synergy.single import Hill  # type: ignore[import-not-found]
 
     model = Hill()
@@ -199,6 +206,7 @@ def coverage(count: int) -> None:
 
 
 def main() -> None:
+    """Run the three parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--curves", type=int, default=20_000)
     parser.add_argument("--peers", type=int, default=100, help="curves that every tool fits")

@@ -6,6 +6,8 @@ Run it after a change to a mechanism, the gallery or the examples: ``python benc
 import sys
 from pathlib import Path
 
+from published_numbers import markdown
+
 from pkpd_mdr import mechanisms
 from pkpd_mdr.gallery.catalogue import uses
 from pkpd_mdr.mechanisms.cards import HEADINGS, Card, cards
@@ -28,21 +30,14 @@ immune_and_antigen, persistence_and_plasticity, delivery_and_toxicity).
 """
 
 
-def cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*")
-
-
-def markdown(columns: list[str], rows: list[tuple[str, ...]]) -> str:
-    lines = [columns, ["---"] * len(columns), *([cell(text) for text in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def examples(card: Card) -> str:
+    """Examples that use a mechanism."""
     paths = sorted((ROOT / "examples").rglob("*.py"))
     return ", ".join(path.stem for path in paths if uses(card.name, path.read_text(encoding="utf-8")))
 
 
 def page() -> str:
+    """The whole page."""
     parts = [HEAD]
     for heading in HEADINGS:
         chosen = [card for card in cards().values() if card.heading == heading]

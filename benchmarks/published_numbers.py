@@ -24,15 +24,18 @@ model.
 
 
 def cell(text: str) -> str:
+    """Text that stands in a cell as it is."""
     return text.replace("|", "\\|").replace("*", "\\*")
 
 
 def markdown(columns: list[str], rows: list[tuple[str, ...]]) -> str:
+    """A table."""
     lines = [columns, ["---"] * len(columns), *([cell(text) for text in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def page(outcomes: list[Outcome]) -> str:
+    """The whole page."""
     reached = [outcome for outcome in outcomes if outcome.ok]
     flags = {flag: sum(outcome.result.flag == flag for outcome in reached) for flag in FLAGS}
     counts = ", ".join(f"{count} {flag}" for flag, count in flags.items())

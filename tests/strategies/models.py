@@ -60,22 +60,26 @@ volumes, flows = texts(1.0, 500.0, "L"), texts(0.5, 60.0, "L/h")
 
 @st.composite
 def one_compartment(draw: Draw, drug: str) -> Mechanism:
+    """With one volume, any way in and any elimination."""
     return mdr.pk.one_compartment(drug, V=draw(volumes), **_absorbed(draw))
 
 
 @st.composite
 def two_compartment(draw: Draw, drug: str) -> Mechanism:
+    """With a tissue."""
     return mdr.pk.two_compartment(drug, V1=draw(volumes), Q=draw(flows), V2=draw(volumes), **_absorbed(draw))
 
 
 @st.composite
 def three_compartment(draw: Draw, drug: str) -> Mechanism:
+    """With two tissues."""
     tissues = {"Q2": draw(flows), "V2": draw(volumes), "Q3": draw(flows), "V3": draw(volumes)}
     return mdr.pk.three_compartment(drug, V1=draw(volumes), **tissues, **_absorbed(draw))
 
 
 @st.composite
 def medium(draw: Draw, drug: str) -> Mechanism:
+    """In one of three units, stable or not."""
     loss = draw(st.sampled_from(["half_life", "loss", ""]))
     options = {} if not loss else {loss: "20 h" if loss == "half_life" else "0.05 1/h"}
     unit = draw(st.sampled_from(["uM", "nM", "mg/L"]))
@@ -412,8 +416,6 @@ def declarations(draw: Draw, most: int = 8, group: Sequence[str] | None = None) 
         chosen = [name for name in chosen if name != "seeding"]  # its rest would have several clones to go to
     if "stem_hierarchy" in chosen:
         chosen = [name for name in chosen if not name.startswith("switching")]  # one spontaneous rate for S to R
-    if "immune.checkpoint" in chosen:
-        chosen = [name for name in chosen if name != "intracellular"]  # both may name kd_dox_S; antibodies stay outside
     for name in chosen:
         for part in draw(OTHERS[name](context)):
             if part.label not in labels:

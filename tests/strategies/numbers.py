@@ -26,6 +26,7 @@ class Walk:
         self.found: dict[sp.Basic, Sized] = {name: (value, abs(value)) for name, value in at.items()}
 
     def sized(self, expression: sp.Basic) -> Sized:
+        """Value of an expression, and the sum of the sizes of what it is made of."""
         if expression not in self.found:
             self.found[expression] = self._read(expression)
         return self.found[expression]

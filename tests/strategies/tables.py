@@ -67,6 +67,7 @@ def _layouts(draw: st.DrawFn) -> _Layout:
 
 
 def number_text(value: float, decimal: str) -> str:
+    """A number as a spreadsheet writes it."""
     text = repr(value)
     return (text[:-2] if text.endswith(".0") else text).replace(".", decimal)
 

@@ -32,10 +32,12 @@ class Context:
 
 
 def between(low: float, high: float) -> st.SearchStrategy[float]:
+    """Numbers of four digits."""
     return st.floats(low, high, allow_nan=False).map(lambda value: float(f"{value:.4g}"))
 
 
 def texts(low: float, high: float, *units: str) -> st.SearchStrategy[str]:
+    """Quantities as text, in one of some units."""
     return st.builds(lambda value, unit: f"{value!r} {unit}", between(low, high), st.sampled_from(units))
 
 
@@ -46,4 +48,5 @@ hills = between(0.5, 4.0)
 
 
 def maybe(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    """Or nothing."""
     return st.none() | strategy
