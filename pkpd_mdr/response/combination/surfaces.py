@@ -133,8 +133,8 @@ class Design:
             if name in ("C1", "C2", "IDM1", "IDM2"):
                 doses = wells.cells[:, int(name[-1]) - 1]
                 scale = (float(doses[doses > 0].min()), float(doses.max()))
-            low.append(_log(name, surface.low[name] * (scale[0] if name != "kappa" else 1.0)))
-            high.append(_log(name, surface.high[name] * (scale[1] if name != "kappa" else 1.0)))
+            low.append(_log(name, surface.low[name] * scale[0]))
+            high.append(_log(name, surface.high[name] * scale[1]))
         root = np.sqrt(wells.n.astype(np.float64))
         return cls(surface, wells.cells, root, names, np.array(low), np.array(high), given, detailed_balance)
 
@@ -187,7 +187,7 @@ class Fitted:
         Weighted sum of squares of the cell means (without the scatter of replicates).
     at_bound : dict of str to str
         Parameters that ended at a bound of the search.
-    se_log : dict
+    unit_error : dict
         Standard errors on the working scale (logarithm) per unit of residual error; NaN where the data do not fix it.
     """
 
