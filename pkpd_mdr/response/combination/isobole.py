@@ -12,7 +12,7 @@ import pandas as pd
 from pkpd_mdr.errors import DataError, is_flag, shown
 from pkpd_mdr.response.combination.nulls import affected, unaffected
 from pkpd_mdr.response.combination.reading import Wells
-from pkpd_mdr.response.combination.single import Hills, fit_hills, hill_at
+from pkpd_mdr.response.combination.single import Hills, fit_hills
 
 if TYPE_CHECKING:
     from pkpd_mdr.response.combination.result import Combination
@@ -92,15 +92,11 @@ def _response(result: Combination, wells: Wells, name: str, combination: str | i
     def product(cells: FloatArray) -> FloatArray:
         f = np.ones(len(cells))
         for k in range(2):
-            alone = np.array([_at(hills, k, float(dose)) for dose in cells[:, k]])
+            alone = np.array([hills.at(k, float(dose))[0] for dose in cells[:, k]])
             f = f * np.where(cells[:, k] > 0, unaffected(alone, scale), 1.0)
         return affected(f, scale)
 
     return product
-
-
-def _at(hills: Hills, k: int, dose: float) -> float:
-    return float(hill_at(hills.start[:1, k], hills.end[:1, k], hills.ec50[:1, k], hills.hill[:1, k], dose)[0])
 
 
 def _additive(hills: Hills, level: float, share: FloatArray, top: FloatArray) -> FloatArray:

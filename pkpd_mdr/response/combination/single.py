@@ -12,7 +12,7 @@ from pkpd_mdr.response.estimates import fit_stack
 from pkpd_mdr.response.families import family
 from pkpd_mdr.response.stack import Stack
 
-__all__ = ["Hills", "fit_hills", "hill_at"]
+__all__ = ["Hills", "fit_hills"]
 
 FloatArray = npt.NDArray[np.float64]
 _FLAT = 1e-12
@@ -29,8 +29,12 @@ class Hills:
     usable: npt.NDArray[np.bool_]
 
     def at(self, drug: int, dose: float) -> FloatArray:
-        """Responses of one drug at one dose, shape (draws,)."""
-        return hill_at(self.start[:, drug], self.end[:, drug], self.ec50[:, drug], self.hill[:, drug], dose)
+        """Responses of one drug at one dose, shape (draws,); at dose 0 its start."""
+        start, end, ec50, hill = (part[:, drug] for part in (self.start, self.end, self.ec50, self.hill))
+        if dose == 0:
+            return start.copy()
+        with np.errstate(over="ignore"):
+            return np.asarray(start + (end - start) / (1.0 + np.exp(-hill * (np.log(dose) - np.log(ec50)))))
 
     def doses(self, response: FloatArray, drugs: npt.NDArray[np.int64]) -> FloatArray:
         """Dose of each drug alone for a response (draws,): inf beyond its largest effect, 0 before its start."""
@@ -41,14 +45,6 @@ class Hills:
             dose = self.ec50[:, drugs] * np.where(u > 0, u, np.nan) ** (1.0 / self.hill[:, drugs])
         dose = np.where(done <= 0.0, 0.0, np.where(done >= 1.0, np.inf, dose))
         return np.where(self.usable[:, drugs], dose, np.nan)
-
-
-def hill_at(start: FloatArray, end: FloatArray, ec50: FloatArray, hill: FloatArray, dose: float) -> FloatArray:
-    """Response of a Hill curve; at dose 0 its start."""
-    if dose == 0:
-        return np.broadcast_to(start, np.shape(ec50)).copy()
-    with np.errstate(over="ignore"):
-        return np.asarray(start + (end - start) / (1.0 + np.exp(-hill * (np.log(dose) - np.log(ec50)))))
 
 
 def fit_hills(wells: Wells, y: FloatArray) -> Hills:
