@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from strategies.models import models
+from strategies.runs import random_timeline, values
 
 pytest.importorskip("llvmlite")
 
@@ -34,28 +35,6 @@ def plain_loop_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PKPD_MDR_DRIVER", "python")
 
 
-def values(model: Model) -> np.ndarray:
-    return np.array([[parameter.internal for parameter in model.parameters.values()]])
-
-
-def sequential(compiled: Compiled, stop: float, random: np.random.Generator) -> Timeline:
-    """Every port is used twice at random times, with marks between and at the events."""
-    items = []
-    for index, port in enumerate(compiled.ports):
-        for time in random.uniform(0.0, stop, 2).round(2):
-            if port.action == "dose":
-                items.append(Instruction(time, Kind.JUMP, index, 5.0))
-                items += [Instruction(time, Kind.RATE, index, 2.0), Instruction(time + 3.0, Kind.RATE, index, -2.0)]
-            elif port.action == "expose":
-                items += [Instruction(time, Kind.SET, index, 1.5), Instruction(time + 9.0, Kind.SET, index, 0.0)]
-            else:
-                items.append(Instruction(time, Kind.JUMP, index, 0.7))
-    marks = [*np.linspace(0.0, stop, 13), *(item.time for item in items[:3])]
-    items += [Instruction(time, Kind.MARK, index=i) for i, time in enumerate(marks)]
-    items = sorted((item for item in items if item.time <= stop), key=lambda item: item.time)
-    return Timeline((*items, Instruction(stop, Kind.END)), 0.0, stop)
-
-
 def distance(found: np.ndarray, wanted: np.ndarray) -> float:
     """Largest error relative to a value or, where it has decayed, a thousandth of the largest of its kind or of 1."""
     size = np.abs(wanted) + 1e-3 * np.maximum(np.abs(wanted).max(axis=0), 1.0)
@@ -67,7 +46,7 @@ def distance(found: np.ndarray, wanted: np.ndarray) -> float:
 def test_random_models_agree_with_the_reference_path(model: Model, seed: int) -> None:
     compiled, p = compile_model(model), values(model)
     assume(compiled.states)
-    timeline = sequential(compiled, 200.0, np.random.default_rng(seed))
+    timeline = random_timeline(compiled, 200.0, np.random.default_rng(seed))
     names = [*compiled.states, *model.observables]
     rtol = 1e-7
     reference = solve(compiled, p, None, [timeline], names, accuracy=TIGHT).members[0]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from strategies.models import models
+from strategies.runs import values
 
 pytest.importorskip("llvmlite")
 
@@ -26,10 +27,6 @@ GOOD = Accuracy(rtol=1e-7, atol=1e-10)
 @pytest.fixture(autouse=True)
 def plain_loop_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PKPD_MDR_DRIVER", "python")
-
-
-def values(model: Model) -> np.ndarray:
-    return np.array([[parameter.internal for parameter in model.parameters.values()]])
 
 
 def error(found: np.ndarray, wanted: np.ndarray, p: np.ndarray, size: np.ndarray) -> float:

@@ -15,7 +15,18 @@ from pkpd_mdr.engine import Accuracy, Compiled, Timeline, Trajectory, compile_mo
 from pkpd_mdr.engine.timeline import Instruction, Kind
 from pkpd_mdr.model import Model
 
-__all__ = ["REFERENCES", "Run", "agreed", "distance", "exact", "measured", "random_run", "trajectory", "values"]
+__all__ = [
+    "REFERENCES",
+    "Run",
+    "agreed",
+    "distance",
+    "exact",
+    "measured",
+    "random_run",
+    "random_timeline",
+    "trajectory",
+    "values",
+]
 
 REFERENCES = tuple(
     Accuracy(rtol=1e-11, atol=1e-13, method=method, budget=50_000) for method in ("LSODA", "Radau", "DOP853")
@@ -37,9 +48,9 @@ def values(model: Model) -> np.ndarray:
     return np.array([[parameter.internal for parameter in model.parameters.values()]])
 
 
-def random_run(model: Model, seed: int, *, stop: float = 200.0) -> Run:
-    """Every port is used twice at random times: doses as boluses and infusions, exposures, acts; and 13 marks."""
-    compiled, random, items = compile_model(model), np.random.default_rng(seed), []
+def random_timeline(compiled: Compiled, stop: float, random: np.random.Generator) -> Timeline:
+    """Every port is used twice at random times: doses as boluses and infusions, exposures, acts; and some marks."""
+    items = []
     for index, port in enumerate(compiled.ports):
         for time in random.uniform(0.0, stop, 2).round(2):
             if port.action == "dose":
@@ -48,11 +59,17 @@ def random_run(model: Model, seed: int, *, stop: float = 200.0) -> Run:
             elif port.action == "expose":
                 items += [Instruction(time, Kind.SET, index, 1.5), Instruction(time + 9.0, Kind.SET, index, 0.0)]
             else:
-                items.append(Instruction(time, Kind.JUMP, index, 0.7))
+                items.append(Instruction(time, Kind.JUMP, index, 0.7 * port.unit.factor))
     marks = [*np.linspace(0.0, stop, 13), *(item.time for item in items[:3])]
     items += [Instruction(time, Kind.MARK, index=i) for i, time in enumerate(marks)]
     items = sorted((item for item in items if item.time <= stop), key=lambda item: item.time)
-    return Run(compiled, values(model), Timeline((*items, Instruction(stop, Kind.END)), 0.0, stop))
+    return Timeline((*items, Instruction(stop, Kind.END)), 0.0, stop)
+
+
+def random_run(model: Model, seed: int, *, stop: float = 200.0) -> Run:
+    """A model with a random timeline."""
+    compiled = compile_model(model)
+    return Run(compiled, values(model), random_timeline(compiled, stop, np.random.default_rng(seed)))
 
 
 def distance(found: np.ndarray, wanted: np.ndarray) -> float:
