@@ -300,10 +300,15 @@ class Propagator:
         n, m = len(self.compiled.states), len(self.columns)
         jacobian = np.reshape(self._call(self.compiled.jacobian, t, self._stocks(z[:n])), (n, n))
         jacobian[:, self.compiled.guarded & (z[:n] < 0.0)] = 0.0  # rates read noise below zero as empty
+        diagonal = np.diag(np.diag(jacobian))
+        # what is empty and fed by nothing stays so exactly: rounding in pivots on rows that it feeds would be cells
+        # of an absent clone, which grow
+        absent = (z[:n] == 0.0) & ~np.any(jacobian - diagonal, axis=1)
+        own = np.where(absent, diagonal, jacobian)
         if not m:
-            return jacobian
+            return own
         out = np.zeros((n * (1 + m), n * (1 + m)))
-        out[:n, :n] = jacobian
+        out[:n, :n] = own
         out[n:, n:] = np.kron(jacobian, np.eye(m))
         return out
 

@@ -251,3 +251,21 @@ def test_newtons_matrix_knows_that_noise_below_zero_is_empty() -> None:
     assert (matrix[:, at] == 0.0).all()
     y[at] = 1e-3
     assert Propagator(compiled, p[0], Accuracy(method="BDF"))._block_jacobian(0.0, y)[at, at] != 0.0
+
+
+@pytest.mark.parametrize("method", ["LSODA", "Radau", "BDF", "DOP853", "rodas"])
+def test_an_absent_clone_stays_absent(method: str) -> None:
+    """Both clones feed a pool faster than they grow, so that pivots leave the row of S: what rounds there grows."""
+    fast = mdr.growth.gompertz(rate="3 1/day", capacity="5e10 cell")
+    model = mdr.Model(
+        mdr.clone("S", growth=fast),
+        mdr.clone("R", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e3),
+        mdr.state("made", unit="cell", kind="integral"),
+        mdr.parameter("k", "250 1/h"),
+        mdr.parameter("k2", "40 1/h"),
+        mdr.process("make", "k*(S + R)", {"made": 1}),
+        mdr.process("lose", "k2*made", {"made": -1}),
+    )
+    frame = model.simulate(until="20 day", times="1 day", accuracy=mdr.Accuracy(method=method, rtol=1e-8)).frame
+    assert (frame["S"] == 0.0).all()
+    assert frame["R"].iloc[-1] == pytest.approx(1e3 * np.exp(2.0), rel=1e-6)
