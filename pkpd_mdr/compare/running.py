@@ -27,8 +27,8 @@ from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy
 from pkpd_mdr.run import Endpoint, start_vector, with_exposure
-from pkpd_mdr.run.course import total_of
 from pkpd_mdr.run.endpoints import check_endpoint
+from pkpd_mdr.run.given import total_of
 from pkpd_mdr.run.many.checkpoint import Checkpoint, fingerprint
 from pkpd_mdr.run.many.gather import Progress, parts_of_all, reporter
 from pkpd_mdr.run.many.members import Places

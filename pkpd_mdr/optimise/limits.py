@@ -15,7 +15,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError, SimulationError, UnitError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.run import Course, Endpoint, endpoint
-from pkpd_mdr.run.course import total_given
+from pkpd_mdr.run.given import total_given
 from pkpd_mdr.run.result import endpoint_unit
 from pkpd_mdr.units import Quantity, Unit, quantity
 

@@ -28,12 +28,11 @@ from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Truth, Visit
 from pkpd_mdr.run.rows import Rows
 from pkpd_mdr.run.stopping import Stop
-from pkpd_mdr.units import Quantity
 
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Seed, Stream
 
-__all__ = ["Course", "Event", "courses", "total_given", "total_of"]
+__all__ = ["Course", "Event", "courses"]
 
 Flags = npt.NDArray[np.bool_]
 Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
@@ -491,24 +490,3 @@ def _in_time(events: Iterable[Event]) -> tuple[Event, ...]:
 
 def _joined(parts: Sequence[Any], empty: tuple[int, ...]) -> Any:
     return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.empty(empty)])
-
-
-def total_given(course: Course, port: str) -> Quantity | None:
-    """What was given of a drug up to the end of a run; see `total_of`."""
-    return total_of(course.acts, port, course.until)
-
-
-def total_of(acts: Iterable[Act], port: str, until: float) -> Quantity | None:
-    """What acts give of a drug up to a time in hours; None when nothing.
-
-    Doses that run beyond it count pro rata; exposures count as level times hours.
-
-    Raises
-    ------
-    RegimenError
-        Doses are in units that cannot be added up.
-    """
-    given = Regimen(tuple(act for act in acts if act.port == port and act.time < until))
-    if not any(act.modelled for act in given):
-        given = given.until((until, "h")) if given.acts else given
-    return given.planned_total(port) if given.acts else None

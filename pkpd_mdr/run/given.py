@@ -1,17 +1,18 @@
-"""Endpoints of treatment: how much was given and what it costs."""
+"""What was given: totals, and endpoints of how much it is and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import SimulationError, shown
-from pkpd_mdr.run.course import Course, total_given
+from pkpd_mdr.regimen import Act, Regimen
+from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.reading import Endpoint
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
 
-__all__ = ["cost", "total_dose"]
+__all__ = ["cost", "total_dose", "total_given", "total_of"]
 
 
 @takes(SimulationError, drug=TEXT, unit=TEXT, name=TEXT)
@@ -99,3 +100,24 @@ def _cost(course: Course, *, prices: tuple[tuple[str, Quantity], ...]) -> float:
             )
         found += price.internal * total.internal
     return found
+
+
+def total_given(course: Course, port: str) -> Quantity | None:
+    """What was given of a drug up to the end of a run; see `total_of`."""
+    return total_of(course.acts, port, course.until)
+
+
+def total_of(acts: Iterable[Act], port: str, until: float) -> Quantity | None:
+    """What acts give of a drug up to a time in hours; None when nothing.
+
+    Doses that run beyond it count pro rata; exposures count as level times hours.
+
+    Raises
+    ------
+    RegimenError
+        Doses are in units that cannot be added up.
+    """
+    given = Regimen(tuple(act for act in acts if act.port == port and act.time < until))
+    if not any(act.modelled for act in given):
+        given = given.until((until, "h")) if given.acts else given
+    return given.planned_total(port) if given.acts else None

@@ -10,7 +10,7 @@ import pytest
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import compile_model
 from pkpd_mdr.run import courses
-from pkpd_mdr.run.course import total_given
+from pkpd_mdr.run.given import total_given
 
 RATE = 0.1 / 24
 

@@ -18,8 +18,9 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
-from pkpd_mdr.run.course import Course, courses, total_of
+from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.endpoints import Endpoint
+from pkpd_mdr.run.given import total_given
 from pkpd_mdr.run.many.plans import Plan
 from pkpd_mdr.run.stopping import Stop
 
@@ -307,5 +308,5 @@ def _read(
 def _totals(course: Course) -> tuple[Total, ...]:
     """What was given of each drug up to the end; members who were given the same share it."""
     drugs = dict.fromkeys(act.port for act in course.acts)
-    totals = ((drug, total_of(course.acts, drug, course.until)) for drug in drugs)
+    totals = ((drug, total_given(course, drug)) for drug in drugs)
     return tuple((drug, total.internal, total.unit.text) for drug, total in totals if total is not None)
