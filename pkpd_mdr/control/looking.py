@@ -41,7 +41,7 @@ _POSITIVE = Kind(
 _MOST = 200_000  # members for one decision of one patient
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LookAhead(Strategy):
     """Learns at each visit and gives what the simulated future favours; made by `look_ahead`.
 
@@ -63,6 +63,10 @@ class LookAhead(Strategy):
     planner: Planner
     planning: int
     visit_interval: float
+
+    def __repr__(self) -> str:
+        seen = ", ".join(self.needs)
+        return f"look_ahead({' | '.join(self.names)}; learns from {seen}; {self.planner.ahead} ahead)"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -103,7 +107,7 @@ class LookAhead(Strategy):
         return acts, mind.given(acts, visit.time - self.visit_interval), note
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Informed(Strategy):
     """The same policy with perfect knowledge; made by `informed`."""
 
@@ -114,6 +118,9 @@ class Informed(Strategy):
     visit_interval: float
     accuracy: Accuracy = ACCURACY
     knows_truth: ClassVar[bool] = True
+
+    def __repr__(self) -> str:
+        return f"informed({' | '.join(self.names)}; knows the truth; {self.planner.ahead} ahead)"
 
     @property
     def planned(self) -> None:

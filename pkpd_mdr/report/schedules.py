@@ -8,6 +8,8 @@ from dataclasses import fields, is_dataclass
 from functools import singledispatch
 from itertools import pairwise
 
+from pkpd_mdr.control.looking import Informed, LookAhead
+from pkpd_mdr.control.precision import CurrentPractice
 from pkpd_mdr.regimen import Act, Regimen, Strategy
 from pkpd_mdr.regimen.limits import Limited
 from pkpd_mdr.regimen.protocols import Rechallenge
@@ -201,3 +203,30 @@ def _(plan: Limited) -> list[str]:
 def _(plan: Rule) -> list[str]:
     name = getattr(plan.function, "__name__", type(plan.function).__name__)
     return [f"a rule of one's own, {name}(){_visits(plan)}"]
+
+
+@schedule.register
+def _(plan: LookAhead) -> list[str]:
+    rule = f"decided{_visits(plan)}, where {', '.join(plan.needs)} of the patient tells of parameters and clones"
+    return [f"{rule}: {_favoured(plan.planner.ahead)}", *_menu(plan.names, plan.regimens)]
+
+
+@schedule.register
+def _(plan: Informed) -> list[str]:
+    rule = f"decided{_visits(plan)}, with perfect knowledge of the patient"
+    return [f"{rule}: {_favoured(plan.planner.ahead)}", *_menu(plan.names, plan.regimens)]
+
+
+@schedule.register
+def _(plan: CurrentPractice) -> list[str]:
+    relapse = f"{plan.growth:g} x the lowest burden"
+    rule = f"one regimen after another{_visits(plan)}; the next one starts at relapse, {relapse}"
+    return [rule, *_menu(plan.names, plan.regimens)]
+
+
+def _favoured(ahead: int) -> str:
+    return f"what the simulated future favours, {ahead} decision{'s' if ahead > 1 else ''} ahead"
+
+
+def _menu(names: Sequence[str], regimens: Sequence[Regimen]) -> list[str]:
+    return [f"{name}: {line}" for name, regimen in zip(names, regimens, strict=True) for line in schedule(regimen)]

@@ -88,3 +88,21 @@ def test_strategies_of_ones_own():
 )
 def test_lengths(hours, words):
     assert length(hours) == words
+
+
+def test_strategies_that_look_ahead():
+    model = mdr.Model(
+        mdr.medium("dox", unit="nM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+    )
+    menu = {"drug": mdr.exposure("dox", "20 nM", over="7 day"), "rest": mdr.nothing()}
+    belief = mdr.patients(model, 8, {"growth_S": mdr.distributions.lognormal("0.1 1/day", cv=0.3)}, seed=1)
+    plan = mdr.look_ahead(model, menu, belief=belief, visit="14 day", measure=mdr.measured("burden", relative_sd=0.1))
+    lines = schedule(plan)
+    assert lines[0].startswith("decided, at visits every 14 days, where burden of the patient tells")
+    assert lines[1:] == ["drug: dox held at 20 nM for 7 days, once", "rest: nothing is given"]
+    assert repr(plan) == "look_ahead(drug | rest; learns from burden; 1 ahead)"
+    known = schedule(mdr.informed(model, menu, visit="14 day"))
+    assert known[0].startswith("decided, at visits every 14 days, with perfect knowledge of the patient")
+    assert known[1:] == lines[1:]

@@ -365,6 +365,10 @@ def test_content_of_functions_is_what_they_do():
     assert fingerprint(made(1.0)) == fingerprint(made(1.0))
     assert len({fingerprint(item) for item in (made(1.0), made(2.0), other(1.0))}) == 3
     assert fingerprint(np.arange(3)) != fingerprint(np.arange(3.0))
+    models = [mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate=rate))) for rate in ("1 1/day", "2 1/day")]
+    assert str(models[0]) == str(models[1])  # a summary
+    assert fingerprint(models[0]) != fingerprint(models[1])
+    assert fingerprint(models[0]) == fingerprint(mdr.Model(*models[0].mechanisms))
     with pytest.raises(mdr.SimulationError, match="no content that a checkpoint could compare"):
         fingerprint(object())
 

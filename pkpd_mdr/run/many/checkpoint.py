@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, shown
+from pkpd_mdr.model import Model
 from pkpd_mdr.run.many.study import Failure, Part, Total
 
 __all__ = ["Checkpoint", "fingerprint"]
@@ -210,6 +211,8 @@ def _feed(update: Any, given: object) -> None:
         _feed(update, list(given.items()))
     elif is_dataclass(given) and not isinstance(given, type):
         _feed(update, [(item.name, getattr(given, item.name)) for item in fields(given)])
+    elif isinstance(given, Model):  # its text is a summary
+        update(given.content_hash.encode())
     elif isinstance(given, partial):
         _feed(update, [given.func, list(given.args), dict(given.keywords)])
     elif isinstance(given, FunctionType):
