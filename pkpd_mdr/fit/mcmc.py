@@ -285,7 +285,7 @@ def split_r_hat(chain: FloatArray) -> float:
 def ess(chain: FloatArray) -> tuple[float, float]:
     """Effective number of draws, and the integrated autocorrelation time in steps.
 
-    The autocorrelation is averaged over all walkers; the window is Sokal's, five times the estimate.
+    emcee's estimate: the autocorrelation is averaged over all walkers, the window is Sokal's, five times the time.
 
     Parameters
     ----------
@@ -297,15 +297,10 @@ def ess(chain: FloatArray) -> tuple[float, float]:
     >>> 0.8 < ess(rng.normal(size=(2, 500, 20)))[1] < 1.2
     True
     """
-    chains, steps, walkers = chain.shape
-    series = _by_walker(chain)
-    series = series - series.mean(axis=1, keepdims=True)
-    size = 2 ** math.ceil(math.log2(2 * steps))
-    power = np.abs(np.fft.rfft(series, size)) ** 2
-    covariance = np.fft.irfft(power, size)[:, :steps].mean(axis=0)
-    if not covariance[0] > 0:
+    from emcee.autocorr import integrated_time
+
+    series = _by_walker(chain).T
+    if not series.var() > 0:
         return math.nan, math.nan
-    times = 2.0 * np.cumsum(covariance / covariance[0]) - 1.0
-    inside = np.arange(steps) >= 5.0 * times
-    time = max(float(times[int(np.argmax(inside))] if inside.any() else times[-1]), 1e-3)
-    return chains * steps * walkers / time, time
+    time = max(float(integrated_time(series[:, :, None], c=5, tol=0)[0]), 1e-3)
+    return series.size / time, time
