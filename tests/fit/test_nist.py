@@ -32,7 +32,7 @@ def certified(folder: Path, name: str) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 def fitted(
-    folder: Path, name: str, start: int, bounds: tuple[float, float], method: str = "auto"
+    folder: Path, name: str, start: int, bounds: tuple[float, float], method: str = "auto", starts: int = 1
 ) -> tuple[Fit, np.ndarray]:
     table, frame = certified(folder, name)
     formula, units = FORMULAS[name]
@@ -40,7 +40,7 @@ def fitted(
     parameters = [mdr.parameter(n, (v, u)) for n, v, u in zip(names, table[:, start], units, strict=True)]
     model = mdr.Model(mdr.observable("y", formula), *parameters)
     data = mdr.read_assay(frame, time="x [1]", value="y", observable="y", repeats="number")
-    return fit(model, data, dict.fromkeys(names, bounds), starts=1, most=1000, method=method), table
+    return fit(model, data, dict.fromkeys(names, bounds), starts=starts, most=1000, method=method), table
 
 
 OPEN, LOGARITHMS = (-np.inf, np.inf), (1e-6, 1e6)
@@ -55,9 +55,9 @@ WAYS = {
 @pytest.mark.parametrize("start", [0, 1], ids=["start 1", "start 2"])
 @pytest.mark.parametrize("name", FORMULAS)
 def test_certified_digits(shared: Path, name: str, start: int, way: str) -> None:
-    if (name, start, way) == ("MGH09", 0, "scoring on logarithms"):
-        pytest.skip("from this start, far away, logarithms lead to the other minimum, at infinity")
-    found, table = fitted(shared, name, start, *WAYS[way])
+    # alone, this far start on logarithms leads to the other minimum, at infinity
+    starts = 8 if (name, start, way) == ("MGH09", 0, "scoring on logarithms") else 1
+    found, table = fitted(shared, name, start, *WAYS[way], starts=starts)
     digits = -np.log10(np.abs(np.array(list(found.values.values())) / table[:, 2] - 1) + 1e-14)
     assert digits.min() > 6
     assert np.allclose(found.estimates["se"], table[:, 3], rtol=1e-3)
