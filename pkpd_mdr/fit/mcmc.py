@@ -286,6 +286,7 @@ def ess(chain: FloatArray) -> tuple[float, float]:
     """Effective number of draws, and the integrated autocorrelation time in steps.
 
     emcee's estimate: the autocorrelation is averaged over all walkers, the window is Sokal's, five times the time.
+    A walker that never moved has forgotten nothing: its time is the whole run.
 
     Parameters
     ----------
@@ -300,7 +301,9 @@ def ess(chain: FloatArray) -> tuple[float, float]:
     from emcee.autocorr import integrated_time
 
     series = _by_walker(chain).T
-    if not series.var() > 0:
+    moved = np.ptp(series, axis=0) > 0
+    if not moved.any():
         return math.nan, math.nan
-    time = max(float(integrated_time(series[:, :, None], c=5, tol=0)[0]), 1e-3)
+    moving = max(float(integrated_time(series[:, moved, None], c=5, tol=0)[0]), 1e-3)
+    time = float(np.average(np.where(moved, moving, len(series))))
     return series.size / time, time

@@ -321,3 +321,13 @@ def test_an_open_profile_has_an_endless_interval() -> None:
 def test_odd_questions_are_refused(ask: Any, sentence: str) -> None:
     with pytest.raises(FitError, match=sentence):
         ask(line())
+
+
+def test_a_walker_that_never_moved_has_forgotten_nothing() -> None:
+    chain = np.random.default_rng(2).normal(size=(1, 400, 10))
+    draws, time = ess(chain)
+    chain[:, :, :5] = chain[:, :1, :5]
+    few, slow = ess(chain)
+    assert time < 1.3 and few < 25 < draws
+    assert slow == pytest.approx(200.5, abs=1)
+    assert all(np.isnan(ess(np.ones((1, 40, 3)))))
