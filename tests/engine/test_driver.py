@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("llvmlite")
 
-from pkpd_mdr.engine.machine import columns, driver, loop
+from pkpd_mdr.engine.machine import columns, driver, entry, loop
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs numba")
 
@@ -23,15 +26,13 @@ def test_without_numba_the_plain_loop_serves(monkeypatch: pytest.MonkeyPatch) ->
 
 @needs_numba
 def test_until_it_is_compiled_the_plain_loop_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "_done", set())
+    monkeypatch.setattr(driver, "_drivers", {})
     monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
     monkeypatch.delenv("PKPD_MDR_DRIVER", raising=False)
     assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=False) is loop.drive
-    folder = Path(driver._folder())
-    (folder / "engine_0").mkdir(parents=True)
-    (folder / "engine_0" / "loop.drive-1.py3.nbi").touch()
-    assert driver._warm(loop.drive)
-    assert not driver._warm(columns.drive_columns)
+    (tmp_path / f"{driver._key(loop.drive)}.o").touch()
+    assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=False) is not loop.drive
+    assert driver.compiled_loop(columns.drive_columns, columns.HELPERS, worth=False) is columns.drive_columns
     monkeypatch.setenv("PKPD_MDR_DRIVER", "python")
     assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=True) is loop.drive
 
@@ -40,17 +41,46 @@ def test_until_it_is_compiled_the_plain_loop_serves(tmp_path: Path, monkeypatch:
 def test_compiled_drivers_are_kept_by_the_content_of_their_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
-    before = driver._folder()
-    assert before.startswith(str(tmp_path))
+    key = driver._key.__wrapped__
+    before = key(loop.drive)
     copied = tmp_path / "machine"
     shutil.copytree(Path(driver.__file__).parent, copied)
     monkeypatch.setattr(driver, "__file__", str(copied / "driver.py"))
-    assert driver._folder() == before
     (copied / "loop.py").write_text("# changed")
-    assert driver._folder() != before
-    monkeypatch.setenv("PKPD_MDR_CACHE", "off")
-    assert driver._folder() == ""
+    assert key(loop.drive) != before
+    assert key(columns.drive_columns) != key(loop.drive)
+
+
+_ELSEWHERE = """
+import sys
+import pkpd_mdr as mdr
+model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day")))
+print(model.simulate(start={"S": 5.0}, until="20 day").frame["S"].iloc[-1])
+print(model.simulate(start={"S": 5.0}, until="20 day", stochastic=mdr.Stochastic(seed=1)).frame["S"].iloc[-1])
+print("numba" in sys.modules)
+"""
+
+
+@needs_numba
+def test_later_processes_do_without_numba() -> None:
+    """The drivers of runs and of stochastic paths come from disk, and give the same bits."""
+    first, second = (
+        subprocess.run([sys.executable, "-c", _ELSEWHERE], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    )
+    assert second == [*first[:2], "False"]
+
+
+def test_a_record_becomes_words() -> None:
+    table = np.arange(6.0).reshape(2, 3)
+    table.flags.writeable = False
+    found = entry.words((table, 3, -0.5, (np.zeros((0, 4)),)))
+    assert found[0] == table.ctypes.data
+    assert found[1:4] == [2, 3, 3]
+    assert found[4] == np.array(-0.5).view(np.int64)
+    assert found[6:] == [0, 4]
+    with pytest.raises(ValueError, match=r"shape \(3, 2\) in a record of the driver is not contiguous"):
+        entry.words((table.T,))
 
 
 def test_parts_of_memory_are_aligned_and_apart() -> None:

@@ -207,11 +207,9 @@ def test_numba_without_a_folder_compiles_for_this_run(tmp_path: Path, monkeypatc
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path / "file"))
     monkeypatch.setenv("PKPD_MDR_DRIVER", "numba")
-    driver._compile.cache_clear()
-    try:
-        assert bits(solve(compiled, p, None, [timeline], ["S"])) == wanted
-    finally:
-        driver._compile.cache_clear()
+    monkeypatch.setattr(driver, "_drivers", {})
+    monkeypatch.setattr(native, "_loaded", type(native._loaded)())
+    assert bits(solve(compiled, p, None, [timeline], ["S"])) == wanted
 
 
 # -- interruptions -------------------------------------------------------------------------------------------------

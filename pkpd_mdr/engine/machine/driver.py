@@ -6,12 +6,10 @@ plain loop (``python``) or for compiling at the first use (``numba``).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import os
-import platform
-import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -22,7 +20,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pkpd_mdr.engine.machine import native, records
+from pkpd_mdr.engine.machine import entry, native, records
 from pkpd_mdr.engine.machine.records import Floats
 
 _log = logging.getLogger("pkpd_mdr")
@@ -73,10 +71,11 @@ def compiled_loop(drive: _Drive, helpers: Sequence[Callable[..., Any]], *, worth
     Parameters
     ----------
     drive : callable
+        Takes records such as `records.Run`, and the first and last of the members to solve.
     helpers : sequence of callable
         Functions that it calls.
     worth : bool
-        Whether there is so much to do that compiling (about ten seconds) pays at once.
+        Whether there is so much to do that compiling (about twenty seconds) pays at once.
 
     Returns
     -------
@@ -87,9 +86,10 @@ def compiled_loop(drive: _Drive, helpers: Sequence[Callable[..., Any]], *, worth
         _say_slow()
         return drive
     asked = worth or os.environ.get("PKPD_MDR_DRIVER", "") == "numba"
-    if not asked and not _warm(drive):
+    if not asked and drive not in _drivers and not native.kept(_key(drive)):
         return drive
-    compiled: Any = _compile(drive, tuple(helpers))
+    with _lock:
+        compiled: Any = _drivers.setdefault(drive, _Driver(drive, tuple(helpers)))
     return compiled  # type: ignore[no-any-return]
 
 
@@ -99,50 +99,53 @@ def _say_slow() -> None:
     _log.warning("numba is not installed or not asked for: the engine's loop runs in Python, some ten times slower")
 
 
-_done: set[Callable[..., Any]] = set()
+_drivers: dict[Callable[..., Any], _Driver] = {}
+_lock = threading.RLock()
 
 
-def _warm(drive: Callable[..., Any]) -> bool:
-    """Whether a driver is compiled, in this process or on disk."""
-    if drive not in _done:
-        folder = _folder(drive)
-        if not folder or not any(Path(folder).rglob(f"*.{drive.__name__}-*.nbi")):
-            return False
-        _done.add(drive)
-    return True
+class _Driver:
+    """A driver in machine code, from disk or compiled at its first call.
+
+    Parameters
+    ----------
+    drive : callable
+    helpers : tuple of callable
+    """
+
+    def __init__(self, drive: Callable[..., Any], helpers: tuple[Callable[..., Any], ...]) -> None:
+        self._drive, self._helpers = drive, helpers
+        self._compiled: Callable[..., Any] | None = None
+
+    def __call__(self, *given: Any) -> Any:
+        with _lock:
+            compiled = self._compiled = self._compiled or self._from_disk() or self._compile(given)
+        return compiled(*given)
+
+    def _from_disk(self) -> Callable[..., Any] | None:
+        library = native.load_kept(_key(self._drive))
+        return None if library is None else entry.call(library)
+
+    def _compile(self, given: tuple[Any, ...]) -> Callable[..., Any]:
+        """Compile; without reference counts, which cost more than the steps, as nothing is allocated."""
+        numba = import_module("numba")
+        extending = import_module("numba.extending")
+        _teach_invoke()
+        for helper in self._helpers:
+            extending.register_jitable(forceinline=True)(helper)  # a call would copy all arrays' shapes and strides
+        compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(self._drive)
+        text = entry.object_text(compiled, given, **_OPTIONS)
+        if text is None:
+            _log.warning("the engine's loop cannot be kept on disk: each process compiles it anew")
+            return compiled
+        return entry.call(native.load(text, _key(self._drive)))
 
 
 @cache
-def _compile(drive: Callable[..., Any], helpers: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
-    """Compile once per machine; without reference counts, which cost more than the steps, as nothing is allocated."""
-    numba = import_module("numba")
-    extending = import_module("numba.extending")
-    _teach_invoke()
-    for helper in helpers:
-        extending.register_jitable(forceinline=True)(helper)  # a call would copy all arrays' shapes and strides
-    config: Any = import_module("numba.core.config")
-    before, folder = config.CACHE_DIR, _folder(drive)
-    config.CACHE_DIR = folder or before
-    try:
-        compiled: Callable[..., Any] = numba.njit(cache=bool(folder), **_OPTIONS)(drive)
-    except RuntimeError:  # numba finds no folder to write to
-        compiled = numba.njit(**_OPTIONS)(drive)
-    finally:
-        config.CACHE_DIR = before
-    _done.add(drive)
-    return compiled
-
-
-def _folder(drive: Callable[..., Any] | None = None) -> str:
-    """Where compiled drivers are kept: by the content of all sources, which numba does not see as a whole."""
-    folder = native.cache_folder()
-    if folder is None:
-        return ""
-    rooms = {Path(__file__).parent} | ({Path(drive.__code__.co_filename).parent} if drive is not None else set())
-    sources = [path for room in sorted(rooms) for path in sorted(room.glob("*.py"))]
-    versions = f"{sys.version_info[:2]} {version('numba')} {platform.machine()}".encode()
-    content = hashlib.sha256(b"".join([versions, *(path.read_bytes() for path in sources)])).hexdigest()[:12]
-    return str(folder / f"driver-{content}")
+def _key(drive: Callable[..., Any]) -> str:
+    """Of a driver's object: the content of all sources that it is made of, and versions."""
+    rooms = {Path(__file__).parent, Path(drive.__code__.co_filename).parent}
+    sources = [path.read_bytes() for room in sorted(rooms) for path in sorted(room.glob("*.py"))]
+    return native.key_of(f"driver {drive.__name__} {version('numba')}".encode(), *sources)
 
 
 @cache

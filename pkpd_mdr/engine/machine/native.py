@@ -23,10 +23,13 @@ from typing import Any
 
 from pkpd_mdr.errors import SimulationError
 
-__all__ = ["Library", "available", "cache_folder", "load", "preferred_width"]
+__all__ = [
+    "Library", "available", "cache_folder", "kept", "key_of", "load", "load_kept", "mathematics", "preferred_width",
+]  # fmt: skip
 
 _FORMAT = b"pkpd-mdr object 1\n"
 _OPTIMISE = 2
+_MATHEMATICS = ("exp", "floor", "lgamma", "log", "log1p", "pow", "sqrt")
 _KEPT = 64
 _lock = threading.RLock()
 _loaded: OrderedDict[str, Library] = OrderedDict()
@@ -100,13 +103,15 @@ def cache_folder() -> Path | None:
     return base / "pkpd_mdr"
 
 
-def load(text: str) -> Library:
+def load(text: str, key: str = "") -> Library:
     """Machine code of a module: from memory, from disk, or compiled now.
 
     Parameters
     ----------
     text : str
         LLVM IR.
+    key : str
+        Under which it is kept; that of its text when not given.
 
     Returns
     -------
@@ -124,13 +129,47 @@ def load(text: str) -> Library:
             "the compiled engine needs llvmlite, which is not installed; "
             "pip install llvmlite numba, or use method='auto'"
         ) from problem
-    key = _key(text)
+    key = key or key_of(text.encode())
     with _lock:
         library = _loaded.pop(key, None) or _from_disk(key, machine) or _compile(text, key, machine)
         _loaded[key] = library
         while len(_loaded) > _KEPT:
             _loaded.popitem(last=False)
     return library
+
+
+def mathematics() -> frozenset[str]:
+    """Functions of the C library that machine code may call; LLVM is told where they are."""
+    if "mathematics" not in _state:
+        _machine()
+        library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+        found = {name: getattr(library, name) for name in _MATHEMATICS if hasattr(library, name)}
+        for name, function in found.items():
+            _state["llvm"].add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+        _state["mathematics"] = frozenset(found)
+    return _state["mathematics"]  # type: ignore[no-any-return]
+
+
+def load_kept(key: str) -> Library | None:
+    """Machine code that is on disk under a key; None when there is none, or it cannot be used."""
+    if not kept(key):
+        return None
+    mathematics()
+    return _from_disk(key, _machine())
+
+
+def kept(key: str) -> bool:
+    """Whether there is an object on disk under a key."""
+    folder = cache_folder()
+    return folder is not None and available() and (folder / f"{key}.o").is_file()
+
+
+def key_of(*parts: bytes) -> str:
+    """A key for what is made of some texts on this machine, with these versions."""
+    _machine()
+    versions = f"{import_module('llvmlite').__version__}|{platform.machine()}|{sys.platform}|{_OPTIMISE}"
+    head = "|".join([versions, _state["cpu"], _state["features"], ""])
+    return hashlib.sha256(b"".join([head.encode(), *parts])).hexdigest()[:32]
 
 
 # -- llvmlite ---------------------------------------------------------------------------------------------
@@ -159,11 +198,6 @@ def _new_machine(llvm: Any) -> Any:
 def _host_features() -> str:
     _machine()
     return str(_state["features"])
-
-
-def _key(text: str) -> str:
-    versions = f"{import_module('llvmlite').__version__}|{platform.machine()}|{sys.platform}|{_OPTIMISE}"
-    return hashlib.sha256("|".join([versions, _state["cpu"], _state["features"], text]).encode()).hexdigest()[:32]
 
 
 def _compile(text: str, key: str, machine: Any) -> Library:

@@ -118,7 +118,7 @@ def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled
         own=int(own),
         controlled=int(controlled),
         loose=tolerance,
-        sizes=np.maximum(np.abs(work.parameters[:, positions]), 1e-12),
+        sizes=np.ascontiguousarray(np.maximum(np.abs(work.parameters[:, positions]), 1e-12)),
         starts=starts,
         rates=rates,
         row=row,
