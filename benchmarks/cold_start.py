@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 from engine_models import MODELS, Benchmark
@@ -77,8 +76,8 @@ def main() -> None:
         found: dict[str, list[list[float]]] = {"no object": [], "objects on disk": []}
         for _ in range(given.rounds):
             with tempfile.TemporaryDirectory() as folder:
-                for driver in drivers.glob("driver-*"):
-                    shutil.copytree(driver, Path(folder) / driver.name)
+                for driver in drivers.glob(f"{native.DRIVER}*.o"):
+                    shutil.copy(driver, folder)
                 for label in found:
                     environment = os.environ | {"PKPD_MDR_CACHE": folder}
                     command = [sys.executable, __file__, "--once", name]

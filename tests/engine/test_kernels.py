@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import stat
 import subprocess
 import sys
@@ -208,6 +209,25 @@ def test_a_folder_that_cannot_be_written_is_as_good_as_none(
     monkeypatch.setenv("PKPD_MDR_CACHE", "off")
     assert native.cache_folder() is None
     assert result(native.load(module(4.5))) == 4.5
+
+
+def test_of_too_many_objects_those_go_that_were_not_used_for_longest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "_MOST_FILES", {"": 10, native.DRIVER: 2})
+    native.load(module(0.0), f"{native.DRIVER}one")
+    for value in range(10):
+        native.load(module(float(value)))
+        for file in folder.glob("*.o"):
+            os.utime(file, ns=(0, file.stat().st_mtime_ns - 10**9))  # a second goes by
+    native._loaded.clear()
+    assert native.load(module(0.0)).origin == "disk"
+    native.load(module(10.0))
+    assert len(list(folder.glob("*.o"))) == 1 + 9
+    native._loaded.clear()
+    kept = [native.load_kept(native.key_of(module(float(value)).encode())) is not None for value in range(11)]
+    assert kept == [True, False, False, *[True] * 8]
+    assert native.load_kept(f"{native.DRIVER}one") is not None
 
 
 def test_many_writers_leave_one_good_object(folder: Path) -> None:

@@ -3,6 +3,7 @@
 Objects are kept by the hash of the IR, the processor and the versions, in the user's cache folder (or where the
 environment variable ``PKPD_MDR_CACHE`` says; ``off`` keeps nothing). A file is written beside its place and then moved
 there, so that readers and other writers never see half of it; a file that cannot be read or written is as good as none.
+Of too many files those go that were not used for longest.
 """
 
 from __future__ import annotations
@@ -24,13 +25,17 @@ from typing import Any
 from pkpd_mdr.errors import SimulationError
 
 __all__ = [
-    "Library", "available", "cache_folder", "kept", "key_of", "load", "load_kept", "mathematics", "preferred_width",
+    "DRIVER", "Library", "available", "cache_folder", "kept", "key_of", "load", "load_kept", "mathematics",
+    "preferred_width",
 ]  # fmt: skip
 
+DRIVER = "driver-"
+"""How keys of drivers begin: they take long to make, and models do not push them out of the folder."""
 _FORMAT = b"pkpd-mdr object 1\n"
 _OPTIMISE = 2
 _MATHEMATICS = ("exp", "floor", "lgamma", "log", "log1p", "pow", "sqrt")
 _KEPT = 64
+_MOST_FILES = {"": 2000, DRIVER: 12}
 _lock = threading.RLock()
 _loaded: OrderedDict[str, Library] = OrderedDict()
 _state: dict[str, Any] = {}
@@ -247,9 +252,12 @@ def _read(key: str) -> bytes | None:
     if folder is None:
         return None
     try:
-        content = (folder / f"{key}.o").read_bytes()
+        path = folder / f"{key}.o"
+        content = path.read_bytes()
     except OSError:
         return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used now
     head, body = content[: len(_FORMAT) + 32], content[len(_FORMAT) + 32 :]
     return body if head == _FORMAT + hashlib.sha256(body).digest() else None
 
@@ -265,6 +273,21 @@ def _write(key: str, body: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(_FORMAT + hashlib.sha256(body).digest() + body)
         Path(temporary).replace(folder / f"{key}.o")
+        _prune(folder, _kind(key))
     except OSError:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _prune(folder: Path, kind: str) -> None:
+    """Delete the files of a kind that were not used for longest, a tenth more than must go."""
+    with os.scandir(folder) as entries:
+        paths = [item for item in entries if item.name.endswith(".o") and kind == _kind(item.name)]
+    if len(paths) > _MOST_FILES[kind]:
+        used = sorted((item.stat().st_mtime_ns, item.path) for item in paths)
+        for _, path in used[: len(paths) - 9 * _MOST_FILES[kind] // 10]:
+            Path(path).unlink(missing_ok=True)
+
+
+def _kind(key: str) -> str:
+    return DRIVER if key.startswith(DRIVER) else ""
