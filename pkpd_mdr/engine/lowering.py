@@ -383,9 +383,28 @@ class Compiled:
                 strict=True,
             )
         )
-        plain = [expression.xreplace(renamed) for expression in expressions]
+        plain = _renamed(expressions, renamed)
         function: Scalar = sp.lambdify([time, states, parameters, *others], plain, modules=modules, cse=True)
         return function
+
+
+def _renamed(expressions: Iterable[Expression], names: Mapping[Expression, Expression]) -> list[Expression]:
+    """Expressions with other symbols, each shared part once.
+
+    Functions are taken over as they are: SymPy would compare the arguments of each Max anew, which took half the time.
+    """
+    known = dict(names)
+
+    def of(item: Expression) -> Expression:
+        if not item.args:
+            return known.get(item, item)
+        if item not in known:
+            parts = [of(part) for part in item.args]
+            function = isinstance(item, (sp.Function, sp.Max, sp.Min)) and not isinstance(item, sp.Piecewise)
+            known[item] = item.func(*parts, evaluate=False) if function else item.func(*parts)
+        return known[item]
+
+    return [of(expression) for expression in expressions]
 
 
 def over_columns(expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:
