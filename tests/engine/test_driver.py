@@ -19,7 +19,7 @@ needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reas
 
 
 def test_without_numba_the_plain_loop_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "find_spec", lambda name: None)
+    monkeypatch.setattr(driver, "_installed", lambda: False)
     assert not driver.has_numba()
     assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=True) is loop.drive
 

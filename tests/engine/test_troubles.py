@@ -176,7 +176,7 @@ def test_without_numba_the_loop_runs_in_python_and_says_so(
     compiled, p, timeline = case(stop=10.0)
     wanted = solve(compiled, p, None, [timeline], ["S"])
     monkeypatch.delenv("PKPD_MDR_DRIVER")
-    monkeypatch.setattr(driver, "find_spec", lambda name: None)
+    monkeypatch.setattr(driver, "_installed", lambda: False)
     driver._say_slow.cache_clear()
     with caplog.at_level(logging.WARNING, "pkpd_mdr"):
         found = solve(compiled, np.repeat(p, 500, axis=0), None, [timeline] * 500, ["S"])

@@ -32,7 +32,12 @@ __all__ = ["aligned", "aligned_parts", "compiled_loop", "has_numba"]
 
 def has_numba() -> bool:
     """Whether the driver can be compiled; without it the loop runs in Python, an order of magnitude slower."""
-    return os.environ.get("PKPD_MDR_DRIVER", "") != "python" and find_spec("numba") is not None
+    return os.environ.get("PKPD_MDR_DRIVER", "") != "python" and _installed()
+
+
+@cache
+def _installed() -> bool:
+    return find_spec("numba") is not None  # a search of all folders, which takes a quarter of a short run
 
 
 def aligned(*shape: int) -> Floats:

@@ -195,7 +195,7 @@ def _stripped(text: str, name: str) -> str | None:
             function.linkage = "external" if function.name == name else "internal"
     module.get_function(name).name = _NAME
     target = llvm.Target.from_default_triple().create_target_machine(opt=2)
-    builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=2))
+    builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=1))
     builder.getModulePassManager().run(module, builder)
     needed = [function.name for function in module.functions if function.is_declaration]
     known = mathematics()
