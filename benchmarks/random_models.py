@@ -1,6 +1,6 @@
 """Draw random models over all mechanisms, hold each to its laws, and report what breaks.
 
-``python benchmarks/random_models.py 10000`` takes about three hours on one core (1.2 s a model); a number and a seed
+``python benchmarks/random_models.py 10000`` takes about forty minutes of one core; a number and a seed
 may be given. Laws: no NaN, no negative stock beyond tolerance, two solvers agree to 1e-5, balances close to 1e-9,
 rates do not depend on units or on the names of clones. Exits with 1 if a law was broken.
 """
@@ -36,7 +36,7 @@ def broken(parts: list[Mechanism], sizes: list[float], judged: Counter[str]) -> 
             *(f"run: {text}" for text in broken_runs(whole, judged=judged)),
             *(f"balance: {text}" for text in broken_balances(whole)),
             *(f"units: {text}" for text in broken_units(model, y, SCALES)),
-            *(f"names: {text}" for text in broken_names(parts, NAMES, y)),
+            *(f"names: {text}" for text in broken_names(model, NAMES, y)),
         ]
     except PkpdMdrError as problem:
         return [f"refused: {problem}"]

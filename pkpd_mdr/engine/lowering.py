@@ -308,25 +308,22 @@ class Compiled:
         function = self._cached(("port", index, *columns), lambda: self._scalar(self._gradient(items, columns)))
         return np.array(function(0.0, [0.0] * len(self.states), p), dtype=float).reshape(4, len(columns))
 
-    def effects(self, index: int) -> Mapping[str, Any]:
-        """The functions of an ``"act"`` port: states hit, values after, gradient by states and parameters."""
-        port = self.ports[index]
-        hit = [self.states.index(name) for name in port.effects]
-        items = list(port.effects.values())
+    def effects(self, index: int) -> tuple[list[int], Scalar]:
+        """States hit by an ``"act"`` port, and the function of their values after."""
+        effects = self.ports[index].effects
+        build = partial(self._lambdify, [AMOUNT], list(effects.values()), _SCALAR)
+        return [self.states.index(name) for name in effects], self._cached(("effects", index), build)
 
-        def build(expressions: list[Expression]) -> Scalar:
-            return self._lambdify([AMOUNT], expressions, _SCALAR)
+    def effects_by(self, index: int) -> Scalar:
+        """The derivatives of those values by all states, row by row, and then by all parameters."""
 
-        found: Mapping[str, Any] = self._cached(
-            ("effects", index),
-            lambda: {
-                "hit": hit,
-                "value": build(items),
-                "by_states": build(self._by_states(items)),
-                "by_parameters": build(self._gradient(items, self.parameters)),
-            },
-        )
-        return found
+        def build() -> Scalar:
+            items = list(self.ports[index].effects.values())
+            both = self._by_states(items) + self._gradient(items, self.parameters)
+            return self._lambdify([AMOUNT], both, _SCALAR)
+
+        function: Scalar = self._cached(("effects_by", index), build)
+        return function
 
     def steady_is_linear(self, index: int) -> bool:
         """Whether the pharmacokinetics behind a port is affine; `ModelError` if it depends on other states."""

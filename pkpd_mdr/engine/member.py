@@ -274,12 +274,13 @@ class Member:
             self.gradient[self._targets[item.port]] += input_by(item.source, self._port_by(item))
 
     def _act(self, item: Instruction) -> None:
-        effects = self.compiled.effects(item.port)
-        hit, given = effects["hit"], (self.t, self.state.tolist(), self.parameters, item.value)
-        after = np.array(effects["value"](*given), dtype=float)
+        hit, effect = self.compiled.effects(item.port)
+        given = self.t, self.state.tolist(), self.parameters, item.value
+        after = np.array(effect(*given), dtype=float)
         if self.columns:
-            by_states = np.reshape(effects["by_states"](*given), (len(hit), self.n))
-            by_all = np.reshape(effects["by_parameters"](*given), (len(hit), len(self.parameters)))
+            flat, size = self.compiled.effects_by(item.port)(*given), len(hit) * self.n
+            by_states = np.reshape(flat[:size], (len(hit), self.n))
+            by_all = np.reshape(flat[size:], (len(hit), len(self.parameters)))
             chosen = [self.compiled.parameters.index(name) for name in self.columns]
             self.gradient[hit] = by_states @ self.gradient + by_all[:, chosen]
         self.z[hit] = after

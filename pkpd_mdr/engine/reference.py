@@ -201,16 +201,17 @@ class Propagator:
 
         events: list[Any] = []
         for function, direction in guards:
-            event: Any = partial(_first_two, function)
+            event: Any = partial(_later, t0, function)
             event.terminal, event.direction = True, direction
             events.append(event)
         method = self.accuracy.method if self.accuracy.method not in ("auto", "expm") else "LSODA"
         solver: Any = solve_ivp
         none = np.zeros((len(z0), 0))
         self._calls = 0
+        spent = times - t0  # as in _solve_ivp
         result = solver(
-            lambda t, z: self._derivative(t, z, inputs, none), (t0, float(times[-1])), z0, method=method, t_eval=times,
-            events=events, rtol=max(self.accuracy.rtol, 3e-14), atol=self._tolerances(),
+            lambda s, z: self._derivative(t0 + s, z, inputs, none), (0.0, float(spent[-1])), z0, method=method,
+            t_eval=spent, events=events, rtol=max(self.accuracy.rtol, 3e-14), atol=self._tolerances(),
         )  # fmt: skip
         self.steps += len(result.t)
         if result.status < 0:
@@ -220,7 +221,7 @@ class Propagator:
         if not hit:
             return reached, None
         first = min(hit, key=lambda k: result.t_events[k][0])
-        return reached, (float(result.t_events[first][0]), np.asarray(result.y_events[first][0]), first)
+        return reached, (t0 + float(result.t_events[first][0]), np.asarray(result.y_events[first][0]), first)
 
     # -- affine ----------------------------------------------------------------------------------------
 
@@ -364,15 +365,18 @@ class Propagator:
         # in units of the tolerances, because pools of 1e-12 beside 1e9 cells spoil the linear systems of BDF and Radau
         tolerances = self._tolerances()
         unit = np.where(tolerances > 0.0, tolerances, 1.0)
-        options: dict[str, Any] = {"jac": lambda t, z: self._block_jacobian(t, z * unit) * unit / unit[:, None]}
+        options: dict[str, Any] = {"jac": lambda s, z: self._block_jacobian(t0 + s, z * unit) * unit / unit[:, None]}
+        # time is counted from the start of the stretch: the first step into a pool that was empty is so short that the
+        # rounding of t0 + step is a percent of it, which BDF takes for an error that no step is small enough for
+        spent = times - t0
         solver: Any = solve_ivp  # its stubs know no common type for all methods
         try:
             result = solver(
-                lambda t, z: self._derivative(t, z * unit, inputs, inputs_by) / unit,
-                (t0, float(times[-1])),
+                lambda s, z: self._derivative(t0 + s, z * unit, inputs, inputs_by) / unit,
+                (0.0, float(spent[-1])),
                 z0 / unit,
                 method=method,
-                t_eval=times,
+                t_eval=spent,
                 rtol=max(self.accuracy.rtol, 3e-14),
                 atol=tolerances / unit,
                 **({} if method == "DOP853" else options),
@@ -384,13 +388,13 @@ class Propagator:
         self.steps += len(result.t)
         if not result.success:
             last = result.y[:, -1] * unit if np.size(result.y) else z0  # SciPy gives a list when it has no row at all
-            when = float(result.t[-1]) if len(result.t) else t0
+            when = t0 + float(result.t[-1]) if len(result.t) else t0
             raise BrokenRunError(f"{method} gave up ({result.message.rstrip('.').lower()})", when, last)
         return np.asarray(result.y.T * unit, dtype=float)
 
 
-def _first_two(function: Callable[[float, FloatArray], float], t: float, y: FloatArray) -> float:
-    return function(t, y)
+def _later(t0: float, function: Callable[[float, FloatArray], float], s: float, y: FloatArray) -> float:
+    return function(t0 + s, y)
 
 
 def _lsoda_words(message: str, finite: bool) -> str:

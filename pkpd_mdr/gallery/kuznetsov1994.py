@@ -93,6 +93,14 @@ def _sneaks() -> bool:
     return any(later < 0.5 * earlier for earlier, later in pairwise(ends))
 
 
+def _all_dormant() -> bool:
+    """Whether tumours of all sizes, with no, few or many effector cells, end in the same dormant state."""
+    model = kuznetsov1994().with_parameters(m=0.0021 * 1.101e-7)
+    starts = [{"E": E, "T": T} for E in (0.0, 3.155e5, 1e6) for T in (1.0, 1e7, 2e8, 5e8)]
+    ends = [level(model, "T", "3000 day", start=start) for start in starts]
+    return max(ends) < 1.001 * min(ends) < 1e7
+
+
 def _mu() -> float:
     values = kuznetsov1994().parameters
     return values["m"].value / values["n"].value
@@ -169,13 +177,19 @@ ENTRY = Published(
         Result("damped oscillation to dormancy over 600 days", True, _damped, flag="C", source="Fig 7"),
         Result("scaled mu = m/n", 0.00311, _mu, atol=5e-6, flag="C", source="the paper's scaling"),
         Result(
+            "at mu = 0.0021 and the other values as published, every tumour becomes dormant",
+            True,
+            _all_dormant,
+            source="the only stable state; two more equilibria appear above mu = 0.0026",
+        ),
+        Result(
             "sneaking through at mu = 0.0021: a smaller tumour escapes where a larger one does not",
             True,
             _sneaks,
             flag="C",
             source="Figs 8-9",
-            unreached="the starts and the other values of these figures were not obtained; from effector cells at rest "
-            "tumours of 1 to 4e8 cells all become dormant at this mu",
+            unreached="the starts and the other values of these figures were not obtained; with those of Fig 7 the "
+            "dormant state is the only stable one at this mu, so nothing escapes from any start, and others were used",
         ),
     ),
 )

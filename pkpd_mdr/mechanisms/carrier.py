@@ -96,7 +96,15 @@ class Carrier:
             self._transfer(scope, "leakage", leakage * symbol(blood), blood, str(scope.find("stock", drug)))
         if self.uptake is None:
             return
-        target = scope.find("stock", drug_at(drug, self.site), self.label)
+        owner = drug_at(drug, self.site)
+        if not scope.offered("stock", owner):
+            there = scope.offered("concentration", owner)
+            reason = "has a concentration without a volume" if there else "is not in the model"
+            raise ModelError(
+                f"{self.label} releases into {shown(owner)}, which {reason}; declare that site with a volume, such as "
+                f"delivery.tumour({shown(drug)}, site={shown(self.site)}, volume='0.1 L', ...)"
+            )
+        target = scope.find("stock", owner)
         uptake = self._slot(scope, "uptake", self.uptake, "1/h", f"entry into {self.site} through leaky vessels")
         entry = scope.find("delivery", drug_at(name, self.site)) * uptake * symbol(blood)
         self._transfer(scope, "uptake", entry, blood, self.lodged)

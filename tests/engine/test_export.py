@@ -189,8 +189,8 @@ def ports_agree(
     port, after, wanted = compiled.ports[index], y.copy(), y.copy()
     library.call("give", index, 0.7, t, p, after)
     if port.action == "act":
-        effects = compiled.effects(index)
-        wanted[effects["hit"]] = effects["value"](t, y.tolist(), p.tolist(), 0.7)
+        hit, effects = compiled.effects(index)
+        wanted[hit] = effects(t, y.tolist(), p.tolist(), 0.7)
         nodes = [equations.given(port).get(state, node) for state, node in enumerate(equations.states)]
         same(after, wanted, nodes)
     else:

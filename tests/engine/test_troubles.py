@@ -267,3 +267,22 @@ def test_an_absent_clone_stays_absent(method: str) -> None:
     frame = model.simulate(until="20 day", times="1 day", accuracy=mdr.Accuracy(method=method, rtol=1e-8)).frame
     assert (frame["S"] == 0.0).all()
     assert frame["R"].iloc[-1] == pytest.approx(1e3 * np.exp(2.0), rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["LSODA", "Radau", "BDF", "DOP853"])
+@pytest.mark.parametrize("speed", [0.001, 0.003, 0.01])
+def test_an_empty_pool_of_cells_fills_late(method: str, speed: float) -> None:
+    """A pool held to 1e-12 amol is filled from umol after two days: the rounding of the clock is not its error."""
+    model = mdr.Model(
+        mdr.state("outside", unit="umol", start="1 umol"),
+        mdr.state("held", unit="amol"),
+        mdr.parameter("Vmax", (speed, "umol/h")),
+        mdr.parameter("Km", "1 umol"),
+        mdr.process("enter", "Vmax*outside/(Km + outside)", {"outside": -1, "held": 1}),
+    )
+    compiled = compile_model(model)
+    p = np.array([item.internal for item in model.parameters.values()])
+    ran = Propagator(compiled, p, Accuracy(method=method, rtol=1e-9))
+    late, early = (ran.advance(t, np.array([1.0, 0.0]), np.array([t + 8.0]), np.zeros(2))[0] for t in (57.0, 0.0))
+    np.testing.assert_allclose(late, early, rtol=1e-8)
+    assert late.sum() == pytest.approx(1.0, rel=1e-12)

@@ -322,7 +322,19 @@ BAD: Sequence[tuple[str, Callable[[], object], str]] = [
         lambda: mdr.delivery.carrier("l", drug="x", CL="1 L/h", V="1 L", release="1 1/h"),
         "no drug leaves",
     ),
-    ("carrier to nowhere", joined(mdr.delivery.carrier("l", drug="x", uptake="1 1/h", **CARRIER)), "'x@tumour'"),
+    (
+        "carrier to nowhere",
+        joined(mdr.delivery.carrier("l", drug="x", uptake="1 1/h", **CARRIER)),
+        r"'x@tumour', which is not in the model; .*delivery\.tumour\('x'",
+    ),
+    (
+        "carrier to a site without volume",
+        joined(
+            mdr.delivery.tumour("x", kin="1 1/h", kout="1 1/h"),
+            mdr.delivery.carrier("l", drug="x", uptake="1 1/h", **CARRIER),
+        ),
+        "'x@tumour', which has a concentration without a volume",
+    ),
     ("carrier in umol", joined(mdr.delivery.carrier("l", drug="x", molar_mass="500 g/mol", **CARRIER)), "molar mass"),
     ("no consumption", lambda: mdr.delivery.consumption("x", by="S"), "give clearance"),
     ("half a consumption", lambda: mdr.delivery.consumption("x", by="S", Vmax="1 mg/h"), "Vmax and Km"),

@@ -67,7 +67,7 @@ def test_neither_units_nor_names_of_clones_matter_to_500_random_models() -> None
             model = Model(*parts)
             y = levels(model, sizes)
             assert not list(broken_units(model, y, {"[time]": time, "[length]": length}))
-            assert not list(broken_names(parts, NAMES, y))
+            assert not list(broken_names(model, NAMES, y))
 
         hold()
 
@@ -99,7 +99,7 @@ class Odd:
 
 def test_a_rate_that_depends_on_a_name_is_seen() -> None:
     parts = [mdr.clone("S", start=10), Odd("S", by_name=True)]
-    assert list(broken_names(parts, NAMES, np.array([3.0])))
+    assert list(broken_names(Model(*parts), NAMES, np.array([3.0])))
 
 
 def test_parameters_that_keep_their_numbers_in_other_units_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,9 +173,9 @@ def _differences(model: Model, one: Sequence[float], other: Sequence[float], siz
             yield f"the rate of {name} is {a:.6g} and {b:.6g}"
 
 
-def broken_names(parts: Sequence[Mechanism], names: Mapping[str, str], y: np.ndarray) -> Iterator[str]:
+def broken_names(one: Model, names: Mapping[str, str], y: np.ndarray) -> Iterator[str]:
     """A model with other names of its clones has the same rates, state by state."""
-    one, other = Model(*parts), Model(*(_renamed(part, names) for part in parts))
+    other = Model(*(_renamed(part, names) for part in one.mechanisms))
     if len(one.states) != len(other.states) or len(one.parameters) != len(other.parameters):
         yield "the number of states or parameters depends on names"
         return

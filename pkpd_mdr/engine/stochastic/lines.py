@@ -123,11 +123,11 @@ class Lines:
         """
         item, shares = self.compiled.ports[port], np.ones(len(state))
         cells = {symbol(self.compiled.states[i]): i for i in self.counted}
-        found = self.compiled.effects(port)
+        hit, effects = self.compiled.effects(port)
         point = state.copy()
         point[list(self.counted)] = 1.0
-        values = found["value"](time, point.tolist(), parameters.tolist(), amount)
-        for i, (name, effect), value in zip(found["hit"], item.effects.items(), values, strict=True):
+        values = effects(time, point.tolist(), parameters.tolist(), amount)
+        for i, (name, effect), value in zip(hit, item.effects.items(), values, strict=True):
             if i in self.counted:
                 own = effect.free_symbols & cells.keys() <= {symbol(name)}
                 if not own or not _proportional(effect, symbol(name), cells):
