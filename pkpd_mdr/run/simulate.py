@@ -14,7 +14,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
-from pkpd_mdr.regimen import Regimen, Strategy, nothing
+from pkpd_mdr.regimen import DoseRecords, Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import Run
@@ -146,6 +146,8 @@ def _with_last_row(course: Course) -> Course:
 def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
     if regimen is None:
         return nothing()
+    if isinstance(regimen, DoseRecords):
+        raise SimulationError("a dose table is no regimen; write simulate_records(model, records) instead")
     if not isinstance(regimen, (Regimen, Strategy)):
         raise SimulationError(
             f"{shown(regimen)} is not a regimen; build one with bolus(...), infusion(...), exposure(...) or a strategy"
