@@ -48,7 +48,7 @@ class Event:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Course:
     """One member's way through time, in internal units.
 

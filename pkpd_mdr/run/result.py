@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "provenance", "shown_unit"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a simulation gave: tables, events and endpoints.
 
