@@ -43,8 +43,8 @@ def formula(text: str | Expression) -> Formula:
     ----------
     text : str or sympy.Expr
         Over the names of states, parameters and observables of the model, wherever they are declared. Numbers in it
-        are in internal units (h, L, mg, umol). SymPy symbols count by their names. Units are checked, so that a covariate
-        is divided by a parameter in its unit: ``formula("CL_pop*(WT/WT_typical)**0.75")``.
+        are in internal units (h, L, mg, umol). SymPy symbols count by their names. Units are checked, so that a
+        covariate is divided by a parameter in its unit: ``formula("CL_pop*(WT/WT_typical)**0.75")``.
 
     Returns
     -------

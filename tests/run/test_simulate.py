@@ -45,6 +45,12 @@ def test_untreated_growth(model):
     assert run.frame.index.name == "time [day]"
 
 
+@pytest.mark.parametrize("times", [(np.array([0, 6, 12]), "h"), ([0, 0.25, 0.5], "day"), ["0 h", (6, "h"), "0.5 day"]])
+def test_times_as_an_array_with_a_unit(model, times):
+    assert list(model.simulate(until="1 day", times=times).frame.index) == pytest.approx([0, 0.25, 0.5])
+    assert list(model.simulate_many(until="1 day", times=times).times) == pytest.approx([0, 0.25, 0.5])
+
+
 def test_endpoints_do_not_depend_on_the_rows_asked_for(model):
     """Sparse rows must not make an endpoint coarse, nor end it early."""
     plan = mdr.exposure("D", "40 nM", over="7 day").every("20 day", times=3)
