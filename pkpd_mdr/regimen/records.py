@@ -218,7 +218,8 @@ def _names(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
         names[role.upper()] = folded[column.casefold()]
     for role in _REQUIRED:
         if role not in names:
-            raise RegimenError(f"the dose table has no column {role}{did_you_mean(role, header)}")
+            others = [column for column in header if column not in names.values()]
+            raise RegimenError(f"the dose table has no column {role}{did_you_mean(role, others) if others else ''}")
     return names
 
 
