@@ -190,7 +190,7 @@ def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> B
         chosen = value if isinstance(value, (list, tuple, set)) else [value]
         here = np.array([any(_same(cell, one) for one in chosen) for cell in cells], dtype=bool)
         if not here.any():
-            near = did_you_mean(str(chosen[0]), dict.fromkeys(str(cell).strip() for cell in cells), most=6)
+            near = did_you_mean(str(next(iter(chosen))), dict.fromkeys(str(cell).strip() for cell in cells), most=6)
             raise DataError(f"{what}: {raw.origin} has no row with {reference} = {shown(value)}{near}")
         mask &= here
     if not mask.any():

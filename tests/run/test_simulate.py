@@ -113,6 +113,7 @@ def test_printing_says_what_is_not_reached(model):
         (lambda m: m.simulate(until="1 day", times="-1 h"), mdr.SimulationError, "is not a spacing"),
         (lambda m: m.simulate(until="1 day", times=["2 day"]), mdr.SimulationError, "lies outside the run"),
         (lambda m: m.simulate(mdr.bolus("E", "1 mg"), until="1 day"), mdr.RegimenError, "no drug or modality 'E'"),
+        (lambda m: m.simulate(mdr.radiation("2 Gy"), until="1 day"), mdr.RegimenError, r"add radiotherapy\(...\) to"),
         (
             lambda m: m.simulate(mdr.adaptive(mdr.exposure("D", "1 nM"), visit="1 day"), until="2 day", measure="psa"),
             mdr.SimulationError,
