@@ -150,7 +150,10 @@ def test_adaptive_toggles_at_the_visits_that_see_the_thresholds(model):
         mdr.adaptive(mdr.exposure("D", "35 nM"), visit="1 day"), until="20 day", start={"R": 0}, times="1 day"
     )
     # on: net -0.25 per day, below 0.5 after 2.8 days, seen at day 3; off: +0.1, above 1.0 at 10.5, seen at day 11
-    notes = run.events[~run.events["what"].str.contains("nM")]
+    doses = run.events["what"].str.contains("nM")
+    assert run.events["time [day]"][doses].tolist() == [0.0, 11.0]  # visits that let it go on give nothing new
+    assert str(run).startswith("Run of 20 day, 2 acts")
+    notes = run.events[~doses]
     assert notes["what"].tolist() == ["treatment starts", "treatment pauses", "treatment restarts", "treatment pauses"]
     assert notes["time [day]"].tolist() == [0.0, 3.0, 11.0, 14.0]
     assert run.frame["S"].loc[3.0] == pytest.approx(1e6 * math.exp(-0.75), rel=1e-6)
