@@ -282,7 +282,8 @@ def process(
     name : str
         Unique among processes.
     rate : str or sympy.Expr
-        Per hour, over the names of states, parameters and observables; ``t`` is the time in hours.
+        Per hour, over the names of states, parameters and observables; ``t`` is the time in hours. Logarithms and
+        powers with a broken exponent are for arguments above zero; below, they count as at zero.
     moves : mapping of str to float or formula
         State to its change by one unit of the rate: ``{"S": -1, "R": 1}``.
     transfer : bool
