@@ -123,7 +123,18 @@ from pkpd_mdr.response import (
     gr_over_time,
     growth_rate,
 )
-from pkpd_mdr.run import Endpoint, Extinction, Many, Run, endpoint, endpoints, extinction, simulate, simulate_many
+from pkpd_mdr.run import (
+    Endpoint,
+    Extinction,
+    Many,
+    Run,
+    endpoint,
+    endpoints,
+    extinction,
+    simulate,
+    simulate_many,
+    simulate_records,
+)
 
 __version__ = "0.1.0"
 
@@ -245,6 +256,7 @@ __all__ = [
     "seeding",
     "simulate",
     "simulate_many",
+    "simulate_records",
     "simulated_data",
     "state",
     "stem_hierarchy",

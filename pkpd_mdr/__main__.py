@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pkpd_mdr import __version__
 from pkpd_mdr.errors import PkpdMdrError
 
 __all__ = ["main"]
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 when an input is refused; the sentence goes to standard error.
+        0, or 2 when an input is refused or a file cannot be written; the sentence goes to standard error.
 
     Examples
     --------
@@ -35,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except PkpdMdrError as problem:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` has; what is left in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (PkpdMdrError, OSError) as problem:
         print(f"pkpd-mdr: {problem}", file=sys.stderr)
         return 2
     return 0
@@ -45,10 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pkpd-mdr", description="A tumour resists its drugs; which regimen is better?"
     )
+    parser.add_argument("--version", action="version", version=f"pkpd-mdr {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     demo = commands.add_parser("demo", help="fit bundled real data and compare regimens; leaves figures and tables")
     demo.add_argument("--out", type=Path, default=Path("pkpd_mdr_demo"), help="folder for the results")
-    demo.add_argument("--draws", type=int, default=40, help="parameter draws in the comparison")
+    demo.add_argument("--draws", type=_count, default=40, help="parameter draws in the comparison")
     demo.set_defaults(run=_demo)
     check = commands.add_parser("check", help="read a table of measurements and say what is in it")
     check.add_argument("table", type=Path)
@@ -70,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
 def _demo(options: argparse.Namespace) -> None:
     from pkpd_mdr.demo import run_demo
 
@@ -82,13 +94,12 @@ def _check(options: argparse.Namespace) -> None:
     from pkpd_mdr.data import read_assay
     from pkpd_mdr.errors import DataError
 
-    pairs = [item.partition("=") for item in options.drug]
-    for name, mark, column in pairs:
-        if not (name and mark and column):
-            raise DataError(
-                f"--drug {name}{mark}{column!r} is not drug=column; write for example --drug 'dox=dox_nM [nM]'"
-            )
-    drug = {name: column for name, _, column in pairs}
+    drug = {}
+    for item in options.drug:
+        name, _, column = item.partition("=")
+        if not (name and column):
+            raise DataError(f"--drug {item!r} is not drug=column; write for example --drug 'dox=dox_nM [nM]'")
+        drug[name] = column
     data = read_assay(
         options.table,
         time=options.time,

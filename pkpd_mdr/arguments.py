@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
-from pkpd_mdr.errors import PkpdMdrError, is_flag, shown
+from pkpd_mdr.errors import PkpdMdrError, did_you_mean, is_flag, shown
 
 __all__ = ["COUNT", "FLAG", "NUMBER", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes"]
 
@@ -106,6 +106,7 @@ def takes(error: type[PkpdMdrError], **kinds: Kind) -> Callable[[Callable[_P, _R
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError:
+                _refuse_unknown(function.__name__, signature, kwargs)
                 return function(*args, **kwargs)  # Python itself says which argument is too many or missing
             for name, kind in kinds.items():
                 if name in bound.arguments:
@@ -117,6 +118,15 @@ def takes(error: type[PkpdMdrError], **kinds: Kind) -> Callable[[Callable[_P, _R
         return checked
 
     return decorate
+
+
+def _refuse_unknown(function: str, signature: inspect.Signature, given: Iterable[str]) -> None:
+    """A `TypeError` as Python's own for a misspelt argument, with the nearest one."""
+    kinds = {parameter.kind for parameter in signature.parameters.values()}
+    for name in given:
+        if name not in signature.parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
+            near = did_you_mean(name, signature.parameters)
+            raise TypeError(f"{function}() got an unexpected keyword argument {shown(name)}{near}")
 
 
 def _checked(

@@ -1189,3 +1189,17 @@ def test_a_table_of_a_million_rows_is_read_and_more_is_refused(tmp_path: Path) -
     with pytest.raises(mdr.DataError, match="1000000") as caught:
         mdr.read_assay(file, time="t [h]", value="c", repeats="number")
     check_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: mdr.kill("dox", on="S", ic50="1 uM"), "unexpected keyword argument 'ic50'; did you mean 'ec50'?"),
+        (lambda: MODEL.simulate(EXPOSED, untl="1 h"), "argument 'untl'; did you mean 'until'?"),
+        (lambda: mdr.simulate_many(MODEL, start={"S": 1}), "argument 'start'; did you mean 'starts'?"),
+        (lambda: mdr.kill("dox", emax="1 1/h"), "missing 1 required keyword-only argument: 'on'"),
+    ],
+)
+def test_a_misspelt_argument_is_met_with_the_nearest(make: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(sentence)):
+        make()

@@ -86,3 +86,26 @@ def test_the_engine_is_warmed_up(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_module_runs_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "pkpd_mdr", "gallery"], capture_output=True, text=True, check=True)
     assert "greene2019" in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """As in ``pkpd-mdr gallery | head``: the pipe is closed before anything is written."""
+    code = "import sys; from pkpd_mdr.__main__ import main; sys.stdin.read(); sys.exit(main(['gallery', 'stein2008']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ran:
+        ran.stdout.close()
+        ran.stdin.close()
+        assert ran.stderr.read() == b""
+    assert ran.returncode == 0
+
+
+def test_bad_arguments_are_refused_before_any_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--draws", "0"])
+    assert "'0' is not a whole number of 1 or more" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 2
+    assert "File exists" in capsys.readouterr().err
+    assert main(["check", "table.csv", "--value", "count", "--drug", "dox"]) == 2
+    assert "--drug 'dox' is not drug=column" in capsys.readouterr().err

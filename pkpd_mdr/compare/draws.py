@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import listed
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import DataError, shown
+from pkpd_mdr.errors import DataError
 from pkpd_mdr.model import Model
-from pkpd_mdr.run.many import Framed, parameter_slots, read_rows
-from pkpd_mdr.units import QuantityLike
+from pkpd_mdr.run.many import RowsLike, parameter_slots, read_rows
 
-__all__ = ["Drawn", "Framed", "Members", "read_draws"]
+__all__ = ["Drawn", "Members", "read_draws"]
 
-Drawn = pd.DataFrame | Framed | Sequence[Mapping[str, QuantityLike]] | None
+Drawn = RowsLike | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def read_draws(model: Model, given: Drawn) -> Members:
     Parameters
     ----------
     model : Model
-    given : DataFrame, object with ``.frame``, sequence of mappings, or None
+    given : DataFrame, object with ``.frame``, ndarray, mapping of columns, sequence of mappings, or None
         Columns are parameter names; numbers are in the unit in which the model declares the parameter, unless the
         header names another (``"ec50_dox_S [nM]"``). What a table or a mapping leaves out keeps the model's value.
         None is one draw: the model as it is.
@@ -81,10 +78,6 @@ def read_draws(model: Model, given: Drawn) -> Members:
     own = np.array([item.internal for item in model.parameters.values()], dtype=float)
     if given is None:
         return Members(own[None], names=tuple(model.parameters))
-    if not isinstance(given, (pd.DataFrame, Framed)) and listed(given) is None:
-        raise DataError(
-            f"parameters is {shown(given)}; give a DataFrame, fit.draws(500) or a list of dicts from parameter to value"
-        )
     rows = read_rows(given, parameter_slots(model), what="parameter draws", item="parameter")
     for sentence in rows.faults.values():
         raise DataError(sentence)

@@ -89,9 +89,9 @@ def compare(
         What is compared, by name.
     until : str
         How long each run lasts, such as ``"3 year"``; its unit is the time unit of the result.
-    parameters : DataFrame, ``fit.draws(500)``, or sequence of mappings, optional
-        Draws of parameters in the units of the model; every arm sees the same ones. Left out: the model's own values,
-        one draw, no interval.
+    parameters : DataFrame, ``fit.draws(500)``, ndarray, dict of columns or list of dicts, optional
+        Draws of parameters, as in `pkpd_mdr.simulate_many`; every arm sees the same ones. Left out: the model's own
+        values, one draw, no interval.
     start : mapping of str to quantity, optional
         State name to start value; other states start as the model says.
     endpoints : sequence of str or Endpoint, optional

@@ -33,7 +33,7 @@ _NAME, _START = "null_tumour", 1e9
 _SAME = 0.005  # decades, about 1 %
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Null:
     """What exposures alone make of the arms.
 

@@ -27,7 +27,7 @@ __all__ = ["Curve", "survival", "survival_differences"]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Curve:
     """A Kaplan-Meier curve as steps.
 

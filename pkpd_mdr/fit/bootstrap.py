@@ -43,7 +43,7 @@ WELLS = ("well", "replicate")
 KINDS = ("percentile", "bca")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap(Draws):
     """Estimates of all refits that ended well, as draws.
 
@@ -189,8 +189,7 @@ def _codes(values: list[Any]) -> IntArray:
 
 def _light(objective: Objective) -> Objective:
     """The objective without what was computed, so that it can be sent to other processes."""
-    bare = replace(objective.problem, _compiled=None, _timelines=None)
-    return replace(objective, problem=bare, worst={}, evaluations=0, _last=None)
+    return replace(objective, worst={}, evaluations=0, _last=None)
 
 
 def _errors(fit: Fit) -> FloatArray:

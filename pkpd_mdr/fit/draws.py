@@ -25,7 +25,7 @@ _SWEEPS = 60
 _LOOSE = 1e-2  # precision, in units of the box, below which a direction is as good as flat
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Draws:
     """Parameter sets drawn from a fit.
 

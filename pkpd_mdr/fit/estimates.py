@@ -80,7 +80,7 @@ class Estimate:
         return Free(self.name, unit, *self.allowed, self.value, self.log, self.parameter, self.group)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimates:
     """All estimates with their joint precision; can be written to and read from JSON.
 

@@ -38,7 +38,7 @@ _R_HAT, _LENGTHS, _FEWEST = 1.05, 50.0, 200.0  # beyond which chains are not cal
 _JITTER = 0.05
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Posterior(Draws):
     """Draws of the posterior, and how well the chains have mixed.
 

@@ -6,7 +6,7 @@ Replicates share a simulation. Nothing here knows of error models or optimisers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,11 @@ class Problem:
     def __post_init__(self) -> None:
         self._coordinates = [coordinates(self.space, member.condition) for member in self.members]
         self._rows_of = [np.flatnonzero(self.rows.member == i) for i in range(len(self.members))]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as what was declared: compiled forms and timelines are made where it arrives."""
+        given = [item.name for item in fields(self) if item.init and not item.name.startswith("_")]
+        return Problem, tuple(getattr(self, name) for name in given)
 
     @property
     def compiled(self) -> Compiled:

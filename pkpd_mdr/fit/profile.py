@@ -28,7 +28,7 @@ _PER_SIDE = 4  # points wanted between the optimum and the end of the interval
 _CLOSE = 1e-4  # how near the root of the distance must come to the quantile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """A likelihood profile; numbers in the declared unit.
 
@@ -121,7 +121,7 @@ class Profile:
     __repr__ = __str__
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profiles:
     """Profiles of several parameters, with the interface of `Draws` for their intervals.
 
@@ -197,9 +197,7 @@ def profiles(
         _check(fit, name, level)
     if executor is None:
         return Profiles({name: profile(fit, name, level=level) for name in wanted})
-    objective = fit.objective
-    bare = replace(objective, problem=replace(objective.problem, _compiled=None, _timelines=None), worst={}, _last=None)
-    light = replace(fit, objective=bare)
+    light = replace(fit, objective=replace(fit.objective, worst={}, _last=None))
     waiting = [executor.submit(profile, light, name, level=level) for name in wanted]
     return Profiles(dict(zip(wanted, [future.result() for future in waiting], strict=True)))
 

@@ -35,7 +35,7 @@ TITLE = "telling rivals apart"
 _DRAWS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Ranked:
     """Candidates by what they tell, the best set, and its evidence for each pair."""
 

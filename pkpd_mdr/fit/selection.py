@@ -28,7 +28,7 @@ _CLEAR = 1.0  # and the log density it has to come to
 _USEFUL = 0.05  # p below which the larger of two nested models is worth its parameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection:
     """Models ranked by AICc on the same data, and by how they predict held-out conditions.
 

@@ -70,8 +70,9 @@ class Dosing:
             )
         )
         if self.concentration is not None:
-            value = scope.parameter(f"concentration_of_{self.drug}", self.concentration, unit="")
-            scope.offer("concentration", self.drug, lambda: value, unit=self.concentration_unit or self.unit)
+            unit = self.concentration_unit or self.unit
+            value = scope.parameter(f"concentration_of_{self.drug}", self.concentration, unit=unit)
+            scope.offer("concentration", self.drug, lambda: value, unit=unit)
 
     def connect(self, scope: Scope) -> None:
         """Check the states that are named."""

@@ -43,7 +43,8 @@ def formula(text: str | Expression) -> Formula:
     ----------
     text : str or sympy.Expr
         Over the names of states, parameters and observables of the model, wherever they are declared. Numbers in it
-        are in internal units (h, L, mg, umol). SymPy symbols count by their names.
+        are in internal units (h, L, mg, umol). SymPy symbols count by their names. Units are checked, so that a
+        covariate is divided by a parameter in its unit: ``formula("CL_pop*(WT/WT_typical)**0.75")``.
 
     Returns
     -------
@@ -257,11 +258,9 @@ class UserProcess:
 
     def connect(self, scope: Scope) -> None:
         """Write the process."""
-        rate = scope.parameter(f"rate_of_{self.name}", self.rate, unit="")
+        rate = scope.written(f"rate_of_{self.name}", self.rate)
         moves = {
-            name: scope.parameter(f"{name}_moved_by_{self.name}", share, unit="")
-            if isinstance(share, Formula)
-            else share
+            name: scope.written(f"{name}_moved_by_{self.name}", share) if isinstance(share, Formula) else share
             for name, share in self.moves
         }
         scope.process(self.name, rate, moves, transfer=self.transfer, description=self.description)
@@ -283,7 +282,8 @@ def process(
     name : str
         Unique among processes.
     rate : str or sympy.Expr
-        Per hour, over the names of states, parameters and observables; ``t`` is the time in hours.
+        Per hour, over the names of states, parameters and observables; ``t`` is the time in hours. Logarithms and
+        powers with a broken exponent are for arguments above zero; below, they count as at zero.
     moves : mapping of str to float or formula
         State to its change by one unit of the rate: ``{"S": -1, "R": 1}``.
     transfer : bool

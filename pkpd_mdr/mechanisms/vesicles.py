@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
-from pkpd_mdr.errors import ModelError, shown
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, holder_of, joined, names_of
 from pkpd_mdr.mechanisms.vesicle_contents import cargo, drug, pgp
@@ -400,10 +400,14 @@ class Apheresis:
 
     def connect(self, scope: Scope) -> None:
         """Add the port."""
-        names = self.of or tuple(owner for _, owner in scope.owners("vesicles"))
-        if not names:
-            raise ModelError("apheresis: the model has no vesicles; add vesicles.release(...)")
-        effects = {name: scope.find("vesicles", name, self.label) * (1 - AMOUNT) for name in names}
+        known = [name for name, state in scope.states.items() if state.kind == "vesicles"]
+        if not known:
+            raise ModelError("apheresis: the model has no vesicles; add vesicles.release(...) or exosomes(...)")
+        for name in self.of:
+            if name not in known:
+                near = did_you_mean(name, known)
+                raise ModelError(f"apheresis of {shown(name)}, which are no vesicles of the model{near}")
+        effects = {name: symbol(name) * (1 - AMOUNT) for name in self.of or known}
         scope.port(Port("apheresis", "session", "act", Unit.of(""), effects=effects))
 
 

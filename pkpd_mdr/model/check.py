@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from pkpd_mdr.errors import ModelError, did_you_mean, shown
+from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import TIME
 from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, times, unit_dimensions
 from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process, State
@@ -15,7 +16,7 @@ from pkpd_mdr.units import Unit
 if TYPE_CHECKING:
     from pkpd_mdr.model.model import Model
 
-__all__ = ["check_model", "symbol_dimensions"]
+__all__ = ["check_formulas", "check_model", "symbol_dimensions"]
 
 _PER_HOUR = unit_dimensions(Unit.of("1/h"))
 _HOUR = unit_dimensions(Unit.of("h"))
@@ -59,6 +60,23 @@ def check_model(model: Model) -> None:
         check_same(dimensions_of(item.expression, known, where, found), unit_dimensions(item.unit), where)
     for port in model.ports:
         _check_port(model, port, known)
+
+
+def check_formulas(model: Model, formulas: Mapping[str, tuple[Expression, Unit]]) -> None:
+    """Raise `UnitError` where a formula that fills a slot is in another unit, before a rate made of it is."""
+    known = symbol_dimensions(model)
+    for where, (expression, unit) in formulas.items():
+        _declared(expression, known, where)
+        try:
+            check_same(dimensions_of(expression, known, where), unit_dimensions(unit), where)
+        except UnitError as problem:
+            parts = {str(item) for item in expression.free_symbols} & {*model.states, *model.parameters}
+            units = {part: (model.states.get(part) or model.parameters[part]).unit.text for part in sorted(parts)}
+            told = ", ".join(f"{part} in {text}" for part, text in units.items() if text)
+            raise UnitError(
+                f"{problem}; it has {told or 'no name with a unit'}; a quotient of equal units is a number, as in "
+                "(WT/WT_typical)**0.75 with parameter('WT_typical', '70 kg')"
+            ) from problem
 
 
 def _check_carrier(model: Model, state: State) -> None:

@@ -78,11 +78,15 @@ def _zero(exponent: Expression) -> bool:
 
 def _text(dimensions: Dimensions) -> str:
     parts = [
-        _SYMBOLS.get(name, name) + ("" if power == 1 else f"**{sp.nsimplify(power)}")
+        _SYMBOLS.get(name, name) + ("" if power == 1 else f"**{_bracketed(sp.nsimplify(power))}")
         for name, power in sorted(dimensions.items())
         if not _zero(power)
     ]
     return repr("*".join(parts)) if parts else "'1' (a pure number)"
+
+
+def _bracketed(power: Expression) -> str:
+    return str(power) if power.is_Integer or power.is_Symbol else f"({power})"
 
 
 def times(left: Dimensions, right: Dimensions, power: Expression = 1) -> Dimensions:

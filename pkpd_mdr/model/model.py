@@ -15,7 +15,7 @@ from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import show
-from pkpd_mdr.model.check import check_model
+from pkpd_mdr.model.check import check_formulas, check_model
 from pkpd_mdr.model.contents import carry
 from pkpd_mdr.model.derive import Derivatives
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
@@ -93,6 +93,7 @@ class Model:
             ports=tuple(scope.ports),
             clones=MappingProxyType(scope.clones),
         )
+        check_formulas(self, scope.formulas)
         check_model(self)
 
     def _fill(self, **parts: Any) -> None:

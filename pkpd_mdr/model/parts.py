@@ -231,6 +231,7 @@ class Port:
 
 
 _BUILDERS = {"dose": "bolus(...), infusion(...) or oral(...)", "expose": "exposure(...)"}
+_RECEIVERS = {"radiation": "radiotherapy(...)", "surgery": "resection()", "apheresis": "vesicles.apheresis()"}
 
 
 def _builders(ports: tuple[Port, ...], named: list[int]) -> str:
@@ -248,7 +249,9 @@ def find_port(ports: tuple[Port, ...], name: str, route: str, action: str) -> in
     """
     named = [i for i, port in enumerate(ports) if port.name == name]
     if not named:
-        raise RegimenError(f"the model has no drug or modality {name!r}{did_you_mean(name, {p.name for p in ports})}")
+        known = did_you_mean(name, {port.name for port in ports})
+        near = f"; add {_RECEIVERS[name]} to the model" if name in _RECEIVERS else known
+        raise RegimenError(f"the model has no drug or modality {name!r}{near}")
     fits = [i for i in named if ports[i].action == action and (not route or ports[i].route == route)]
     if not fits:
         ways = ", ".join(f"{ports[i].action} by {ports[i].route!r}" for i in named)

@@ -92,7 +92,8 @@ class Scope:
         self.clones: dict[str, bool] = {}
         self.contents: dict[str, Content] = {}
         self.deliveries: dict[tuple[str, str], str] = {}
-        self._formulas: list[tuple[sp.Symbol, str | Expression, str]] = []
+        self.formulas: dict[str, tuple[Expression, Unit]] = {}
+        self._formulas: list[tuple[sp.Symbol, str | Expression, str, Unit | None]] = []
         self._offers: dict[tuple[str, str], _Offer] = {}
         self._resolving: list[tuple[str, str]] = []
         self._starts: dict[str, Expression] = {}
@@ -205,9 +206,7 @@ class Scope:
         if isinstance(given, Parameter):
             return self._shared(given, slot, name, lower, upper)
         if isinstance(given, Formula):
-            stand_in = symbol(f"formula_of_{name}")
-            self._formulas.append((stand_in, given.text, name))
-            return stand_in
+            return self.written(name, given, slot)
         found = quantity(given, f"parameter {shown(name)}")
         internal = read(found, slot, f"parameter {shown(name)}", bare=bare, molar_mass=molar_mass)
         own = found.unit if found.unit.like(slot) and not found.bare else slot
@@ -217,6 +216,12 @@ class Scope:
             name, internal / own.factor, own, lower * ratio, upper * ratio, description=description
         )
         return symbol(name)
+
+    def written(self, name: str, formula: Formula, unit: Unit | None = None) -> Expression:
+        """What stands for a formula until all names are known; without a unit it may be in any."""
+        stand_in = symbol(f"formula_of_{name}")
+        self._formulas.append((stand_in, formula.text, name, unit))
+        return stand_in
 
     def port(self, port: Port) -> None:
         """Add a way in which acts of a regimen enter."""
@@ -359,13 +364,15 @@ class Scope:
                 )
             self.states[state] = replace(self.states[state], start=value)
         self.ports = [self._with_settled(port) for port in self.ports]
-        values = {stand_in: self.read(text, _written_as(name)) for stand_in, text, name in self._formulas}
+        values = {stand_in: self.read(text, _written_as(name)) for stand_in, text, name, _ in self._formulas}
         for _ in range(len(values).bit_length()):
             values = {key: value.xreplace(values) for key, value in values.items()}
         if any(value.free_symbols & values.keys() for value in values.values()):
-            raise ModelError(
-                "the formulas " + ", ".join(name for _, _, name in self._formulas) + " depend on each other in a circle"
-            )
+            names = ", ".join(name for _, _, name, _ in self._formulas)
+            raise ModelError(f"the formulas {names} depend on each other in a circle")
+        self.formulas = {
+            _written_as(name): (values[stand_in], unit) for stand_in, _, name, unit in self._formulas if unit
+        }
         if values:
             self._substitute(values)
         self.states = filled(self.states)

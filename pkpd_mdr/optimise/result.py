@@ -44,7 +44,7 @@ class Settings:
     until: Quantity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Optimum:
     """The best plan that was found, and how sure that is.
 

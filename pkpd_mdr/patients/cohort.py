@@ -31,7 +31,7 @@ _MODEL = Kind.of(Model, words="a model; build one with Model(...)")
 _PATH = Kind("the path of a file; write for example 'cohort.csv'", lambda given: isinstance(given, (str, os.PathLike)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cohort:
     """Virtual patients: one row a patient; made by `pkpd_mdr.patients` or read by `pkpd_mdr.read_patients`.
 

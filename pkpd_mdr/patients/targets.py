@@ -164,7 +164,7 @@ def _ordered(name: str, points: Sequence[tuple[float, Quantity]]) -> None:
         raise DataError(f"target({name!r}): quantiles grow with their share, but {told} do not")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matched:
     """A cohort with weights under which it has what was reported; made by `match_targets`.
 

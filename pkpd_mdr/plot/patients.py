@@ -47,6 +47,8 @@ class Swimmer:
         Value of the time endpoint; infinite if not reached.
     end : float
         Of the run.
+    replicate : int
+        Which path of that draw.
     """
 
     draw: int
@@ -54,6 +56,7 @@ class Swimmer:
     response: float
     progression: float
     end: float
+    replicate: int = 0
 
 
 @takes(SimulationError, arm=TEXT, endpoint=TEXT, response=NUMBER, most=COUNT)
@@ -108,9 +111,15 @@ def swimmers(
                 float(comparison.times[small[0]]) if len(small) else math.inf,
                 float(reached[place]),
                 float(end),
+                int(members[place]) % comparison.settings.replicates,
             )
         )
     return found
+
+
+def _called(bar: Swimmer, comparison: Comparison) -> str:
+    names = [f"draw {bar.draw}"] if comparison.drawn > 1 or comparison.settings.replicates == 1 else []
+    return ", ".join([*names, f"path {bar.replicate}"] if comparison.settings.replicates > 1 else names)
 
 
 def _place(comparison: Comparison, arm: str) -> int:
@@ -198,7 +207,7 @@ def plot_swimmer(
     ax.set_xlim(0.0, _shown(bars, end))
     ax.set_ylim(len(bars) - 0.4, -0.6)
     every = 1 if len(bars) <= 15 else 5
-    ax.set_yticks(rows[::every], [f"draw {bar.draw}" for bar in bars[::every]])
+    ax.set_yticks(rows[::every], [_called(bar, comparison) for bar in bars[::every]])
     ax.set_xlabel(f"time [{comparison.until.unit.text}]")
     ax.set_title(written(name, _WIDE))
     tidy(ax)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pkpd_mdr.regimen.acts import Act
+from pkpd_mdr.regimen.acts import Act, begun
 from pkpd_mdr.regimen.algebra import Regimen, alternate
 from pkpd_mdr.regimen.builders import apheresis, bolus, exposure, infusion, nothing, oral, radiation, surgery
 from pkpd_mdr.regimen.entries import Change, Entry, Give, Mark, Reset, arrange
@@ -51,6 +51,7 @@ __all__ = [
     "alternate",
     "apheresis",
     "arrange",
+    "begun",
     "bolus",
     "exposure",
     "infusion",

@@ -7,13 +7,13 @@ and modelled rates belong to the port of the model that receives it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["MOST_ACTS", "REMOVALS", "Act", "hours"]
+__all__ = ["MOST_ACTS", "REMOVALS", "Act", "begun", "hours"]
 
 REMOVALS = frozenset({"surgery", "apheresis"})
 """Modalities that remove a share, so that they are no dose to be matched or scaled."""
@@ -188,6 +188,18 @@ class Act:
         kept = 0.0 if self.rate is not None else final - first
         resumed = self.resumed or self.time < begin
         return replace(self, time=first - begin, amount=amount, duration=kept, resumed=resumed)
+
+
+def begun(acts: Iterable[Act]) -> list[Act]:
+    """Acts without those that only carry an exposure on across the visit of a strategy, which cuts it."""
+    found, ends = [], dict[tuple[str, str, Quantity], float]()
+    for act in acts:
+        key = (act.port, act.route, act.amount)
+        begins_there = abs(ends.get(key, -math.inf) - act.time) <= 1e-6 * max(1.0, act.time)
+        if not (act.resumed and act.action == "expose" and begins_there):
+            found.append(act)
+        ends[key] = act.time + act.duration
+    return found
 
 
 def _faults(act: Act) -> Iterator[tuple[bool, str]]:

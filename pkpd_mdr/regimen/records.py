@@ -57,7 +57,7 @@ def read_doses(
     allow_duplicates: bool = False,
     reset_cancels: bool = True,
 ) -> DoseRecords:
-    """Read a dose table and check every row.
+    """Read a dose table and check every row; `pkpd_mdr.simulate_records` predicts it.
 
     Parameters
     ----------
@@ -218,7 +218,8 @@ def _names(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
         names[role.upper()] = folded[column.casefold()]
     for role in _REQUIRED:
         if role not in names:
-            raise RegimenError(f"the dose table has no column {role}{did_you_mean(role, header)}")
+            others = [column for column in header if column not in names.values()]
+            raise RegimenError(f"the dose table has no column {role}{did_you_mean(role, others) if others else ''}")
     return names
 
 
@@ -403,8 +404,9 @@ def _compartment_of(act: Act, layout: Layout) -> Compartment:
     if act.action != "dose":
         raise RegimenError(f"{act}: only doses can be written as NONMEM records, not an action {shown(act.action)}")
     matches = [label for label, port, route in layout.compartments if port == act.port and act.route in ("", route)]
-    if len(matches) == 1:
-        return matches[0]
+    exact = [label for label, port, route in layout.compartments if (port, route) == (act.port, act.route)]
+    if len(found := exact or matches) == 1:
+        return found[0]
     known = ", ".join(f"{label} = {port} {route}".strip() for label, port, route in layout.compartments)
     many = "more than one compartment fits" if matches else "no compartment fits"
     raise RegimenError(f"{act} by route {shown(act.route)}: {many}; known are {known}")

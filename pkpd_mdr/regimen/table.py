@@ -134,20 +134,20 @@ class Subject:
         Raises
         ------
         RegimenError
-            A reset follows an earlier record; use `entries` instead.
+            A reset follows an earlier record; `pkpd_mdr.simulate_records` executes the table itself.
         """
         for position, record in enumerate(self.records):
             if position and record.evid in (3, 4):
                 raise RegimenError(
-                    f"subject {shown(self.id)} has a reset in row "
-                    f"{record.row}, which no regimen can express; use entries()"
+                    f"subject {shown(self.id)} has a reset in row {record.row}, which no regimen can express; "
+                    "simulate the table itself with simulate_records(model, records)"
                 )
         return Regimen(self.acts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DoseRecords:
-    """A checked dose table; made by `read_doses`.
+    """A checked dose table; made by `read_doses`, executed row by row by `pkpd_mdr.simulate_records`.
 
     Parameters
     ----------
@@ -168,6 +168,14 @@ class DoseRecords:
 
     def __len__(self) -> int:
         return len(self.subjects)
+
+    def __str__(self) -> str:
+        rows = [record for subject in self.subjects for record in subject.records]
+        doses, resets = sum(row.act is not None for row in rows), sum(row.evid in (3, 4) for row in rows)
+        told = f"{len(self)} subjects, {len(rows)} rows, {doses} doses" + (f", {resets} resets" if resets else "")
+        return f"Dose table: {told}" + (f"; covariates {', '.join(self.covariates)}" if self.covariates else "")
+
+    __repr__ = __str__
 
     def subject(self, id: int | str) -> Subject:
         """One subject.

@@ -26,7 +26,7 @@ __all__ = ["Averaged", "average"]
 _DEFAULT = ("LL.4", "LN.4", "W1.4", "W2.4")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Averaged:
     """Several families fitted to the same curves.
 

@@ -8,6 +8,7 @@ descriptions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -144,6 +145,8 @@ def family(name: str, fixed: Mapping[str, float] | None = None) -> Family:
     """
     folded = {known.casefold(): known for known in FAMILIES}
     if not isinstance(name, str) or name.casefold() not in folded:
-        raise DataError(f"curve={shown(name)} is no curve family{did_you_mean(name, FAMILIES, most=40)}")
+        count = re.fullmatch(r"([2-5])[ -]?PL", name, re.IGNORECASE) if isinstance(name, str) else None
+        near = f"; the log-logistic with {count[1]} parameters is 'LL.{count[1]}'" if count else ""
+        raise DataError(f"curve={shown(name)} is no curve family{near or did_you_mean(name, FAMILIES, most=40)}")
     found = FAMILIES[folded[name.casefold()]]
     return found.with_fixed(fixed) if fixed else found

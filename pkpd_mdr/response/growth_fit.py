@@ -30,7 +30,7 @@ __all__ = ["GrowthRate", "growth_rate"]
 Table = str | Path | pd.DataFrame | Data
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GrowthRate:
     """GR values of a table and the curves through them.
 

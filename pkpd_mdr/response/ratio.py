@@ -35,7 +35,7 @@ _BEYOND = 14.0  # logarithm of a ratio at which a side counts as open
 INTERVALS = ("profile", "delta", "fieller")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ratios:
     """Ratios of effective doses of two curves.
 

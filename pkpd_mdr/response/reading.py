@@ -18,7 +18,7 @@ import pandas as pd
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers, same_label, several
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
-from pkpd_mdr.errors import DataError, shown
+from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_plates, rows_of_curves
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
@@ -188,7 +188,11 @@ def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> B
     for reference, value in wanted.items():
         cells = raw.columns[find_column(raw, reference, what).position]
         chosen = value if isinstance(value, (list, tuple, set)) else [value]
-        mask &= np.array([any(_same(cell, one) for one in chosen) for cell in cells], dtype=bool)
+        here = np.array([any(_same(cell, one) for one in chosen) for cell in cells], dtype=bool)
+        if not here.any():
+            near = did_you_mean(str(next(iter(chosen))), dict.fromkeys(str(cell).strip() for cell in cells), most=6)
+            raise DataError(f"{what}: {raw.origin} has no row with {reference} = {shown(value)}{near}")
+        mask &= here
     if not mask.any():
         raise DataError(
             f"{what}: {raw.origin} has no row with {', '.join(f'{k} = {shown(v)}' for k, v in wanted.items())}"

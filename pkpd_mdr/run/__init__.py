@@ -33,6 +33,7 @@ from pkpd_mdr.run.endpoints import (
 )
 from pkpd_mdr.run.extinction import Extinction, extinction
 from pkpd_mdr.run.many import Many, simulate_many
+from pkpd_mdr.run.records import simulate_records
 from pkpd_mdr.run.result import Run, provenance
 from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
 
@@ -65,6 +66,7 @@ __all__ = [
     "share_of_start",
     "simulate",
     "simulate_many",
+    "simulate_records",
     "start_vector",
     "survival_probability",
     "time_above",

@@ -25,7 +25,7 @@ from pkpd_mdr.engine import (
 )
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
-from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Truth, Visit
+from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Truth, Visit, begun
 from pkpd_mdr.run.rows import Rows
 from pkpd_mdr.run.stopping import Stop
 
@@ -48,7 +48,7 @@ class Event:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Course:
     """One member's way through time, in internal units.
 
@@ -462,7 +462,7 @@ def _courses(
         last = () if member.ended is None else (member.ended,)
         if (key := (id(member.acts), end)) not in given:
             acts = tuple(act for act in member.acts if act.time <= end)
-            given[key] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in acts)
+            given[key] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in begun(acts))
         acts, events = given[key]
         found.append(
             Course(

@@ -144,8 +144,8 @@ def endpoint(given: str | Endpoint) -> Endpoint:
         )
     raise SimulationError(
         f"endpoint {shown(given)} is neither known nor of the form "
-        f"'<output>_nadir', '<output>_peak', '<output>_end' or "
-        f"'exposure_<drug>'{did_you_mean(given, _PLAIN, most=8)}"
+        f"'<output>_nadir', '<output>_peak', '<output>_end', 'exposure_<drug>' or "
+        f"'total_<drug>'{did_you_mean(given, _PLAIN, most=8)}"
     )
 
 

@@ -82,7 +82,7 @@ def _total(course: Course, *, drug: str, unit: Unit) -> float:
     if not total.unit.like(unit):
         raise SimulationError(
             f"total_dose({shown(drug)}): {total} was given, which cannot be told in {shown(unit.text)}; "
-            f"write unit={total.unit.text!r}"
+            f"write endpoints.total_dose({drug!r}, unit={total.unit.text!r})"
         )
     return total.internal
 

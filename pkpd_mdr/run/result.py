@@ -15,7 +15,7 @@ import pandas as pd
 from pkpd_mdr.engine import Accuracy, Status, Stochastic
 from pkpd_mdr.errors import SimulationError, did_you_mean
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Regimen, Strategy
+from pkpd_mdr.regimen import Regimen, Strategy, begun
 from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
 from pkpd_mdr.units import Unit
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "provenance", "shown_unit"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a simulation gave: tables, events and endpoints.
 
@@ -163,7 +163,7 @@ class Run:
     def __str__(self) -> str:
         end = self.course.times[-1] / self.time_unit.factor if len(self.course.times) else 0.0
         lines = [
-            f"Run of {end:g} {self.time_unit.text}, {len(self.course.acts)} acts"
+            f"Run of {end:g} {self.time_unit.text}, {len(begun(self.course.acts))} acts"
             + ("" if self.stochastic is None else f", a stochastic path (seed {self.stochastic.seed})")
             + ("" if self.status.ok else f"; {self.status.sentence}")
         ]

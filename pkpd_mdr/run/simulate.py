@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +15,26 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
-from pkpd_mdr.regimen import Regimen, Strategy, nothing
+from pkpd_mdr.regimen import DoseRecords, Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["ACCURACY", "MODEL", "STOCHASTIC", "Exposure", "output_times", "simulate", "start_vector", "with_exposure"]
+__all__ = [
+    "ACCURACY",
+    "MODEL",
+    "STOCHASTIC",
+    "Exposure",
+    "Times",
+    "output_times",
+    "simulate",
+    "start_vector",
+    "with_exposure",
+]
 
+Times = QuantityLike | Sequence[QuantityLike] | tuple[Sequence[float] | FloatArray, str] | None
 _FILL = 240
 _MOST_TIMES = 1_000_000
 MODEL = Kind.of(Model, words="a model; build one with Model(...)")
@@ -47,7 +59,7 @@ def simulate(
     *,
     until: QuantityLike,
     start: Mapping[str, QuantityLike] | None = None,
-    times: QuantityLike | Sequence[QuantityLike] | None = None,
+    times: Times = None,
     parameters: Mapping[str, QuantityLike] | None = None,
     measure: Measure = "burden",
     seed: int = 0,
@@ -66,8 +78,9 @@ def simulate(
         How long, such as ``"180 day"``; its unit is the time unit of the result.
     start : mapping of str to quantity, optional
         State name to start value; other states start as the model says. A bare number means the state's unit.
-    times : str or sequence of str, optional
-        Distance between rows (``"1 day"``) or the times themselves; 241 even times when left out.
+    times : str, sequence of str, or array with a unit, optional
+        Distance between rows (``"1 day"``), or the times themselves: ``["0 h", "2 h"]``, ``(np.arange(9), "h")``; 241
+        even times when left out.
     parameters : mapping of str to quantity, optional
         Parameter values for this run.
     measure : str, Measured, or sequence of them
@@ -146,6 +159,8 @@ def _with_last_row(course: Course) -> Course:
 def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
     if regimen is None:
         return nothing()
+    if isinstance(regimen, DoseRecords):
+        raise SimulationError("a dose table is no regimen; write simulate_records(model, records) instead")
     if not isinstance(regimen, (Regimen, Strategy)):
         raise SimulationError(
             f"{shown(regimen)} is not a regimen; build one with bolus(...), infusion(...), exposure(...) or a strategy"
@@ -153,7 +168,7 @@ def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
     return regimen
 
 
-def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: float) -> FloatArray:
+def output_times(given: Times, until: float) -> FloatArray:
     """Times of rows in hours: given, evenly spaced, or 241 by default.
 
     Raises
@@ -163,7 +178,7 @@ def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: flo
     """
     if given is None:
         return np.linspace(0.0, until, _FILL + 1)
-    if isinstance(given, (str, Quantity)) or _is_pair(given):
+    if isinstance(given, (str, Quantity)) or (_is_pair(given) and _with_unit(given) is None):
         step = read(given, "h", "times")  # type: ignore[arg-type]
         if step <= 0:
             raise SimulationError(f"times = {shown(given)} is not a spacing; write for example times='1 day'")
@@ -171,7 +186,7 @@ def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: flo
             raise SimulationError(f"times = {shown(given)} makes more than {_MOST_TIMES} rows; use a longer spacing")
         count = int(np.floor(until / step + 1e-9))
         return np.asarray(np.arange(count + 1) * step, dtype=float)
-    items = listed(given)
+    items = _with_unit(given) or listed(given)
     if not items or len(items) > _MOST_TIMES:
         raise SimulationError(
             f"times is {shown(given)}, neither a spacing such as '1 day' nor a list of 1 to {_MOST_TIMES} times"
@@ -185,6 +200,12 @@ def output_times(given: QuantityLike | Sequence[QuantityLike] | None, until: flo
 
 def _is_pair(given: object) -> bool:
     return isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], str) and not isinstance(given[0], str)
+
+
+def _with_unit(given: Any) -> list[Any] | None:
+    """Times of an array with one unit, such as ``(np.arange(24), "h")``; None for anything else."""
+    numbers = listed(given[0]) if _is_pair(given) else None
+    return None if numbers is None else [(number, given[1]) for number in numbers]
 
 
 def start_vector(

@@ -54,6 +54,15 @@ def test_extinction_is_that_of_the_closed_form(paths):
     assert gap.lower < probability(BIRTH, DEATH + 0.2, 20, 3) - probability(BIRTH, DEATH, 20, 3) < gap.upper
 
 
+def test_a_swimmer_names_the_paths(model):
+    given = {"stochastic": mdr.Stochastic(seed=5), "replicates": 3, "until": "20 day"}
+    one = mdr.compare(model, {"A": A}, **given)
+    several = mdr.compare(model, {"A": A}, parameters={"birth_S": [0.2, 0.3]}, **given)
+    labels = [[text.get_text() for text in run.plot_swimmer("A").get_yticklabels()] for run in (one, several)]
+    assert sorted(labels[0]) == ["path 0", "path 1", "path 2"]
+    assert sorted(labels[1]) == [f"draw {draw}, path {path}" for draw in (0, 1) for path in (0, 1, 2)]
+
+
 def test_arms_share_the_luck_of_a_patient(model, paths):
     assert np.array_equal(paths.values[1], paths.values[2])
     assert paths.difference("A", "A again").tied == 1.0

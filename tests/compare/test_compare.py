@@ -154,10 +154,9 @@ def test_draws_of_starts_and_mappings(model):
     framed = type("Draws", (), {"frame": table})()
     found = [
         compare(model, {"A": A}, parameters=given, until="5 day", endpoints=["final_burden"]).values
-        for given in (table, framed, [{"S0": 1e5}, {"S0": "1e6 cell"}])
+        for given in (table, framed, [{"S0": 1e5}, {"S0": "1e6 cell"}], {"S0": [1e5, 1e6]})
     ]
-    assert np.array_equal(found[0], found[1])
-    assert np.array_equal(found[0], found[2])
+    assert all(np.array_equal(found[0], other) for other in found[1:])
     expected = 1e5 * math.exp(5 * (GROWTH - 20 * SLOPE)) + 1e2 * math.exp(0.4)
     assert found[0][0, 0, 0] == pytest.approx(expected, rel=1e-6)
 

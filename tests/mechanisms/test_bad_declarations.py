@@ -308,6 +308,15 @@ BAD: dict[str, tuple[Callable[[], object], type[PkpdMdrError], str]] = {
         "not allowed",
     ),
     "a formula that is none": (lambda: mdr.formula(3.0), ModelError, "neither a formula text"),  # type: ignore[arg-type]
+    "a formula in another unit than its slot": (
+        lambda: Model(
+            mdr.pk.one_compartment("x", CL=mdr.formula("CL_pop*(WT/70)**0.75"), V="20 L"),
+            mdr.parameter("CL_pop", "1 L/h"),
+            mdr.parameter("WT", "70 kg"),
+        ),
+        UnitError,
+        r"formula of 'CL_x' is in .*; it has CL_pop in L/h, WT in kg; a quotient of equal units is a number",
+    ),
     # combinations
     "a combination of one": (lambda: mdr.combined_kill(kill()), ModelError, "at least two different drugs"),
     "a combination of what is no kill": (lambda: mdr.combined_kill(kill(), mdr.clone("S")), ModelError, "kill"),

@@ -160,6 +160,14 @@ def test_sessions_remove_vesicles_with_what_they_carry() -> None:
     assert end(model, "10 day", "m_mir_S", regimen=sessions)[0] < end(model, "10 day", "m_mir_S")[0]
 
 
+def test_a_session_removes_the_vesicles_of_the_reduced_form_too() -> None:
+    rates = {"secretion": "0 1/h", "uptake": "0 mL/h", "clearance": "0.1 1/h", "conversion": 0.0}
+    reduced = mdr.exosomes("R", "S", "R", start="1e6 vesicle/mL", **rates)
+    model = mdr.Model(mdr.clone("S"), mdr.clone("R", resistant=True), reduced, mdr.vesicles.apheresis())
+    run = model.simulate(mdr.apheresis(0.6, at="10 h"), until="20 h", times="20 h")
+    assert run.frame["exosomes"].iloc[-1] == pytest.approx(0.4e6 * math.exp(-2.0), rel=1e-6)
+
+
 # -- cargo ----------------------------------------------------------------------------------------------------
 
 
@@ -489,6 +497,7 @@ def test_refusals_at_joining(parts: list[Mechanism], words: str) -> None:
         (lambda: mdr.vesicles.effect("m", on="S", what="efflux", size=1, half=1), "'efflux' needs drug="),
         (lambda: mdr.vesicles.effect("m", on="S", what="energy", size=1, half=1, into="R"), "takes no into="),
         (lambda: mdr.Model(mdr.clone("S"), mdr.vesicles.apheresis()), "has no vesicles"),
+        (lambda: donors(mdr.vesicles.apheresis("EVs")), "'EVs', which are no vesicles of the model; did you mean 'EV'"),
     ],
 )
 def test_refusals_of_declarations(make: object, words: str) -> None:

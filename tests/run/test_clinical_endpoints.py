@@ -264,7 +264,7 @@ def test_what_was_given_and_what_it_costs(run):
     assert run.endpoint(total_dose("dox", unit="g")) == pytest.approx(0.1)
     assert run.endpoint(total_dose("A", unit="nM*h")) == pytest.approx(20 * 48)
     assert run.endpoint(cost({"dox": "1.5 1/mg", "A": "0.1 1/(nM*h)"})) == pytest.approx(150 + 96)
-    with pytest.raises(mdr.SimulationError, match="which cannot be told in 'mg'; write unit="):
+    with pytest.raises(mdr.SimulationError, match=r"cannot be told in 'mg'; write endpoints.total_dose\('\w+', unit="):
         run.endpoint(total_dose("A"))
     with pytest.raises(mdr.SimulationError, match="write it per nM"):
         run.endpoint(cost({"A": "1 1/mg"}))

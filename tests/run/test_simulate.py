@@ -45,6 +45,12 @@ def test_untreated_growth(model):
     assert run.frame.index.name == "time [day]"
 
 
+@pytest.mark.parametrize("times", [(np.array([0, 6, 12]), "h"), ([0, 0.25, 0.5], "day"), ["0 h", (6, "h"), "0.5 day"]])
+def test_times_as_an_array_with_a_unit(model, times):
+    assert list(model.simulate(until="1 day", times=times).frame.index) == pytest.approx([0, 0.25, 0.5])
+    assert list(model.simulate_many(until="1 day", times=times).times) == pytest.approx([0, 0.25, 0.5])
+
+
 def test_endpoints_do_not_depend_on_the_rows_asked_for(model):
     """Sparse rows must not make an endpoint coarse, nor end it early."""
     plan = mdr.exposure("D", "40 nM", over="7 day").every("20 day", times=3)
@@ -107,6 +113,7 @@ def test_printing_says_what_is_not_reached(model):
         (lambda m: m.simulate(until="1 day", times="-1 h"), mdr.SimulationError, "is not a spacing"),
         (lambda m: m.simulate(until="1 day", times=["2 day"]), mdr.SimulationError, "lies outside the run"),
         (lambda m: m.simulate(mdr.bolus("E", "1 mg"), until="1 day"), mdr.RegimenError, "no drug or modality 'E'"),
+        (lambda m: m.simulate(mdr.radiation("2 Gy"), until="1 day"), mdr.RegimenError, r"add radiotherapy\(...\) to"),
         (
             lambda m: m.simulate(mdr.adaptive(mdr.exposure("D", "1 nM"), visit="1 day"), until="2 day", measure="psa"),
             mdr.SimulationError,
@@ -143,7 +150,10 @@ def test_adaptive_toggles_at_the_visits_that_see_the_thresholds(model):
         mdr.adaptive(mdr.exposure("D", "35 nM"), visit="1 day"), until="20 day", start={"R": 0}, times="1 day"
     )
     # on: net -0.25 per day, below 0.5 after 2.8 days, seen at day 3; off: +0.1, above 1.0 at 10.5, seen at day 11
-    notes = run.events[~run.events["what"].str.contains("nM")]
+    doses = run.events["what"].str.contains("nM")
+    assert run.events["time [day]"][doses].tolist() == [0.0, 11.0]  # visits that let it go on give nothing new
+    assert str(run).startswith("Run of 20 day, 2 acts")
+    notes = run.events[~doses]
     assert notes["what"].tolist() == ["treatment starts", "treatment pauses", "treatment restarts", "treatment pauses"]
     assert notes["time [day]"].tolist() == [0.0, 3.0, 11.0, 14.0]
     assert run.frame["S"].loc[3.0] == pytest.approx(1e6 * math.exp(-0.75), rel=1e-6)

@@ -5,12 +5,13 @@ from pkpd_mdr.run.many.plans import Plan, check_ports, parts_of
 from pkpd_mdr.run.many.proportions import by_draw, proportion
 from pkpd_mdr.run.many.quantiles import quantile, quantiles
 from pkpd_mdr.run.many.result import Many
-from pkpd_mdr.run.many.rows import Framed, parameter_slots, read_rows
+from pkpd_mdr.run.many.rows import Framed, RowsLike, parameter_slots, read_rows
 
 __all__ = [
     "Framed",
     "Many",
     "Plan",
+    "RowsLike",
     "by_draw",
     "check_ports",
     "parameter_slots",

@@ -28,7 +28,7 @@ from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, s
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
-from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, output_times, with_exposure
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, output_times, with_exposure
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike, quantity, read
 
@@ -69,7 +69,7 @@ def simulate_many(
     combine: str = "product",
     id: str | None = None,
     labels: str | Sequence[str] = (),
-    times: QuantityLike | Sequence[QuantityLike] | None = None,
+    times: Times = None,
     outputs: str | Sequence[str] | None = None,
     endpoints: str | Endpoint | Sequence[str | Endpoint] = (),
     reduce: str | None = None,
@@ -112,8 +112,9 @@ def simulate_many(
         A column that names rows, such as ``"patient"``; each value stands once.
     labels : str or sequence of str
         Other columns to keep as labels.
-    times : str or sequence of str, optional
-        Distance between rows (``"1 day"``) or the times themselves; 241 even times when left out.
+    times : str, sequence of str, or array with a unit, optional
+        Distance between rows (``"1 day"``) or the times themselves, as in `pkpd_mdr.simulate`; 241 even times when left
+        out.
     outputs : str or sequence of str, optional
         States or observables to keep at `times`: the burden if left out, or everything of a model without one.
     endpoints : str, Endpoint or sequence of them
@@ -222,7 +223,7 @@ def check_replicates(replicates: int, stochastic: Stochastic | None, looks: Sequ
 def _study(
     model: Model,
     until: float,
-    times: QuantityLike | Sequence[QuantityLike] | None,
+    times: Times,
     outputs: str | Sequence[str] | None,
     endpoints: str | Endpoint | Sequence[str | Endpoint],
     reduce: str | None,

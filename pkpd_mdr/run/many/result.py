@@ -31,7 +31,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 _SHOWN_FAILURES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Many:
     """What became of an ensemble.
 
