@@ -10,8 +10,8 @@ import pytest
 
 import pkpd_mdr as mdr
 from pkpd_mdr.data import Condition, from_frame
-from pkpd_mdr.errors import FitError
-from pkpd_mdr.fit import Estimates, fit
+from pkpd_mdr.errors import DataError, FitError, UnitError
+from pkpd_mdr.fit import Draws, Estimates, fit
 from pkpd_mdr.regimen import exposure, nothing
 
 MODEL = mdr.Model(
@@ -93,13 +93,67 @@ def test_models_and_draws_for_a_group(grouped: mdr.Fit) -> None:
     read = Estimates.from_json(grouped.to_json())
     assert read.items == grouped.found.items
     for refused, sentence in [
-        (lambda: grouped.found.apply(MODEL), r"'ec50_dox_S' differs by 'line'; say for which one, as in line='A'"),
+        (
+            lambda: grouped.found.apply(MODEL),
+            r"'ec50_dox_S' differs by 'line' \('A', 'B'\); say for which one, as in line='A'",
+        ),
         (lambda: draws.rows(MODEL), "differs by 'line'"),
         (lambda: draws.of(line="C"), "no group has line = 'C'; known are 'A', 'B'"),
         (lambda: draws.of(lines="A"), "no parameter differs by 'lines'; did you mean 'line'"),
     ]:
         with pytest.raises(FitError, match=sentence):
             refused()
+
+
+def test_draws_of_all_groups_are_not_a_table_of_runs(grouped: mdr.Fit) -> None:
+    """Whoever takes draws says which groups there are, and how to hand in one."""
+    draws, arms = grouped.draws(5, seed=1), {"dox": exposure("dox", "50 nM")}
+    sentence = (
+        "the parameter draws hold 'ec50_dox_S' for each group of conditions (line is 'A' or 'B'), and a run needs one "
+        "of them; hand in the draws of one group, as in fit.draws(500, seed=1).of(line='A')"
+    )
+    with pytest.raises(DataError) as refused:
+        mdr.compare(MODEL, arms, parameters=draws, until="48 h", endpoints=["nadir"])
+    assert str(refused.value) == sentence
+    with pytest.raises(DataError, match=r"the parameters hold 'ec50_dox_S' .*of\(line='A'\)"):
+        mdr.simulate_many(MODEL, arms, parameters=draws, until="48 h")
+    with pytest.raises(DataError, match=r"the draws hold 'ec50_dox_S' .*of\(line='A'\)"):
+        mdr.patients(MODEL, 5, draws=draws, seed=1)
+    bare = draws.frame.rename(columns={"ec50_dox_S[A]": "ec50_dox_S[231]"})
+    with pytest.raises(UnitError, match=r"brackets hold units, and draws of several groups"):
+        mdr.compare(MODEL, arms, parameters=bare, until="48 h", endpoints=["nadir"])
+    with pytest.raises(
+        FitError, match=r"'ec50_dox_S' differs by 'line' \('A', 'B'\); say for which one, as in line='A'"
+    ):
+        draws.of()
+    one = mdr.compare(MODEL, arms, parameters=draws.of(line="B"), until="48 h", endpoints=["nadir"])
+    assert len(one.draws) == 5
+
+
+def test_draws_bring_their_units_along(grouped: mdr.Fit) -> None:
+    """A model that declares the same parameter in another unit must not read nM as uM."""
+    other = mdr.Model(
+        mdr.medium("dox", unit="uM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="1 1/day"), start="500 cell"),
+        mdr.clone("R", growth=mdr.growth.exponential(rate=mdr.formula("growth_S")), start="50 cell", resistant=True),
+        mdr.kill("dox", on="S", emax="0.1 1/h", ec50="0.1 uM"),
+        mdr.kill("dox", on="R", emax="0.1 1/h", ec50=mdr.formula("fold*ec50_dox_S")),
+        mdr.parameter("fold", 20.0),
+    )
+    draws, arms = grouped.draws(4, seed=1).of(line="A"), {"dox": exposure("dox", "50 nM")}
+    options = {"parameters": draws, "until": "48 h", "endpoints": ["nadir"]}
+    ours, theirs = (mdr.compare(model, arms, **options).array("nadir") for model in (MODEL, other))
+    np.testing.assert_allclose(theirs, ours, rtol=1e-6)
+
+
+def test_a_group_that_no_condition_had_has_no_draws() -> None:
+    """Labels that exist apart but not together must not leave a parameter out in silence."""
+    frame = pd.DataFrame({"ec50[A, 1]": [1.0], "ec50[B, 2]": [2.0]})
+    groups = {"ec50[A, 1]": (("line", "A"), ("plate", 1)), "ec50[B, 2]": (("line", "B"), ("plate", 2))}
+    draws = Draws(frame, dict.fromkeys(frame, ""), 1, groups={name: ("ec50", group) for name, group in groups.items()})
+    assert draws.of(line="B", plate=2).frame["ec50"].tolist() == [2.0]
+    with pytest.raises(FitError, match="no condition had line = 'A' and plate = 2, so 'ec50' has no value there"):
+        draws.of(line="A", plate=2)
 
 
 def test_profile_of_a_group(grouped: mdr.Fit) -> None:
