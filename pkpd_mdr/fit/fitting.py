@@ -10,7 +10,7 @@ from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.doubts import doubts
 from pkpd_mdr.fit.errors import ErrorLike, read_errors
-from pkpd_mdr.fit.estimates import Estimates, estimate_all
+from pkpd_mdr.fit.estimates import estimate_all
 from pkpd_mdr.fit.free import FreeLike, Space, read_free
 from pkpd_mdr.fit.grouping import PerLike, split_by_groups
 from pkpd_mdr.fit.information import inform
@@ -22,6 +22,7 @@ from pkpd_mdr.fit.problem import Prediction
 from pkpd_mdr.fit.readout import ReadoutLike, read_readouts
 from pkpd_mdr.fit.result import Fit
 from pkpd_mdr.fit.starting import StartLike
+from pkpd_mdr.fit.tying import TiedLike, check_declared, tie
 from pkpd_mdr.model import Model
 from pkpd_mdr.run import provenance
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
@@ -42,6 +43,7 @@ _SAMPLINGS = ("latin_hypercube", "sobol")
     scale=TABLE,
     relative_to=TABLE,
     per=TABLE,
+    tied=TABLE,
     priors=TABLE,
     readout=TABLE,
     sampling=TEXT,
@@ -55,6 +57,7 @@ def fit(
     free: FreeLike,
     *,
     per: PerLike = None,
+    tied: TiedLike = None,
     error: ErrorLike = "additive",
     priors: Mapping[str, PriorLike] | None = None,
     readout: ReadoutLike = None,
@@ -85,8 +88,12 @@ def fit(
         factor 1e4 around the value of a positive parameter that has none.
     per : mapping of str to str or sequence of str, optional
         Free parameters that differ between groups of conditions: ``{"ec50_dox_S": "line"}`` fits one for each value of
-        the label (or covariate, or ``"condition"``), named ``ec50_dox_S[231]``. All others are shared. A parameter
-        that is tied to others is declared so in the model, with `formula`.
+        the label (or covariate, or ``"condition"``), named ``ec50_dox_S[231]``. All others are shared.
+    tied : mapping of str to str, optional
+        Parameters that follow from free ones: ``{"ec50_dox_R": "fold*ec50_dox_S"}``, where fold is free, too, and
+        declared as any number of one's own, ``mdr.parameter("fold", 10)``. Names are those of the model; units of the
+        formula are checked and converted. Where what it names differs between groups, so does what is tied. The
+        estimates, models and draws of the fit hold it with the error of what it follows from.
     error : str, or mapping of observable to str
         ``"additive"``, ``"proportional"``, ``"combined"``, ``"lognormal"``, ``"poisson"``, ``"relative"``, ``"sd"``
         (those of the data, as they stand), ``"sd_scaled"`` (those of the data, up to an estimated common factor),
@@ -159,7 +166,9 @@ def fit(
     0.39
     """
     _check_choices(data, starts, most, method, sampling)
+    check_declared(model, free, tied)
     space = read_priors(priors, split_by_groups(read_free(model, free, scale), per, data))
+    space = tie(space, tied, model, data, start if isinstance(start, Mapping) else ())
     problem = pose(model, data, space, observables=observables, start=start, relative_to=relative_to, accuracy=accuracy)
     problem = read_readouts(readout, problem)
     objective = Objective(problem, read_errors(error, data))
@@ -190,7 +199,7 @@ def _before(resume: Fit | None, objective: Objective) -> Sequence[Found]:
     differences = [
         ("data", earlier.problem.data.content_hash != now.problem.data.content_hash),
         ("model", earlier.problem.model.content_hash != now.problem.model.content_hash),
-        ("free parameters, bounds or priors", earlier.problem.space != now.problem.space),
+        ("free or tied parameters, bounds or priors", earlier.problem.space != now.problem.space),
         ("error models", dict(earlier.errors) != dict(now.errors)),
         ("readouts", earlier.problem.readouts != now.problem.readouts),
     ]
@@ -205,9 +214,8 @@ def _result(objective: Objective, ranked: list[Found], best: Evaluation, seed: i
     space = problem.space
     information = inform(objective, best)
     u = best.point[: len(space)]
-    items, notes = estimate_all(space, u, information)
     origin = provenance() | {"seed": seed, "model": problem.model.content_hash, "data": problem.data.content_hash}
-    found = Estimates(items, information.matrix, information.gradient, information.freedom, notes, origin)
+    found = estimate_all(space, u, information, origin)
     return Fit(found.apply_shared(problem.model), problem.data, found, information, tuple(ranked), objective, best)
 
 

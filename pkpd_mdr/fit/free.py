@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from pkpd_mdr.arguments import TEXTS
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.tied import Tied
 from pkpd_mdr.model import Model
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
@@ -118,7 +120,7 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """All free parameters: the working space of a fit, of dimension k.
+    """All free parameters: the working space of a fit, of dimension k, and what is tied to them.
 
     Examples
     --------
@@ -128,6 +130,7 @@ class Space:
     """
 
     free: tuple[Free, ...]
+    tied: tuple[Tied, ...] = ()
 
     def __len__(self) -> int:
         return len(self.free)
@@ -138,9 +141,24 @@ class Space:
         return tuple(item.name for item in self.free)
 
     @property
+    def moving(self) -> tuple[Free | Tied, ...]:
+        """All that moves: free parameters, then tied ones."""
+        return (*self.free, *self.tied)
+
+    @property
     def targets(self) -> tuple[str, ...]:
-        """Parameters of the model that are free, each once; fewer than `names` where some differ between groups."""
-        return tuple(dict.fromkeys(item.target for item in self.free))
+        """Parameters of the model that move, free or tied, each once, whatever groups they differ by."""
+        return tuple(dict.fromkeys(item.target for item in self.moving))
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of all that is free or tied, by name."""
+        return {item.name: item.unit.text for item in self.moving}
+
+    @property
+    def groups(self) -> dict[str, tuple[str, Group]]:
+        """What holds for a group of conditions: its parameter of the model and the group, by name."""
+        return {item.name: (item.target, item.group) for item in self.moving if item.group}
 
     @property
     def lower(self) -> FloatArray:
@@ -169,6 +187,34 @@ class Space:
     def slopes(self, u: FloatArray) -> FloatArray:
         """Derivatives of internal values by working coordinates, shape (k,)."""
         return np.array([item.slope(float(x)) * item.unit.factor for item, x in zip(self.free, u, strict=True)])
+
+    def placed(self, u: FloatArray) -> FloatArray:
+        """Internal values of all that moves, shape (k + tied,): free parameters, then tied ones."""
+        own = self.internal(u)
+        columns = self._columns(own)
+        return np.concatenate([own, *(item.values(columns) for item in self.tied)])
+
+    def chain(self, u: FloatArray) -> FloatArray:
+        """Derivatives of `placed` by working coordinates, shape (k + tied, k)."""
+        slopes, columns = self.slopes(u), self._columns(self.internal(u))
+        by = np.zeros((len(self.free) + len(self.tied), len(self.free)))
+        np.fill_diagonal(by, slopes)
+        for row, item in enumerate(self.tied, start=len(self.free)):
+            for name, slope in item.slopes(columns).items():
+                j = self.names.index(name)
+                by[row, j] += slope[0] * slopes[j]
+        return by
+
+    def frame(self, values: FloatArray) -> pd.DataFrame:
+        """A table of free parameters, shape (rows, k) in declared units, with what is tied beside them."""
+        frame = pd.DataFrame(values, columns=list(self.names))
+        internal = {item.name: values[:, j] * item.unit.factor for j, item in enumerate(self.free)}
+        for item in self.tied:
+            frame[item.name] = item.values(internal) / item.unit.factor
+        return frame
+
+    def _columns(self, internal: FloatArray) -> dict[str, FloatArray]:
+        return {name: internal[j : j + 1] for j, name in enumerate(self.names)}
 
     def sampling_box(self) -> tuple[FloatArray, FloatArray]:
         """A finite box to draw starts from: the bounds, or a wide stretch around the start where there are none."""

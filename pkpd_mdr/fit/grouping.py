@@ -96,9 +96,9 @@ def group_text(group: Group) -> str:
 
 
 def coordinates(space: Space, condition: Condition) -> npt.NDArray[np.int64]:
-    """For each of `Space.targets` the coordinate that serves a condition, shape (targets,)."""
+    """For each of `Space.targets` the place in `Space.placed` that serves a condition, shape (targets,)."""
     at = {}
-    for number, item in enumerate(space.free):
+    for number, item in enumerate(space.moving):
         if not item.group or item.group == group_of(condition, [label for label, _ in item.group], item.name):
             at[item.target] = number
     return np.array([at[name] for name in space.targets], dtype=np.int64)

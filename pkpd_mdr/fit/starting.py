@@ -121,7 +121,7 @@ def _target(model: Model, name: str, free: tuple[str, ...]) -> _Target:
         )
     target = _found_target(model, name)
     if target.name in free:
-        raise FitError(f"start sets {shown(target.name)}, which is also free; leave it out of free or of start")
+        raise FitError(f"start sets {shown(target.name)}, which is also free or tied; leave it out there or in start")
     return target
 
 
