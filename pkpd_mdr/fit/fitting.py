@@ -14,6 +14,7 @@ from pkpd_mdr.fit.estimates import estimate_all
 from pkpd_mdr.fit.free import FreeLike, Space, read_free
 from pkpd_mdr.fit.grouping import PerLike, split_by_groups
 from pkpd_mdr.fit.information import inform
+from pkpd_mdr.fit.lmfit_table import from_lmfit
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import Found, Progress, Search, best_of, draw_starts
 from pkpd_mdr.fit.posing import pose
@@ -82,13 +83,15 @@ def fit(
         Its parameter values are the first start, and stay where they are not free.
     data : Data
         Each condition becomes one simulation under its regimen, with its covariates as parameter values.
-    free : mapping or sequence of str
+    free : mapping, sequence of str, or lmfit.Parameters
         Parameter to (lower, upper) or (lower, start, upper), in any unit of its dimension: ``{"ec50_dox_S":
         ("1 nM", "10 uM"), "R0_share": (0, 0.5)}``. None, or a plain list of names, takes the model's bounds, or a
-        factor 1e4 around the value of a positive parameter that has none.
+        factor 1e4 around the value of a positive parameter that has none. In a table of lmfit's, numbers are in
+        declared units; what does not vary is fixed there.
     per : mapping of str to str or sequence of str, optional
         Free parameters that differ between groups of conditions: ``{"ec50_dox_S": "line"}`` fits one for each value of
-        the label (or covariate, or ``"condition"``), named ``ec50_dox_S[231]``. All others are shared.
+        the label (or covariate, or ``"condition"``), named ``ec50_dox_S[231]``. All others are shared. Groups may have
+        bounds of their own: ``free={"ec50_dox_S": {"231": ("1 nM", "1 uM"), "SUM149": ("10 nM", "10 uM")}}``.
     tied : mapping of str to str, optional
         Parameters that follow from free ones: ``{"ec50_dox_R": "fold*ec50_dox_S"}``, where fold is free, too, and
         declared as any number of one's own, ``mdr.parameter("fold", 10)``. Names are those of the model; units of the
@@ -166,8 +169,9 @@ def fit(
     0.39
     """
     _check_choices(data, starts, most, method, sampling)
+    model, free = from_lmfit(model, free, tied)
     check_declared(model, free, tied)
-    space = read_priors(priors, split_by_groups(read_free(model, free, scale), per, data))
+    space = read_priors(priors, split_by_groups(read_free(model, free, scale, grouped=per or ()), per, data))
     space = tie(space, tied, model, data, start if isinstance(start, Mapping) else ())
     problem = pose(model, data, space, observables=observables, start=start, relative_to=relative_to, accuracy=accuracy)
     problem = read_readouts(readout, problem)

@@ -7,7 +7,7 @@ intervals and draws respect what kind of number a parameter is, and a change of 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,8 +28,10 @@ FloatArray = npt.NDArray[np.float64]
 Bounds = Sequence[QuantityLike]
 Group = tuple[tuple[str, str | int | float], ...]
 """Labels with their values, as in ``(("line", "231"),)``."""
-FreeLike = Mapping[str, Bounds | None] | Sequence[str]
-"""What `free=` takes: name to (lower, upper) or (lower, start, upper), or only names."""
+GroupBounds = Mapping[Any, Bounds | None]
+"""Value of a label (a tuple of values where `per=` names several labels) to the bounds of that group."""
+FreeLike = Mapping[str, Bounds | GroupBounds | None] | Sequence[str]
+"""What `free=` takes: name to (lower, upper) or (lower, start, upper), to such bounds by group, or only names."""
 
 _FAR = 1e4  # how far a fit may go from the model's value where nobody gave bounds
 
@@ -86,6 +88,8 @@ class Free:
     group : tuple of (label, value)
         The conditions that it serves; all when empty.
     prior : Prior, optional
+    only_for : tuple
+        Values of the labels of the group that the bounds were given for, until groups are known.
     """
 
     name: str
@@ -97,6 +101,7 @@ class Free:
     parameter: str = ""
     group: Group = ()
     prior: Prior | None = None
+    only_for: tuple[Any, ...] = ()
 
     @property
     def target(self) -> str:
@@ -224,7 +229,9 @@ class Space:
         return np.where(np.isfinite(lower), lower, start - reach), np.where(np.isfinite(upper), upper, start + reach)
 
 
-def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = None) -> Space:
+def read_free(
+    model: Model, free: FreeLike, scale: Mapping[str, str] | None = None, *, grouped: Collection[str] = ()
+) -> Space:
     """Read what may be moved.
 
     Parameters
@@ -237,6 +244,8 @@ def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = No
         anywhere.
     scale : mapping of str to {"log", "linear"}, optional
         Overrides the working scale.
+    grouped : collection of str
+        Parameters that may have bounds by group, which stand in the space side by side until they are split.
 
     Returns
     -------
@@ -262,7 +271,7 @@ def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = No
         raise FitError(
             f"free = {shown(free)} names no parameter; write for example free={{'ec50_dox_S': ('1 nM', '10 uM')}}"
         )
-    wanted: Mapping[str, Bounds | None] = free if isinstance(free, Mapping) else dict.fromkeys(free)
+    wanted: Mapping[str, Bounds | GroupBounds | None] = free if isinstance(free, Mapping) else dict.fromkeys(free)
     if not wanted:
         raise FitError("free names no parameter; write for example free={'ec50_dox_S': ('1 nM', '10 uM')}")
     for name in [*wanted, *(scale or {})]:
@@ -271,16 +280,30 @@ def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = No
     for name in scale or {}:
         if name not in wanted:
             raise FitError(f"scale names {shown(name)}, which is not free{did_you_mean(name, wanted)}")
-    return Space(
-        tuple(_one(model.parameters[name], bounds, (scale or {}).get(name)) for name, bounds in wanted.items())
-    )
+    found: list[Free] = []
+    for name, bounds in wanted.items():
+        parameter, on = model.parameters[name], (scale or {}).get(name)
+        if not isinstance(bounds, Mapping):
+            found.append(_one(parameter, bounds, on))
+            continue
+        if not bounds:
+            raise FitError(f"free, {shown(name)}: no group has bounds; write for example {{'231': (lower, upper)}}")
+        if name not in grouped:
+            raise FitError(
+                f"free, {shown(name)}: the bounds are those of groups, but it is one parameter for all conditions; "
+                f"fit with per={{{shown(name)}: label}}, whose values the groups are, or give (lower, upper)"
+            )
+        for key, own in bounds.items():
+            item = _one(parameter, own, on, f", group {shown(key)}")
+            found.append(replace(item, only_for=key if isinstance(key, tuple) else (key,)))
+    return Space(tuple(found))
 
 
-def _one(parameter: Parameter, bounds: Bounds | None, scale: str | None) -> Free:
+def _one(parameter: Parameter, bounds: Bounds | None, scale: str | None, group: str = "") -> Free:
     if bounds is None:
         lower, start, upper = _own_bounds(parameter)
     else:
-        lower, start, upper = _given_bounds(parameter, bounds)
+        lower, start, upper = _given_bounds(parameter, bounds, f"free, {shown(parameter.name)}{group}")
     if scale not in (None, "log", "linear"):
         raise FitError(f"scale of {shown(parameter.name)}: {shown(scale)} is not 'log' or 'linear'")
     if scale == "log" and lower <= 0:
@@ -319,8 +342,7 @@ def _own_bounds(parameter: Parameter) -> tuple[float, None, float]:
     return lower, None, upper
 
 
-def _given_bounds(parameter: Parameter, bounds: Bounds) -> tuple[float, float | None, float]:
-    where = f"free, {shown(parameter.name)}"
+def _given_bounds(parameter: Parameter, bounds: Bounds, where: str) -> tuple[float, float | None, float]:
     if not isinstance(bounds, (tuple, list)) or len(bounds) not in (2, 3):
         raise FitError(f"{where}: {shown(bounds)} is neither (lower, upper) nor (lower, start, upper)")
     numbers = [_bound(value, parameter, where) for value in bounds]

@@ -168,6 +168,35 @@ def test_several_labels_and_the_condition_itself() -> None:
     assert len(each.values) == 8
 
 
+def test_groups_may_have_bounds_of_their_own() -> None:
+    bounds = {"A": ("1 nM", "0.1 uM"), "B": ("100 nM", "200 nM", "5 uM")}
+    found = fit(MODEL, lines(), FREE | {"ec50_dox_S": bounds}, per={"ec50_dox_S": "line"}, error="lognormal", starts=1)
+    space = found.objective.problem.space
+    assert [item.lower for item in space.free[:2]] == pytest.approx([1, 100])
+    assert [item.upper for item in space.free[:2]] == pytest.approx([100, 5000])
+    assert space.free[1].start == pytest.approx(200)
+    assert found.values["ec50_dox_S[B]"] == pytest.approx(240, rel=1e-3)
+    two = {(line, plate): (0.01, 0.1) for line in "AB" for plate in (0, 2)}
+    both = fit(MODEL, lines(), {"growth_S": two}, per={"growth_S": ("line", "plate")}, starts=1)
+    assert len(both.values) == 4
+
+
+@pytest.mark.parametrize(
+    ("bounds", "per", "sentence"),
+    [
+        ({"A": (1, 9)}, "line", "'ec50_dox_S': no bounds are given for the group 'B'; give them once"),
+        ({"A": (1, 9), "b": (1, 9)}, "line", "no condition is of the group 'b'; did you mean 'B'"),
+        ({"A": (1, 9), "B": (9, 1)}, "line", "'ec50_dox_S', group 'B': the lower bound 9 nM is not below"),
+        ({"A": (1, 9), "B": (5, 20, 9)}, "line", "'ec50_dox_S', group 'B': the start 20 nM is outside the bounds"),
+        ({"A": (1, 9), "B": (1, 9)}, None, "it is one parameter for all conditions; fit with per="),
+        ({}, "line", "no group has bounds"),
+    ],
+)
+def test_bounds_of_groups_that_cannot_be(bounds: Any, per: str | None, sentence: str) -> None:
+    with pytest.raises(FitError, match=sentence):
+        fit(MODEL, lines(), FREE | {"ec50_dox_S": bounds}, per={"ec50_dox_S": per} if per else None)
+
+
 @pytest.mark.parametrize(
     ("per", "sentence"),
     [

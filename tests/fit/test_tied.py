@@ -261,3 +261,40 @@ def test_slopes_of_a_formula_are_exact() -> None:
             up, down = (free | {name: free[name] + sign * step} for sign in (1, -1))
             slope = (item.values(up) - item.values(down)) / (2 * step)
             assert slopes[name] == pytest.approx(slope, rel=1e-6, abs=1e-9)
+
+
+# -- lmfit's table ---------------------------------------------------------------------------------------------
+
+
+def test_lmfit_shows_free_fixed_grouped_and_tied_parameters(tied: mdr.Fit) -> None:
+    table = tied.lmfit_parameters()
+    assert len(table) == len(MODEL.parameters) + 2  # two parameters are there for each of two lines
+    assert table["fold"].vary
+    assert (table["fold"].min, table["fold"].max) == (1, 1000)
+    assert table["fold"].stderr == pytest.approx(tied.estimates.loc["fold", "se"])
+    assert not table["emax_dox_S"].vary
+    assert table["ec50_dox_S__A"].user_data == {"unit": "nM", "parameter": "ec50_dox_S", "group": {"line": "A"}}
+    for name in ("ec50_dox_R[A]", "ec50_dox_R[B]", "growth_R"):  # by lmfit's own reader, units and all
+        entry = table[name.replace("[", "__").rstrip("]")]
+        assert entry.expr
+        assert entry.value == pytest.approx(tied.values[name], rel=1e-9)
+    table["fold"].value = 40
+    assert table["ec50_dox_R__A"].value == pytest.approx(40 * tied.values["ec50_dox_S[A]"] / 1000)
+
+
+def test_a_table_of_lmfit_is_what_a_fit_may_move() -> None:
+    """It starts where the table stands, fixes what does not vary, and takes formulas from `tied` alone."""
+    one = DATA.only(line="A")
+    known = mdr.fit(
+        MODEL.with_parameters(fold=7), one, {name: FREE[name] for name in FREE if name != "fold"}, tied=TIED, **OPTIONS
+    )
+    table = known.lmfit_parameters()
+    again = mdr.fit(MODEL, one, table, tied=TIED, **OPTIONS)
+    assert again.model.parameters["fold"].value == 7
+    assert again.log_likelihood == pytest.approx(known.log_likelihood, abs=1e-6)
+    assert list(again.found.names) == list(known.found.names)
+    with pytest.raises(FitError, match=r"'growth_R' follows .* write it as tied=\{'growth_R': \.\.\.\}"):
+        mdr.fit(MODEL, one, table, tied={"ec50_dox_R": TIED["ec50_dox_R"]}, **OPTIONS)
+    table.add("ec50_dox_s", value=3)
+    with pytest.raises(FitError, match="lmfit's table has 'ec50_dox_s', which is no parameter of the model; did you"):
+        mdr.fit(MODEL, one, table, tied=TIED, **OPTIONS)
