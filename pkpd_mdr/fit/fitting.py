@@ -252,7 +252,8 @@ def _check_counts(objective: Objective) -> None:
     if n < k:
         names = [*space.names, *objective.problem.readouts]
         raise FitError(
-            f"{len(objective.problem.rows)} measurements cannot determine {k} parameters ({', '.join(names)}); "
+            f"{len(objective.problem.rows)} measurement{'s' * (len(objective.problem.rows) != 1)} cannot determine "
+            f"{k} parameters ({', '.join(names)}); "
             f"fix {k - n} or more of them"
         )
 
