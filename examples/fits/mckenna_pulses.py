@@ -5,6 +5,12 @@ MDA-MB-231 after 24 h is not identifiable and has to be flagged. The static fits
 fit takes the first five days of all three exposures at once: sensitive and tolerant cells grow, and the exposure so far
 (concentration times time) slows growth and kills. The EC50s at 96 h then follow from the model. It says nothing of the
 regrowth after two weeks, which needs rare resistant cells (examples/02_fit.py).
+
+Two EC50s are compared. That of the reference is the dose half way between the asymptotes of its curve, and its upper
+asymptote is free and lies above the untreated wells (1.07, 1.10 and 1.13 of them in SUM149). In the joint model a drug
+never helps, so its curve begins at the untreated wells, and its half way is a little further on: up to 1.3 standard
+errors of the reference. The dose that halves the count of untreated wells needs no asymptote and means the same in
+both; there the joint model is held to one standard error of the static fit.
 """
 
 from pathlib import Path
@@ -72,23 +78,33 @@ def published(folder: Path, line: str) -> pd.DataFrame:
     return pd.read_csv(path).set_index("exposure_h")
 
 
-def static(folder: Path, line: str, exposure: int) -> pd.Series:
-    """Effective dose from the wells about 96 h after the pulse began, relative to untreated wells."""
+def static(folder: Path, line: str, exposure: int) -> mdr.response.DoseResponse:
+    """The wells about 96 h after the pulse began, relative to untreated wells."""
     wells = pd.read_csv(folder / "mckenna_dox_pulse_counts" / f"counts_{line}.csv")
     wells = wells[wells["exposure_h"] == exposure]
     away = (wells.groupby("timepoint_index")["time_h_rel_drug"].mean() - 96.0).abs()
     wells = wells[wells["timepoint_index"] == away.idxmin()]
     control = wells.loc[wells["dox_nM"] == 0, "cell_count"].mean()
     treated = wells[wells["dox_nM"] > 0].assign(ratio=wells["cell_count"] / control)
-    return mdr.dose_response(treated, dose="dox_nM [nM]", response="ratio", curve="LL.4").ed(50).iloc[0]
+    return mdr.dose_response(treated, dose="dox_nM [nM]", response="ratio", curve="LL.4")
 
 
-def implied(found: mdr.Fit, exposure: int, hours: float) -> pd.Series:
+def implied(found: mdr.Fit, exposure: int, hours: float) -> mdr.response.DoseResponse:
     """The same of what the model predicts for the same doses."""
     names = {c.name: float(c.labels["dox_nM"]) for c in found.data.conditions if c.labels["exposure_h"] == exposure}
     rows = found.predict([(hours, "h")], conditions=list(names)).assign(nM=lambda table: table["condition"].map(names))
     treated = rows[rows["nM"] > 0].assign(ratio=rows["value"] / rows.loc[rows["nM"] == 0, "value"].iloc[0])
-    return mdr.dose_response(treated, dose="nM [nM]", response="ratio", curve="LL.4").ed(50).iloc[0]
+    return mdr.dose_response(treated, dose="nM [nM]", response="ratio", curve="LL.4")
+
+
+def half_way(curve: mdr.response.DoseResponse) -> pd.Series:
+    """The dose half way between the asymptotes."""
+    return curve.ed(50).iloc[0]
+
+
+def halved(curve: mdr.response.DoseResponse) -> pd.Series:
+    """The dose that halves the count of untreated wells."""
+    return curve.ed(0.5, kind="absolute").iloc[0]
 
 
 def answers(folder: Path, found: dict[str, mdr.Fit] | None = None) -> list[Answer]:
@@ -97,16 +113,27 @@ def answers(folder: Path, found: dict[str, mdr.Fit] | None = None) -> list[Answe
         ours, table = (found or {}).get(line) or fit(line), published(folder, line)
         for h in HOURS:
             ec50, se, hours = table.loc[h, ["EC50_nM", "se_ln_EC50", "eval_time_h_after_drug"]]
-            plain = static(folder, line, h)
+            curve, modelled = static(folder, line, h), implied(ours, h, hours)
+            plain, half = half_way(curve), halved(curve)
             if se > 1:
                 words = f"{line} {h} h: static EC50"
                 lines.append(holds(words, "flagged", str(plain["state"]), plain["state"] != "in range"))
                 continue
-            modelled = implied(ours, h, hours)["estimate"]
             lines += [
                 near(f"{line} {h} h: static EC50, nM", ec50, plain["estimate"], 0.01 * ec50),
                 near(f"{line} {h} h: SE of its logarithm", se, plain["se_log"], 0.03 * se),
-                near(f"{line} {h} h: ln EC50 of the joint model, within 2 SE", np.log(ec50), np.log(modelled), 2 * se),
+                near(
+                    f"{line} {h} h: ln EC50 of the joint model, within 2 SE",
+                    np.log(ec50),
+                    np.log(half_way(modelled)["estimate"]),
+                    2 * se,
+                ),
+                near(
+                    f"{line} {h} h: ln dose that halves the count, joint model, within 1 SE",
+                    np.log(half["estimate"]),
+                    np.log(halved(modelled)["estimate"]),
+                    half["se_log"],
+                ),
             ]
     return lines
 

@@ -1,9 +1,11 @@
-"""Which mechanism? Seven rivals on the H3122 co-culture, judged by fit and by mixtures they have not seen.
+"""Which mechanism? Eight rivals on the H3122 co-culture, judged by fit and by mixtures they have not seen.
 
 In this co-culture resistant cells grow faster beside parental ones. Shares alone would suggest that parental cells
 turn into resistant ones. But the colours mark descent: a parental cell that acquired resistance stays green. So every
-model of transfer has a clone A of its own, which grows like R and counts as parental. The model "transfer read from
-shares" lets colour follow the type, as one does who looks at shares only.
+model of transfer has a clone A of its own, which grows like R and counts as parental. With "exosomes with cargo" no
+cell changes its type: a parental cell grows the more like a resistant one the more cargo it holds, and loses it again
+by decay and division. The model "transfer read from shares" lets colour follow the type, as one does who looks at
+shares only.
 """
 
 from pathlib import Path
@@ -41,6 +43,12 @@ BASE = dict.fromkeys(("free_S", "free_R", "drug_S", "drug_R"), RATE) | {"crowdin
 UNEQUAL = [mdr.parameter("of_R", 0.0), mdr.parameter("of_S", 0.0)]
 HELP = [mdr.parameter(f"{when}_help_{kind}", "0 1/h") for when in ("free", "drug") for kind in "SR"]
 VESICLES = {"secretion": "10 1/h", "uptake": "1e-9 mL/h", "clearance": "0.1 1/h", "conversion": 1e-3}
+CARGO = [
+    mdr.vesicles.release({"R": "10 1/h"}, clearance="0.1 1/h"),
+    mdr.vesicles.uptake("S", rate="1e-9 mL/h"),
+    mdr.vesicles.cargo("mir", load={"R": 100}, into="S", decay="0.03 1/h"),
+]
+LIKE_R = " + ((free_R - free_S)*(1 - C_alectinib) + (drug_R - drug_S)*C_alectinib)*hill(m_mir_S, 1000, 1)"
 
 RIVALS = {
     "no transfer": (model(acquired=False), {}),
@@ -48,6 +56,10 @@ RIVALS = {
     "exosomes": (
         model(mdr.exosomes("R", "S", "A", **VESICLES)),
         {"conversion_exosomes_S_A": (0, 1), "clearance_exosomes": ("0.001 1/h", "10 1/h")},
+    ),
+    "exosomes with cargo": (
+        model(*CARGO, s=LIKE_R, acquired=False),
+        {"load_mir_R": (0, 1e6), "decay_mir": ("0.001 1/h", "1 1/h")},
     ),
     "induced by the drug": (
         model(mdr.switching("S", "A", induced_by="alectinib", slope="0.001 1/h")),
@@ -85,7 +97,7 @@ def answers(folder: Path, selection: mdr.Selection | None = None) -> list[Answer
     selection = selection or compare(read(folder))[1]
     aicc, ruled_out = selection.table["aicc"], set(selection.ruled_out)
     gain = float(aicc["no transfer"] - aicc[TRAP])
-    transfer = {"no transfer", "contact transfer", "exosomes", "induced by the drug"}
+    transfer = {"no transfer", "contact transfer", "exosomes", "exosomes with cargo", "induced by the drug"}
     return [
         holds("H3122: best model", "help by neighbours", selection.best, selection.best == "help by neighbours"),
         holds("H3122: transfer read from shares alone", "tempting", f"AICc -{gain:.0f}", gain > 100),

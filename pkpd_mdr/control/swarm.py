@@ -12,7 +12,6 @@ from pkpd_mdr.engine import Compiled
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.model import Model
-from pkpd_mdr.patients.cohort import headed
 from pkpd_mdr.run.many import Framed, parameter_slots, read_rows
 from pkpd_mdr.run.many.rows import RowsLike
 
@@ -102,7 +101,7 @@ def read_belief(model: Model, given: RowsLike | None, count: int) -> tuple[Float
         raise DataError(
             "the belief is missing; give a cohort of patients(...), fit.draws(500), or a table of parameters"
         )
-    read = read_rows(headed(given), parameter_slots(model), what="the belief", item="parameter")
+    read = read_rows(given, parameter_slots(model), what="the belief", item="parameter")
     for sentence in read.faults.values():
         raise DataError(sentence)
     order = list(model.parameters)

@@ -31,7 +31,7 @@ _COMMA = re.compile(r"[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)" + _EXPONENT)
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:[.,][0-9]{1,15})?")  # '007' and '1e5' may be names of wells
 
 
-def numbers(table: RawTable, column: Column, *, decimal: str = ".") -> NDArray[np.float64]:
+def numbers(table: RawTable, column: Column, *, decimal: str = ".", infinite: bool = False) -> NDArray[np.float64]:
     """Read a column as numbers; a missing cell becomes NaN and is the caller's to judge.
 
     Parameters
@@ -40,6 +40,8 @@ def numbers(table: RawTable, column: Column, *, decimal: str = ".") -> NDArray[n
     column : Column
     decimal : {".", ","}
         Decimal mark of text cells.
+    infinite : bool
+        Whether numbers that are infinite are the caller's to judge, too; text is none.
 
     Returns
     -------
@@ -57,9 +59,11 @@ def numbers(table: RawTable, column: Column, *, decimal: str = ".") -> NDArray[n
         values = cells.astype(np.float64)
     else:
         values = np.fromiter((_number(cell, decimal) for cell in cells), dtype=np.float64, count=len(cells))
-    wrong = np.flatnonzero(np.isinf(values))
-    if len(wrong):
-        at = int(wrong[0])
+    wrong = np.flatnonzero(np.isinf(values)).tolist()
+    if infinite:
+        wrong = [at for at in wrong if not isinstance(cells[at], Real) or isinstance(cells[at], (bool, np.bool_))]
+    if wrong:
+        at = wrong[0]
         raise DataError(f"{table.place(at, column.header)}: {_complaint(cells[at], decimal)}")
     return values
 

@@ -35,7 +35,7 @@ def from_frame(
         Columns condition (name), time (in h unless the header says otherwise), value; optional are
         observable (needed when `units` has several), replicate, sd, n and censored (``"below"``, ``"above"`` or empty).
     conditions : sequence of Condition
-        With distinct names.
+        With distinct names; those without a measurement are left out and named in the notes.
     units : mapping of str to str
         Unit of each observable's values.
     origin : str
@@ -68,7 +68,10 @@ def from_frame(
     rows = rows_frame(measured, hours, replicates, errors, ".")
     named, table = tidy(rows, codes, conditions)
     check_unique(table, origin, "row", "give each its replicate")
-    return Data(named, measured.units, table, (), origin)
+    kept = {condition.name for condition in named}
+    lost = [shown(condition.name) for condition in conditions if condition.name not in kept]
+    told = f"left out, for want of a measurement: {', '.join(lost[:5])}" + (" ..." if len(lost) > 5 else "")
+    return Data(named, measured.units, table, (told,) if lost else (), origin)
 
 
 def _measured(raw: RawTable, units: Mapping[str, str], several: bool, limits: Limits) -> Measured:

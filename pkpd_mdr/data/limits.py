@@ -145,6 +145,8 @@ def _limit(
         found[mine] = track.values[mine] * _factor(track, units[name], f"{what} of {shown(name)}")
         if track.header:
             check_positive(table.take(mine), track.header, track.values[mine], what)
+        elif not (track.values[mine] > 0).all():
+            raise DataError(f"{what} of {shown(name)} is {shown(reference)}, which is not above 0; correct the limit")
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -424,13 +424,18 @@ def over_columns(expression: Expression, columns: Mapping[str, FloatArray]) -> F
     >>> over_columns(parse("CL*(WT/70)**0.75", ["CL", "WT"]), {"CL": np.array([5.0]), "WT": np.array([70.0])})
     array([5.])
     """
-    names = [name for name in columns if symbol(name) in expression.free_symbols]
+    names = tuple(name for name in columns if symbol(name) in expression.free_symbols)
+    with np.errstate(all="ignore"):
+        found = _of_columns(expression, names)(*(columns[name] for name in names))
+    return np.array(np.broadcast_to(np.asarray(found, dtype=float), len(next(iter(columns.values())))))
+
+
+@lru_cache(maxsize=1024)
+def _of_columns(expression: Expression, names: tuple[str, ...]) -> Callable[..., Any]:
     symbols = [sp.Symbol(f"c{i}_") for i in range(len(names))]
     plain = expression.xreplace(dict(zip(map(symbol, names), symbols, strict=True)))
-    function = sp.lambdify(symbols, plain, modules=_ARRAY, cse=True)
-    with np.errstate(all="ignore"):
-        found = function(*(columns[name] for name in names))
-    return np.array(np.broadcast_to(np.asarray(found, dtype=float), len(next(iter(columns.values())))))
+    function: Callable[..., Any] = sp.lambdify(symbols, plain, modules=_ARRAY, cse=True)
+    return function
 
 
 _KEPT = 64

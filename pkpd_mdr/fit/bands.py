@@ -149,7 +149,8 @@ def working_points(space: Space, draws: Draws, optimum: FloatArray) -> FloatArra
             f"draws = {shown(draws)} is no Draws; write fit.draws(200, seed=1), fit.bootstrap(...) or fit.mcmc()"
         )
     table = np.tile(optimum[: len(space)], (len(draws), 1))
-    for name in draws.names:
+    tied = {item.name for item in space.tied}  # they follow
+    for name in (name for name in draws.names if name not in tied):
         if name not in space.names:
             raise FitError(f"the draws hold {shown(name)}, which was not free{did_you_mean(name, space.names)}")
         j = space.names.index(name)

@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.errors import ErrorModel
-from pkpd_mdr.fit.estimates import groups_of
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import minimise, polish
@@ -341,27 +339,29 @@ def _gathered(fit: Fit, ends: list[_End], unit: str, count: int, labels: IntArra
     notes += [f"{item.name} is at its {item.at_bound} bound in the fit" for item in fit.found.items if item.at_bound]
     acceleration = _acceleration(fit, np.arange(fit.n) if labels is None else labels)
     return Bootstrap(
-        pd.DataFrame(good, columns=list(space.names)),
-        {item.name: item.unit for item in fit.found.items},
+        space.frame(np.array(good)),
+        space.units,
         seed,
         tuple(notes),
-        groups=groups_of(fit.found),
+        groups=space.groups,
         unit=unit,
         count=count,
         failed=failed,
         reasons=reasons,
         estimate=fit.values,
-        acceleration=dict(zip(space.names, map(float, acceleration), strict=True)),
+        acceleration=dict(zip(space.units, map(float, acceleration), strict=True)),
     )
 
 
 def _acceleration(fit: Fit, labels: IntArray) -> FloatArray:
-    """Skewness of the influence of each unit, over six, shape (k,)."""
-    k = len(fit.objective.problem.space)
+    """Skewness of the influence of each unit, over six, shape (k + tied,)."""
+    space = fit.objective.problem.space
+    k = len(space)
     residuals, jacobian = fit.best.residuals[: fit.n], fit.best.jacobian[: fit.n]
     scores = np.zeros((int(labels.max()) + 1, jacobian.shape[1]))
     np.add.at(scores, labels, -jacobian * residuals[:, None])
     influence = (scores @ np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-11, hermitian=True))[:, :k]
+    influence = np.hstack([influence, influence @ space.chain(fit.best.point[:k])[k:].T])
     influence = influence - influence.mean(axis=0)
     squares = np.sum(influence**2, axis=0)
     cubes = np.sum(influence**3, axis=0)

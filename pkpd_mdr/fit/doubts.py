@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pkpd_mdr.errors import shown
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.problem import IntArray, Prediction, Problem
 
@@ -12,6 +13,7 @@ __all__ = ["doubts"]
 _FEW = 3  # rows from which on equal values are no accident
 _SHARE = 1.5  # predictions of a fraction stay below it
 _PERCENT = 10.0  # and fractions that reach this are percent
+_COUNTS = 100.0  # predictions that never fall below this are no fractions
 _OPPOSITE = -0.7  # correlation with the prediction from which on the opposite seems to have been measured
 
 
@@ -51,6 +53,12 @@ def _as_fractions(name: str, y: FloatArray, f: FloatArray, source: IntArray, uni
         return (
             f"{name} is {y[top]:g} in row {source[top]}, but the model gives {f.max():.3g} at most: "
             "percent need the unit '%' with the value column"
+        )
+    if np.abs(y).max() * unit < _PERCENT and f.min() * unit > _COUNTS:
+        return (
+            f"{name} is {y[top]:g} at most, but the model gives {f.min():.3g} at least: measurements relative to a "
+            f"value of their own curve need relative_to={{{shown(name)}: 'first'}}, and those known up to a factor "
+            f"readout={{{shown(name)}: 'scale'}}"
         )
     if len(y) > _FEW and np.ptp(f) > 0:
         together = float(np.corrcoef(f, y)[0, 1])

@@ -183,7 +183,7 @@ def chosen_group(held: Sequence[tuple[str, Group]], wanted: Mapping[str, Label])
     Raises
     ------
     FitError
-        A label or value is missing or unknown.
+        A label or value is missing or unknown, or no group has all of the values.
     """
     known: dict[str, dict[Label, None]] = {}
     for _, group in held:
@@ -198,9 +198,16 @@ def chosen_group(held: Sequence[tuple[str, Group]], wanted: Mapping[str, Label])
         for label, value in group:
             if label not in wanted:
                 raise FitError(
-                    f"{shown(parameter)} differs by {shown(label)}; say for which one, as in {label}={shown(value)}"
+                    f"{shown(parameter)} differs by {shown(label)} ({', '.join(map(shown, known[label]))}); "
+                    f"say for which one, as in {label}={shown(value)}"
                 )
-    return [i for i, (_, group) in enumerate(held) if all(same_label(v, wanted[label]) for label, v in group)]
+    chosen = [i for i, (_, group) in enumerate(held) if all(same_label(v, wanted[label]) for label, v in group)]
+    for parameter, group in held:
+        if not any(held[i][0] == parameter for i in chosen):
+            asked = " and ".join(f"{label} = {shown(wanted[label])}" for label, _ in group)
+            there = " and ".join(f"{label} = {shown(value)}" for label, value in group)
+            raise FitError(f"no condition had {asked}, so {shown(parameter)} has no value there; one was {there}")
+    return chosen
 
 
 def truncated_draws(

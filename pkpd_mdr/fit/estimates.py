@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.data.cells import Label
@@ -16,10 +17,11 @@ from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.draws import Draws, chosen_group, truncated_draws
 from pkpd_mdr.fit.free import FloatArray, Free, Group, Space
 from pkpd_mdr.fit.information import Information
+from pkpd_mdr.fit.tied import Tied
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
 
-__all__ = ["Estimate", "Estimates", "estimate_all", "groups_of", "quantile"]
+__all__ = ["Estimate", "Estimates", "estimate_all", "quantile"]
 
 _FORMAT = 1
 WHOLE = "not determined: the interval covers the whole allowed range"
@@ -94,6 +96,10 @@ class Estimates:
         Directions that the data do not determine.
     provenance : mapping
         Versions, seed and hashes of model and data.
+    ties : tuple of Tied
+        Which parameters follow from others, and how.
+    tied : tuple of Estimate
+        What they are: one for each of `ties`, with errors carried along the formula.
     """
 
     items: tuple[Estimate, ...]
@@ -102,30 +108,31 @@ class Estimates:
     freedom: float
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    ties: tuple[Tied, ...] = ()
+    tied: tuple[Estimate, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Parameter names."""
+        """Names of the free parameters."""
         return tuple(item.name for item in self.items)
 
     @property
     def table(self) -> pd.DataFrame:
         """One row a parameter: unit, estimate, 95% interval, se, rse (%), at_bound, verdict."""
         columns = ("unit", "value", "lower", "upper", "se", "rse", "at_bound", "verdict")
-        frame = pd.DataFrame([{key: getattr(item, key) for key in ("name", *columns)} for item in self.items])
+        everything = (*self.items, *self.tied)
+        frame = pd.DataFrame([{key: getattr(item, key) for key in ("name", *columns)} for item in everything])
         return frame.rename(columns={"value": "estimate", "name": "parameter"}).set_index("parameter")
 
     @property
     def values(self) -> dict[str, float]:
-        """Estimates by name, in declared units."""
-        return {item.name: item.value for item in self.items}
+        """Estimates by name, in declared units; what is tied comes last."""
+        return {item.name: item.value for item in (*self.items, *self.tied)}
 
     @property
     def space(self) -> Space:
         """The working space with its optimum as start."""
-        return Space(
-            tuple(Free(i.name, Unit.of(i.unit), *i.allowed, i.value, i.log, i.parameter, i.group) for i in self.items)
-        )
+        return Space(tuple(item.free for item in self.items), self.ties)
 
     def apply(self, model: Model, **group: Label) -> Model:
         """A model with these estimates as parameter values.
@@ -141,12 +148,13 @@ class Estimates:
         FitError
             A group is missing, unknown, or not asked for by any parameter.
         """
-        chosen = chosen_group([(item.target, item.group) for item in self.items], group)
-        return self._applied(model, [item for i, item in enumerate(self.items) if i in chosen])
+        everything = (*self.items, *self.tied)
+        chosen = chosen_group([(item.target, item.group) for item in everything], group)
+        return self._applied(model, [everything[i] for i in chosen])
 
     def apply_shared(self, model: Model) -> Model:
         """A model with the estimates that hold for all conditions; parameters of groups keep the model's values."""
-        return self._applied(model, [item for item in self.items if not item.group])
+        return self._applied(model, [item for item in (*self.items, *self.tied) if not item.group])
 
     @staticmethod
     def _applied(model: Model, items: Sequence[Estimate]) -> Model:
@@ -182,12 +190,11 @@ class Estimates:
                 )
         box = space.lower, space.upper
         drawn = truncated_draws(space.start, self.matrix, self.gradient, box, self.freedom, n, seed)
-        frame = pd.DataFrame(
-            {
-                f.name: [min(max(f.from_working(float(x)), f.lower), f.upper) for x in drawn[:, j]]
-                for j, f in enumerate(space.free)
-            }
-        )
+        values = [
+            [min(max(f.from_working(float(x)), f.lower), f.upper) for x in drawn[:, j]]
+            for j, f in enumerate(space.free)
+        ]
+        frame = space.frame(np.array(values).T)
         notes = [
             f"{item.name} is not determined by the data; it is spread over "
             f"{item.allowed[0]:g} to {item.allowed[1]:g} {item.unit}".rstrip()
@@ -198,8 +205,12 @@ class Estimates:
             for item in self.items
             if item.at_bound
         ]
-        units = {item.name: item.unit for item in self.items}
-        return Draws(frame, units, seed, tuple(notes), groups=groups_of(self))
+        for tie in self.ties:
+            inside = frame[tie.name].clip(tie.lower, tie.upper)
+            if count := int((inside != frame[tie.name]).sum()):
+                notes.append(f"{tie.name} would leave the bounds of the model in {count} draws; it is set to the bound")
+            frame[tie.name] = inside
+        return Draws(frame, space.units, seed, tuple(notes), groups=space.groups)
 
     def to_json(self) -> str:
         """All of it as JSON text: numbers and names, no code."""
@@ -211,6 +222,8 @@ class Estimates:
             "freedom": self.freedom if math.isfinite(self.freedom) else None,
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
+            "ties": [asdict(tie) | {"unit": tie.unit.text} for tie in self.ties],
+            "tied": [asdict(item) for item in self.tied],
         }
         return json.dumps(_plain(content), indent=1, allow_nan=False)
 
@@ -231,16 +244,12 @@ class Estimates:
             matrix = np.array(content["information"], dtype=float).reshape(len(items), len(items))
             gradient = np.array(content["gradient"], dtype=float).reshape(len(items))
             freedom = math.inf if content["freedom"] is None else float(content["freedom"])
-            return Estimates(
-                items, matrix, gradient, freedom, tuple(map(str, content["notes"])), dict(content["provenance"])
-            )
+            ties = tuple(_read_tie(item) for item in content.get("ties", ()))
+            tied = tuple(_read_item(item) for item in content.get("tied", ()))
+            notes, origin = tuple(map(str, content["notes"])), dict(content["provenance"])
+            return Estimates(items, matrix, gradient, freedom, notes, origin, ties, tied)
         except (KeyError, TypeError, ValueError) as problem:
             raise FitError(f"the text is not a file of estimates written by to_json ({problem})") from problem
-
-
-def groups_of(found: Estimates) -> dict[str, tuple[str, Group]]:
-    """Parameters that hold for a group of conditions, with the parameter of the model and the group, for `Draws`."""
-    return {item.name: (item.target, item.group) for item in found.items if item.group}
 
 
 def _kept_inside(item: Estimate, model: Model) -> tuple[float, str]:
@@ -271,9 +280,21 @@ def _read_item(given: Mapping[str, Any]) -> Estimate:
     name, unit, at_bound, verdict = (str(given[key]) for key in ("name", "unit", "at_bound", "verdict"))
     low, high = (float(end) for end in given["allowed"])
     log, parameter = bool(given["log"]), str(given.get("parameter", ""))
-    group = tuple((str(label), of if isinstance(of, str) else float(of)) for label, of in given.get("group", ()))
+    group = _read_group(given)
     allowed = (low, high)
     return Estimate(name, unit, value, lower, upper, se, rse, at_bound, verdict, allowed, log, parameter, group)
+
+
+def _read_group(given: Mapping[str, Any]) -> Group:
+    return tuple((str(label), of if isinstance(of, str) else float(of)) for label, of in given.get("group", ()))
+
+
+def _read_tie(given: Mapping[str, Any]) -> Tied:
+    name, text, parameter = (str(given[key]) for key in ("name", "text", "parameter"))
+    follows = tuple((str(used), str(source)) for used, source in given["follows"])
+    fixed = tuple((str(used), float(value)) for used, value in given["fixed"])
+    bounds = float(given["lower"]), float(given["upper"])
+    return Tied(name, Unit.of(str(given["unit"])), text, follows, fixed, *bounds, parameter, _read_group(given))
 
 
 # -- from information to estimates -----------------------------------------------------------------------
@@ -293,11 +314,14 @@ def quantile(freedom: float, level: float = 0.95) -> float:
     return float(t.ppf(share, freedom) if math.isfinite(freedom) else norm.ppf(share))
 
 
-def estimate_all(space: Space, u: FloatArray, information: Information) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:
-    """Estimates with intervals and verdicts, and a sentence for each undetermined direction."""
+def estimate_all(space: Space, u: FloatArray, information: Information, origin: Mapping[str, Any]) -> Estimates:
+    """Estimates with intervals and verdicts, a sentence for each undetermined direction, and what is tied."""
     reach = quantile(information.freedom) if information.freedom > 0 else math.nan
     items = tuple(_estimate(space, float(u[j]), information, j, reach) for j in range(len(space)))
-    return items, tuple(_sentence(space, u, direction) for direction in information.moves)
+    notes = tuple(_sentence(space, u, direction) for direction in information.moves)
+    tied = tuple(_estimate_tied(space, u, information, i, reach) for i in range(len(space.tied)))
+    known = information.matrix, information.gradient, information.freedom
+    return Estimates(items, *known, notes, origin, space.tied, tied)
 
 
 def _estimate(space: Space, x: float, information: Information, j: int, reach: float) -> Estimate:
@@ -320,6 +344,35 @@ def _estimate(space: Space, x: float, information: Information, j: int, reach: f
     allowed = (item.lower, item.upper)
     known = (item.name, item.unit.text, value, low, high, se, rse, side, verdict or "ok", allowed, item.log)
     return Estimate(*known, item.parameter, item.group)
+
+
+def _estimate_tied(space: Space, u: FloatArray, information: Information, i: int, reach: float) -> Estimate:
+    """What is tied, with the error of what it follows from carried along the slopes of the formula."""
+    item, place = space.tied[i], len(space) + i
+    value = float(space.placed(u)[place]) / item.unit.factor
+    slopes = space.chain(u)[place] / item.unit.factor
+    moving = np.flatnonzero(slopes)
+    error = math.sqrt(float(slopes[moving] @ information.covariance[np.ix_(moving, moving)] @ slopes[moving]))
+    log = item.lower >= 0 and value > 0
+    low, high = item.lower, item.upper
+    if verdict := _untold(space, information, moving, reach):
+        error = math.nan
+    elif log:
+        low, high = (value * math.exp(sign * reach * error / value) for sign in (-1, 1))
+    else:
+        low, high = value - reach * error, value + reach * error
+    low, high = max(low, item.lower), min(high, item.upper)
+    rse = 100.0 * error / abs(value) if value else math.inf
+    known = (item.name, item.unit.text, value, low, high, error, rse, "", verdict or "ok", (item.lower, item.upper))
+    return Estimate(*known, log, item.parameter, item.group)
+
+
+def _untold(space: Space, information: Information, moving: npt.NDArray[np.int64], reach: float) -> str:
+    """Why what is tied has no error; empty when it has one."""
+    if math.isnan(reach):
+        return "not determined: as many parameters as measurements leave nothing to tell its error"
+    lost = [space.names[j] for j in moving if math.isnan(information.errors[j])]
+    return f"no interval of its own: {', '.join(lost)} has none" if lost else ""
 
 
 def _reason(space: Space, information: Information, j: int, reach: float) -> str:

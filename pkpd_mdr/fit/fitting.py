@@ -10,10 +10,11 @@ from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.doubts import doubts
 from pkpd_mdr.fit.errors import ErrorLike, read_errors
-from pkpd_mdr.fit.estimates import Estimates, estimate_all
+from pkpd_mdr.fit.estimates import estimate_all
 from pkpd_mdr.fit.free import FreeLike, Space, read_free
 from pkpd_mdr.fit.grouping import PerLike, split_by_groups
 from pkpd_mdr.fit.information import inform
+from pkpd_mdr.fit.lmfit_table import from_lmfit
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.optimise import Found, Progress, Search, best_of, draw_starts
 from pkpd_mdr.fit.posing import pose
@@ -22,6 +23,7 @@ from pkpd_mdr.fit.problem import Prediction
 from pkpd_mdr.fit.readout import ReadoutLike, read_readouts
 from pkpd_mdr.fit.result import Fit
 from pkpd_mdr.fit.starting import StartLike
+from pkpd_mdr.fit.tying import TiedLike, check_declared, tie
 from pkpd_mdr.model import Model
 from pkpd_mdr.run import provenance
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
@@ -42,6 +44,7 @@ _SAMPLINGS = ("latin_hypercube", "sobol")
     scale=TABLE,
     relative_to=TABLE,
     per=TABLE,
+    tied=TABLE,
     priors=TABLE,
     readout=TABLE,
     sampling=TEXT,
@@ -55,6 +58,7 @@ def fit(
     free: FreeLike,
     *,
     per: PerLike = None,
+    tied: TiedLike = None,
     error: ErrorLike = "additive",
     priors: Mapping[str, PriorLike] | None = None,
     readout: ReadoutLike = None,
@@ -79,14 +83,20 @@ def fit(
         Its parameter values are the first start, and stay where they are not free.
     data : Data
         Each condition becomes one simulation under its regimen, with its covariates as parameter values.
-    free : mapping or sequence of str
+    free : mapping, sequence of str, or lmfit.Parameters
         Parameter to (lower, upper) or (lower, start, upper), in any unit of its dimension: ``{"ec50_dox_S":
         ("1 nM", "10 uM"), "R0_share": (0, 0.5)}``. None, or a plain list of names, takes the model's bounds, or a
-        factor 1e4 around the value of a positive parameter that has none.
+        factor 1e4 around the value of a positive parameter that has none. In a table of lmfit's, numbers are in
+        declared units; what does not vary is fixed there.
     per : mapping of str to str or sequence of str, optional
         Free parameters that differ between groups of conditions: ``{"ec50_dox_S": "line"}`` fits one for each value of
-        the label (or covariate, or ``"condition"``), named ``ec50_dox_S[231]``. All others are shared. A parameter
-        that is tied to others is declared so in the model, with `formula`.
+        the label (or covariate, or ``"condition"``), named ``ec50_dox_S[231]``. All others are shared. Groups may have
+        bounds of their own: ``free={"ec50_dox_S": {"231": ("1 nM", "1 uM"), "SUM149": ("10 nM", "10 uM")}}``.
+    tied : mapping of str to str, optional
+        Parameters that follow from free ones: ``{"ec50_dox_R": "fold*ec50_dox_S"}``, where fold is free, too, and
+        declared as any number of one's own, ``mdr.parameter("fold", 10)``. Names are those of the model; units of the
+        formula are checked and converted. Where what it names differs between groups, so does what is tied. The
+        estimates, models and draws of the fit hold it with the error of what it follows from.
     error : str, or mapping of observable to str
         ``"additive"``, ``"proportional"``, ``"combined"``, ``"lognormal"``, ``"poisson"``, ``"relative"``, ``"sd"``
         (those of the data, as they stand), ``"sd_scaled"`` (those of the data, up to an estimated common factor),
@@ -159,7 +169,10 @@ def fit(
     0.39
     """
     _check_choices(data, starts, most, method, sampling)
-    space = read_priors(priors, split_by_groups(read_free(model, free, scale), per, data))
+    model, free = from_lmfit(model, free, tied)
+    check_declared(model, free, tied)
+    space = read_priors(priors, split_by_groups(read_free(model, free, scale, grouped=per or ()), per, data))
+    space = tie(space, tied, model, data, start if isinstance(start, Mapping) else ())
     problem = pose(model, data, space, observables=observables, start=start, relative_to=relative_to, accuracy=accuracy)
     problem = read_readouts(readout, problem)
     objective = Objective(problem, read_errors(error, data))
@@ -190,7 +203,7 @@ def _before(resume: Fit | None, objective: Objective) -> Sequence[Found]:
     differences = [
         ("data", earlier.problem.data.content_hash != now.problem.data.content_hash),
         ("model", earlier.problem.model.content_hash != now.problem.model.content_hash),
-        ("free parameters, bounds or priors", earlier.problem.space != now.problem.space),
+        ("free or tied parameters, bounds or priors", earlier.problem.space != now.problem.space),
         ("error models", dict(earlier.errors) != dict(now.errors)),
         ("readouts", earlier.problem.readouts != now.problem.readouts),
     ]
@@ -205,9 +218,8 @@ def _result(objective: Objective, ranked: list[Found], best: Evaluation, seed: i
     space = problem.space
     information = inform(objective, best)
     u = best.point[: len(space)]
-    items, notes = estimate_all(space, u, information)
     origin = provenance() | {"seed": seed, "model": problem.model.content_hash, "data": problem.data.content_hash}
-    found = Estimates(items, information.matrix, information.gradient, information.freedom, notes, origin)
+    found = estimate_all(space, u, information, origin)
     return Fit(found.apply_shared(problem.model), problem.data, found, information, tuple(ranked), objective, best)
 
 
@@ -240,7 +252,8 @@ def _check_counts(objective: Objective) -> None:
     if n < k:
         names = [*space.names, *objective.problem.readouts]
         raise FitError(
-            f"{len(objective.problem.rows)} measurements cannot determine {k} parameters ({', '.join(names)}); "
+            f"{len(objective.problem.rows)} measurement{'s' * (len(objective.problem.rows) != 1)} cannot determine "
+            f"{k} parameters ({', '.join(names)}); "
             f"fix {k - n} or more of them"
         )
 

@@ -7,15 +7,17 @@ intervals and draws respect what kind of number a parameter is, and a change of 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from pkpd_mdr.arguments import TEXTS
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.tied import Tied
 from pkpd_mdr.model import Model
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
@@ -26,8 +28,10 @@ FloatArray = npt.NDArray[np.float64]
 Bounds = Sequence[QuantityLike]
 Group = tuple[tuple[str, str | int | float], ...]
 """Labels with their values, as in ``(("line", "231"),)``."""
-FreeLike = Mapping[str, Bounds | None] | Sequence[str]
-"""What `free=` takes: name to (lower, upper) or (lower, start, upper), or only names."""
+GroupBounds = Mapping[Any, Bounds | None]
+"""Value of a label (a tuple of values where `per=` names several labels) to the bounds of that group."""
+FreeLike = Mapping[str, Bounds | GroupBounds | None] | Sequence[str]
+"""What `free=` takes: name to (lower, upper) or (lower, start, upper), to such bounds by group, or only names."""
 
 _FAR = 1e4  # how far a fit may go from the model's value where nobody gave bounds
 
@@ -84,6 +88,8 @@ class Free:
     group : tuple of (label, value)
         The conditions that it serves; all when empty.
     prior : Prior, optional
+    only_for : tuple
+        Values of the labels of the group that the bounds were given for, until groups are known.
     """
 
     name: str
@@ -95,6 +101,7 @@ class Free:
     parameter: str = ""
     group: Group = ()
     prior: Prior | None = None
+    only_for: tuple[Any, ...] = ()
 
     @property
     def target(self) -> str:
@@ -118,7 +125,7 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """All free parameters: the working space of a fit, of dimension k.
+    """All free parameters: the working space of a fit, of dimension k, and what is tied to them.
 
     Examples
     --------
@@ -128,6 +135,7 @@ class Space:
     """
 
     free: tuple[Free, ...]
+    tied: tuple[Tied, ...] = ()
 
     def __len__(self) -> int:
         return len(self.free)
@@ -138,9 +146,24 @@ class Space:
         return tuple(item.name for item in self.free)
 
     @property
+    def moving(self) -> tuple[Free | Tied, ...]:
+        """All that moves: free parameters, then tied ones."""
+        return (*self.free, *self.tied)
+
+    @property
     def targets(self) -> tuple[str, ...]:
-        """Parameters of the model that are free, each once; fewer than `names` where some differ between groups."""
-        return tuple(dict.fromkeys(item.target for item in self.free))
+        """Parameters of the model that move, free or tied, each once, whatever groups they differ by."""
+        return tuple(dict.fromkeys(item.target for item in self.moving))
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of all that is free or tied, by name."""
+        return {item.name: item.unit.text for item in self.moving}
+
+    @property
+    def groups(self) -> dict[str, tuple[str, Group]]:
+        """What holds for a group of conditions: its parameter of the model and the group, by name."""
+        return {item.name: (item.target, item.group) for item in self.moving if item.group}
 
     @property
     def lower(self) -> FloatArray:
@@ -170,6 +193,34 @@ class Space:
         """Derivatives of internal values by working coordinates, shape (k,)."""
         return np.array([item.slope(float(x)) * item.unit.factor for item, x in zip(self.free, u, strict=True)])
 
+    def placed(self, u: FloatArray) -> FloatArray:
+        """Internal values of all that moves, shape (k + tied,): free parameters, then tied ones."""
+        own = self.internal(u)
+        columns = self._columns(own)
+        return np.concatenate([own, *(item.values(columns) for item in self.tied)])
+
+    def chain(self, u: FloatArray) -> FloatArray:
+        """Derivatives of `placed` by working coordinates, shape (k + tied, k)."""
+        slopes, columns = self.slopes(u), self._columns(self.internal(u))
+        by = np.zeros((len(self.free) + len(self.tied), len(self.free)))
+        np.fill_diagonal(by, slopes)
+        for row, item in enumerate(self.tied, start=len(self.free)):
+            for name, slope in item.slopes(columns).items():
+                j = self.names.index(name)
+                by[row, j] += slope[0] * slopes[j]
+        return by
+
+    def frame(self, values: FloatArray) -> pd.DataFrame:
+        """A table of free parameters, shape (rows, k) in declared units, with what is tied beside them."""
+        frame = pd.DataFrame(values, columns=list(self.names))
+        internal = {item.name: values[:, j] * item.unit.factor for j, item in enumerate(self.free)}
+        for item in self.tied:
+            frame[item.name] = item.values(internal) / item.unit.factor
+        return frame
+
+    def _columns(self, internal: FloatArray) -> dict[str, FloatArray]:
+        return {name: internal[j : j + 1] for j, name in enumerate(self.names)}
+
     def sampling_box(self) -> tuple[FloatArray, FloatArray]:
         """A finite box to draw starts from: the bounds, or a wide stretch around the start where there are none."""
         start = self.start
@@ -178,7 +229,9 @@ class Space:
         return np.where(np.isfinite(lower), lower, start - reach), np.where(np.isfinite(upper), upper, start + reach)
 
 
-def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = None) -> Space:
+def read_free(
+    model: Model, free: FreeLike, scale: Mapping[str, str] | None = None, *, grouped: Collection[str] = ()
+) -> Space:
     """Read what may be moved.
 
     Parameters
@@ -191,6 +244,8 @@ def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = No
         anywhere.
     scale : mapping of str to {"log", "linear"}, optional
         Overrides the working scale.
+    grouped : collection of str
+        Parameters that may have bounds by group, which stand in the space side by side until they are split.
 
     Returns
     -------
@@ -216,7 +271,7 @@ def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = No
         raise FitError(
             f"free = {shown(free)} names no parameter; write for example free={{'ec50_dox_S': ('1 nM', '10 uM')}}"
         )
-    wanted: Mapping[str, Bounds | None] = free if isinstance(free, Mapping) else dict.fromkeys(free)
+    wanted: Mapping[str, Bounds | GroupBounds | None] = free if isinstance(free, Mapping) else dict.fromkeys(free)
     if not wanted:
         raise FitError("free names no parameter; write for example free={'ec50_dox_S': ('1 nM', '10 uM')}")
     for name in [*wanted, *(scale or {})]:
@@ -225,16 +280,30 @@ def read_free(model: Model, free: FreeLike, scale: Mapping[str, str] | None = No
     for name in scale or {}:
         if name not in wanted:
             raise FitError(f"scale names {shown(name)}, which is not free{did_you_mean(name, wanted)}")
-    return Space(
-        tuple(_one(model.parameters[name], bounds, (scale or {}).get(name)) for name, bounds in wanted.items())
-    )
+    found: list[Free] = []
+    for name, bounds in wanted.items():
+        parameter, on = model.parameters[name], (scale or {}).get(name)
+        if not isinstance(bounds, Mapping):
+            found.append(_one(parameter, bounds, on))
+            continue
+        if not bounds:
+            raise FitError(f"free, {shown(name)}: no group has bounds; write for example {{'231': (lower, upper)}}")
+        if name not in grouped:
+            raise FitError(
+                f"free, {shown(name)}: the bounds are those of groups, but it is one parameter for all conditions; "
+                f"fit with per={{{shown(name)}: label}}, whose values the groups are, or give (lower, upper)"
+            )
+        for key, own in bounds.items():
+            item = _one(parameter, own, on, f", group {shown(key)}")
+            found.append(replace(item, only_for=key if isinstance(key, tuple) else (key,)))
+    return Space(tuple(found))
 
 
-def _one(parameter: Parameter, bounds: Bounds | None, scale: str | None) -> Free:
+def _one(parameter: Parameter, bounds: Bounds | None, scale: str | None, group: str = "") -> Free:
     if bounds is None:
         lower, start, upper = _own_bounds(parameter)
     else:
-        lower, start, upper = _given_bounds(parameter, bounds)
+        lower, start, upper = _given_bounds(parameter, bounds, f"free, {shown(parameter.name)}{group}")
     if scale not in (None, "log", "linear"):
         raise FitError(f"scale of {shown(parameter.name)}: {shown(scale)} is not 'log' or 'linear'")
     if scale == "log" and lower <= 0:
@@ -273,8 +342,7 @@ def _own_bounds(parameter: Parameter) -> tuple[float, None, float]:
     return lower, None, upper
 
 
-def _given_bounds(parameter: Parameter, bounds: Bounds) -> tuple[float, float | None, float]:
-    where = f"free, {shown(parameter.name)}"
+def _given_bounds(parameter: Parameter, bounds: Bounds, where: str) -> tuple[float, float | None, float]:
     if not isinstance(bounds, (tuple, list)) or len(bounds) not in (2, 3):
         raise FitError(f"{where}: {shown(bounds)} is neither (lower, upper) nor (lower, start, upper)")
     numbers = [_bound(value, parameter, where) for value in bounds]

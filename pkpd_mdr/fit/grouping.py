@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pkpd_mdr.arguments import TEXTS
 from pkpd_mdr.data import Condition, Data
+from pkpd_mdr.data.cells import same_label
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.free import Free, Group, Space
 
@@ -37,7 +38,7 @@ def split_by_groups(space: Space, per: PerLike, data: Data) -> Space:
     Raises
     ------
     FitError
-        A name that is not free, or a label that some condition lacks.
+        A name that is not free, a label that some condition lacks, or bounds that are for no group, or not for all.
     """
     wanted = dict(per or {})
     for name, labels in wanted.items():
@@ -49,14 +50,42 @@ def split_by_groups(space: Space, per: PerLike, data: Data) -> Space:
                 f"write for example per={{{shown(name)}: 'line'}}"
             )
     free: list[Free] = []
-    for item in space.free:
-        if item.name not in wanted:
-            free.append(item)
-            continue
-        labels = labels_of(wanted[item.name])
-        groups = dict.fromkeys(group_of(c, labels, f"per, {shown(item.name)}") for c in data.conditions)
-        free += [replace(item, name=f"{item.name}[{group_text(g)}]", parameter=item.name, group=g) for g in groups]
+    for name in space.targets:
+        given = [item for item in space.free if item.name == name]
+        if name in wanted:
+            labels = labels_of(wanted[name])
+            groups = dict.fromkeys(group_of(c, labels, f"per, {shown(name)}") for c in data.conditions)
+            free += _split(given, list(groups))
+        else:
+            free += given
     return Space(tuple(free))
+
+
+def _split(given: Sequence[Free], groups: Sequence[Group]) -> list[Free]:
+    """One parameter for each group, with the bounds of all or with its own."""
+    name = given[0].name
+    own = {group: [item for item in given if not item.only_for or _is(group, item.only_for)] for group in groups}
+    texts = [group_text(group) for group in groups]
+    for item in given:
+        if all(item not in items for items in own.values()):
+            key = ", ".join(map(str, item.only_for))
+            raise FitError(f"free, {shown(name)}: no condition is of the group {shown(key)}{did_you_mean(key, texts)}")
+    for group, items in own.items():
+        if len(items) != 1:
+            what = "no bounds are" if not items else "bounds are twice"
+            raise FitError(
+                f"free, {shown(name)}: {what} given for the group {shown(group_text(group))}; give them once"
+            )
+    return [
+        replace(items[0], name=f"{name}[{group_text(group)}]", parameter=name, group=group, only_for=())
+        for group, items in own.items()
+    ]
+
+
+def _is(group: Group, key: Sequence[object]) -> bool:
+    return len(group) == len(key) and all(
+        same_label(value, wanted) for (_, value), wanted in zip(group, key, strict=True)
+    )
 
 
 def labels_of(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -96,9 +125,9 @@ def group_text(group: Group) -> str:
 
 
 def coordinates(space: Space, condition: Condition) -> npt.NDArray[np.int64]:
-    """For each of `Space.targets` the coordinate that serves a condition, shape (targets,)."""
+    """For each of `Space.targets` the place in `Space.placed` that serves a condition, shape (targets,)."""
     at = {}
-    for number, item in enumerate(space.free):
+    for number, item in enumerate(space.moving):
         if not item.group or item.group == group_of(condition, [label for label, _ in item.group], item.name):
             at[item.target] = number
     return np.array([at[name] for name in space.targets], dtype=np.int64)

@@ -21,7 +21,6 @@ import pandas as pd
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.ahead import looking_ahead, values_of
 from pkpd_mdr.fit.draws import Draws, truncated_draws
-from pkpd_mdr.fit.estimates import groups_of
 from pkpd_mdr.fit.free import FloatArray
 
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ def moves_of(emcee: Any) -> list[tuple[Any, float]]:
 def _posterior(fit: Fit, chain: FloatArray, heights: FloatArray, acceptance: float, seed: int) -> Posterior:
     space, steps = fit.objective.problem.space, chain.shape[1]
     flat = chain.reshape(-1, chain.shape[-1])
-    frame = pd.DataFrame({item.name: _values(item, flat[:, j]) for j, item in enumerate(space.free)})
+    frame = space.frame(np.stack([_values(item, flat[:, j]) for j, item in enumerate(space.free)], axis=1))
     lengths = [ess(chain[..., j]) for j in range(len(space))]
     diagnostics = pd.DataFrame(
         {
@@ -224,13 +223,12 @@ def _posterior(fit: Fit, chain: FloatArray, heights: FloatArray, acceptance: flo
         f"r_hat at most {diagnostics['r_hat'].max():.3f}, at least {diagnostics['ess'].min():.0f} effective draws",
         *doubts,
     ]
-    units = {item.name: item.unit for item in fit.found.items}
     return Posterior(
         frame,
-        units,
+        space.units,
         seed,
         tuple(notes),
-        groups=groups_of(fit.found),
+        groups=space.groups,
         chain=chain,
         log_posterior=heights,
         acceptance=acceptance,

@@ -16,10 +16,21 @@ def found_nesting(fits: Mapping[str, Fit]) -> dict[str, str]:
     found = {}
     for label, fit in fits.items():
         mine = set(fit.found.names)
-        larger = [(len(other.found.names), name) for name, other in fits.items() if mine < set(other.found.names)]
+        larger = [
+            (len(other.found.names), name)
+            for name, other in fits.items()
+            if mine < set(other.found.names) and _loosened(fit, other)
+        ]
         if larger:
             found[label] = min(larger)[1]
     return found
+
+
+def _loosened(small: Fit, large: Fit) -> bool:
+    """Whether the larger fit ties nothing that the special case leaves free, and frees what that ties in addition."""
+    held, free = set(small.found.ties), {item.target for item in large.found.items}
+    kept = set(large.found.ties)
+    return kept <= held and all(tie.parameter in free for tie in held - kept)
 
 
 def boundary_parameters(small: Fit, large: Fit) -> int:

@@ -127,7 +127,7 @@ def _base(model: Model, space: Space, condition: Condition, begin: Begin, own: F
             )
         if name in space.targets:
             raise FitError(
-                f"{where}: {shown(name)} is known from the data and also free; leave it out of one of the two"
+                f"{where}: {shown(name)} is known from the data and also free or tied; leave it out of one of the two"
             )
         parameter = model.parameters[name]
         internal = read(value, parameter.unit, f"{where}, covariate {shown(name)}", bare=True)

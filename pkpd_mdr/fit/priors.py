@@ -54,7 +54,7 @@ def read_priors(priors: Mapping[str, PriorLike] | None, space: Space) -> Space:
         for item in chosen:
             if item.name == name or item.name not in found:
                 found[item.name] = _read(name, given, item)
-    return Space(tuple(replace(item, prior=found.get(item.name)) for item in space.free))
+    return replace(space, free=tuple(replace(item, prior=found.get(item.name)) for item in space.free))
 
 
 def _read(name: str, given: Any, item: Free) -> Prior:

@@ -206,18 +206,18 @@ class Problem:
     def _prediction(self, u: FloatArray, solved: Sequence[Trajectory | str], gradient: bool) -> Prediction:
         values = np.full(len(self.rows), np.nan)
         by = np.zeros((len(self.rows), len(self.space)))
-        slopes, failures = self.space.slopes(u), {}
+        chain, failures = self.space.chain(u), {}
         for number, trajectory in enumerate(solved):
             if isinstance(trajectory, str):
                 failures[self.members[number].condition.name] = trajectory
                 continue
-            mine, own = self._rows_of[number], self._coordinates[number]
+            mine, by_own = self._rows_of[number], chain[self._coordinates[number]]
             at = self.rows.mark[mine], self.rows.which[mine]
             values[mine] = trajectory.values[at] / self.rows.factor[mine]
             if gradient and trajectory.sensitivities is not None:
-                by[mine[:, None], own] = trajectory.sensitivities[at] * slopes[own] / self.rows.factor[mine, None]
+                by[mine] = trajectory.sensitivities[at] @ by_own / self.rows.factor[mine, None]
             if self.relative_to:
-                self._relate(trajectory, slopes, mine, values, by)
+                self._relate(trajectory, by_own, mine, values, by)
         broken = ~(np.isfinite(values) & np.isfinite(by).all(axis=1))
         for number in np.unique(self.rows.member[broken]).tolist():
             bad, name = self._rows_of[number], self.members[number].condition.name
@@ -230,10 +230,9 @@ class Problem:
         return f"{self.rows.observable[self.rows.which[bad]]} is not finite at {self.rows.time[bad]:g} h"
 
     def _relate(
-        self, trajectory: Trajectory, slopes: FloatArray, mine: IntArray, values: FloatArray, by: FloatArray
+        self, trajectory: Trajectory, by_own: FloatArray, mine: IntArray, values: FloatArray, by: FloatArray
     ) -> None:
         """Divide observables that are measured relative to a value of their own curve."""
-        own = self._coordinates[self.rows.member[mine[0]]]
         for name, to in self.relative_to.items():
             which = self.rows.observable.index(name)
             rows = mine[self.rows.which[mine] == which]
@@ -243,9 +242,7 @@ class Problem:
                 top, factor = int(np.argmax(trajectory.values[:, which])), self.rows.factor[rows[0]]
                 size = trajectory.values[top, which] / factor
                 slope = trajectory.sensitivities
-                size_by = np.zeros(len(slopes))
-                if slope is not None:
-                    size_by[own] = slope[top, which] * slopes[own] / factor
+                size_by = np.zeros(by.shape[1]) if slope is None else slope[top, which] @ by_own / factor
             else:
                 reference = rows[np.argmax(values[rows]) if to == "max" else np.argmin(self.rows.time[rows])]
                 size, size_by = values[reference], by[reference].copy()
@@ -276,7 +273,7 @@ class Problem:
     def _parameters(self, u: FloatArray) -> FloatArray:
         """A row of parameters for each member, internal units."""
         positions = [self.compiled.parameters.index(name) for name in self.space.targets]
-        table, own = np.array([member.base for member in self.members]), self.space.internal(u)
+        table, own = np.array([member.base for member in self.members]), self.space.placed(u)
         table[:, positions] = own[np.array(self._coordinates)]
         return table
 
@@ -304,11 +301,23 @@ class Problem:
         self, parameters: FloatArray, plans: Sequence[Timeline | str], *, gradient: bool
     ) -> list[Trajectory | str]:
         """Each plan solved, or the sentence why it could not be; members repeat where there are several points."""
-        solved: list[Trajectory | str] = [plan if isinstance(plan, str) else "" for plan in plans]
-        possible = [i for i, plan in enumerate(plans) if not isinstance(plan, str)]
+        solved: list[Trajectory | str] = [
+            plan if isinstance(plan, str) else self._beyond(i, parameters[i]) for i, plan in enumerate(plans)
+        ]
+        possible = [i for i, sentence in enumerate(solved) if not sentence]
         for i, result in zip(possible, self._together(parameters, plans, possible, gradient), strict=True):
             solved[i] = result
         return solved
+
+    def _beyond(self, number: int, parameters: FloatArray) -> str:
+        """Which tied parameter leaves the bounds of the model, as a sentence; empty when none does."""
+        places = self._coordinates[number % len(self.members)] - len(self.space)
+        for name, place in zip(self.space.targets, places, strict=True):
+            if place >= 0:
+                value = float(parameters[self.compiled.parameters.index(name)])
+                if sentence := self.space.tied[int(place)].beyond(value):
+                    return sentence
+        return ""
 
     def _together(
         self, parameters: FloatArray, plans: Sequence[Timeline | str], chosen: list[int], gradient: bool

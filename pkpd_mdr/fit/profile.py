@@ -234,6 +234,12 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
 
 def _check(fit: Fit, name: str, level: float) -> None:
     names = fit.found.names
+    for tie in fit.found.ties:
+        if tie.name == name:
+            raise FitError(
+                f"{shown(name)} is tied to {shown(tie.text)} and has no profile of its own; profile "
+                f"{' or '.join(tie.sources)}, or free {shown(tie.parameter)} and tie one of these to it"
+            )
     if name not in names:
         raise FitError(f"{shown(name)} was not free in this fit{did_you_mean(name, names)}")
     if not 0 < level < 1:
@@ -259,7 +265,7 @@ class _Walk:
         sides = [self._side(-1.0), self._side(1.0)]
         space = self.objective.problem.space
         ordered = sorted(self.points, key=lambda item: item[0])
-        frame = pd.DataFrame([space.values(point[: len(space)]) for _, _, point in ordered], columns=list(space.names))
+        frame = space.frame(np.array([space.values(point[: len(space)]) for _, _, point in ordered]))
         frame.insert(0, "value", [self.free.from_working(x) for x, _, _ in ordered])
         frame.insert(1, "distance", [z**2 for _, z, _ in ordered])
         estimate = self.free.from_working(float(self.best.point[self.index]))

@@ -32,6 +32,7 @@ def report(fit: Fit) -> str:
         _errors(fit),
         _readouts(fit),
         _estimates(fit),
+        _tied(fit),
         _priors(fit),
         _doubts(fit),
         _starts(fit),
@@ -100,6 +101,19 @@ def _estimates(fit: Fit) -> list[str]:
     head = f"  {'':<{width}} {'unit':<{unit_width}} {'estimate':>11} {'lower 95%':>11} {'upper 95%':>11} {'rse %':>7}"
     lines = [f"  {item.name:<{width}} {item.unit:<{unit_width}} {_numbers(item)}" for item in fit.found.items]
     return ["Estimates", head, *lines]
+
+
+def _tied(fit: Fit) -> list[str]:
+    found = fit.found
+    if not found.tied:
+        return []
+    width = max(12, *(len(item.name) for item in found.tied))
+    unit_width = max(4, *(len(item.unit) for item in found.tied))
+    lines = [
+        f"  {item.name:<{width}} {item.unit:<{unit_width}} {_numbers(item)}  = {tie.text}"
+        for item, tie in zip(found.tied, found.ties, strict=True)
+    ]
+    return ["Tied to them", *lines]
 
 
 def _numbers(item: Estimate) -> str:

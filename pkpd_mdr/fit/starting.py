@@ -121,7 +121,7 @@ def _target(model: Model, name: str, free: tuple[str, ...]) -> _Target:
         )
     target = _found_target(model, name)
     if target.name in free:
-        raise FitError(f"start sets {shown(target.name)}, which is also free; leave it out of free or of start")
+        raise FitError(f"start sets {shown(target.name)}, which is also free or tied; leave it out there or in start")
     return target
 
 
@@ -168,7 +168,8 @@ def _take_first(
         if not rows.any():
             raise FitError(
                 f"start of {shown(name)}: condition {shown(condition.name)} "
-                f"has no measurement of {shown(observable)} to start from"
+                f"has no measurement of {shown(observable)} to start from; give all starts in numbers, as in "
+                f"start={{{shown(name)}: {{{shown(condition.name)}: ...}}}}, or leave the condition out"
             )
         first = rows & (times == times[rows].min())
         here = float(times[first][0])
@@ -209,8 +210,8 @@ def _given(given: Any, condition: Condition, name: str, target: _Target) -> floa
     if isinstance(given, Mapping):
         if condition.name not in given:
             raise FitError(
-                f"start of {shown(name)}: condition {shown(condition.name)} "
-                f"is missing{did_you_mean(condition.name, given)}"
+                f"start of {shown(name)}: condition {shown(condition.name)} is missing; "
+                f"give one for each condition, not only for {', '.join(map(shown, given))}"
             )
         given = given[condition.name]
     return read(given, target.unit, f"start of {shown(name)}", bare=target.unit.dimensionless)

@@ -21,7 +21,7 @@ from pkpd_mdr.regimen import Regimen
 from pkpd_mdr.run.many import parameter_slots, read_rows
 from pkpd_mdr.units import DIMENSIONLESS, Quantity, Unit, split_header
 
-__all__ = ["PATIENT", "Cohort", "headed", "read_patients"]
+__all__ = ["PATIENT", "Cohort", "read_patients"]
 
 PATIENT = "patient"
 """Name of the index of a cohort's tables."""
@@ -199,14 +199,6 @@ class Cohort:
         kept = f", {self.acceptance:.3g} of those drawn" if self.acceptance < 1 else ""
         seed = "" if self.seed is None else f" (seed {self.seed}{kept})"
         return "\n  ".join([f"Cohort: {len(self)} patients{seed}: {', '.join(told)}", *self.notes])
-
-
-def headed(given: Any) -> Any:
-    """A table of draws that knows its units with these in its headers, so that another model reads them right."""
-    frame, units = getattr(given, "frame", None), getattr(given, "units", None)
-    if not isinstance(frame, pd.DataFrame) or not isinstance(units, Mapping):
-        return given
-    return frame.rename(columns={name: f"{name} [{unit}]" for name, unit in units.items() if unit})
 
 
 def _needs_pyarrow() -> None:

@@ -16,7 +16,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, parse
 from pkpd_mdr.model import Model
-from pkpd_mdr.patients.cohort import PATIENT, Cohort, headed
+from pkpd_mdr.patients.cohort import PATIENT, Cohort
 from pkpd_mdr.patients.composition import Composition
 from pkpd_mdr.patients.correlation import Correlations, Covariances, correlation_matrix, with_covariances
 from pkpd_mdr.patients.distributions import Distribution
@@ -183,7 +183,7 @@ class _Recipe:
         root = np.asarray(np.linalg.cholesky(correlation_matrix(list(columns), correlations)), dtype=float)
         rows = None
         if draws is not None:
-            read = read_rows(headed(draws), parameter_slots(model), what="draws", item="parameter")
+            read = read_rows(draws, parameter_slots(model), what="draws", item="parameter")
             for sentence in read.faults.values():
                 raise DataError(sentence)
             _new(read.names, units, {name: model.parameters[name].unit for name in read.names}, "draws")

@@ -60,11 +60,12 @@ def _data(fit: Fit) -> Section:
 
 
 def _estimates(fit: Fit) -> Section:
-    rows = []
-    for item in fit.found.items:
+    rows, formulas = [], {tie.name: f"= {tie.text}" for tie in fit.found.ties}
+    for item in (*fit.found.items, *fit.found.tied):
         known = item.verdict == "ok" or item.verdict.startswith("open")
         ends = (f"{item.lower:.4g}", f"{item.upper:.4g}", f"{item.rse:.3g}") if known else ("-", "-", "-")
-        rows.append((item.name, item.unit, f"{item.value:.5g}", *ends, "" if item.verdict == "ok" else item.verdict))
+        note = [formulas.get(item.name, ""), "" if item.verdict == "ok" else item.verdict]
+        rows.append((item.name, item.unit, f"{item.value:.5g}", *ends, "; ".join(filter(None, note))))
     head = ("parameter", "unit", "estimate", "lower 95 %", "upper 95 %", "rse %", "note")
     table = Table(head, tuple(rows), "Estimates", (False, False, True, True, True, True, False))
     aicc = f"{fit.aicc:.4f}" if math.isfinite(fit.aicc) else "too few measurements"

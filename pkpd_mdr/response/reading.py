@@ -19,7 +19,7 @@ from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers, same_label, several
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
 from pkpd_mdr.errors import DataError, did_you_mean, shown
-from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_plates, rows_of_curves
+from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_plates, odd_ones, rows_of_curves
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
 
@@ -133,13 +133,15 @@ def read_curves(
             f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
         )
     codes, frame = _curves(raw, columns.by, wells)
-    x = np.where(control, 0.0, numbers(raw, dose))
+    x = np.where(control, 0.0, numbers(raw, dose, infinite=True))
     x = np.where(blank, 0.0, x)
-    y = numbers(raw, response)
+    y = numbers(raw, response, infinite=True)
     faulty = _Faults(raw, len(raw))
     faulty.say(np.isnan(x), dose.header, "the dose is missing")
     faulty.say(x < 0, dose.header, "the dose is negative")
+    faulty.say(np.isinf(x), dose.header, "the dose is infinite")
     faulty.say(np.isnan(y), response.header, "the response is missing")
+    faulty.say(np.isinf(y), response.header, "the response is infinite")
     if columns.saturation is not None:
         faulty.say(
             y >= columns.saturation, response.header, f"the signal is saturated (at or above {columns.saturation:g})"
@@ -152,7 +154,8 @@ def read_curves(
         if normalise
         else Normalised(y, {}, {})
     )
-    known = check_scale(raw, response.header, x, normal.y, wells & fine, scale, codes)
+    odd, kept = odd_ones(raw, response.header, normal.y, wells & fine, scale, codes)
+    known = check_scale(raw, response.header, x, normal.y, kept, scale, codes)
     group = _codes(raw, several(columns.unit)) if columns.unit is not None else np.full(len(raw), -1, dtype=np.int64)
     nothing = np.zeros(0)
     found = Readings(
@@ -160,12 +163,16 @@ def read_curves(
         dose_name=dose.name, dose_unit=dose.unit.text if dose.unit else "", response_name=response.name, scale=scale,
         origin=raw.origin, weighted=columns.sd is not None or columns.var is not None,
     )  # fmt: skip
-    _fill(found, codes, x, normal.y, weight, plate, group, wells & fine & ~np.isnan(normal.y), control & fine)
+    used = (wells if scale is None else kept) & fine & ~np.isnan(normal.y)
+    _fill(found, codes, x, normal.y, weight, plate, group, used, control & fine)
     for k, texts in (*faulty.by_curve(codes, wells).items(), *known.items()):
         found.notes.setdefault(k, []).extend(texts)
     for k, text in normal.doubts.items():
         found.note(k, text)
     found.faults |= normal.faults
+    found.faults |= {} if scale is None else odd
+    for k, text in odd.items() if scale is None else ():
+        found.note(k, text)
     return found
 
 

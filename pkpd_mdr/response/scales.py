@@ -12,8 +12,18 @@ from pkpd_mdr.data.columns import RawTable
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.shapes import FloatArray
 
-__all__ = ["SCALES", "Normalised", "Scale", "check_scale", "normalise_plates", "rows_of_curves", "scale_named"]
+__all__ = [
+    "SCALES",
+    "Normalised",
+    "Scale",
+    "check_scale",
+    "normalise_plates",
+    "odd_ones",
+    "rows_of_curves",
+    "scale_named",
+]
 
+_PERCENT = 8.0  # no viability as a fraction is larger
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -120,6 +130,45 @@ def rows_of_curves(codes: IndexArray, mask: BoolArray) -> Iterator[tuple[int, In
         yield int(codes[rows[0]]), rows
 
 
+def odd_ones(
+    raw: RawTable, header: str, y: FloatArray, wells: BoolArray, scale: str | None, codes: IndexArray
+) -> tuple[dict[int, str], BoolArray]:
+    """Curves in per cent beside curves in fractions, where fractions or nothing is declared; and the rows of the rest.
+
+    A table of per cent alone is left to `check_scale`. High values of a few wells are outliers, not per cent.
+
+    Returns
+    -------
+    odd : dict of int to str
+        Curve to the sentence that names a cell.
+    kept : ndarray of bool, shape (rows,)
+        The wells of all other curves.
+    """
+    fine = wells & ~np.isnan(y)
+    if (scale is not None and SCALES[scale].control == 100.0) or not fine.any():
+        return {}, wells
+    largest = np.zeros(int(codes.max()) + 1)
+    np.maximum.at(largest, codes[fine], np.abs(y[fine]))
+    suspects = largest > (_PERCENT if scale is not None else 50.0)
+    others = np.unique(codes[fine & ~suspects[codes]])
+    if not suspects.any() or (scale is None and not (_fractions(largest[others]) and (largest <= 250.0).all())):
+        return {}, wells
+    said = f"scale={shown(scale)} is declared" if scale is not None else "other curves are fractions"
+    odd = {}
+    for k, rows in rows_of_curves(codes, fine & suspects[codes]):
+        top = float(np.quantile(np.abs(y[rows]), 0.9))
+        if top > _PERCENT:
+            example = raw.place(int(rows[np.argmax(np.abs(y[rows]))]), header)
+            odd[k] = f"{example}: {largest[k]:g} looks like per cent, but {said}; divide this curve by 100"
+    kept = wells & ~np.isin(codes, list(odd))
+    return (odd, kept) if (kept & fine).any() else ({}, wells)
+
+
+def _fractions(largest: FloatArray) -> bool:
+    """Whether the largest responses of curves are those of fractions."""
+    return bool(len(largest) and (largest < 3.0).all() and (largest > 0.3).any())
+
+
 def check_scale(
     raw: RawTable, header: str, x: FloatArray, y: FloatArray, wells: BoolArray, scale: str | None, codes: IndexArray
 ) -> dict[int, list[str]]:
@@ -138,7 +187,7 @@ def check_scale(
     top = float(np.quantile(np.abs(values), 0.9))
     example = raw.place(int(np.flatnonzero(wells & (np.abs(y) >= top))[0]), header)
     percent = kind.control == 100.0
-    if not percent and top > 8.0:
+    if not percent and top > _PERCENT:
         raise DataError(
             f"scale={shown(scale)}: {example}: a response of {top:g} looks like per cent; say scale='{_twin(kind)}'"
         )

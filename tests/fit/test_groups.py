@@ -10,8 +10,8 @@ import pytest
 
 import pkpd_mdr as mdr
 from pkpd_mdr.data import Condition, from_frame
-from pkpd_mdr.errors import FitError
-from pkpd_mdr.fit import Estimates, fit
+from pkpd_mdr.errors import DataError, FitError, UnitError
+from pkpd_mdr.fit import Draws, Estimates, fit
 from pkpd_mdr.regimen import exposure, nothing
 
 MODEL = mdr.Model(
@@ -93,13 +93,67 @@ def test_models_and_draws_for_a_group(grouped: mdr.Fit) -> None:
     read = Estimates.from_json(grouped.to_json())
     assert read.items == grouped.found.items
     for refused, sentence in [
-        (lambda: grouped.found.apply(MODEL), r"'ec50_dox_S' differs by 'line'; say for which one, as in line='A'"),
+        (
+            lambda: grouped.found.apply(MODEL),
+            r"'ec50_dox_S' differs by 'line' \('A', 'B'\); say for which one, as in line='A'",
+        ),
         (lambda: draws.rows(MODEL), "differs by 'line'"),
         (lambda: draws.of(line="C"), "no group has line = 'C'; known are 'A', 'B'"),
         (lambda: draws.of(lines="A"), "no parameter differs by 'lines'; did you mean 'line'"),
     ]:
         with pytest.raises(FitError, match=sentence):
             refused()
+
+
+def test_draws_of_all_groups_are_not_a_table_of_runs(grouped: mdr.Fit) -> None:
+    """Whoever takes draws says which groups there are, and how to hand in one."""
+    draws, arms = grouped.draws(5, seed=1), {"dox": exposure("dox", "50 nM")}
+    sentence = (
+        "the parameter draws hold 'ec50_dox_S' for each group of conditions (line is 'A' or 'B'), and a run needs one "
+        "of them; hand in the draws of one group, as in fit.draws(500, seed=1).of(line='A')"
+    )
+    with pytest.raises(DataError) as refused:
+        mdr.compare(MODEL, arms, parameters=draws, until="48 h", endpoints=["nadir"])
+    assert str(refused.value) == sentence
+    with pytest.raises(DataError, match=r"the parameters hold 'ec50_dox_S' .*of\(line='A'\)"):
+        mdr.simulate_many(MODEL, arms, parameters=draws, until="48 h")
+    with pytest.raises(DataError, match=r"the draws hold 'ec50_dox_S' .*of\(line='A'\)"):
+        mdr.patients(MODEL, 5, draws=draws, seed=1)
+    bare = draws.frame.rename(columns={"ec50_dox_S[A]": "ec50_dox_S[231]"})
+    with pytest.raises(UnitError, match=r"brackets hold units, and draws of several groups"):
+        mdr.compare(MODEL, arms, parameters=bare, until="48 h", endpoints=["nadir"])
+    with pytest.raises(
+        FitError, match=r"'ec50_dox_S' differs by 'line' \('A', 'B'\); say for which one, as in line='A'"
+    ):
+        draws.of()
+    one = mdr.compare(MODEL, arms, parameters=draws.of(line="B"), until="48 h", endpoints=["nadir"])
+    assert len(one.draws) == 5
+
+
+def test_draws_bring_their_units_along(grouped: mdr.Fit) -> None:
+    """A model that declares the same parameter in another unit must not read nM as uM."""
+    other = mdr.Model(
+        mdr.medium("dox", unit="uM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="1 1/day"), start="500 cell"),
+        mdr.clone("R", growth=mdr.growth.exponential(rate=mdr.formula("growth_S")), start="50 cell", resistant=True),
+        mdr.kill("dox", on="S", emax="0.1 1/h", ec50="0.1 uM"),
+        mdr.kill("dox", on="R", emax="0.1 1/h", ec50=mdr.formula("fold*ec50_dox_S")),
+        mdr.parameter("fold", 20.0),
+    )
+    draws, arms = grouped.draws(4, seed=1).of(line="A"), {"dox": exposure("dox", "50 nM")}
+    options = {"parameters": draws, "until": "48 h", "endpoints": ["nadir"]}
+    ours, theirs = (mdr.compare(model, arms, **options).array("nadir") for model in (MODEL, other))
+    np.testing.assert_allclose(theirs, ours, rtol=1e-6)
+
+
+def test_a_group_that_no_condition_had_has_no_draws() -> None:
+    """Labels that exist apart but not together must not leave a parameter out in silence."""
+    frame = pd.DataFrame({"ec50[A, 1]": [1.0], "ec50[B, 2]": [2.0]})
+    groups = {"ec50[A, 1]": (("line", "A"), ("plate", 1)), "ec50[B, 2]": (("line", "B"), ("plate", 2))}
+    draws = Draws(frame, dict.fromkeys(frame, ""), 1, groups={name: ("ec50", group) for name, group in groups.items()})
+    assert draws.of(line="B", plate=2).frame["ec50"].tolist() == [2.0]
+    with pytest.raises(FitError, match="no condition had line = 'A' and plate = 2, so 'ec50' has no value there"):
+        draws.of(line="A", plate=2)
 
 
 def test_profile_of_a_group(grouped: mdr.Fit) -> None:
@@ -112,6 +166,35 @@ def test_several_labels_and_the_condition_itself() -> None:
     assert list(found.values)[:3] == ["growth_S[A, 0]", "growth_S[A, 2]", "growth_S[B, 0]"]
     each = fit(MODEL, lines(), {"growth_S": FREE["growth_S"]}, per={"growth_S": "condition"}, starts=1)
     assert len(each.values) == 8
+
+
+def test_groups_may_have_bounds_of_their_own() -> None:
+    bounds = {"A": ("1 nM", "0.1 uM"), "B": ("100 nM", "200 nM", "5 uM")}
+    found = fit(MODEL, lines(), FREE | {"ec50_dox_S": bounds}, per={"ec50_dox_S": "line"}, error="lognormal", starts=1)
+    space = found.objective.problem.space
+    assert [item.lower for item in space.free[:2]] == pytest.approx([1, 100])
+    assert [item.upper for item in space.free[:2]] == pytest.approx([100, 5000])
+    assert space.free[1].start == pytest.approx(200)
+    assert found.values["ec50_dox_S[B]"] == pytest.approx(240, rel=1e-3)
+    two = {(line, plate): (0.01, 0.1) for line in "AB" for plate in (0, 2)}
+    both = fit(MODEL, lines(), {"growth_S": two}, per={"growth_S": ("line", "plate")}, starts=1)
+    assert len(both.values) == 4
+
+
+@pytest.mark.parametrize(
+    ("bounds", "per", "sentence"),
+    [
+        ({"A": (1, 9)}, "line", "'ec50_dox_S': no bounds are given for the group 'B'; give them once"),
+        ({"A": (1, 9), "b": (1, 9)}, "line", "no condition is of the group 'b'; did you mean 'B'"),
+        ({"A": (1, 9), "B": (9, 1)}, "line", "'ec50_dox_S', group 'B': the lower bound 9 nM is not below"),
+        ({"A": (1, 9), "B": (5, 20, 9)}, "line", "'ec50_dox_S', group 'B': the start 20 nM is outside the bounds"),
+        ({"A": (1, 9), "B": (1, 9)}, None, "it is one parameter for all conditions; fit with per="),
+        ({}, "line", "no group has bounds"),
+    ],
+)
+def test_bounds_of_groups_that_cannot_be(bounds: Any, per: str | None, sentence: str) -> None:
+    with pytest.raises(FitError, match=sentence):
+        fit(MODEL, lines(), FREE | {"ec50_dox_S": bounds}, per={"ec50_dox_S": per} if per else None)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ def test_marks_survive_writing_and_reading() -> None:
     [
         ({"lloq": "5 mg"}, UnitError, "'mg' but its values are in 'cell'"),
         ({"lloq": "9 cell", "uloq": "5 cell"}, DataError, "lloq 9 is not below uloq 5"),
+        ({"uloq": -1}, DataError, "uloq of 'burden' is -1, which is not above 0; correct the limit"),
         ({"lloq": {"burdn": "5 cell"}}, DataError, "did you mean 'burden'"),
         (
             {"censoring": "mark"},

@@ -9,7 +9,11 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
+
+import pkpd_mdr as mdr
+from pkpd_mdr.data import Condition, from_frame
 
 FITS = Path(__file__).resolve().parents[2] / "examples" / "fits"
 SCRIPTS = sorted(path.stem for path in FITS.glob("*.py") if path.stem != "answers")
@@ -70,10 +74,55 @@ def test_static_potency_after_pulses(shared: Path) -> None:
     module = example("mckenna_pulses")
     table = module.published(shared / "data", "SUM149")
     for hours in (6, 12, 24):
-        found = module.static(shared / "data", "SUM149", hours)
+        found = module.half_way(module.static(shared / "data", "SUM149", hours))
         assert found["estimate"] == pytest.approx(table.loc[hours, "EC50_nM"], rel=1e-4)
         assert found["se_log"] == pytest.approx(table.loc[hours, "se_ln_EC50"], rel=1e-3)
-    assert module.static(shared / "data", "MDAMB231", 24)["state"] == "< min"
+    assert module.half_way(module.static(shared / "data", "MDAMB231", 24))["state"] == "< min"
+
+
+EXOSOMES = {
+    "exosomes": {"conversion_exosomes_S_A": 0.2},
+    "exosomes with cargo": {"load_mir_R": 300.0, "decay_mir": "0.05 1/h"},
+}
+
+
+def mixtures(model: mdr.Model) -> mdr.Data:
+    """Three mixtures without drug, with it, and with it from 60 h on; errors of 3 %."""
+    noise, rows, conditions = np.random.default_rng(1), [], []
+    hours = np.arange(0.0, 121.0, 12.0)
+    plans = {"none": mdr.nothing(), "always": mdr.exposure("alectinib", "1", over="120 h")}
+    plans["later"] = mdr.exposure("alectinib", "1", at="60 h", over="60 h")
+    for share in (0.1, 0.5, 0.9):
+        for drug, plan in plans.items():
+            conditions.append(Condition(f"{share} {drug}", {"share": share, "drug": drug}, plan))
+            seeded = model.with_parameters(S0=1e5 * (1 - share), R0=1e5 * share)
+            frame = seeded.simulate(plan, until="120 h", times=[(hour, "h") for hour in hours]).frame
+            for colour in ("parental", "resistant"):
+                values = frame[colour] * np.exp(0.03 * noise.normal(size=len(hours)))
+                rows += [(f"{share} {drug}", colour, hour, value) for hour, value in zip(hours, values, strict=True)]
+    table = pd.DataFrame(rows, columns=["condition", "observable", "time", "value"])
+    return from_frame(table, conditions, units={"parental": "cell", "resistant": "cell"})
+
+
+@pytest.mark.parametrize("truth", EXOSOMES)
+def test_cargo_that_fades_is_told_from_conversion_for_good(truth: str) -> None:
+    """Both rivals of the H3122 page are found where they are true, and what cells become is what tells them apart."""
+    module = example("which_mechanism")
+    rates = {"free_S": 0.02, "free_R": 0.02, "drug_S": -0.02, "drug_R": 0.02}
+    model = module.RIVALS[truth][0].with_parameters(**rates, crowding=2e-8, **EXOSOMES[truth])
+    data = mixtures(model)
+    options = {"error": "lognormal", "start": "first", "starts": 2, "seed": 1}
+    fits = {
+        name: mdr.fit(module.RIVALS[name][0], data, module.BASE | module.RIVALS[name][1], **options)
+        for name in ("no transfer", *EXOSOMES)
+    }
+    aicc = {name: fit.aicc for name, fit in fits.items()}
+    others = [value for name, value in aicc.items() if name != truth]
+    assert min(others) - aicc[truth] > 40
+    table = fits[truth].estimates
+    for name in EXOSOMES[truth]:
+        known = model.parameters[name].value
+        assert table.loc[name, "lower"] < known < table.loc[name, "upper"]
 
 
 @pytest.mark.slow

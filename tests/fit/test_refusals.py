@@ -79,7 +79,7 @@ def test_wrong_units_show_both() -> None:
         ({"start": {"Q": "first"}}, "no state, parameter or observable 'Q'"),
         ({"start": "first"}, r"'burden' starts at R0 \+ S0, which is not one parameter"),
         ({"start": {"growth_S": "1 1/h"}}, "'growth_S', which is also free"),
-        ({"start": {"S": {"well B1": 3}}}, "condition 'well A1' is missing"),
+        ({"start": {"S": {"well B1": 3}}}, "'well A1' is missing; give one for each condition, not only for 'well B1'"),
         ({"starts": 0}, "starts = 0"),
         ({"most": 0}, "most = 0"),
         ({"method": "simplex"}, "'simplex' is not known"),
@@ -117,8 +117,15 @@ def test_covariates() -> None:
         fit(MODEL, data(growth_R="-1 1/h"), GROWTH)
 
 
+def test_conditions_that_nobody_measured_are_told() -> None:
+    measured = data()
+    both = [*measured.conditions, Condition("well B7", {"well": "B7"}, exposure("dox", "50 nM", over="1 day"))]
+    found = fit(MODEL, from_frame(measured.table, both, units={"burden": "cell"}), GROWTH, starts=1)
+    assert "left out, for want of a measurement: 'well B7'" in found.report()
+
+
 def test_too_few_measurements() -> None:
-    with pytest.raises(FitError, match=r"1 measurements cannot determine 2 parameters \(growth_S, S0\); fix 1 or more"):
+    with pytest.raises(FitError, match=r"1 measurement cannot determine 2 parameters \(growth_S, S0\); fix 1 or more"):
         fit(MODEL, data([500.0]), GROWTH | {"S0": (1, 1e4)})
     with pytest.raises(FitError, match="nothing left to fit"):
         fit(MODEL, data([500.0], units={"S": "cell"}), GROWTH, start="first")
@@ -223,6 +230,17 @@ def test_doubts_about_the_data_are_said(measured: mdr.Data, sentence: str) -> No
     found = fit(VIABILITY, measured, {"ec50": ("1 nM", "10 uM")}, starts=1)
     assert any(re.search(sentence, note) for note in found.objective.problem.notes)
     assert re.search(sentence, found.report())
+
+
+def test_shares_of_a_curve_are_not_counts() -> None:
+    shares = mdr.read_assay(
+        pd.DataFrame({"h": [1.0, 2, 3, 4], "r": [1.0, 1.1, 1.15, 1.3]}), time="h [h]", value="r [1]", observable="S"
+    )
+    found = fit(MODEL, shares, GROWTH, starts=1)
+    assert "S is 1.3 at most, but the model gives" in found.report()
+    assert "need relative_to={'S': 'first'}" in found.report()
+    scaled = fit(MODEL, shares, GROWTH, starts=1, readout={"S": "scale"})
+    assert "at most, but" not in scaled.report()
 
 
 def test_good_data_raise_no_doubts() -> None:

@@ -99,6 +99,39 @@ def test_a_table_that_contradicts_its_scale_is_refused(change: object, scale: st
         fitted(table.assign(v=change(table["v"])), scale=scale)  # type: ignore[operator]
 
 
+def test_a_curve_in_per_cent_among_fractions_is_left_out_and_named() -> None:
+    """The others fit as they would alone; where no scale is declared it is only told."""
+    table = plate(GOOD | {"per cent": (1.0, 0.1, 0.8, 1.3), "last": (1.0, 0.0, 2.0, 1.0)})
+    mixed = table.assign(v=table["v"].where(table["line"] != "per cent", 100 * table["v"]))
+    row = int(mixed["v"].idxmax())
+    found = fitted(mixed)
+    frame = found.frame()
+    assert frame["line"].tolist() == ["good", "per cent", "last"]
+    assert frame["ec50_state"].tolist() == ["in range", "not identifiable", "in range"]
+    assert f"column 'v', row {row}: {mixed['v'].max():g} looks like per cent" in frame["note"].iloc[1]
+    assert "divide this curve by 100" in frame["note"].iloc[1]
+    alone = fitted(table[table["line"] != "per cent"]).frame()
+    assert frame["ec50"].iloc[[0, 2]].tolist() == alone["ec50"].tolist()
+    told = fitted(mixed, scale=None).frame()
+    assert told["ec50_state"].tolist() == ["in range"] * 3
+    assert "looks like per cent, but other curves are fractions" in told["note"].iloc[1]
+    whole = fitted(table.assign(v=100 * table["v"]), scale=None).frame()
+    assert whole["note"].eq("").all()
+
+
+def test_infinite_cells_are_left_out_as_missing_ones_are() -> None:
+    table = plate(GOOD)
+    table.loc[3, "v"], table.loc[5, "dose"] = np.inf, np.inf
+    note = fitted(table).frame()["note"].iloc[0]
+    assert "column 'v', row 3: the response is infinite" in note
+    assert "column 'dose', row 5: the dose is infinite" in note
+    assert fitted(table).curves.rss[0] == fitted(table.drop(index=[3, 5])).curves.rss[0]
+    text = table.astype({"v": object})
+    text.loc[4, "v"] = "overflow"
+    with pytest.raises(mdr.DataError, match="column 'v', row 4: 'overflow' is not a number"):
+        fitted(text)
+
+
 def test_signals_are_normalised_by_the_controls_of_their_plate() -> None:
     table = plate(GOOD, wells=4, seed=2)
     brightness = table["plate"].map({"P0": 900.0, "P1": 1000.0, "P2": 1100.0, "P3": 5000.0})

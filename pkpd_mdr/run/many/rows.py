@@ -30,7 +30,7 @@ class Framed(Protocol):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per draw, one column per parameter, in the units of the model."""
+        """One row per draw, one column per parameter; see `read_rows` for what else such an object may know."""
 
 
 RowsLike = (
@@ -123,7 +123,8 @@ def read_rows(
     ----------
     given : DataFrame, object with ``.frame``, mapping, sequence of mappings, ndarray of shape (rows, slots), or None
         Headers may carry a unit (``"ec50_dox_S [nM]"``), which is converted; bare numbers are in the unit of their
-        slot. In a mapping, one value stands for all rows. None is one row without columns.
+        slot. In a mapping, one value stands for all rows. None is one row without columns. An object with a frame
+        may know the ``units`` of its columns, and the ``groups`` of conditions that some of them hold for.
     slots : mapping of str to Slot
     what : str
         The argument, which opens messages: ``"parameters"``.
@@ -141,7 +142,8 @@ def read_rows(
     Raises
     ------
     DataError
-        No row, an unknown column (the nearest is suggested), one that is there twice, or a cell that is no number.
+        No row, an unknown column (the nearest is suggested), one that is there twice, a cell that is no number, or
+        columns of several groups.
     UnitError
         A unit of another dimension.
 
@@ -187,7 +189,7 @@ def read_rows(
 def _framed(given: object, slots: Mapping[str, Slot], what: str, kept: tuple[str, ...]) -> pd.DataFrame:
     """Whatever was given as one frame with rows counted from 0; an index that names rows becomes a column."""
     if not isinstance(given, pd.DataFrame) and isinstance(given, Framed):
-        given = given.frame
+        given = _headed(given, what)
     if isinstance(given, pd.DataFrame):
         if given.columns.nlevels > 1:
             raise DataError(f"the table of {what} has several header rows; join them into one name for each column")
@@ -209,6 +211,28 @@ def _framed(given: object, slots: Mapping[str, Slot], what: str, kept: tuple[str
             "of dicts"
         )
     return _from_list(rows, slots, what)
+
+
+def _headed(given: Framed, what: str) -> pd.DataFrame:
+    """The table of draws with the units that they know in its headers, so that any model reads them right."""
+    frame, groups, units = given.frame, getattr(given, "groups", None), getattr(given, "units", None)
+    if groups:
+        known: dict[str, dict[Any, None]] = {}
+        for label, value in (pair for _, group in groups.values() for pair in group):
+            known.setdefault(label, {})[value] = None
+        names = ", ".join(dict.fromkeys(shown(parameter) for parameter, _ in groups.values()))
+        told = "; ".join(f"{label} is {' or '.join(map(shown, values))}" for label, values in known.items())
+        largest = max((group for _, group in groups.values()), key=len)
+        one = {label: next(iter(values)) for label, values in known.items()} | dict(largest)
+        raise DataError(
+            f"the {what} hold {names} for each group of conditions ({told}), and a run needs one of them; "
+            f"hand in the draws of one group, as in fit.draws(500, seed=1).of("
+            + ", ".join(f"{label}={shown(value)}" for label, value in one.items())
+            + ")"
+        )
+    if not isinstance(units, Mapping):
+        return frame
+    return frame.rename(columns={name: f"{name} [{unit}]" for name, unit in units.items() if unit})
 
 
 def _from_list(rows: list[Any], slots: Mapping[str, Slot], what: str) -> pd.DataFrame:
@@ -265,7 +289,10 @@ def _column(frame: pd.DataFrame, position: int, what: str) -> _Column:
         try:
             Unit.of(header.rstrip()[bracket + 1 : -1])
         except UnitError as problem:
-            raise UnitError(f"the column {shown(header)} of {what}: {problem}") from problem
+            raise UnitError(
+                f"the column {shown(header)} of {what}: {problem}; brackets hold units, and draws of several groups of "
+                "conditions are handed in as fit.draws(500, seed=1).of(...)"
+            ) from problem
     series = frame.iloc[:, position]
     plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf"
     return _Column(header, name, unit, series.to_numpy() if plain else series.to_numpy(dtype=object))

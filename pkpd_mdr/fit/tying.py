@@ -1,0 +1,127 @@
+"""Reading what `tied=` takes: formulas of free parameters, checked for names and units, one for each group."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from pkpd_mdr.data import Condition, Data
+from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.expression import parse, symbol
+from pkpd_mdr.fit.free import Group, Space
+from pkpd_mdr.fit.grouping import coordinates, group_text
+from pkpd_mdr.fit.tied import Tied
+from pkpd_mdr.model import Model
+from pkpd_mdr.model.dimensions import check_same, dimensions_of, unit_dimensions
+
+__all__ = ["TiedLike", "check_declared", "tie"]
+
+TiedLike = Mapping[str, str] | None
+"""Parameter to the formula that it follows."""
+
+
+def check_declared(model: Model, free: object, tied: TiedLike) -> None:
+    """A number that only formulas use must be declared as well, since it has a unit.
+
+    Raises
+    ------
+    FitError
+        Such a number is free, but no parameter of the model.
+    """
+    texts = " ".join(text for text in (tied or {}).values() if isinstance(text, str))
+    for name in free if isinstance(free, (Mapping, list, tuple)) else ():
+        if isinstance(name, str) and name not in model.parameters and re.search(rf"\b{re.escape(name)}\b", texts):
+            raise FitError(
+                f"free: {shown(name)} stands in a formula of tied, but the model does not declare it; "
+                f"declare it, as in model.plus(mdr.parameter({shown(name)}, 10))"
+            )
+
+
+def tie(space: Space, tied: TiedLike, model: Model, data: Data, known: Iterable[str] = ()) -> Space:
+    """Let parameters follow from free ones.
+
+    Parameters
+    ----------
+    space : Space
+        What is free, groups and all.
+    tied : mapping of str to str, optional
+        Parameter to a formula of free parameters and of fixed ones, as in ``{"ec50_dox_R": "fold*ec50_dox_S"}``.
+    model : Model
+    data : Data
+    known : iterable of str
+        Names that `start=` sets condition by condition.
+
+    Returns
+    -------
+    Space
+        With a `Tied` for each tied parameter, or for each group where what it follows from differs between groups.
+
+    Raises
+    ------
+    FitError
+        A parameter that is unknown or free as well, a formula that names nothing free, something tied or something
+        that differs between conditions, or one that leaves the bounds of the model at the start.
+    ExpressionError
+        The formula cannot be read, or names what is not declared.
+    UnitError
+        The formula has another dimension than the parameter.
+    """
+    wanted = dict(tied or {})
+    varies = {name for condition in data.conditions for name in condition.covariates} | set(known)
+    found: list[Tied] = []
+    for name, text in wanted.items():
+        used = _read(model, name, text, space, wanted)
+        for other in used:
+            if other in varies:
+                raise FitError(
+                    f"tied, {shown(name)}: {shown(other)} differs between conditions; write the formula where the "
+                    f"model declares {shown(name)}, as in formula({shown(text)})"
+                )
+        found += _in_groups(space, name, text, used, model, data.conditions)
+    space = replace(space, tied=tuple(found))
+    for item, value in zip(space.tied, space.placed(space.start)[len(space) :], strict=True):
+        problem = "is not a number" if not math.isfinite(value) else item.beyond(float(value))
+        if problem:
+            raise FitError(
+                f"tied, {shown(item.name)}: at the start {problem}; change the formula, or the start in free"
+            )
+    return space
+
+
+def _read(model: Model, name: str, text: str, space: Space, wanted: Mapping[str, str]) -> list[str]:
+    """Names in a formula that was found right."""
+    where = f"tied, {shown(name)}"
+    if name not in model.parameters:
+        raise FitError(f"tied: the model has no parameter {shown(name)}{did_you_mean(name, model.parameters)}")
+    free = [item.target for item in space.free]
+    if name in free:
+        raise FitError(f"{where}: it is also free; leave it out of free or of tied")
+    whole = parse(text, list(model.parameters), where=where, time=False)
+    used = sorted(item.name for item in whole.free_symbols)
+    for other in used:
+        if other in wanted:
+            raise FitError(f"{where}: {shown(other)} is tied itself; write out {shown(wanted[other])} in its place")
+    if not set(used) & set(free):
+        raise FitError(f"{where}: {shown(text)} holds nothing that is free{did_you_mean(text, free)}")
+    known = {symbol(item.name): unit_dimensions(item.unit) for item in model.parameters.values()}
+    check_same(dimensions_of(whole, known, where), unit_dimensions(model.parameters[name].unit), where)
+    return used
+
+
+def _in_groups(
+    space: Space, name: str, text: str, used: list[str], model: Model, conditions: Iterable[Condition]
+) -> list[Tied]:
+    """One for each group of conditions in which the same free parameters serve."""
+    parameter = model.parameters[name]
+    fixed = tuple((other, model.parameters[other].internal) for other in used if other not in space.targets)
+    found: dict[tuple[tuple[str, str], ...], Tied] = {}
+    for condition in conditions:
+        serving = dict(zip(space.targets, (space.free[i] for i in coordinates(space, condition)), strict=True))
+        follows = tuple((other, serving[other].name) for other in used if other in serving)
+        group: Group = tuple(dict.fromkeys(pair for other in used if other in serving for pair in serving[other].group))
+        full = f"{name}[{group_text(group)}]" if group else name
+        bounds = parameter.lower, parameter.upper
+        found.setdefault(follows, Tied(full, parameter.unit, text, follows, fixed, *bounds, name, group))
+    return list(found.values())
