@@ -139,7 +139,8 @@ def compare(
     RegimenError
         No arm, an arm for a drug that the model lacks, arms that cannot be matched; the arm is named.
     SimulationError
-        An unknown endpoint, one that the model cannot give, or no member that all arms finished.
+        An unknown endpoint, one that the model cannot give, no member that all arms finished, a comparison that was
+        stopped or cannot go on; `error.partial` is the `Comparison` up to there. A `KeyboardInterrupt` has it, too.
     DataError
         Draws with an unknown column or an impossible value.
     UnitError
@@ -196,8 +197,7 @@ def compare(
         plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
     if null:
         run = run.beside(NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=run.accuracy))
-    found = run.arms(plans, where)
-    return run.comparison(found, plans, matching, _settings(run, first, reference, level), model)
+    return run.compared(plans, where, matching, _settings(run, first, reference, level), model)
 
 
 def _settings(run: Running, primary: str, reference: str | None, level: float) -> Settings:

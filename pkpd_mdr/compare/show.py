@@ -36,7 +36,8 @@ def html(comparison: Comparison) -> str:
 
 def blocks(comparison: Comparison) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, heads and rows of every table: one for each endpoint, then what was given."""
-    found = [(_title(comparison, item), *_block(comparison, item)) for item in comparison.endpoints]
+    items = comparison.endpoints if comparison.kept.any() else ()
+    found = [(_title(comparison, item), *_block(comparison, item)) for item in items]
     if len(comparison.given):
         found.append(("total given (to the end of the run)", *_given(comparison)))
     return found
@@ -154,16 +155,17 @@ def _chance(comparison: Comparison) -> list[str]:
 def _failures(comparison: Comparison) -> list[str]:
     if not comparison.failures:
         return []
-    kept, draws = int(comparison.kept.sum()), comparison.drawn
+    kept, count = int(comparison.kept.sum()), comparison.values.shape[1]
+    what = "draws" if comparison.settings.replicates == 1 else "paths"
     lines = []
     for arm in comparison.arms:
         failed = [failure for failure in comparison.failures if failure.arm == arm]
         if failed:
             lines.append(
-                f"arm {arm!r}: {len(failed)} of {draws} draws failed, for example draw {failed[0].draw}:"
+                f"arm {arm!r}: {len(failed)} of {count} {what} failed, for example draw {failed[0].draw}:"
                 f" {failed[0].sentence}"
             )
-    lines.append(f"medians, differences and probabilities use the {kept} of {draws} draws that all arms finished")
+    lines.append(f"medians, differences and probabilities use the {kept} of {count} {what} that all arms finished")
     return lines
 
 
@@ -180,6 +182,8 @@ def _ties(comparison: Comparison) -> list[str]:
 
 def _uncertainty(comparison: Comparison) -> str:
     varied, kept = comparison.settings.varied, int(comparison.kept.sum())
+    if not kept:
+        return "no draw was finished by all arms, so that nothing can be compared; see .draws"
     if not varied and kept > 1:
         return (
             f"one set of parameter values: intervals are those of chance alone; a share of {kept} paths has a standard "
