@@ -98,7 +98,7 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
     rows = []
     for arm in comparison.arms:
         row = table[arm]
-        shown = [_number(row[name], comparison) for name in ("median", "lower", "upper")]
+        shown = [_number(row[name], comparison, item) for name in ("median", "lower", "upper")]
         gaps = [
             f"{row[name]:+.3g}" if row[name] else "0" for name in ("difference", "difference_lower", "difference_upper")
         ]
@@ -114,14 +114,17 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
             ]
         )
     if not many:
-        keep = [0, 1, 3, 5]
-        head, rows = [head[k] for k in keep], [[row[k] for k in keep] for row in rows]
         head[1], head[-1] = "value", "best"
-    return head, rows
+    alone = len(comparison.arms) == 1  # with nothing to differ from
+    keep = [k for k in range(len(head)) if (many or k not in (2, 4)) and not (alone and k > 2)]
+    return [head[k] for k in keep], [[row[k] for k in keep] for row in rows]
 
 
-def _number(value: float, comparison: Comparison) -> str:
-    return f"> {comparison.until.value:g}" if math.isinf(value) else f"{value:.4g}"
+def _number(value: float, comparison: Comparison, item: Endpoint) -> str:
+    if item.unit == "time" and math.isinf(value):
+        return f"> {comparison.until.value:g}"
+    noise = -comparison.settings.absolute_for(item) <= value < 0  # a stock that the integrator leaves below zero
+    return "0" if noise else f"{value:.4g}"
 
 
 def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -199,7 +202,7 @@ def _uncertainty(comparison: Comparison) -> str:
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    table = [head, *rows]
+    table = [[" ".join(cell.split()) for cell in row] for row in (head, *rows)]  # a name may have several lines
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
     numeric = [k > 0 and head[k] not in ("drug",) for k in range(len(head))]
     lines = []
