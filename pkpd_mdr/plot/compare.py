@@ -133,7 +133,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     for name in names:
         if name not in comparison.arms:
             raise SimulationError(f"the comparison has no arm {name!r}{did_you_mean(name, comparison.arms)}")
-    curves = _held(comparison.burden[:, comparison.kept])
+    curves = _held(comparison.curves)
     if np.isnan(curves).any():
         raise SimulationError(
             f"the model has no output {comparison.settings.measure!r} to draw; name one with compare(..., measure=)"
