@@ -84,7 +84,8 @@ def _title(comparison: Comparison, item: Endpoint) -> str:
     unit = comparison.unit(item.name).text
     primary = "primary, " if item.name == comparison.settings.primary and len(comparison.endpoints) > 1 else ""
     shown = f" [{unit}]" if unit else ""
-    return f"{item.name}{shown}   ({primary}{item.description}; {item.better} is good)"
+    told = f"{item.description}; " if item.description else ""
+    return f"{item.name}{shown}   ({primary}{told}{item.better} is good)"
 
 
 def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list[str]]]:
@@ -158,8 +159,7 @@ def _chance(comparison: Comparison) -> list[str]:
 def _failures(comparison: Comparison) -> list[str]:
     if not comparison.failures:
         return []
-    kept, count = int(comparison.kept.sum()), comparison.values.shape[1]
-    what = "draws" if comparison.settings.replicates == 1 else "paths"
+    kept, count, what = int(comparison.kept.sum()), comparison.values.shape[1], comparison.settings.members
     lines = []
     for arm in comparison.arms:
         failed = [failure for failure in comparison.failures if failure.arm == arm]
@@ -174,12 +174,12 @@ def _failures(comparison: Comparison) -> list[str]:
 
 def _ties(comparison: Comparison) -> list[str]:
     """How often nobody is best alone, which is easily overlooked in probabilities."""
-    lines = []
+    what, lines = comparison.settings.members, []
     for item in comparison.endpoints if len(comparison.arms) > 1 and comparison.kept.sum() > 1 else ():
         shares = comparison.shares(item.name)
         tied = float((shares.max(axis=0) < 1.0).mean())
         if tied > 0 and not (shares == shares[0, 0]).all():  # that all are the same is said already
-            lines.append(f"{item.name}: the best arms tie in {100 * tied:.3g} % of draws, which they share equally")
+            lines.append(f"{item.name}: the best arms tie in {100 * tied:.3g} % of {what}, which they share equally")
     return lines
 
 
@@ -197,8 +197,9 @@ def _uncertainty(comparison: Comparison) -> str:
     names = ", ".join(varied[:6]) + (f" and {len(varied) - 6} more" if len(varied) > 6 else "")
     if kept == 1:
         return f"one draw of {names}: no uncertainty is shown"
+    what = comparison.settings.members
     error = 50.0 / math.sqrt(len(set(comparison.owner.tolist())))
-    return f"uncertainty is that of {names} only; a share of {kept} draws has a standard error of up to {error:.2g} %"
+    return f"uncertainty is that of {names} only; a share of {kept} {what} has a standard error of up to {error:.2g} %"
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

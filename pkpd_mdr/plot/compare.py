@@ -206,7 +206,7 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
     ax.set_yticks(range(len(names)), [_words(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0.0, 100.0)
-    ax.set_xlabel("best in [% of draws]")
+    ax.set_xlabel(f"best in [% of {comparison.settings.members}]")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     outside_legend(ax)
