@@ -13,6 +13,7 @@ from pkpd_mdr.errors import SimulationError, did_you_mean
 from pkpd_mdr.plot.style import (
     COLUMN,
     MUTED,
+    bracket,
     colour,
     dash,
     name_axis,
@@ -149,8 +150,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     if positive.size:
         ax.set_yscale("log")
         ax.set_ylim(bottom=max(float(positive.min()) / 1.5, float(positive.max()) / 10**_DECADES))
-    unit = comparison.burden_unit.text
-    ax.set_ylabel(_words(comparison.settings.measure) + (f" [{unit}]" if unit else ""))
+    ax.set_ylabel(_words(comparison.settings.measure) + bracket(comparison.burden_unit.text))
     ax.set_xlabel(f"time [{comparison.until.unit.text}]")
     ax.set_xlim(0.0, comparison.until.value)
     tidy(ax)

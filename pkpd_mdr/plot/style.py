@@ -311,7 +311,7 @@ class Looks:
     @classmethod
     def _by_name(cls, members: Sequence[Condition], varying: dict[str, list[Any]]) -> Looks:
         names = [
-            ", ".join(_text(values[i]) for values in varying.values()) or member.name
+            written(", ".join(_text(values[i]) for values in varying.values()) or member.name)
             for i, member in enumerate(members)
         ]
         labels = list(dict.fromkeys(names))
