@@ -13,6 +13,7 @@ from pkpd_mdr.compare.draws import Drawn, read_draws
 from pkpd_mdr.compare.fairness import Matching, match
 from pkpd_mdr.compare.matching import FAIR, Fair, match_toxicity
 from pkpd_mdr.compare.null import NullTumour
+from pkpd_mdr.compare.regret import COLUMNS
 from pkpd_mdr.compare.result import Comparison
 from pkpd_mdr.compare.running import Elsewhere, Running
 from pkpd_mdr.compare.values import Settings
@@ -233,6 +234,9 @@ def _endpoints(model: Model, given: Sequence[str | Endpoint] | None) -> tuple[En
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise SimulationError(f"the endpoint {shown(twice)} is given twice; name one of them with name=")
+    for name in names:
+        if name in COLUMNS:
+            raise SimulationError(f"an endpoint cannot be called {shown(name)}: tables have a column of that name")
     return items
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
     from pkpd_mdr.run import Endpoint
 
-__all__ = ["losses", "pareto", "regret"]
+__all__ = ["COLUMNS", "losses", "pareto", "regret"]
+
+COLUMNS = ("arm", "on_front", "probability_front")
+"""Of the front, beside those named as the endpoints."""
 
 
 def losses(comparison: Comparison, item: Endpoint) -> FloatArray:

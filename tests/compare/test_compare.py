@@ -329,6 +329,7 @@ def test_nothing_left_is_an_error(fragile):
         ({"endpoints": ["exposure_C"]}, mdr.SimulationError, "has no drug 'C'"),
         ({"endpoints": []}, mdr.SimulationError, "no endpoint"),
         ({"endpoints": ["nadir", "nadir"]}, mdr.SimulationError, "given twice"),
+        ({"endpoints": time_to_progression(name="arm")}, mdr.SimulationError, "an endpoint cannot be called 'arm'"),
         ({"primary": "nadr"}, mdr.SimulationError, "is not one of the endpoints"),
         ({"reference": "b"}, mdr.SimulationError, "reference = 'b' is not an arm"),
         ({"until": 40}, mdr.UnitError, "until: .* has no unit"),
