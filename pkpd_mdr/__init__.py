@@ -123,7 +123,19 @@ from pkpd_mdr.response import (
     gr_over_time,
     growth_rate,
 )
-from pkpd_mdr.run import Endpoint, Extinction, Many, Run, endpoint, endpoints, extinction, simulate, simulate_many
+from pkpd_mdr.run import (
+    Endpoint,
+    Extinction,
+    Many,
+    RareEvent,
+    Run,
+    endpoint,
+    endpoints,
+    extinction,
+    rare_event,
+    simulate,
+    simulate_many,
+)
 
 __version__ = "0.1.0"
 
@@ -148,6 +160,7 @@ __all__ = [
     "Optimum",
     "PkpdMdrError",
     "Planned",
+    "RareEvent",
     "Regimen",
     "RegimenError",
     "Run",
@@ -232,6 +245,7 @@ __all__ = [
     "radiation",
     "radiotherapy",
     "range_bounded",
+    "rare_event",
     "read_assay",
     "read_doses",
     "read_events",
