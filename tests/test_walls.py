@@ -37,6 +37,8 @@ FORWARDS = {
     "data": {"plot"},
     "response": {"plot"},
     "fit": {"compare", "plot", "report"},
+    "patients": {"plot"},
+    "control": {"plot"},
     "compare": {"plot", "report"},
     "optimise": {"plot", "report"},
 }

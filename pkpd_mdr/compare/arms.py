@@ -88,12 +88,10 @@ def scaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
         return plan.scaled(factor, drug)
     changes: dict[str, Any] = {}
     for name, value in parts_of(plan).items():
-        if isinstance(value, Regimen):
-            changes[name] = _scaled(value, factor, drug)
-        elif isinstance(value, Strategy):
-            changes[name] = scaled(arm, value, factor, drug)
+        if isinstance(value, (Regimen, Strategy)):
+            changes[name] = _scaled(arm, value, factor, drug)
         elif isinstance(value, tuple):
-            changes[name] = tuple(_scaled(part, factor, drug) for part in value)
+            changes[name] = tuple(_scaled(arm, part, factor, drug) for part in value)
     if not changes:
         raise RegimenError(
             f"arm {shown(arm)}: its strategy holds no regimen that could be scaled; give {shown(drug)} in the"
@@ -102,5 +100,7 @@ def scaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
     return replace(plan, **changes)  # type: ignore[type-var]
 
 
-def _scaled(part: Any, factor: float, drug: str) -> Any:
+def _scaled(arm: str, part: Any, factor: float, drug: str) -> Any:
+    if isinstance(part, Strategy):
+        return scaled(arm, part, factor, drug)
     return part.scaled(factor, drug) if isinstance(part, Regimen) and drug in part.ports else part

@@ -13,6 +13,7 @@ from pkpd_mdr.compare.draws import Drawn, read_draws
 from pkpd_mdr.compare.fairness import Matching, match
 from pkpd_mdr.compare.matching import FAIR, Fair, match_toxicity
 from pkpd_mdr.compare.null import NullTumour
+from pkpd_mdr.compare.regret import COLUMNS
 from pkpd_mdr.compare.result import Comparison
 from pkpd_mdr.compare.running import Elsewhere, Running
 from pkpd_mdr.compare.values import Settings
@@ -139,7 +140,8 @@ def compare(
     RegimenError
         No arm, an arm for a drug that the model lacks, arms that cannot be matched; the arm is named.
     SimulationError
-        An unknown endpoint, one that the model cannot give, or no member that all arms finished.
+        An unknown endpoint, one that the model cannot give, no member that all arms finished, a comparison that was
+        stopped or cannot go on; `error.partial` is the `Comparison` up to there. A `KeyboardInterrupt` has it, too.
     DataError
         Draws with an unknown column or an impossible value.
     UnitError
@@ -196,8 +198,7 @@ def compare(
         plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
     if null:
         run = run.beside(NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=run.accuracy))
-    found = run.arms(plans, where)
-    return run.comparison(found, plans, matching, _settings(run, first, reference, level), model)
+    return run.compared(plans, where, matching, _settings(run, first, reference, level), model)
 
 
 def _settings(run: Running, primary: str, reference: str | None, level: float) -> Settings:
@@ -233,6 +234,9 @@ def _endpoints(model: Model, given: Sequence[str | Endpoint] | None) -> tuple[En
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise SimulationError(f"the endpoint {shown(twice)} is given twice; name one of them with name=")
+    for name in names:
+        if name in COLUMNS:
+            raise SimulationError(f"an endpoint cannot be called {shown(name)}: tables have a column of that name")
     return items
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
     from pkpd_mdr.run import Endpoint
 
-__all__ = ["losses", "pareto", "regret"]
+__all__ = ["COLUMNS", "losses", "pareto", "regret"]
+
+COLUMNS = ("arm", "on_front", "probability_front")
+"""Of the front, beside those named as the endpoints."""
 
 
 def losses(comparison: Comparison, item: Endpoint) -> FloatArray:
@@ -25,7 +29,8 @@ def losses(comparison: Comparison, item: Endpoint) -> FloatArray:
     gain = values if item.better == "high" else -values
     best = gain.max(axis=0)
     tied = same(gain, np.broadcast_to(best, gain.shape), settings.relative, settings.absolute_for(item))
-    return np.asarray(np.where(tied, 0.0, best - gain), dtype=float)
+    with np.errstate(invalid="ignore"):  # of two that are infinite, which tie
+        return np.asarray(np.where(tied, 0.0, best - gain), dtype=float)
 
 
 def regret(comparison: Comparison, endpoint: str | None) -> pd.DataFrame:
@@ -49,7 +54,10 @@ def _standard_errors(comparison: Comparison, table: FloatArray) -> FloatArray:
     """Of the mean of each row, paths of one of several draws taken together; 0 with one patient."""
     means = by_draw(table, comparison.units_of_chance)
     draws = means.shape[1]
-    return np.asarray(means.std(axis=1, ddof=1) / np.sqrt(draws) if draws > 1 else np.zeros(len(table)), dtype=float)
+    if draws < 2:
+        return np.zeros(len(table))
+    with np.errstate(invalid="ignore"):  # an infinite mean has no standard error
+        return np.asarray(means.std(axis=1, ddof=1) / math.sqrt(draws), dtype=float)
 
 
 def pareto(comparison: Comparison, endpoints: Sequence[str]) -> pd.DataFrame:

@@ -145,9 +145,25 @@ class Comparison:
 
     @takes(SimulationError, endpoint=TEXT)
     def array(self, endpoint: str | None = None) -> FloatArray:
-        """Values of an endpoint on the kept members, shape (arms, kept); infinite for a time that was not reached."""
+        """Values of an endpoint on the kept members, shape (arms, kept); infinite for a time that was not reached.
+
+        Raises
+        ------
+        SimulationError
+            An unknown endpoint, or no member that all arms finished (of a comparison that was stopped early).
+        """
         column = [item.name for item in self.endpoints].index(self.endpoint(endpoint).name)
-        return np.asarray(self.values[:, self.kept, column])
+        return self._finished(self.values)[:, :, column]
+
+    @property
+    def curves(self) -> FloatArray:
+        """`burden` of the kept members, shape (arms, kept, k); `SimulationError` where there is none, as of `array`."""
+        return self._finished(self.burden)
+
+    def _finished(self, table: FloatArray) -> FloatArray:
+        if not self.kept.any():
+            raise SimulationError("no draw was finished by all arms, so that nothing can be compared; see .draws")
+        return np.asarray(table[:, self.kept])
 
     @takes(SimulationError, endpoint=TEXT)
     def bounded(self, endpoint: str | None = None) -> FloatArray:

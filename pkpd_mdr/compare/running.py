@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -23,14 +23,14 @@ from pkpd_mdr.compare.statistics import quantile, same
 from pkpd_mdr.compare.values import Failure, Settings
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy
 from pkpd_mdr.run import Endpoint, start_vector, with_exposure
 from pkpd_mdr.run.endpoints import check_endpoint
 from pkpd_mdr.run.given import total_of
 from pkpd_mdr.run.many.checkpoint import Checkpoint, fingerprint
-from pkpd_mdr.run.many.gather import Progress, parts_of_all, reporter
+from pkpd_mdr.run.many.gather import Progress, not_run, parts_of_all, reporter, with_partial
 from pkpd_mdr.run.many.members import Places
 from pkpd_mdr.run.many.study import Chunk, Part, Study, courses_of
 from pkpd_mdr.run.many.workers import RETRIES, chunk_size
@@ -39,6 +39,8 @@ from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
 __all__ = ["Arm", "Elsewhere", "Running"]
+
+Blocks = list[tuple[str, Places]]  # arm and members of each chunk
 
 _LOG = logging.getLogger("pkpd_mdr")
 _GRID = 240
@@ -181,40 +183,79 @@ class Running:
         """Run all arms for all draws and read their endpoints."""
         for name, plan in plans.items():
             self._addable(name, plan)
-        study, blocks = self._study(where.executor), self._blocks(plans, where)
+        blocks = self._blocks(plans, where)
+        return self._sorted(plans, blocks, list(self._parts(plans, blocks, where)))
+
+    def compared(
+        self,
+        plans: Mapping[str, Plan],
+        where: Elsewhere,
+        matching: Matching | None,
+        settings: Settings,
+        model: Model,
+    ) -> Comparison:
+        """Run all arms and put them side by side.
+
+        Raises
+        ------
+        SimulationError
+            It cannot go on, or no draw was finished by all arms; what was computed is in ``error.partial``, of a
+            `KeyboardInterrupt` too.
+        """
+        for name, plan in plans.items():
+            self._addable(name, plan)
+        blocks, parts = self._blocks(plans, where), list[Part]()
+        try:
+            for part in self._parts(plans, blocks, where):
+                parts.append(part)  # one by one: what came before an exception is kept
+        except BaseException as problem:
+            so_far = self._sorted(plans, blocks, parts, not_run(problem))
+            partial = self.comparison(so_far, plans, matching, settings, model)
+            stopped = with_partial(problem, partial, sum(len(part.ended) for part in parts), len(plans) * self.count)
+            if stopped is problem:
+                raise
+            raise stopped from problem
+        found = self.comparison(self._sorted(plans, blocks, parts), plans, matching, settings, model)
+        if not found.kept.any():
+            first = found.failures[0]
+            raise SimulationError(
+                f"no draw was finished by all arms; arm {shown(first.arm)}, draw {first.draw}: {first.sentence}",
+                partial=found,
+            )
+        return found
+
+    def _parts(self, plans: Mapping[str, Plan], blocks: Blocks, where: Elsewhere) -> Iterator[Part]:
+        """Parts as they are finished."""
+        study = self._study(where.executor)
         kept = None if where.folder is None else Checkpoint.open(where.folder, self._content(study, plans, blocks))
         report, close = reporter(where.progress, total := len(plans) * self.count)
-        parts: list[Part] = []
         done = 0
         try:
-            chunks = parts_of_all(
+            for part in parts_of_all(
                 study,
                 [len(block) for _, block in blocks],
                 lambda number: self._chunk(number, plans, *blocks[number]),
                 kept,
                 where.executor,
                 where.retries,
-            )
-            for part in chunks:
-                parts.append(part)
+            ):
+                yield part
                 done += len(part.ended)
                 if report(done, total) is False:
                     again = "; the checkpoint keeps them" if kept else ""
                     raise SimulationError(f"stopped by progress= after {done} of {total} members{again}")
-        except Exception as problem:
-            if isinstance(problem, PkpdMdrError):
-                raise
-            raise SimulationError(f"the comparison cannot go on ({type(problem).__name__}: {problem})") from problem
         finally:
             close()
-        return self._sorted(plans, blocks, parts)
 
-    def _sorted(self, plans: Mapping[str, Plan], blocks: list[tuple[str, Places]], parts: list[Part]) -> dict[str, Arm]:
-        """Parts in their places, whatever the order in which they were finished."""
-        found = {name: self._empty() for name in plans}
-        for part in sorted(parts, key=lambda part: part.number):
-            name, block = blocks[part.number]
-            self._take(found[name], name, block, part)
+    def _sorted(self, plans: Mapping[str, Plan], blocks: Blocks, parts: list[Part], why: str = "") -> dict[str, Arm]:
+        """Parts in their places, whatever the order in which they were finished; of those that lack, why."""
+        found, known = {name: self._empty() for name in plans}, {part.number: part for part in parts}
+        for number, (name, block) in enumerate(blocks):
+            if number in known:
+                self._take(found[name], name, block, known[number])
+                continue
+            places = (divmod(int(member), self.replicates) for member in block)
+            found[name].failures.extend(Failure(name, draw, why, replicate) for draw, replicate in places)
         return found
 
     def _addable(self, name: str, plan: Plan) -> None:
@@ -243,12 +284,15 @@ class Running:
             stochastic=self.stochastic,
         )
 
-    def _blocks(self, plans: Mapping[str, Plan], where: Elsewhere) -> list[tuple[str, Places]]:
-        """Arm and members of each chunk, the same for a checkpoint that goes on."""
+    def _blocks(self, plans: Mapping[str, Plan], where: Elsewhere) -> Blocks:
+        """Arm and members of each chunk, the same for a checkpoint that goes on.
+
+        All arms treat some members before the next ones come, so that what is done at any time can be compared.
+        """
         kept = None if where.folder is None else Checkpoint.chunk_of(where.folder)
         size = kept or chunk_size(len(plans) * self.count, where.executor)
         members = np.arange(self.count)
-        return [(name, members[begin : begin + size]) for name in plans for begin in range(0, len(members), size)]
+        return [(name, members[begin : begin + size]) for begin in range(0, len(members), size) for name in plans]
 
     def _chunk(self, number: int, plans: Mapping[str, Plan], name: str, block: Places) -> Chunk:
         """Some members of one arm; a number stands for the luck of a patient, in all arms or in this one."""
@@ -278,12 +322,12 @@ class Running:
             for drug, amount, unit in totals:
                 arm.given.setdefault(drug, []).append(Quantity(amount / Unit.of(unit).factor, Unit.of(unit)))
 
-    def _content(self, study: Study, plans: Mapping[str, Plan], blocks: list[tuple[str, Places]]) -> dict[str, str]:
+    def _content(self, study: Study, plans: Mapping[str, Plan], blocks: Blocks) -> dict[str, str]:
         """What the numbers depend on, by name, for checkpoints."""
         given = {name: plan if isinstance(plan, Strategy) else plan.acts for name, plan in plans.items()}
         return {
             "model": self.model.content_hash,
-            "arms": fingerprint(given),
+            "arms in turn": fingerprint(given),
             "parameters": fingerprint(self.values),
             "starts": fingerprint(self.starts),
             "replicates": repr(self.replicates),
@@ -317,11 +361,6 @@ class Running:
         """Put the arms side by side."""
         failures = tuple(failure for arm in found.values() for failure in arm.failures)
         everything = np.stack([arm.values for arm in found.values()])
-        if np.isnan(everything).any(axis=(0, 2)).all():
-            first = failures[0]
-            raise SimulationError(
-                f"no draw was finished by all arms; arm {shown(first.arm)}, draw {first.draw}: {first.sentence}"
-            )
         values = np.ascontiguousarray(everything[:, :, : len(self.endpoints)])
         unit = shown_unit(self.model, self.measure) if self.shows_burden else Unit.of("")
         return Comparison(
@@ -348,7 +387,7 @@ class Running:
         )
 
     def _null(self, found: Mapping[str, Arm], read: FloatArray, settings: Settings) -> Null | None:
-        if self.null is None:
+        if self.null is None or np.isnan(read).any(axis=(0, 2)).all():
             return None
         reference = settings.reference or next(iter(found))
         ended = np.stack([arm.ended for arm in found.values()]) * self.length.unit.factor
@@ -416,7 +455,7 @@ def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: Float
     kept = ~np.isnan(values).any(axis=(0, 2))
     for k, item in enumerate(endpoints):
         table = values[:, kept, k]
-        if len(arms) == 1 or np.isinf(table).all():
+        if len(arms) == 1 or np.isinf(table).all():  # nobody is compared, or nobody gets there
             continue
         groups: list[list[int]] = []
         for i in range(len(arms)):

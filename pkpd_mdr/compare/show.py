@@ -36,7 +36,8 @@ def html(comparison: Comparison) -> str:
 
 def blocks(comparison: Comparison) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, heads and rows of every table: one for each endpoint, then what was given."""
-    found = [(_title(comparison, item), *_block(comparison, item)) for item in comparison.endpoints]
+    items = comparison.endpoints if comparison.kept.any() else ()
+    found = [(_title(comparison, item), *_block(comparison, item)) for item in items]
     if len(comparison.given):
         found.append(("total given (to the end of the run)", *_given(comparison)))
     return found
@@ -83,7 +84,8 @@ def _title(comparison: Comparison, item: Endpoint) -> str:
     unit = comparison.unit(item.name).text
     primary = "primary, " if item.name == comparison.settings.primary and len(comparison.endpoints) > 1 else ""
     shown = f" [{unit}]" if unit else ""
-    return f"{item.name}{shown}   ({primary}{item.description}; {item.better} is good)"
+    told = f"{item.description}; " if item.description else ""
+    return f"{item.name}{shown}   ({primary}{told}{item.better} is good)"
 
 
 def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list[str]]]:
@@ -97,7 +99,7 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
     rows = []
     for arm in comparison.arms:
         row = table[arm]
-        shown = [_number(row[name], comparison) for name in ("median", "lower", "upper")]
+        shown = [_number(row[name], comparison, item) for name in ("median", "lower", "upper")]
         gaps = [
             f"{row[name]:+.3g}" if row[name] else "0" for name in ("difference", "difference_lower", "difference_upper")
         ]
@@ -113,14 +115,17 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
             ]
         )
     if not many:
-        keep = [0, 1, 3, 5]
-        head, rows = [head[k] for k in keep], [[row[k] for k in keep] for row in rows]
         head[1], head[-1] = "value", "best"
-    return head, rows
+    alone = len(comparison.arms) == 1  # with nothing to differ from
+    keep = [k for k in range(len(head)) if (many or k not in (2, 4)) and not (alone and k > 2)]
+    return [head[k] for k in keep], [[row[k] for k in keep] for row in rows]
 
 
-def _number(value: float, comparison: Comparison) -> str:
-    return f"> {comparison.until.value:g}" if math.isinf(value) else f"{value:.4g}"
+def _number(value: float, comparison: Comparison, item: Endpoint) -> str:
+    if item.unit == "time" and math.isinf(value):
+        return f"> {comparison.until.value:g}"
+    noise = -comparison.settings.absolute_for(item) <= value < 0  # a stock that the integrator leaves below zero
+    return "0" if noise else f"{value:.4g}"
 
 
 def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -154,32 +159,34 @@ def _chance(comparison: Comparison) -> list[str]:
 def _failures(comparison: Comparison) -> list[str]:
     if not comparison.failures:
         return []
-    kept, draws = int(comparison.kept.sum()), comparison.drawn
+    kept, count, what = int(comparison.kept.sum()), comparison.values.shape[1], comparison.settings.members
     lines = []
     for arm in comparison.arms:
         failed = [failure for failure in comparison.failures if failure.arm == arm]
         if failed:
             lines.append(
-                f"arm {arm!r}: {len(failed)} of {draws} draws failed, for example draw {failed[0].draw}:"
+                f"arm {arm!r}: {len(failed)} of {count} {what} failed, for example draw {failed[0].draw}:"
                 f" {failed[0].sentence}"
             )
-    lines.append(f"medians, differences and probabilities use the {kept} of {draws} draws that all arms finished")
+    lines.append(f"medians, differences and probabilities use the {kept} of {count} {what} that all arms finished")
     return lines
 
 
 def _ties(comparison: Comparison) -> list[str]:
     """How often nobody is best alone, which is easily overlooked in probabilities."""
-    lines = []
+    what, lines = comparison.settings.members, []
     for item in comparison.endpoints if len(comparison.arms) > 1 and comparison.kept.sum() > 1 else ():
         shares = comparison.shares(item.name)
         tied = float((shares.max(axis=0) < 1.0).mean())
         if tied > 0 and not (shares == shares[0, 0]).all():  # that all are the same is said already
-            lines.append(f"{item.name}: the best arms tie in {100 * tied:.3g} % of draws, which they share equally")
+            lines.append(f"{item.name}: the best arms tie in {100 * tied:.3g} % of {what}, which they share equally")
     return lines
 
 
 def _uncertainty(comparison: Comparison) -> str:
     varied, kept = comparison.settings.varied, int(comparison.kept.sum())
+    if not kept:
+        return "no draw was finished by all arms, so that nothing can be compared; see .draws"
     if not varied and kept > 1:
         return (
             f"one set of parameter values: intervals are those of chance alone; a share of {kept} paths has a standard "
@@ -190,12 +197,13 @@ def _uncertainty(comparison: Comparison) -> str:
     names = ", ".join(varied[:6]) + (f" and {len(varied) - 6} more" if len(varied) > 6 else "")
     if kept == 1:
         return f"one draw of {names}: no uncertainty is shown"
+    what = comparison.settings.members
     error = 50.0 / math.sqrt(len(set(comparison.owner.tolist())))
-    return f"uncertainty is that of {names} only; a share of {kept} draws has a standard error of up to {error:.2g} %"
+    return f"uncertainty is that of {names} only; a share of {kept} {what} has a standard error of up to {error:.2g} %"
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    table = [head, *rows]
+    table = [[" ".join(cell.split()) for cell in row] for row in (head, *rows)]  # a name may have several lines
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
     numeric = [k > 0 and head[k] not in ("drug",) for k in range(len(head))]
     lines = []

@@ -84,7 +84,8 @@ def differences(
     """
     ends = end if isinstance(end, tuple) else (np.asarray(end), np.asarray(end))
     tied = same(left, right, relative, absolute)
-    gap = np.minimum(left, ends[0]) - np.minimum(right, ends[1])
+    with np.errstate(invalid="ignore"):  # of two that are infinite, which tie
+        gap = np.minimum(left, ends[0]) - np.minimum(right, ends[1])
     return np.where(tied, 0.0, gap)
 
 

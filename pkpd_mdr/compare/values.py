@@ -108,6 +108,11 @@ class Settings:
     stochastic: str = ""
     stop: tuple[str, ...] = ()
 
+    @property
+    def members(self) -> str:
+        """What is counted, in a word: each draw has one path or several."""
+        return "draws" if self.replicates == 1 else "paths"
+
     def absolute_for(self, item: Endpoint) -> float:
         """The absolute part counts for amounts of cells or drug only."""
         return self.absolute if item.unit in ("same", "area") else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import MODEL
 from pkpd_mdr.units import Unit, split_header
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["FILTER", "Assimilated", "assimilate", "looks_of"]
 
@@ -45,6 +49,10 @@ class Assimilated:
     varied : tuple of str
         Parameters that were not known.
     time_unit : Unit
+    prior : Mind
+        Before the first visit.
+    measured : DataFrame
+        A column for each measured output, in the units of the model; the index is the time.
     notes : tuple of str
         Visits at which the filter had to tell something.
     """
@@ -53,6 +61,8 @@ class Assimilated:
     minds: tuple[Mind, ...]
     varied: tuple[str, ...]
     time_unit: Unit
+    prior: Mind
+    measured: pd.DataFrame
     notes: tuple[str, ...] = ()
 
     @property
@@ -61,10 +71,15 @@ class Assimilated:
 
         Indexed by time and name; ``particles`` is their effective number. Units are those of the model.
         """
-        rows = []
-        for mind in self.minds:
-            for name, unit, values in self._columns(mind):
-                rows.append(self._row(mind, name, unit, values))
+        return self._table(self.minds)
+
+    @property
+    def before(self) -> pd.DataFrame:
+        """The same at time zero, before anything was measured; indexed by name."""
+        return self._table([self.prior]).droplevel(0)
+
+    def _table(self, minds: Sequence[Mind]) -> pd.DataFrame:
+        rows = [self._row(mind, *column) for mind in minds for column in self._columns(mind)]
         time = f"time [{self.time_unit.text}]"
         columns = [time, "name", "unit", "mean", "sd", *(f"{share:.0%}" for share in _SHARES), "particles"]
         return pd.DataFrame(rows, columns=columns).set_index([time, "name"])
@@ -108,6 +123,12 @@ class Assimilated:
         )
         units = {name: part.unit.text for name, part in parts.items()}
         return Cohort(table.rename_axis("patient"), units, self.varied, notes=("drawn from an assimilated belief",))
+
+    def plot(self, name: str | None = None, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw what is believed of a parameter or an output, visit by visit; see `pkpd_mdr.plot.belief`."""
+        from pkpd_mdr.plot.belief import plot_belief
+
+        return plot_belief(self, name, ax=ax, **options)
 
     def __repr__(self) -> str:
         last = self.minds[-1]
@@ -178,7 +199,7 @@ def assimilate(
     rows, varied = read_belief(model, belief, learner_filter.particles)
     learner = Learner(model, rows, varied, looks, learner_filter, seed)
     times, unit, values = _read(model, data, looks)
-    mind = learner.fresh()
+    mind = prior = learner.fresh()
     end = max(float(times[-1]), 1.0)
     acts = (plan.until((end, "h")) if plan.endless else plan).written_out().acts
     mind = mind.given(tuple(act for act in acts if act.time <= end), 0.0)
@@ -190,7 +211,12 @@ def assimilate(
         minds.append(mind)
         if mind.note:
             notes.append(f"{time / unit.factor:g} {unit.text}: {mind.note}")
-    return Assimilated(model, tuple(minds), varied, unit, tuple(notes))
+    shown_units = {look.output: shown_unit(model, look.output) for look in looks}
+    measured = pd.DataFrame(
+        {name: values[:, k] / own.factor for k, (name, own) in enumerate(shown_units.items())},
+        index=pd.Index(times / unit.factor, name=f"time [{unit.text}]"),
+    )
+    return Assimilated(model, tuple(minds), varied, unit, prior, measured, tuple(notes))
 
 
 def looks_of(model: Model, given: Measure) -> tuple[Measured, ...]:

@@ -191,8 +191,7 @@ ENTRY = Published(
                 (
                     "adaptive",
                     33.5,
-                    "at aRS = 6 cycles drive resistant cells out (Fig 4, above), so nobody progresses: those who did had "
-                    "another aRS, or were not cycled ideally",
+                    "aRS = 6 drives resistant cells out (Fig 4, above): who progressed had another, or other cycles",
                 ),
                 (
                     "standard",

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen
 from pkpd_mdr.run.many import parameter_slots, read_rows
 from pkpd_mdr.units import DIMENSIONLESS, Quantity, Unit, split_header
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["PATIENT", "Cohort", "read_patients"]
 
@@ -153,6 +156,12 @@ class Cohort:
             if not isinstance(regimen, Regimen):
                 raise DataError(f"dosed(): patient {row} is given {shown(regimen)}; return a regimen, or nothing()")
         return found
+
+    def plot(self, x: str | None = None, y: str | None = None, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw how patients spread in all columns, in one, or in two together; see `pkpd_mdr.plot.cohort`."""
+        from pkpd_mdr.plot.cohort import plot_cohort
+
+        return plot_cohort(self, x, y, ax=ax, **options)
 
     # -- files -----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pkpd_mdr.arguments import FLAG, TEXTS, takes
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
-from pkpd_mdr.plot.style import COLUMN, colour, name_axis, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import COLUMN, bracket, colour, name_axis, new_axes, outside_legend, tidy
 from pkpd_mdr.run.result import shown_unit
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def plot_clones(
     if not relative:
         ax.plot(times, total, color="black", lw=0.9)
     ax.set_ylim(*((0.0, 100.0) if relative else (low, high)))
-    ax.set_ylabel("share of cells [%]" if relative else f"burden [{unit.text}]" if unit.text else "burden")
+    ax.set_ylabel("share of cells [%]" if relative else "burden" + bracket(unit.text))
     ax.set_xlabel(f"time [{run.time_unit.text}]")
     ax.set_xlim(0.0, run.course.until / run.time_unit.factor)
     tidy(ax)

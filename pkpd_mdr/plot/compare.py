@@ -13,6 +13,7 @@ from pkpd_mdr.errors import SimulationError, did_you_mean
 from pkpd_mdr.plot.style import (
     COLUMN,
     MUTED,
+    bracket,
     colour,
     dash,
     name_axis,
@@ -133,7 +134,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     for name in names:
         if name not in comparison.arms:
             raise SimulationError(f"the comparison has no arm {name!r}{did_you_mean(name, comparison.arms)}")
-    curves = _held(comparison.burden[:, comparison.kept])
+    curves = _held(comparison.curves)
     if np.isnan(curves).any():
         raise SimulationError(
             f"the model has no output {comparison.settings.measure!r} to draw; name one with compare(..., measure=)"
@@ -149,8 +150,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     if positive.size:
         ax.set_yscale("log")
         ax.set_ylim(bottom=max(float(positive.min()) / 1.5, float(positive.max()) / 10**_DECADES))
-    unit = comparison.burden_unit.text
-    ax.set_ylabel(_words(comparison.settings.measure) + (f" [{unit}]" if unit else ""))
+    ax.set_ylabel(_words(comparison.settings.measure) + bracket(comparison.burden_unit.text))
     ax.set_xlabel(f"time [{comparison.until.unit.text}]")
     ax.set_xlim(0.0, comparison.until.value)
     tidy(ax)
@@ -206,7 +206,7 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
     ax.set_yticks(range(len(names)), [_words(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0.0, 100.0)
-    ax.set_xlabel("best in [% of draws]")
+    ax.set_xlabel(f"best in [% of {comparison.settings.members}]")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     outside_legend(ax)

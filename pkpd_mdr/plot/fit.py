@@ -10,7 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.errors import FitError, did_you_mean
-from pkpd_mdr.plot.style import MUTED, Looks, colour, log_ticks, name_axis, new_axes, outside_legend, plain, tidy
+from pkpd_mdr.plot.style import (
+    MUTED,
+    Looks,
+    bracket,
+    colour,
+    log_ticks,
+    name_axis,
+    new_axes,
+    outside_legend,
+    plain,
+    tidy,
+)
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -91,7 +102,7 @@ def plot_fit(
                 ax.plot(times / unit.factor, values, lw=1.3, **looks.line(condition))
         if _logarithmic(fit, name, table, log):
             _log_y(ax, table["value"].to_numpy(dtype=float), [values for _, values in lines.values()])
-        ax.set_xlabel(_titled("time", unit.text))
+        ax.set_xlabel("time" + bracket(unit.text))
         name_axis(ax.yaxis, name, fit.data.units[name].text)
     tidy(ax)
     looks.explain(ax, lines=over_time)
@@ -144,7 +155,7 @@ def plot_residuals(
     if unit is None and _logarithmic(fit, name, table, None):
         ax.set_xscale("log")
         log_ticks(ax.xaxis)
-    ax.set_xlabel(_titled("time", unit.text) if unit else _titled(f"predicted {name}", fit.data.units[name].text))
+    ax.set_xlabel("time" + bracket(unit.text) if unit else f"predicted {name}" + bracket(fit.data.units[name].text))
     ax.set_ylabel("standardised residual")
     tidy(ax)
     looks.explain(ax, lines=False)
@@ -199,7 +210,7 @@ def plot_profile(profile: Profile, *, ax: Axes | None = None, log: bool | None =
         color=MUTED,
     )
     ax.set_title(_interval(profile))
-    ax.set_xlabel(_titled(profile.name, profile.unit))
+    ax.set_xlabel(profile.name + bracket(profile.unit))
     ax.set_ylabel("distance from the optimum")
     tidy(ax)
     return ax
@@ -341,8 +352,8 @@ def _against(ax: Axes, fit: Fit, name: str, table: pd.DataFrame, looks: Looks, l
         log_ticks(ax.yaxis)
     ax.set_aspect("equal", adjustable="box")
     unit = fit.data.units[name].text
-    ax.set_xlabel(_titled(f"predicted {name}", unit))
-    ax.set_ylabel(_titled(f"measured {name}", unit))
+    ax.set_xlabel(f"predicted {name}" + bracket(unit))
+    ax.set_ylabel(f"measured {name}" + bracket(unit))
 
 
 def _log_steps(profile: Profile, values: FloatArray) -> bool:
@@ -387,7 +398,3 @@ def _interval(profile: Profile) -> str:
     low = "open" if profile.open_lower else plain(profile.lower)
     high = "open" if profile.open_upper else plain(profile.upper)
     return f"{plain(profile.estimate)} ({100 * profile.level:g}%: {low} to {high}) {profile.unit}".rstrip()
-
-
-def _titled(name: str, unit: str) -> str:
-    return f"{name} [{unit}]" if unit else name

@@ -8,7 +8,7 @@ import numpy as np
 
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.plot.fit import plot_fit
-from pkpd_mdr.plot.style import COLUMN, MUTED, Looks, colour, log_ticks, new_axes, tidy
+from pkpd_mdr.plot.style import COLUMN, MUTED, Looks, bracket, colour, log_ticks, new_axes, tidy, written
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def plot_trace(posterior: Posterior, name: str | None = None, *, ax: Axes | None
     diagnostic = posterior.diagnostics.loc[worst]
     ax.set_title(rf"$\hat{{R}}$ = {diagnostic['r_hat']:.3f}, {diagnostic['ess']:.0f} effective draws", fontsize=7)
     ax.set_xlabel("step after the warm-up")
-    ax.set_ylabel(f"{worst} [{posterior.units[worst]}]" if posterior.units[worst] else worst)
+    ax.set_ylabel(worst + bracket(posterior.units[worst]))
     ax.set_xlim(1, steps)
     tidy(ax)
     return ax
@@ -204,7 +204,7 @@ def plot_next(found: NextExperiment, *, ax: Axes | None = None, most: int = 15) 
     chosen = np.array([name in found.chosen for name in table.index])
     for mine, shade in ((chosen, colour(0)), (~chosen, "#9ecae1")):
         ax.barh(place[mine], values[mine], color=shade, height=0.7)
-    ax.set_yticks(place, [str(name) for name in table.index])
+    ax.set_yticks(place, [written(str(name)) for name in table.index])
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set_xlabel("log-likelihood ratio of the hardest pair" if evidence else f"gain, {found.criterion}")
     tidy(ax)

@@ -9,7 +9,7 @@ import numpy as np
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.optimise.variables import Choice, Range, option_text
-from pkpd_mdr.plot.style import MUTED, colour, log_ticks, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import MUTED, bracket, colour, log_ticks, new_axes, outside_legend, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def plot_optimum(found: Optimum, variable: str | None = None, *, ax: Axes | None
     )
     if found.gain is not None:
         level = float(found.arms["searched"][found.gain.arm])
-        ax.axhline(level, color=colour(2), ls="--", lw=1.1, label=found.gain.arm, zorder=0)
+        ax.axhline(level, color=colour(2), ls="--", lw=1.1, label=written(found.gain.arm), zorder=0)
     _axes(ax, found, name, y)
     tidy(ax)
     outside_legend(ax)
@@ -79,13 +79,11 @@ def plot_optimum(found: Optimum, variable: str | None = None, *, ax: Axes | None
 
 def _axes(ax: Axes, found: Optimum, name: str, y: FloatArray) -> None:
     item = found.variables[name]
-    unit = f" [{item.unit.text}]" if item.unit.text else ""
-    ax.set_xlabel(name.replace("_", " ") + unit)
-    unit = f" [{found.unit.text}]" if found.unit.text else ""
+    ax.set_xlabel(name.replace("_", " ") + bracket(item.unit.text))
     over = "" if found.settings.draws < 2 else f", {found.settings.criterion}"
-    ax.set_ylabel(found.endpoint.name.replace("_", " ") + over + unit)
+    ax.set_ylabel(found.endpoint.name.replace("_", " ") + over + bracket(found.unit.text))
     if isinstance(item, Choice):
-        ax.set_xticks(range(len(item.options)), [option_text(option) for option in item.options])
+        ax.set_xticks(range(len(item.options)), [written(option_text(option)) for option in item.options])
         ax.set_xlim(-0.5, len(item.options) - 0.5)
     elif isinstance(item, Range) and item.log:
         ax.set_xscale("log")

@@ -310,7 +310,7 @@ def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes |
 
 def best_changes(comparison: Comparison, arm: str) -> FloatArray:
     """Lowest burden after the start relative to the start, less one, for each draw that every arm finished."""
-    curves = comparison.burden[_place(comparison, arm), comparison.kept]
+    curves = comparison.curves[_place(comparison, arm)]
     if np.isnan(curves[:, :2]).any() or (curves[:, 0] <= 0).any():
         raise SimulationError(f"arm {shown(arm)}: there is no burden above zero at the start to compare with")
     return np.asarray(np.nanmin(curves[:, 1:], axis=1) / curves[:, 0] - 1.0, dtype=float)

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkpd_mdr.errors import DataError, shown
-from pkpd_mdr.plot.style import DASHES, MARKERS, MUTED, colour, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import (
+    DASHES,
+    MARKERS,
+    MUTED,
+    bracket,
+    colour,
+    log_ticks,
+    new_axes,
+    outside_legend,
+    tidy,
+    written,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,8 +88,7 @@ def plot_curves(
         _mark_zero(ax, zero, low)
     if level is not None:
         _mark_doses(ax, fit, chosen, level, kind)
-    unit = f" [{fit.readings.dose_unit}]" if fit.readings.dose_unit else ""
-    ax.set_xlabel(f"{fit.readings.dose_name}{unit}")
+    ax.set_xlabel(fit.readings.dose_name + bracket(fit.readings.dose_unit))
     ax.set_ylabel(fit.options.scale or fit.readings.response_name)
     tidy(ax)
     outside_legend(ax)
@@ -104,7 +114,7 @@ def _draw(ax: Axes, fit: DoseResponse, k: int, place: int, low: float, high: flo
         "alpha": 0.7,
     }
     ax.plot(np.where(x > 0, x, zero), y, **style)  # type: ignore[arg-type]
-    label = fit.readings.name(k) if named else None
+    label = written(fit.readings.name(k)) if named else None
     if not fit.curves.usable[k]:
         ax.plot([], [], color=colour(place), label=f"{label} (not fitted)" if label else None)
         return
@@ -206,14 +216,10 @@ def plot_doses(fit: DoseResponse, *, ax: Axes | None = None, level: float = 50.0
     ax.axvspan(low_dose, high_dose, color="#f0f0f0", lw=0, zorder=0)
     ax.set_xscale("log")
     ax.set_xlim(left, right)
-    ax.set_yticks(range(len(fit)), [fit.readings.name(k) for k in reversed(range(len(fit)))])
-    unit = f" [{fit.readings.dose_unit}]" if fit.readings.dose_unit else ""
+    ax.set_yticks(range(len(fit)), [written(fit.readings.name(k)) for k in reversed(range(len(fit)))])
+    dose = fit.readings.dose_name + bracket(fit.readings.dose_unit)
     name = {"relative": f"ED{level:g}", "control": f"IC{level:g}", "absolute": f"response of {level:g}"}[kind]
-    ax.set_xlabel(
-        f"{fit.readings.dose_name}{unit} for {name}"
-        if kind == "absolute"
-        else f"{name} of {fit.readings.dose_name}{unit}"
-    )
+    ax.set_xlabel(f"{dose} for {name}" if kind == "absolute" else f"{name} of {dose}")
     tidy(ax)
     return ax
 
@@ -257,8 +263,6 @@ def plot_ratios(ratios: Ratios, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(left, right)
     ax.set_yticks(range(len(table)), table["level"].tolist())
     ax.set_ylim(len(table) - 0.5, -0.5)
-    from pkpd_mdr.plot.style import log_ticks
-
     log_ticks(ax.xaxis)
     ax.set_xlabel(f"{ratios.of} over {ratios.over}")
     tidy(ax)

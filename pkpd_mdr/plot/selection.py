@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pkpd_mdr.errors import FitError, did_you_mean
-from pkpd_mdr.plot.style import MARKERS, MUTED, colour, log_ticks, new_axes, outside_legend, plain, tidy
+from pkpd_mdr.plot.style import MARKERS, MUTED, colour, log_ticks, new_axes, outside_legend, plain, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ def plot_selection(selection: Selection, *, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_minor_locator(NullLocator())
     for level in (0.0, 2.0, 10.0):
         ax.axvline(level, color=MUTED, lw=0.6, ls=":" if level else "-", zorder=0)
-    ax.set_yticks(place, [str(name) for name in table.index])
+    ax.set_yticks(place, [written(str(name)) for name in table.index])
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlabel("behind the best model")
     tidy(ax)
@@ -117,7 +117,9 @@ def plot_held_out(
     for k, name in enumerate(chosen):
         rows = mine[mine["model"] == name]
         marker = MARKERS[k % len(MARKERS)]
-        ax.plot(rows["predicted"], rows["value"], marker, color=colour(k), ms=2.4, mew=0, alpha=0.55, label=name)
+        ax.plot(
+            rows["predicted"], rows["value"], marker, color=colour(k), ms=2.4, mew=0, alpha=0.55, label=written(name)
+        )
     low, high = float(whole.min()), float(whole.max())
     ax.plot([low, high], [low, high], color=MUTED, lw=0.8, zorder=0)
     if low > 0 and high / low > 10:

@@ -122,12 +122,14 @@ def name_axis(axis: Axis, name: str, unit: str) -> None:
 def written(name: str, width: int | None = None) -> str:
     """A name as it stands, of which matplotlib would read what is between dollars as mathematics.
 
+    It would leave a name that begins with an underscore out of legends, too.
     With a width in characters it is broken into at most three lines, and cut where that is not enough.
     """
     if width is not None:
         lines = wrap(name, width, max_lines=_LINES, placeholder=" ...")
         name = "\n".join(lines) if lines else name
-    return name.replace("$", r"\$")
+    name = name.replace("$", r"\$")
+    return rf"$\_${name[1:]}" if name.startswith("_") else name
 
 
 def _with_exponent(value: float) -> str:
@@ -309,7 +311,7 @@ class Looks:
     @classmethod
     def _by_name(cls, members: Sequence[Condition], varying: dict[str, list[Any]]) -> Looks:
         names = [
-            ", ".join(_text(values[i]) for values in varying.values()) or member.name
+            written(", ".join(_text(values[i]) for values in varying.values()) or member.name)
             for i, member in enumerate(members)
         ]
         labels = list(dict.fromkeys(names))

@@ -34,8 +34,11 @@ class Limit:
         return f"{self.output} {'below' if self.below else 'above'} {level}"
 
     def passed(self, visit: Visit, before: bool) -> bool:
-        """Whether it is passed, or was `before` and has not recovered since."""
+        """Whether it is passed, or was `before` and has not recovered since; `RegimenError` where nobody can tell."""
         value = visit.change(self.output) if self.of_baseline else visit.of(self.output)
+        if math.isnan(value):
+            why = "is zero at the first visit and has no shares" if self.of_baseline else "is missing"
+            raise RegimenError(f"limit({shown(self.output)}): {self.output} {why}; give a level in its unit")
         level = (self.recovered if before else self.level).internal
         return value < level if self.below else value > level
 

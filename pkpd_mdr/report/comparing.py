@@ -196,7 +196,7 @@ def _failures(comparison: Comparison) -> Section:
     if not comparison.failures:
         return Section("Failures", (Text(f"All {members * arms} runs were finished."),))
     kept = int(comparison.kept.sum())
-    what = "draws" if comparison.settings.replicates == 1 else "paths"
+    what = comparison.settings.members
     counts = Counter((failure.arm, failure.sentence) for failure in comparison.failures)
     rows = [(arm, str(count), words) for (arm, words), count in counts.most_common(_SENTENCES)]
     text = (

@@ -83,9 +83,10 @@ def _with_uncertainty(comparison: Comparison, item: Endpoint, best: str, rival: 
     gap = comparison.difference(best, rival, item.name)
     chance = float(comparison.shares(item.name).mean(axis=1)[comparison.arms.index(best)])
     beyond = (gap.lower > 0) if item.better == "high" else (gap.upper < 0)
+    what = comparison.settings.members
     favour = gap.median if item.better == "high" else -gap.median
     if favour < 0:
-        opening = f"{best!r} has the better median, but {rival!r} is better within most draws: they cannot be ranked."
+        opening = f"{best!r} has the better median, but {rival!r} is better within most {what}: they cannot be ranked."
     elif beyond and chance >= _SURE:
         opening = f"{best!r} is the best arm."
     elif beyond:
@@ -96,7 +97,7 @@ def _with_uncertainty(comparison: Comparison, item: Endpoint, best: str, rival: 
         opening = f"{best!r} is ahead, but cannot be told apart from {rival!r}."
     facts = (
         f"{best!r} has {_median(comparison, best, item)}; its difference to {rival!r}, the next, is {_amount(gap)}. It "
-        f"is best in {100 * chance:.0f} % of {gap.pairs} draws, and better than {rival!r} in {100 * gap.better:.0f} %."
+        f"is best in {100 * chance:.0f} % of {gap.pairs} {what}, and better than {rival!r} in {100 * gap.better:.0f} %."
     )
     return f"{opening} {facts}{_small(comparison, gap) if beyond else ''}{_censored(comparison, gap)}"
 

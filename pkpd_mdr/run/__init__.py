@@ -33,6 +33,7 @@ from pkpd_mdr.run.endpoints import (
 )
 from pkpd_mdr.run.extinction import Extinction, extinction
 from pkpd_mdr.run.many import Many, simulate_many
+from pkpd_mdr.run.rare import RareEvent, rare_event
 from pkpd_mdr.run.records import simulate_records
 from pkpd_mdr.run.result import Run, provenance
 from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
@@ -42,6 +43,7 @@ __all__ = [
     "Endpoint",
     "Extinction",
     "Many",
+    "RareEvent",
     "Run",
     "area_of",
     "best_change",
@@ -62,6 +64,7 @@ __all__ = [
     "progression_free_survival",
     "provenance",
     "psa_progression",
+    "rare_event",
     "resistant_share",
     "share_of_start",
     "simulate",

@@ -32,7 +32,7 @@ from pkpd_mdr.run.stopping import Stop
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Seed, Stream
 
-__all__ = ["Course", "Event", "courses"]
+__all__ = ["Course", "Event", "courses", "just_before"]
 
 Flags = npt.NDArray[np.bool_]
 Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
@@ -337,7 +337,7 @@ def _window(
         [timeline for _, (timeline, _) in plans],
         names,
         accuracy=accuracy,
-        window=(_just_before(window[0]), _just_before(window[1])),
+        window=(just_before(window[0]), just_before(window[1])),
         threads=threads,
         **({} if watched is None else {"watches": watched.watches, "levels": watched.table(len(todo))}),
     )
@@ -366,7 +366,7 @@ def _cut(
     return kept, shown
 
 
-def _just_before(visit: float) -> float:
+def just_before(visit: float) -> float:
     """What ends at a visit up to rounding ends in the window behind it, where it may turn out to go on."""
     return visit if visit in (0.0, math.inf) else visit - _ROUNDING * max(1.0, visit)
 
@@ -417,7 +417,7 @@ def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], 
     low, high = window
     stop = min(high, part.until)
     acts = [act for act in member.active if act.time <= stop]
-    first, last = _just_before(low), _just_before(high)
+    first, last = just_before(low), just_before(high)
     edges = np.unique([t for act in acts for t in _edges(act) if first <= t < last and t <= stop])
     ends = np.array([act.time + act.span for act in acts if act.action == "expose"])
     wanted, hidden = part.around(low, high, edges, ends)

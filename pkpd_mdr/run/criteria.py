@@ -195,13 +195,18 @@ def happens(item: Endpoint, *, by: QuantityLike | None = None, name: str | None 
     item : Endpoint
         A time.
     by : str, optional
-        Until when; the end of the run if left out.
+        Until when, within the run; the end of the run if left out.
     name : str, optional
 
     Returns
     -------
     Endpoint
-        1 or 0.
+        1 or 0; where a level of ``stop=`` ended the run before, what was not reached until then counts as 0.
+
+    Raises
+    ------
+    SimulationError
+        `item` is no time; when it is read: `by` lies beyond the run, so that nobody knows.
 
     Examples
     --------
@@ -372,6 +377,11 @@ def _earlier(course: Course, *, first: Endpoint, second: Endpoint | None) -> flo
 
 
 def _reached(course: Course, *, item: Endpoint, by: float) -> float:
+    if math.inf > by > course.until * (1.0 + 1e-9) and not course.stopped:
+        raise SimulationError(
+            f"happens(): runs of {course.until:g} h do not tell whether {item.name} is reached within {by:g} h; "
+            "make until= longer, or by= shorter"
+        )
     time = item.evaluate(course)
     return math.nan if math.isnan(time) else float(time <= by and time < math.inf)
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.run.course import Course
 from pkpd_mdr.units import Quantity, Unit
 
@@ -44,6 +45,11 @@ class Endpoint:
         Whose doses it counts.
     like : Unit or None
         What the first output has to be in, where it is compared with a quantity.
+
+    Raises
+    ------
+    SimulationError
+        `better` is no direction.
     """
 
     name: str
@@ -55,6 +61,13 @@ class Endpoint:
     event: bool = False
     drugs: tuple[str, ...] = ()
     like: Unit | None = None
+
+    def __post_init__(self) -> None:
+        if self.better not in (known := ("high", "low")):
+            raise SimulationError(
+                f"endpoint {shown(self.name)}: better = {shown(self.better)} is no direction"
+                f"{did_you_mean(self.better, known)}"
+            )
 
 
 def unit_of(given: Quantity) -> Unit | None:

@@ -171,7 +171,8 @@ class Run:
             item = endpoint(name)
             unit = endpoint_unit(item, self.model, self.time_unit)
             shown = f"not reached in {end:g}" if math.isinf(value) else f"{value:.4g}"
-            lines.append(f"  {name:<24}{shown} {unit.text}".rstrip() + f"   ({item.description})")
+            told = "not defined for this run" if math.isnan(value) else f"{shown} {unit.text}".rstrip()
+            lines.append(f"  {name:<24}{told}   ({item.description})")
         return "\n".join(lines)
 
     __repr__ = __str__

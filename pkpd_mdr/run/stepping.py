@@ -11,7 +11,7 @@ from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, build, sol
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError
 from pkpd_mdr.regimen import Act, Give
-from pkpd_mdr.run.course import _just_before
+from pkpd_mdr.run.course import just_before
 
 __all__ = ["advance"]
 
@@ -76,7 +76,7 @@ def advance(
         lines,
         (),
         accuracy=accuracy,
-        window=(_just_before(window[0]), _just_before(window[1])),
+        window=(just_before(window[0]), just_before(window[1])),
         threads=threads,
     )
     ends = np.array([member.end for member in solved.members])

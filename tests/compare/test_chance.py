@@ -120,6 +120,7 @@ def test_draws_with_several_paths(model):
     assert found.owner.tolist() == np.repeat([0, 1, 2], 50).tolist()
     assert found.draws["replicate"].max() == 49
     assert "3 parameter draws, the same for all arms, 50 paths each" in str(found)
+    assert "a share of 150 paths has a standard error of up to 29 %" in str(found)
     first = mdr.compare(model, ARMS, parameters=draws[:1], stochastic=mdr.Stochastic(seed=1), replicates=50, **RUN)
     assert np.array_equal(first.values, found.values[:, :50])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 
@@ -327,6 +328,7 @@ def test_nothing_left_is_an_error(fragile):
         ({"endpoints": ["exposure_C"]}, mdr.SimulationError, "has no drug 'C'"),
         ({"endpoints": []}, mdr.SimulationError, "no endpoint"),
         ({"endpoints": ["nadir", "nadir"]}, mdr.SimulationError, "given twice"),
+        ({"endpoints": time_to_progression(name="arm")}, mdr.SimulationError, "an endpoint cannot be called 'arm'"),
         ({"primary": "nadr"}, mdr.SimulationError, "is not one of the endpoints"),
         ({"reference": "b"}, mdr.SimulationError, "reference = 'b' is not an arm"),
         ({"until": 40}, mdr.UnitError, "until: .* has no unit"),
@@ -389,6 +391,22 @@ def test_text_and_html(paired):
     block = text.split("\n\n")[1].split("\n")
     assert len({len(line) for line in block[1:]}) == 1, "the columns are aligned"
     assert "<table" in paired._repr_html_()
+
+
+def test_one_arm_differs_from_nothing(model, draws):
+    several = str(compare(model, {"only\nthis": A}, parameters=draws, until="10 day"))
+    assert "difference" not in several.split("\n- ")[0]
+    assert "\n  only this" in several
+    one = str(compare(model, {"A": A}, until="10 day", endpoints=["nadir"]))
+    assert [line.split()[0] for line in one.split("\n\n")[1].split("\n")[1:]] == ["arm", "A"]
+    assert one.split("\n\n")[1].split("\n")[1].split() == ["arm", "value"]
+
+
+def test_noise_below_zero_is_shown_as_zero(model):
+    cured = compare(model, {"B": mdr.exposure("B", "1000 nM")}, until="40 day", endpoints=["nadir"])
+    cured = replace(cured, values=np.full_like(cured.values, -6e-30))
+    assert cured.estimate("B")[0] < 0
+    assert str(cured).split("\n\n")[1].split("\n")[-1].split() == ["B", "0"]
 
 
 def test_names_are_escaped_in_html(model):

@@ -28,6 +28,14 @@ def test_quantile_behind_a_censored_value_is_censored():
     assert spread(values, 0.95)[2] == math.inf
 
 
+def test_infinite_differences_stay_infinite_on_their_side():
+    """Of an endpoint that is no time and infinite all the same; a warning would fail this test."""
+    gaps = differences(np.array([math.inf, 1.0, math.inf]), np.array([1.0, math.inf, math.inf]), math.inf, 1e-6, 0.0)
+    assert gaps.tolist() == [math.inf, -math.inf, 0.0]
+    assert quantile(np.array([-math.inf, 1.0]), 0.5) == -math.inf
+    assert spread(gaps, 0.95) == (0.0, -math.inf, math.inf)
+
+
 @given(TABLE, st.sampled_from(["high", "low"]))
 def test_shares_of_best_add_up_to_one_and_go_to_the_best(values, better):
     shares = best_shares(values, better, 0.0, 0.0)

@@ -92,6 +92,22 @@ def test_kaplan_meier_is_that_of_scipy(data, level):
     assert curve.restricted_mean(end) == pytest.approx(0.25 * other.evaluate(steps).sum())
 
 
+def test_published_curve_and_log_rank_test():
+    """Remission under 6-mercaptopurine and placebo (Freireich et al. 1963), numbers as in Kleinbaum and Klein 2012."""
+    lost = {6: 1, 9: 1, 10: 1, 11: 1, 17: 1, 19: 1, 20: 1, 25: 1, 32: 2, 34: 1, 35: 1}
+    relapsed = [6, 6, 6, 7, 10, 13, 16, 22, 23]
+    placebo = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+    followed = [time for time, count in lost.items() for _ in range(count)]
+    times = [[*relapsed, *[math.inf] * len(followed)], placebo]
+    ends = [[*[40] * len(relapsed), *followed], [40] * 21]
+    found = comparison(times, ends=ends, reference="B")
+    curve = found.survival().query("arm == 'A' and events > 0").set_index("time")["survival"]
+    assert curve.round(4).to_dict() == {
+        6: 0.8571, 7: 0.8067, 10: 0.7529, 13: 0.6902, 16: 0.6275, 22: 0.5378, 23: 0.4482,
+    }  # fmt: skip
+    assert found.survival_differences().set_index("arm").loc["A", "statistic"] == pytest.approx(16.79, abs=0.005)
+
+
 def test_survival_of_a_comparison():
     found = comparison([[10, 20, math.inf, 40], [5, 5, 30, math.inf]]).survival()
     columns = ["arm", "time", "survival", "lower", "upper", "at_risk", "events", "censored"]

@@ -272,6 +272,13 @@ def test_long_names_are_broken_and_leave_room_for_the_axis(model):
     assert labels[0].count("\n") == 2
 
 
+def test_an_arm_may_begin_with_an_underscore(model):
+    """Matplotlib leaves such names out of legends."""
+    found = compare(model, {"_old": ARMS["both"], "new": ARMS["untreated"]}, until="5 day", endpoints=["nadir"])
+    for ax in (found.plot_courses(), found.plot_probabilities()):
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == [r"$\_$old", "new"]
+
+
 def test_a_run_that_ended_stays_where_it_was(model):
     """Those who are gone do not make the median of the others look better."""
     found = compare(

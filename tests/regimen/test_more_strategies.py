@@ -72,6 +72,11 @@ def test_a_hold_delays_the_regimen_until_recovery() -> None:
     ]
 
 
+def test_a_share_of_nothing_is_refused_rather_than_never_passed() -> None:
+    with pytest.raises(RegimenError, match=r"limit\('weight'\): weight is zero at the first visit and has no shares"):
+        played(limited(WEEKLY, STOP, visit="7 day"), [1.0], weight=[0.0])
+
+
 def test_a_reduction_is_made_once_per_episode_down_to_the_lowest_level() -> None:
     plan = limited(WEEKLY, REDUCE, visit="7 day")
     anc = [4e9, 0.4e9, 0.3e9, 2e9, 0.4e9, 2e9, 0.4e9]

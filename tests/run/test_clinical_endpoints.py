@@ -21,6 +21,7 @@ from pkpd_mdr.run import (
     extinct,
     happens,
     log_kill,
+    nadir_of,
     objective_response,
     overall_survival,
     peak_of,
@@ -156,6 +157,14 @@ def test_whether_a_time_is_reached():
     assert happens(time_to_progression()).evaluate(exponential(-0.01, 100.0)) == 0.0
 
 
+def test_a_run_that_is_too_short_does_not_say_that_nothing_happens():
+    late = happens(time_to_progression(), by="1 year")
+    with pytest.raises(mdr.SimulationError, match="runs of 100 h do not tell whether time_to_progression is reached"):
+        late.evaluate(exponential(-0.01, 100.0))
+    assert late.evaluate(replace(exponential(-0.01, 100.0), stopped=True)) == 0.0
+    assert happens(time_to_progression(), by="100 h").evaluate(exponential(-0.01, 100.0)) == 0.0
+
+
 def test_above_and_below_make_the_whole():
     course = valley(30.0)
     below = time_below((47.5, ""), of="burden").evaluate(course)
@@ -285,6 +294,7 @@ def test_what_was_given_and_what_it_costs(run):
         (lambda: progression_free_survival(endpoint("nadir")), "'nadir' is not a time"),
         (lambda: objective_response(1.5), "is no share"),
         (lambda: log_kill(floor=0.0), "not above zero"),
+        (lambda: nadir_of("anc", better="hihg"), "better = 'hihg' is no direction; did you mean 'high'?"),
         (lambda: endpoint("overall_survival"), "needs to know more; write for example endpoints.overall_survival"),
     ],
 )

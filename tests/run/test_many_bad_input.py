@@ -128,6 +128,11 @@ CASES = [
     ({"outputs": 3}, "outputs is 3"),
     ({"endpoints": "nadr"}, "endpoint 'nadr' is neither known"),
     ({"endpoints": ["nadir", "nadir"]}, "the endpoint 'nadir' is given twice"),
+    ({"endpoints": mdr.endpoints.nadir_of(name="start")}, "an endpoint cannot be called 'start'"),
+    (
+        {"endpoints": "nadir", "labels": ["nadir"], "parameters": FRAME({"nadir": [1]})},
+        "a label cannot be called 'nadir'",
+    ),
     ({"endpoints": ["exposure_dxo"]}, "AUC_dxo"),
     ({"reduce": "mean"}, "reduce = 'mean' is not known; choose 'quantiles' or 'endpoints'"),
     ({"reduce": "endpoints"}, "name endpoints"),

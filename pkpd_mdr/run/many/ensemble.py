@@ -21,7 +21,7 @@ from pkpd_mdr.regimen import Measured, Regimen, Strategy
 from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
 from pkpd_mdr.run.many.checkpoint import Checkpoint
 from pkpd_mdr.run.many.gather import Gathering, Progress
-from pkpd_mdr.run.many.members import Columns, join
+from pkpd_mdr.run.many.members import TAKEN, Columns, join
 from pkpd_mdr.run.many.plans import Plans, read_plans
 from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, state_slots
@@ -198,7 +198,7 @@ def simulate_many(
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
     study = _with(study, stop=Stop.of(model, stop), seed=seed or 0, stochastic=stochastic)
     check_replicates(replicates, stochastic, looks)
-    columns = Columns.of(id, labels, study.outputs)
+    columns = Columns.of(id, labels, [*study.outputs, *(item.name for item in study.endpoints)])
     parameter_rows, start_rows = _rows(study, model, parameters, starts, combine, columns)
     each = not isinstance(regimens, (Regimen, Strategy, Mapping, NoneType))
     members = join(plans, parameter_rows, start_rows, combine, columns, each=each, replicates=replicates)
@@ -288,6 +288,10 @@ def _endpoints(given: object) -> tuple[Endpoint, ...]:
     for name in known:
         if known.count(name) > 1:
             raise SimulationError(f"the endpoint {shown(name)} is given twice; name one of them with name=")
+        if name in TAKEN:
+            raise SimulationError(
+                f"an endpoint cannot be called {shown(name)}, as the result has a column of that name"
+            )
     return items
 
 

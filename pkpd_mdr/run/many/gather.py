@@ -23,7 +23,7 @@ from pkpd_mdr.run.many.workers import in_turn, through
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.units import Unit
 
-__all__ = ["Gathering", "Progress", "parts_of_all", "reporter"]
+__all__ = ["Gathering", "Progress", "not_run", "parts_of_all", "reporter", "with_partial"]
 
 Progress = bool | Callable[[int, int], object]
 
@@ -132,19 +132,11 @@ class Gathering:
 
     def _stopped(self, finished: set[int], problem: BaseException) -> BaseException:
         """The exception to raise, with what was computed."""
-        told = str(problem) or type(problem).__name__
+        told = not_run(problem)
         for number, places in enumerate(self.places):
             if number not in finished:
-                self.failures.update(dict.fromkeys(places.tolist(), Failure(math.nan, f"not run: {told}")))
-        many = self._result()
-        if isinstance(problem, SimulationError):
-            problem.partial = many
-            return problem
-        if isinstance(problem, Exception):
-            return SimulationError(f"the run cannot go on ({type(problem).__name__}: {problem})", partial=many)
-        problem.add_note(f"{self.done} of {len(self.members)} members are done; they are in .partial of this exception")
-        setattr(problem, "partial", many)  # noqa: B010  KeyboardInterrupt has no such attribute of its own
-        return problem
+                self.failures.update(dict.fromkeys(places.tolist(), Failure(math.nan, told)))
+        return with_partial(problem, self._result(), self.done, len(self.members))
 
     # -- after -----------------------------------------------------------------------------------------
 
@@ -210,6 +202,33 @@ class Gathering:
             "chunk": str(self.size),
             "versions": ", ".join(f"{name} {version}" for name, version in provenance().items()),
         }
+
+
+def not_run(problem: BaseException) -> str:
+    """What is said of a member that was not reached."""
+    return f"not run: {str(problem) or type(problem).__name__}"
+
+
+def with_partial(problem: BaseException, partial: object, done: int, total: int) -> BaseException:
+    """The exception to raise where members ended before their time, with what was computed as ``.partial``.
+
+    Parameters
+    ----------
+    problem : BaseException
+        What ended them; an interrupt stays what it is.
+    partial : object
+        The result so far.
+    done, total : int
+        Members.
+    """
+    if isinstance(problem, SimulationError):
+        problem.partial = partial
+        return problem
+    if isinstance(problem, Exception):
+        return SimulationError(f"the run cannot go on ({type(problem).__name__}: {problem})", partial=partial)
+    problem.add_note(f"{done} of {total} members are done; they are in .partial of this exception")
+    setattr(problem, "partial", partial)  # noqa: B010  KeyboardInterrupt has no such attribute of its own
+    return problem
 
 
 def parts_of_all(

@@ -16,10 +16,11 @@ from pkpd_mdr.errors import DataError, SimulationError, did_you_mean, shown
 from pkpd_mdr.run.many.plans import Plan
 from pkpd_mdr.run.many.rows import Rows
 
-__all__ = ["Columns", "Members", "join"]
+__all__ = ["TAKEN", "Columns", "Members", "join"]
 
 Places = npt.NDArray[np.int64]
-_TAKEN = ("member", "regimen", "parameters", "start", "replicate", "time", "sentence")
+TAKEN = ("member", "regimen", "parameters", "start", "replicate", "time", "sentence")
+"""Columns that the tables of an ensemble have for themselves."""
 _MOST = 100_000_000
 
 
@@ -39,7 +40,7 @@ class Columns:
     labels: tuple[str, ...]
 
     @staticmethod
-    def of(id: object, labels: object, outputs: Sequence[str]) -> Columns:
+    def of(id: object, labels: object, used: Sequence[str]) -> Columns:
         """Checked names; `SimulationError` for one that the result needs for itself."""
         names = [labels] if isinstance(labels, str) else listed(labels)
         if names is None or not all(isinstance(name, str) for name in names):
@@ -47,7 +48,7 @@ class Columns:
         for name in [*names, *([] if id is None else [id])]:
             if not isinstance(name, str):
                 raise SimulationError(f"id is {shown(name)}; give the name of a column, such as id='patient'")
-            if name in _TAKEN or name in outputs:
+            if name in TAKEN or name in used:
                 raise SimulationError(
                     f"a label cannot be called {shown(name)}, as the result has a column of that name"
                 )

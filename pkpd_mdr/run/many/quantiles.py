@@ -66,7 +66,7 @@ def _between(left: FloatArray, right: FloatArray, weight: float) -> FloatArray:
         return left
     with np.errstate(invalid="ignore"):
         found = left + weight * (right - left)
-    return np.where(right == left, left, np.where(np.isinf(right), right, found))
+    return np.where((right == left) | np.isinf(left), left, np.where(np.isinf(right), right, found))
 
 
 @dataclass(slots=True)
