@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable
 from importlib import import_module
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pkpd_mdr.engine.machine.native import Library, mathematics
-from pkpd_mdr.engine.machine.records import Control, Lanes, Program
+from pkpd_mdr.engine.machine.records import Control, Lanes, Pointers, Program
 from pkpd_mdr.errors import SimulationError
 
 __all__ = ["call", "object_text", "words"]
@@ -54,6 +55,8 @@ def words(record: Any) -> list[int]:
         if isinstance(part, np.ndarray):
             found.append(_address(part))
             found += part.shape
+        elif isinstance(part, Pointers):
+            found += part
         elif isinstance(part, tuple):
             found += words(part)
         elif isinstance(part, float):
@@ -67,14 +70,14 @@ def words(record: Any) -> list[int]:
     return found
 
 
-def _address(array: np.ndarray[Any, Any]) -> int:
+def _address(given: np.ndarray[Any, Any]) -> int:
     """Where an array begins; by the way that takes the shortest time, which an empty or protected array refuses."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+        return ctypes.addressof(ctypes.c_char.from_buffer(given.data))
     except (TypeError, ValueError):
-        if not array.flags.c_contiguous:
-            raise ValueError(f"an array of shape {array.shape} in a record of the driver is not contiguous") from None
-        return int(array.ctypes.data)
+        if not given.flags.c_contiguous:
+            raise ValueError(f"an array of shape {given.shape} in a record of the driver is not contiguous") from None
+        return int(given.ctypes.data)
 
 
 def call(library: Library) -> Callable[..., int]:
@@ -84,15 +87,15 @@ def call(library: Library) -> Callable[..., int]:
 
     def run(*given: Any) -> int:
         table = words(given)
-        held = (ctypes.c_int64 * (2 + len(table)))(0, 0, *table)
-        place = ctypes.addressof(held)
+        held = array("q", [0, 0, *table])
+        place = held.buffer_info()[0]
         # numba's way to call: where to write the result and an error, then the arguments
         status = function(place, place + 8, place + 16)
         if status:
             raise SimulationError(
                 f"the engine's loop of {library.origin} code stopped with {status}; please report this"
             )
-        return int(held[0])
+        return held[0]
 
     return run
 
