@@ -327,7 +327,8 @@ class Running:
         given = {name: plan if isinstance(plan, Strategy) else plan.acts for name, plan in plans.items()}
         return {
             "model": self.model.content_hash,
-            "arms in turn": fingerprint(given),
+            "arms": fingerprint(given),
+            "order of chunks": "arms in turn",
             "parameters": fingerprint(self.values),
             "starts": fingerprint(self.starts),
             "replicates": repr(self.replicates),
