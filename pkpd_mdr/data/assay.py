@@ -186,6 +186,13 @@ def read_assay(
     >>> frame = pd.DataFrame({"h": [0, 24, 0, 24], "cells": [10, 30, 10, 8], "nM": [0, 0, 50, 50]})
     >>> read_assay(frame, time="h [h]", value="cells [cell]", drug={"dox": "nM [nM]"}, exposure="6 h")
     Data: 4 rows, 2 conditions, burden [cell], 0 to 24 h, from the table
+
+    A wide table, with a column for each dose, is made long first:
+
+    >>> wide = pd.DataFrame({"time [h]": [0, 24], "0": [10, 30], "50": [10, 8]})
+    >>> long = wide.melt("time [h]", var_name="dox [nM]", value_name="count").astype({"dox [nM]": float})
+    >>> read_assay(long, time="time", value="count [cell]", drug={"dox": "dox"})
+    Data: 4 rows, 2 conditions, burden [cell], 0 to 24 h, from the table
     """
     raw = keep_rows(open_table(table, **file), keep, decimal)
     limits = Limits(lloq, uloq, censoring, outside)

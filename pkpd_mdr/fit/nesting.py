@@ -15,15 +15,21 @@ def found_nesting(fits: Mapping[str, Fit]) -> dict[str, str]:
     """Each special case with the smallest fit whose free parameters include all of its own."""
     found = {}
     for label, fit in fits.items():
-        mine = set(fit.found.names)
         larger = [
             (len(other.found.names), name)
             for name, other in fits.items()
-            if mine < set(other.found.names) and _loosened(fit, other)
+            if _included(fit, other) and _loosened(fit, other)
         ]
         if larger:
             found[label] = min(larger)[1]
     return found
+
+
+def _included(small: Fit, large: Fit) -> bool:
+    """Whether the larger fit frees all that the special case does, and more; one value for all may be one a group."""
+    names, targets = set(large.found.names), {item.target for item in large.found.items}
+    more = len(small.found.names) < len(names)
+    return more and all(item.name in names or (not item.group and item.target in targets) for item in small.found.items)
 
 
 def _loosened(small: Fit, large: Fit) -> bool:
@@ -38,7 +44,8 @@ def boundary_parameters(small: Fit, large: Fit) -> int:
 
     A parameter counts where the special case has it fixed at a bound. A special case that lacks a mechanism has its
     rate at zero: that is one parameter on its bound, however many others (a clearance, a hill coefficient) come with
-    it; these have no value then, and count in full, which makes p too large rather than too small.
+    it; these have no value then, and count in full, which makes p too large rather than too small. A parameter of
+    groups is on no bound where the special case has one value for all.
 
     Parameters
     ----------
@@ -48,12 +55,12 @@ def boundary_parameters(small: Fit, large: Fit) -> int:
     -------
     int
     """
-    extra = [item for item in large.found.items if item.name not in small.found.names]
-    known = small.model.parameters
-    fixed = [item for item in extra if item.name in known]
-    absent = [item for item in extra if item.name not in known]
+    mine, known = {item.target for item in small.found.items}, small.model.parameters
+    extra = [item for item in large.found.items if item.target not in mine]
+    fixed = [item for item in extra if item.target in known]
+    absent = [item for item in extra if item.target not in known]
     count = sum(
-        _on_bound(item, known[item.name].internal / large.model.parameters[item.name].unit.factor) for item in fixed
+        _on_bound(item, known[item.target].internal / large.model.parameters[item.target].unit.factor) for item in fixed
     )
     return count + int(any(item.allowed[0] >= 0 for item in absent))
 

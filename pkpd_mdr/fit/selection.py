@@ -217,7 +217,7 @@ def compare_models(
     fits : mapping of label to Fit
     nested : mapping of label to label, optional
         Special case to the model that contains it. When absent, a fit counts as a special case of the smallest one
-        whose free parameters include all of its own.
+        whose free parameters include all of its own; one value for all groups is a special case of one for each.
     held_out : str or mapping, optional
         Conditions without which each model is fitted again, to predict them: ``"condition"`` (each in turn), a label
         such as ``"exposure_h"`` (all conditions with one of its values, in turn), or ``{"exposure_h": 24}`` (those

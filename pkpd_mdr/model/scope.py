@@ -413,7 +413,7 @@ class Scope:
                 raise ModelError(
                     f"{what} {shown(name)} is declared twice; leave one of the two out or give it another name"
                     if kind == what
-                    else f"{what} {shown(name)} has the name of a {kind}"
+                    else f"{what} {shown(name)} has the name of {'an' if kind == 'observable' else 'a'} {kind}"
                 )
 
     def _shared(self, given: Parameter, slot: Unit, where: str, lower: float, upper: float) -> Expression:

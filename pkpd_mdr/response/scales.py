@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _PERCENT = 8.0  # no viability as a fraction is larger
+_SIGNAL = 1000.0  # none in per cent is
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -187,6 +188,11 @@ def check_scale(
     top = float(np.quantile(np.abs(values), 0.9))
     example = raw.place(int(np.flatnonzero(wells & (np.abs(y) >= top))[0]), header)
     percent = kind.control == 100.0
+    if top > _SIGNAL:
+        raise DataError(
+            f"scale={shown(scale)}: {example}: a response of {top:g} looks like a raw signal; say normalise=True with "
+            "control={'column': 'entry of untreated wells'}, or give no scale"
+        )
     if not percent and top > _PERCENT:
         raise DataError(
             f"scale={shown(scale)}: {example}: a response of {top:g} looks like per cent; say scale='{_twin(kind)}'"

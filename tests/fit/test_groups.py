@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 
 import pkpd_mdr as mdr
 from pkpd_mdr.data import Condition, from_frame
@@ -51,6 +52,18 @@ def test_each_group_has_its_parameter_and_the_rest_is_shared(grouped: mdr.Fit) -
     assert grouped.values["ec50_dox_S[A]"] == pytest.approx(60, rel=0.15)
     assert grouped.values["ec50_dox_S[B]"] == pytest.approx(240, rel=0.15)
     assert grouped.values["growth_S"] == pytest.approx(0.025, rel=0.05)
+
+
+def test_one_value_for_all_groups_is_a_special_case_and_on_no_bound(grouped: mdr.Fit) -> None:
+    common = fit(MODEL, lines(noise=0.05), FREE, error="lognormal", starts=1)
+    row = mdr.compare_models({"common": common, "grouped": grouped}).table.loc["common"]
+    ratio = 2 * (grouped.log_likelihood - common.log_likelihood)
+    assert row["within"] == "grouped"
+    assert row["p"] == pytest.approx(chi2.sf(ratio, 1), rel=1e-6)
+    both = fit(MODEL, lines(noise=0.05), FREE, per=dict.fromkeys(FREE, "line"), error="lognormal", starts=1)
+    table = mdr.compare_models({"common": common, "grouped": grouped, "both": both}).table
+    assert table["within"].to_dict() == {"common": "grouped", "grouped": "both", "both": ""}
+    assert table.loc["grouped", "p"] == pytest.approx(chi2.sf(2 * (both.log_likelihood - grouped.log_likelihood), 1))
 
 
 def test_without_shared_parameters_it_is_one_fit_for_each_group() -> None:

@@ -87,6 +87,8 @@ def test_saturated_wells_are_left_out() -> None:
     ("change", "scale", "sentence"),
     [
         (lambda v: 100 * v, "viability", "looks like per cent; say scale='percent'"),
+        (lambda v: 40000 * v, "viability", "looks like a raw signal; say normalise=True"),
+        (lambda v: 40000 * v, "percent", "looks like a raw signal; say normalise=True"),
         (lambda v: v, "percent", "looks like a fraction; say scale='viability'"),
         (lambda v: 1 - v, "viability", "looks like inhibition; say scale='inhibition'"),
         (lambda v: v, "inhibition", "looks like viability; say scale='viability'"),
