@@ -197,7 +197,7 @@ def coverage(count: int) -> None:
         stack = Stack.of(np.repeat(np.arange(count), len(DOSES)), np.tile(DOSES, count), y.ravel())
         curves = fit_stack(stack, family("LL.4"))
         logs = log_dose(curves, Level(50))
-        lower, upper, _ = profile_intervals(curves, Level(50), logs)
+        lower, upper = profile_intervals(curves, Level(50), logs)
         reach = t_reach(0.95, curves.df) * delta_error(curves, Level(50), logs)
         with np.errstate(invalid="ignore"):
             profile = np.mean((lower <= np.log(ec50)) & (upper >= np.log(ec50)))

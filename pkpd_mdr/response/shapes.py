@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SHAPES", "Coordinates", "FloatArray", "Shape", "Value", "logistic", "symmetric"]
+__all__ = ["FAR", "SHAPES", "Coordinates", "FloatArray", "Shape", "Value", "logistic", "symmetric"]
 
 FloatArray = npt.NDArray[np.float64]
-_FAR = 500.0  # beyond it every shape is at its limit
+FAR = 500.0
+"""Argument beyond which every shape is at its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Value:
 
 def logistic(u: FloatArray) -> FloatArray:
     """1/(1 + exp(u)), for any u."""
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip(u, -_FAR, _FAR))))
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(u, -FAR, FAR))))
 
 
 def _log_logistic(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -145,9 +146,9 @@ class Shape:
         b = np.exp(theta[:, :1])
         if self.linear:
             e = np.exp(theta[:, 1:2])
-            u = np.clip(b * (at.x - e), -_FAR, _FAR)
+            u = np.clip(b * (at.x - e), -FAR, FAR)
             return u, u, -b * e
-        u = np.clip(b * (at.log - theta[:, 1:2]), -_FAR, _FAR)
+        u = np.clip(b * (at.log - theta[:, 1:2]), -FAR, FAR)
         return u, u, -b
 
     def log_dose(self, theta: FloatArray, share: FloatArray, rest: FloatArray) -> FloatArray:
@@ -183,8 +184,8 @@ def _two_sites(theta: FloatArray, at: Coordinates) -> Value:
     gap = np.exp(theta[:, 4:5])
     p = logistic(-theta[:, 2:3])
     b, b2 = np.exp(theta[:, :1]), np.exp(theta[:, 3:4])
-    u = np.clip(b * (at.log - theta[:, 1:2]), -_FAR, _FAR)
-    v = np.clip(b2 * (at.log - theta[:, 1:2] - gap), -_FAR, _FAR)
+    u = np.clip(b * (at.log - theta[:, 1:2]), -FAR, FAR)
+    v = np.clip(b2 * (at.log - theta[:, 1:2] - gap), -FAR, FAR)
     (first, first_rest, slope), (second, second_rest, slope2) = _log_logistic(u), _log_logistic(v)
     slope, slope2 = p * slope, (1.0 - p) * slope2
     by_e = -b * slope - b2 * slope2
