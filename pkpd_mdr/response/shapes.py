@@ -39,6 +39,7 @@ class Coordinates:
         return self if len(self.x) == 1 else Coordinates(self.x[chosen], self.log[chosen])
 
 
+_ROUNDING = 2.3e-16  # of a share: no dose meets it better
 Slope = Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 
 
@@ -200,20 +201,25 @@ def _two_site_inverse(shape: Shape, theta: FloatArray, share: FloatArray) -> Flo
     first, second = theta[:, 1], theta[:, 1] + np.exp(theta[:, 4])
     ends = np.stack([first + u * np.exp(-theta[:, 0]), second + u * np.exp(-theta[:, 3])])
     low, high = ends.min(axis=0), ends.max(axis=0)
-    middle = 0.5 * (low + high)
+    found = 0.5 * (low + high)
+    active = np.arange(len(found))
     for turn in range(40):
-        value = shape(theta, Coordinates(np.exp(middle)[:, None], middle[:, None]))
-        excess = value.s[:, 0] - share
+        middle = found[active]
+        value = shape(theta[active], Coordinates(np.exp(middle)[:, None], middle[:, None]))
+        excess = value.s[:, 0] - share[active]
         low, high = np.where(excess > 0, middle, low), np.where(excess > 0, high, middle)
         slope = -value.slopes[1][:, 0]  # shifting both sites down moves the curve as a higher dose does
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = middle - excess / slope
         inside = (newton > low) & (newton < high) & (turn > 3)
         fresh = np.where(inside, newton, 0.5 * (low + high))
-        if np.all(np.abs(fresh - middle) < 1e-13 * np.maximum(1.0, np.abs(middle))):
+        fresh = np.where(np.abs(excess) <= _ROUNDING, middle, fresh)
+        found[active] = fresh
+        on = ~(np.abs(fresh - middle) < 1e-13 * np.maximum(1.0, np.abs(middle)))
+        active, low, high = active[on], low[on], high[on]
+        if len(active) == 0:
             break
-        middle = fresh
-    return np.asarray(middle)
+    return np.asarray(found)
 
 
 SHAPES = {
