@@ -13,13 +13,14 @@ import importlib.metadata
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 import pkpd_mdr as mdr
-from pkpd_mdr.response.estimates import fit_stack
+from pkpd_mdr.response.estimates import curve_at, fit_stack
 from pkpd_mdr.response.families import family
 from pkpd_mdr.response.levels import Level, delta_error, log_dose
 from pkpd_mdr.response.profiles import profile_intervals
@@ -197,7 +198,7 @@ def coverage(count: int) -> None:
         stack = Stack.of(np.repeat(np.arange(count), len(DOSES)), np.tile(DOSES, count), y.ravel())
         curves = fit_stack(stack, family("LL.4"))
         logs = log_dose(curves, Level(50))
-        lower, upper, _ = profile_intervals(curves, Level(50), logs)
+        lower, upper = profile_intervals(curves, Level(50), logs)
         reach = t_reach(0.95, curves.df) * delta_error(curves, Level(50), logs)
         with np.errstate(invalid="ignore"):
             profile = np.mean((lower <= np.log(ec50)) & (upper >= np.log(ec50)))
@@ -205,8 +206,33 @@ def coverage(count: int) -> None:
         print(f"  {name:<24} profile {100 * profile:5.1f} %   delta {100 * delta:5.1f} %   ({count} sets)")
 
 
+OTHERS = {  # working parameters of the shape, then c, d and hormesis
+    "G.4": ([-0.2, 0.9], [0.1, 1.0, 0.0]),
+    "BC.5": ([0.7, 0.2], [0.1, 1.0, 0.8]),
+    "CRS.5b": ([0.7, 0.2], [0.1, 1.0, 1.5]),
+    "BP.5": ([0.0, -2.5, 0.0, 0.0, 1.6], [0.1, 1.0, 0.0]),
+}
+
+
+def other_families(count: int) -> None:
+    """Speed and coverage of profile intervals where the dose is no plain parameter: dose scale, hormesis, two sites."""
+    for name, (theta, linear) in OTHERS.items():
+        x = np.repeat(np.linspace(0, 8, 12) if name[0] == "G" else np.r_[0.0, np.geomspace(0.01, 30, 13)], 3)
+        y = curve_at(family(name), np.array([theta]), np.array([linear]), x[None])[0]
+        y = y + 0.04 * np.random.default_rng(1).standard_normal((count, len(x)))
+        stack = Stack.of(np.repeat(np.arange(count), len(x)), np.tile(x, count), y.ravel())
+        curves = fit_stack(stack, family(name))
+        truth = replace(curves, theta=np.array([theta]), linear=np.array([linear]))
+        for level in (Level(50), Level(0.5, "absolute")):
+            true, logs = log_dose(truth, level)[0], log_dose(curves, level)
+            speed, (lower, upper) = timed(partial(profile_intervals, curves, level, logs), count)
+            known = np.isfinite(logs)
+            held = np.mean((lower <= true)[known] & (upper >= true)[known])
+            print(f"  {name:<7} {level!s:<22} {100 * held:5.1f} % of {known.sum()} sets  {speed:8.0f} curves/CPU-s")
+
+
 def main() -> None:
-    """Run the three parts."""
+    """Run the four parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--curves", type=int, default=20_000)
     parser.add_argument("--peers", type=int, default=100, help="curves that every tool fits")
@@ -218,6 +244,8 @@ def main() -> None:
     beside_peers(given.peers)
     print("Coverage of nominal 95 % intervals")
     coverage(given.coverage)
+    print("Profile intervals of other families: coverage and speed")
+    other_families(max(given.coverage // 5, 50))
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ def _before(resume: Fit | None, objective: Objective) -> Sequence[Found]:
     differences = [
         ("data", earlier.problem.data.content_hash != now.problem.data.content_hash),
         ("model", earlier.problem.model.content_hash != now.problem.model.content_hash),
-        ("free or tied parameters, bounds or priors", earlier.problem.space != now.problem.space),
+        ("free parameters, ties, bounds or priors", earlier.problem.space != now.problem.space),
         ("error models", dict(earlier.errors) != dict(now.errors)),
         ("readouts", earlier.problem.readouts != now.problem.readouts),
     ]

@@ -311,6 +311,8 @@ class Problem:
 
     def _beyond(self, number: int, parameters: FloatArray) -> str:
         """Which tied parameter leaves the bounds of the model, as a sentence; empty when none does."""
+        if not self.space.tied:
+            return ""
         places = self._coordinates[number % len(self.members)] - len(self.space)
         for name, place in zip(self.space.targets, places, strict=True):
             if place >= 0:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["effective_doses", "log_dose_of"]
 
 _BEYOND = 14.0  # log units outside the tested doses after which a side is open
-_SINGLE = 200  # most curves that are profiled one by one, where the vectorised algebra does not apply
 INTERVALS = ("profile", "delta", "bootstrap", "none")
 
 
@@ -98,13 +97,7 @@ def _interval(
         return lower, upper
     if fit.joint is not None:
         return _one_by_one(fit, level, logs, np.flatnonzero(np.isfinite(logs)), fit.joint)
-    found_low, found_high, done = profile_intervals(fit.curves, level, logs, confidence=confidence)
-    lower, upper = np.where(done, found_low, lower), np.where(done, found_high, upper)
-    rest = np.flatnonzero(~done & np.isfinite(logs) & (fit.curves.df > 0))
-    if 0 < len(rest) <= _SINGLE:
-        its_low, its_high = _one_by_one(fit, level, logs, rest, None)
-        lower[rest], upper[rest] = its_low[rest], its_high[rest]
-    return lower, upper
+    return profile_intervals(fit.curves, level, logs, confidence=confidence)
 
 
 def _one_by_one(
@@ -112,17 +105,14 @@ def _one_by_one(
     level: Level,
     logs: FloatArray,
     chosen: np.ndarray[tuple[int], np.dtype[np.int64]],
-    joint: Joint | None,
+    joint: Joint,
 ) -> tuple[FloatArray, FloatArray]:
-    from pkpd_mdr.response.joint import joint_of
-
     lower, upper = np.full(len(fit), np.nan), np.full(len(fit), np.nan)
     low, high = (np.log(side) for side in tested_range(fit.stack))
     for k in chosen:
-        own = joint or joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, np.array([k]))
         ends = (float(low[k] - _BEYOND), float(high[k] + _BEYOND))
         its = partial(log_dose_of, level=level, k=int(k))
-        lower[k], upper[k] = own.profile(its, confidence=fit.options.confidence, beyond=ends)
+        lower[k], upper[k] = joint.profile(its, confidence=fit.options.confidence, beyond=ends)
     return lower, upper
 
 

@@ -88,7 +88,7 @@ class Family:
             return None
         if self.hump == 0.0:
             return x
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             return np.exp(-1.0 / x**self.hump)
 
 

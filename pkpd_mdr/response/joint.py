@@ -30,6 +30,7 @@ __all__ = ["Joint", "fit_joint", "joint_of"]
 
 IndexArray = npt.NDArray[np.int64]
 Function = Callable[[Curves], tuple[float, FloatArray]]
+_BROKEN = 1e12  # a residual where a curve has no value
 _LARGEST = 2000  # parameters of a joint fit
 
 
@@ -198,12 +199,15 @@ class Joint:
 
         def residual(vector: FloatArray) -> FloatArray:
             value = function(self.at(vector))[0]
-            return np.append(self.residual(vector), stiff * (value - wanted) if np.isfinite(value) else 1e6 * stiff)
+            pin = stiff * (value - wanted) if np.isfinite(value) else 1e6 * stiff
+            whole = np.append(self.residual(vector), pin)
+            return np.asarray(np.nan_to_num(whole, nan=_BROKEN, posinf=_BROKEN, neginf=-_BROKEN))
 
         def jacobian(vector: FloatArray) -> FloatArray:
             value, gradient = function(self.at(vector))
             row = self.spread(gradient) if np.isfinite(value) else np.zeros(len(vector))
-            return np.vstack([self.jacobian(vector), stiff * np.nan_to_num(row)[None]])
+            whole = np.vstack([self.jacobian(vector), stiff * row[None]])
+            return np.asarray(np.nan_to_num(whole, posinf=0.0, neginf=0.0))
 
         found = least_squares(
             residual,

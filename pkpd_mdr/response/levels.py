@@ -105,7 +105,8 @@ def _beyond_hump(curves: Curves, k: int, level: Level) -> float:
     falling = curves.linear[k, 1] >= curves.linear[k, 0]
 
     def above(at: FloatArray) -> FloatArray:
-        y = curves.predict(np.exp(at)[None, :], here)[0]
+        with np.errstate(over="ignore", invalid="ignore"):  # far beyond every dose
+            y = curves.predict(np.exp(at)[None, :], here)[0]
         return np.asarray((y - target) if falling else (target - y))
 
     sign = above(logs) > 0

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.levels import Level, delta_error
-from pkpd_mdr.response.pinned import PinnedRelative, pinned_block
+from pkpd_mdr.response.pinned import PinnedRelative, at_dose, pinned_block
 from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.separable import Block, descend, project
 from pkpd_mdr.response.shapes import FloatArray
@@ -21,6 +21,7 @@ from pkpd_mdr.response.shapes import FloatArray
 __all__ = ["open_limits", "profile_intervals"]
 
 _BEYOND = 14.0  # log units outside the tested doses after which a side counts as open
+_NARROW = 0.1  # least span of doses that a grid of steepness goes by
 _PRECISION = 2e-3  # of the signed root
 _STEEPNESS = (0.5, 1.5, 4.0, 9.0, 20.0, 60.0, 300.0)  # times the span of log doses: further starts of every search
 _PLACES = (-5.0, -2.0, -0.7, 0.7, 2.0, 5.0)  # argument of the shape at the pinned dose
@@ -47,7 +48,7 @@ def open_limits(block: Block) -> tuple[FloatArray, FloatArray]:
 
 def profile_intervals(
     curves: Curves, level: Level, logs: FloatArray, *, confidence: float = 0.95
-) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+) -> tuple[FloatArray, FloatArray]:
     """Profile intervals of the log effective dose.
 
     Parameters
@@ -62,16 +63,11 @@ def profile_intervals(
     -------
     lower, upper : ndarray, shape (count,)
         Minus or plus infinity where a side is open.
-    done : ndarray of bool, shape (count,)
-        False where this algebra does not apply and another way is needed.
     """
     lower, upper = np.full(len(logs), np.nan), np.full(len(logs), np.nan)
-    done = np.zeros(len(logs), dtype=bool)
     errors = delta_error(curves, level, logs)
     for part in curves.parts:
         pinned = pinned_block(part.block, level)
-        if pinned is None:
-            continue
         for first in range(0, len(part.curves), 2048):
             rows = np.arange(first, min(first + 2048, len(part.curves)))
             rows = rows[np.isfinite(logs[part.curves[rows]]) & (curves.df[part.curves[rows]] > 0)]
@@ -79,36 +75,38 @@ def profile_intervals(
                 continue
             at = part.curves[rows]
             reach = t_reach(confidence, curves.df[at])
-            work = _Work(pinned.rows(rows), curves, at, level, logs[at], reach)
+            work = _Work(part.block.rows(rows), pinned.rows(rows), curves, at, level, logs[at], reach)
             step = np.clip(np.where(np.isfinite(errors[at]), errors[at] * reach, 1.0), 1e-4, 2.0)
             ends = open_limits(part.block.rows(rows))
             lower[at], upper[at] = (work.end(side, step, limit) for side, limit in zip((-1.0, 1.0), ends, strict=True))
-            done[at] = True
-    return lower, upper, done
+    return lower, upper
 
 
 class _Work:
     """The profile of the curves of one chunk."""
 
     def __init__(
-        self, block: Block, curves: Curves, at: npt.NDArray[np.int64], level: Level, logs: FloatArray, reach: FloatArray
+        self,
+        plain: Block,
+        block: Block,
+        curves: Curves,
+        at: npt.NDArray[np.int64],
+        level: Level,
+        logs: FloatArray,
+        reach: FloatArray,
     ) -> None:
         self.block, self.logs, self.reach = block, logs, reach
         self.scale = np.maximum(curves.sigma[at], 1e-150)
-        pure = curves.rss[at] - _level_rss(curves, at, block)
+        pure = curves.rss[at] - _level_rss(curves, at, plain)
         self.best = curves.rss[at] - pure
         self.relative = isinstance(block.family.shape, PinnedRelative)
-        theta = curves.theta[at]
-        low, high = open_limits(block)
-        span = np.broadcast_to(np.maximum(high - low - 2.0 * _BEYOND, 0.1), len(at))
-        places = (0.0,) if self.relative else _PLACES
-        self.grid = [(np.log(steep / span), u) for steep in _STEEPNESS for u in places]
+        self.start, self.constants = curves.theta[at], np.zeros((len(at), 0))
+        shape = plain.family.shape
         if self.relative:
-            keep = [0, 2] if block.family.shape.shape.asymmetric else [0]  # type: ignore[attr-defined]
-            self.start = theta[:, keep]
-            self.constants = level.shares(curves.linear[at])[0][:, None]
-        else:
-            self.start, self.constants = theta, np.zeros((len(at), 0))
+            keep = [k for k, name in enumerate(shape.parameters) if name != "e"]
+            self.start, self.constants = self.start[:, keep], level.shares(curves.linear[at])[0][:, None]
+        self.dosed = shape.linear
+        self.grid = _grid(plain, relative=self.relative)
 
     def roots(
         self, rows: npt.NDArray[np.int64], logs: FloatArray, theta: FloatArray, moved: FloatArray
@@ -120,6 +118,8 @@ class _Work:
         """
         block = self.block.rows(rows)
         tail = np.concatenate([logs[:, None], self.constants[rows]], axis=1)
+        if block.less is not None:
+            block, tail = at_dose(block, logs), np.zeros((len(rows), 0))
         warm = np.concatenate([theta, tail], axis=1)
         rss = project(block, warm, jacobian=False).rss
         if not self.relative:
@@ -127,18 +127,31 @@ class _Work:
             tried[:, 1] = np.clip(theta[:, 1] + moved, block.low[:, 1], block.high[:, 1])
             warm, rss = _better(block, warm, rss, tried)
         cold, rss = warm, np.full(len(rows), np.inf)
-        for b, u in self.grid:
-            tried = warm.copy()
-            tried[:, 0] = np.clip(b[rows], block.low[:, 0], block.high[:, 0])
-            if not self.relative:
-                tried[:, 1] = np.clip(logs - u * np.exp(-tried[:, 0]), block.low[:, 1], block.high[:, 1])
+        for point in self.grid:
+            tried = self._placed(block, warm, logs, rows, point)
             cold, rss = _better(block, cold, rss, tried)
         both = block.rows(np.tile(np.arange(len(rows)), 2))
         found, reduced, _ = descend(both, np.concatenate([warm, cold]), steps=12, tolerance=1e-7)
-        ends = reduced.rss.reshape(2, -1)
+        # a pin that is a row is no measurement
+        rss = reduced.rss if block.less is None else reduced.rss - reduced.residual[:, -1] ** 2
+        ends = rss.reshape(2, -1)
         found = found.reshape(2, len(rows), -1)[ends.argmin(axis=0), np.arange(len(rows))]
         rise = np.sqrt(np.maximum(ends.min(axis=0) - self.best[rows], 0.0)) / self.scale[rows]
         return rise - self.reach[rows], found[:, : theta.shape[1]]
+
+    def _placed(
+        self, block: Block, warm: FloatArray, logs: FloatArray, rows: npt.NDArray[np.int64], point: _Point
+    ) -> FloatArray:
+        """Starts at a point of the grid: its parameters, and e so that the pinned dose has its place on the shape."""
+        tried = warm.copy()
+        for k, values in point.values.items():
+            tried[:, k] = np.clip(np.broadcast_to(values, len(self.logs))[rows], block.low[:, k], block.high[:, k])
+        if not self.relative:
+            away = point.place * np.exp(-tried[:, 0])
+            with np.errstate(over="ignore"):
+                e = np.log(np.maximum(np.exp(logs) - away, 1e-3 * np.exp(logs))) if self.dosed else logs - away
+            tried[:, 1] = np.clip(e, block.low[:, 1], block.high[:, 1])
+        return tried
 
     def step(self, active: npt.NDArray[np.int64], logs: FloatArray, state: _Side) -> FloatArray:
         """The roots at pinned doses, from and to the parameters of the side."""
@@ -191,6 +204,34 @@ class _Work:
             state.outside[active[outer]], state.root_outside[active[outer]] = middle[outer], root[outer]
             state.inside[active[~outer]], state.root_inside[active[~outer]] = middle[~outer], root[~outer]
             active = active[(np.abs(root) > _PRECISION) & (np.abs(b - a) > 1e-6)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A start of every search: places and values of searched parameters, and the argument at the pinned dose."""
+
+    values: dict[int, FloatArray]
+    place: float = 0.0
+
+
+def _grid(plain: Block, *, relative: bool) -> list[_Point]:
+    """Starts that cover steepness, or of two sites their distance and share, and where the pin lies on the shape."""
+    shape = plain.family.shape
+    if shape.two_sites:
+        p, gap = (1, 3) if relative else (2, 4)
+        return [
+            _Point({p: np.array([share]), gap: np.array([distance])}, place)
+            for share in (-1.5, 0.0, 1.5)
+            for distance in (-0.5, 0.7, 1.7)
+            for place in ((0.0,) if relative else (-2.0, 0.7, 4.0))
+        ]
+    if shape.linear:
+        span = plain.at.x.max(axis=1)
+    else:
+        low, high = open_limits(plain)
+        span = np.maximum(high - low - 2.0 * _BEYOND, _NARROW)
+    places = (0.0,) if relative else _PLACES
+    return [_Point({0: np.log(steep / span)}, u) for steep in _STEEPNESS for u in places]
 
 
 def _better(block: Block, best: FloatArray, rss: FloatArray, tried: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,23 +8,28 @@ out: it is optimistic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers, several
-from pkpd_mdr.data.columns import find_column, open_table
-from pkpd_mdr.errors import DataError
+from pkpd_mdr.data.columns import RawTable, find_column, open_table
+from pkpd_mdr.errors import DataError, UnitError, shown
 from pkpd_mdr.response.growth_tables import role
 from pkpd_mdr.response.scales import rows_of_curves
 from pkpd_mdr.response.shapes import FloatArray
+from pkpd_mdr.units import Unit
 
 __all__ = ["dip_rates", "gr_over_time", "settled_rate"]
 
+IndexArray = npt.NDArray[np.int64]
+HOUR = Unit.of("h")
 _FEWEST = 3  # points of a window
 
 
@@ -96,7 +101,7 @@ def dip_rates(
     table : path, DataFrame or Data
         One row for each count.
     time, count : str
-        Columns; times in h.
+        Columns; times in h, unless the reference says otherwise (``"t [day]"``).
     by : str or sequence of str
         Columns that tell wells apart.
     keep : str or sequence of str
@@ -108,14 +113,16 @@ def dip_rates(
     -------
     DataFrame
         One row for each well in the order of the table: labels, dip_rate (doublings per h), dip_se, dip_first (h),
-        dip_intercept, n (points used) and note. Counts of 0 have no logarithm and are left out. With a dose column
+        dip_intercept, n (usable points) and note. Counts of 0 have no logarithm and are left out. With a dose column
         the table goes straight into `dose_response`: ``kind="control"`` gives the dose of half the control's rate,
         ``kind="absolute"`` with 0 the cytostatic dose.
 
     Raises
     ------
     DataError
-        A column is missing or holds no numbers.
+        A column is missing or holds no numbers, or a well has several entries of what is kept.
+    UnitError
+        The unit of the times is none of time.
 
     Examples
     --------
@@ -132,30 +139,60 @@ def dip_rates(
     frame = pd.DataFrame(columns)
     wells = [find_column(raw, name, "by").name for name in several(by)]
     codes = np.asarray(frame.groupby(wells, sort=False).ngroup(), dtype=np.int64)
-    t, x = numbers(raw, find_column(raw, time, "time")), numbers(raw, find_column(raw, count, "count"))
+    clock, counted = find_column(raw, time, "time"), find_column(raw, count, "count")
+    if clock.unit is not None and not clock.unit.like(HOUR):
+        raise UnitError(f"time: {shown(clock.unit.text)} is not a unit of time such as 'h' or 'day'")
+    t = numbers(raw, clock, infinite=True) * (clock.unit or HOUR).factor
+    x = numbers(raw, counted, infinite=True)
+    _check_kept(raw, frame, wells, codes)
     untreated = np.zeros(len(raw), dtype=bool)
     if control:
         from pkpd_mdr.response.reading import matching
 
         untreated = matching(raw, control, "control")
-    usable = ~(np.isnan(t) | np.isnan(x)) & (x > 0)
+    usable = np.isfinite(t) & np.isfinite(x) & (x > 0)
+    lost = partial(_left_out, raw, (clock.header, counted.header), t, x)
     rows = [
-        _well(frame, at, t, x, usable, bool(untreated[at[0]]))
+        _well(frame, at, t, x, usable, lost, untreated=bool(untreated[at[0]]))
         for _, at in rows_of_curves(codes, np.ones(len(raw), dtype=bool))
     ]
     return pd.DataFrame(rows).infer_objects()
 
 
+def _check_kept(raw: RawTable, frame: pd.DataFrame, wells: list[str], codes: IndexArray) -> None:
+    """What is kept of a well must be one entry, or wells are not told apart."""
+    for name in (str(name) for name in frame.columns if name not in wells):
+        several_of = frame.groupby(codes)[name].transform("nunique").to_numpy() > 1
+        if several_of.any():
+            rows = np.flatnonzero(codes == codes[np.argmax(several_of)])
+            first = frame[name].iloc[rows[0]]
+            other = rows[np.argmax((frame[name].iloc[rows] != first).to_numpy())]
+            both = f"{shown(first)} and {shown(frame[name].iloc[other])}"
+            raise DataError(
+                f"{raw.place([rows[0], other], name)}: one well has {both}; "
+                f"by={shown(wells)} does not tell wells apart, name all columns that do"
+            )
+
+
+def _left_out(raw: RawTable, headers: tuple[str, str], t: FloatArray, x: FloatArray, rows: IndexArray) -> list[str]:
+    """Notes about rows of a well that have no rate, by their reason."""
+    untimed = ~np.isfinite(t[rows])
+    cases = (
+        (untimed, headers[0], "the time is missing or infinite"),
+        (~untimed & ~np.isfinite(x[rows]), headers[1], "the count is missing or infinite"),
+        (~untimed & (x[rows] == 0), headers[1], "a count of 0 has no logarithm"),
+        (~untimed & (x[rows] < 0), headers[1], "the count is negative"),
+    )
+    return [f"left out: {raw.place(rows[which], header)}: {why}" for which, header, why in cases if which.any()]
+
+
 def _well(
-    frame: pd.DataFrame, at: np.ndarray[tuple[int], np.dtype[np.int64]], t: FloatArray, x: FloatArray,
-    usable: np.ndarray[tuple[int], np.dtype[np.bool_]], untreated: bool,
+    frame: pd.DataFrame, at: IndexArray, t: FloatArray, x: FloatArray,
+    usable: np.ndarray[tuple[int], np.dtype[np.bool_]], lost: Callable[[IndexArray], list[str]], *, untreated: bool,
 ) -> dict[str, object]:  # fmt: skip
     fine = at[usable[at]]
     fine = fine[np.argsort(t[fine], kind="stable")]
-    notes = []
-    left_out = len(at) - len(fine)
-    if left_out:
-        notes.append(f"left out {left_out} of {len(at)} counts that are missing or 0")
+    notes = lost(at[~usable[at]])
     times, counts = t[fine], x[fine]
     if len(np.unique(times)) < _FEWEST:
         rate = (np.nan, np.nan, np.nan, np.nan)

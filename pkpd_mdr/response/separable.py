@@ -42,6 +42,8 @@ class Block:
         Bounds of c and d, pairs of numbers.
     low, high : ndarray, shape (k, p) or (1, p)
         Bounds of the working shape parameters; equal ones hold a parameter.
+    less : pair of float, optional
+        The last row is no measurement: it says that so much of c and of d, taken from the curve, leaves its y.
     """
 
     family: Family
@@ -52,6 +54,7 @@ class Block:
     bounds: Mapping[str, tuple[float, float]]
     low: FloatArray
     high: FloatArray
+    less: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -175,14 +178,18 @@ def columns_of(block: Block, value: Value) -> tuple[FloatArray | float, list[Flo
     c, d = block.held.get("c"), block.held.get("d")
     bump = block.family.bump(block.at.x)
     more = [] if bump is None else [bump * value.s]
+    s, rest, one = value.s, value.rest, np.ones((1, 1))
+    if block.less is not None:
+        s, rest, one = s.copy(), rest.copy(), np.ones((1, s.shape[1]))
+        rest[:, -1], s[:, -1], one[:, -1] = rest[:, -1] - block.less[0], s[:, -1] - block.less[1], 1.0 - sum(block.less)
     if c is not None and d is not None:
-        return c[:, None] + (d - c)[:, None] * value.s, more
+        return c[:, None] * one + (d - c)[:, None] * s, more
     if c is not None:
-        return c[:, None], [value.s, *more]
+        return c[:, None] * one, [s, *more]
     if d is not None:
-        return d[:, None], [value.rest, *more]
-    fallen = np.where(_fallen(value)[:, None], value.s, -value.rest)
-    return 0.0, [np.ones_like(fallen), fallen, *more]
+        return d[:, None] * one, [rest, *more]
+    fallen = np.where(_fallen(value)[:, None], s, -rest)
+    return 0.0, [np.broadcast_to(one, fallen.shape), fallen, *more]
 
 
 def _fallen(value: Value) -> npt.NDArray[np.bool_]:

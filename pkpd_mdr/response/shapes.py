@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SHAPES", "Coordinates", "FloatArray", "Shape", "Value", "logistic", "symmetric"]
+__all__ = ["FAR", "SHAPES", "Coordinates", "FloatArray", "Shape", "Value", "logistic", "symmetric"]
 
 FloatArray = npt.NDArray[np.float64]
-_FAR = 500.0  # beyond it every shape is at its limit
+FAR = 500.0
+"""Argument beyond which every shape is at its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Coordinates:
         return self if len(self.x) == 1 else Coordinates(self.x[chosen], self.log[chosen])
 
 
+_ROUNDING = 2.3e-16  # of a share: no dose meets it better
 Slope = Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 
 
@@ -52,7 +54,7 @@ class Value:
 
 def logistic(u: FloatArray) -> FloatArray:
     """1/(1 + exp(u)), for any u."""
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip(u, -_FAR, _FAR))))
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(u, -FAR, FAR))))
 
 
 def _log_logistic(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -145,9 +147,9 @@ class Shape:
         b = np.exp(theta[:, :1])
         if self.linear:
             e = np.exp(theta[:, 1:2])
-            u = np.clip(b * (at.x - e), -_FAR, _FAR)
+            u = np.clip(b * (at.x - e), -FAR, FAR)
             return u, u, -b * e
-        u = np.clip(b * (at.log - theta[:, 1:2]), -_FAR, _FAR)
+        u = np.clip(b * (at.log - theta[:, 1:2]), -FAR, FAR)
         return u, u, -b
 
     def log_dose(self, theta: FloatArray, share: FloatArray, rest: FloatArray) -> FloatArray:
@@ -183,8 +185,8 @@ def _two_sites(theta: FloatArray, at: Coordinates) -> Value:
     gap = np.exp(theta[:, 4:5])
     p = logistic(-theta[:, 2:3])
     b, b2 = np.exp(theta[:, :1]), np.exp(theta[:, 3:4])
-    u = np.clip(b * (at.log - theta[:, 1:2]), -_FAR, _FAR)
-    v = np.clip(b2 * (at.log - theta[:, 1:2] - gap), -_FAR, _FAR)
+    u = np.clip(b * (at.log - theta[:, 1:2]), -FAR, FAR)
+    v = np.clip(b2 * (at.log - theta[:, 1:2] - gap), -FAR, FAR)
     (first, first_rest, slope), (second, second_rest, slope2) = _log_logistic(u), _log_logistic(v)
     slope, slope2 = p * slope, (1.0 - p) * slope2
     by_e = -b * slope - b2 * slope2
@@ -199,20 +201,25 @@ def _two_site_inverse(shape: Shape, theta: FloatArray, share: FloatArray) -> Flo
     first, second = theta[:, 1], theta[:, 1] + np.exp(theta[:, 4])
     ends = np.stack([first + u * np.exp(-theta[:, 0]), second + u * np.exp(-theta[:, 3])])
     low, high = ends.min(axis=0), ends.max(axis=0)
-    middle = 0.5 * (low + high)
+    found = 0.5 * (low + high)
+    active = np.arange(len(found))
     for turn in range(40):
-        value = shape(theta, Coordinates(np.exp(middle)[:, None], middle[:, None]))
-        excess = value.s[:, 0] - share
+        middle = found[active]
+        value = shape(theta[active], Coordinates(np.exp(middle)[:, None], middle[:, None]))
+        excess = value.s[:, 0] - share[active]
         low, high = np.where(excess > 0, middle, low), np.where(excess > 0, high, middle)
         slope = -value.slopes[1][:, 0]  # shifting both sites down moves the curve as a higher dose does
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = middle - excess / slope
         inside = (newton > low) & (newton < high) & (turn > 3)
         fresh = np.where(inside, newton, 0.5 * (low + high))
-        if np.all(np.abs(fresh - middle) < 1e-13 * np.maximum(1.0, np.abs(middle))):
+        fresh = np.where(np.abs(excess) <= _ROUNDING, middle, fresh)
+        found[active] = fresh
+        on = ~(np.abs(fresh - middle) < 1e-13 * np.maximum(1.0, np.abs(middle)))
+        active, low, high = active[on], low[on], high[on]
+        if len(active) == 0:
             break
-        middle = fresh
-    return np.asarray(middle)
+    return np.asarray(found)
 
 
 SHAPES = {

@@ -10,7 +10,7 @@ import pytest
 from strategies.plates import DOSES, plate
 
 import pkpd_mdr as mdr
-from pkpd_mdr.response.estimates import fit_stack
+from pkpd_mdr.response.estimates import curve_at, fit_stack
 from pkpd_mdr.response.families import family
 from pkpd_mdr.response.levels import Level, delta_error, log_dose, log_dose_gradient
 from pkpd_mdr.response.profiles import profile_intervals
@@ -58,20 +58,66 @@ def test_the_error_of_an_absolute_level_is_the_spread_of_its_estimates() -> None
         assert np.std(logs) == pytest.approx(np.sqrt(np.mean(delta_error(curves, level, logs) ** 2)), rel=0.06)
 
 
-@pytest.mark.parametrize("level", LEVELS, ids=str)
-@pytest.mark.parametrize("name", ["LL.4", "LL.5", "W2.4", "LL.3", "LL.3u", "LL.2"])
+TRUTHS = {  # ln b, ln e and what else the shape has; c, d and hormesis
+    "G.4": ([-0.2, 0.9], [0.1, 1.0, 0.0]),
+    "L.3": ([0.6, 0.9], [0.0, 1.0, 0.0]),
+    "BC.5": ([0.7, 0.2], [0.1, 1.0, 0.8]),
+    "CRS.4b": ([0.7, 0.2], [0.0, 1.0, 1.5]),
+    "BP.5": ([0.0, -2.5, 0.0, 0.0, 1.6], [0.1, 1.0, 0.0]),
+}
+PROFILED = [(name, level) for name in ("LL.4", "LL.5", "W2.4", "LL.3", "LL.3u", "LL.2") for level in LEVELS]
+PROFILED += [(name, level) for name in ("G.4", "L.3", "BC.5") for level in LEVELS[1:]]
+PROFILED += [("CRS.4b", LEVELS[1]), ("BP.5", LEVELS[1])]
+
+
+def suited(name: str) -> mdr.DoseResponse:
+    """A fit of wells that the family itself made; of log-logistic ones where it is near that."""
+    if name not in TRUTHS:
+        return one(name, direction="falling")
+    x = np.linspace(0, 8, 12) if name[:2] in ("G.", "L.") else np.r_[0.0, np.geomspace(0.01, 30, 13)]
+    theta, linear = (np.array([part]) for part in TRUTHS[name])
+    y = curve_at(family(name), theta, linear, x[None])[0]
+    rng = np.random.default_rng(5)
+    wells = pd.DataFrame({"dose": np.tile(x, 3), "v": np.tile(y, 3) + 0.02 * rng.standard_normal(3 * len(x))})
+    return mdr.dose_response(wells, dose="dose", response="v", curve=name, direction="falling")
+
+
+@pytest.mark.parametrize(("name", "level"), PROFILED, ids=str)
 def test_a_profile_ends_where_the_constrained_optimum_says(name: str, level: Level) -> None:
     """The vectorised profile against the penalised least squares of the joint fit: another algorithm, the same ends."""
     from pkpd_mdr.response.effective import log_dose_of
     from pkpd_mdr.response.joint import joint_of
 
-    fit = one(name, direction="falling")
+    fit = suited(name)
     logs = log_dose(fit.curves, level)
-    lower, upper, done = profile_intervals(fit.curves, level, logs)
-    assert done[0]
+    lower, upper = profile_intervals(fit.curves, level, logs)
     joint = joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, np.array([0]))
     low, high = joint.profile(lambda c: log_dose_of(c, level, 0), confidence=0.95, beyond=(-20.0, 20.0))
     assert (lower[0], upper[0]) == (pytest.approx(low, abs=5e-3), pytest.approx(high, abs=5e-3))
+
+
+def test_a_level_below_the_control_with_a_limit_held_has_its_profile_too() -> None:
+    from pkpd_mdr.response.effective import log_dose_of
+    from pkpd_mdr.response.joint import joint_of
+
+    fit, level = one("LL.4", direction="falling", fixed={"c": 0.05}), Level(40, "control")
+    lower, upper = profile_intervals(fit.curves, level, log_dose(fit.curves, level))
+    joint = joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, np.array([0]))
+    low, high = joint.profile(lambda c: log_dose_of(c, level, 0), confidence=0.95, beyond=(-20.0, 20.0))
+    assert (lower[0], upper[0]) == (pytest.approx(low, abs=5e-3), pytest.approx(high, abs=5e-3))
+
+
+def test_the_kind_of_an_interval_does_not_depend_on_how_many_curves_there_are() -> None:
+    """Hormesis: the profile of a curve among many is that of the curve alone."""
+    wells = suited("BC.5").readings
+    table = pd.DataFrame({"dose": wells.x, "v": wells.y})
+    many = pd.concat([table.assign(line=k) for k in range(210)], ignore_index=True)
+    alone, among = (
+        mdr.dose_response(part, dose="dose", response="v", by="line", curve="BC.5", direction="falling").ed(50)
+        for part in (table.assign(line=0), many)
+    )
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(among[end], alone[end].iloc[0], rtol=1e-9)
 
 
 def test_profile_intervals_cover_near_the_top_dose() -> None:
@@ -82,7 +128,7 @@ def test_profile_intervals_cover_near_the_top_dose() -> None:
     stack = Stack.of(np.repeat(np.arange(500), len(x)), np.tile(x, 500), y.ravel())
     curves = fit_stack(stack, family("LL.4"))
     logs = log_dose(curves, Level(50))
-    lower, upper, _ = profile_intervals(curves, Level(50), logs)
+    lower, upper = profile_intervals(curves, Level(50), logs)
     covered = np.mean((lower <= math.log(5.0)) & (upper >= math.log(5.0)))
     assert 0.92 <= covered <= 0.98
 

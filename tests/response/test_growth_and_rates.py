@@ -173,7 +173,7 @@ def test_counts_of_zero_are_told_and_short_wells_have_no_rate() -> None:
         }
     )
     found = mdr.dip_rates(table, time="h", count="n", by="well")
-    assert found["note"].tolist()[0] == "left out 1 of 6 counts that are missing or 0"
+    assert found["note"].iloc[0] == "left out: the table, column 'n', row 2: a count of 0 has no logarithm"
     assert "not identifiable: 1 times with cells are fewer than 3" in found["note"].iloc[1]
     assert found["dip_rate"].notna().tolist() == [True, False]
 
@@ -192,3 +192,91 @@ def test_rates_go_into_curves() -> None:
     fit = mdr.dose_response(rates, dose="dose", response="dip_rate")
     assert fit.ed(50, kind="control")["estimate"].iloc[0] == pytest.approx(0.2 * (0.04 / 0.025 - 1), rel=0.1)
     assert fit.ed(0, kind="absolute")["estimate"].iloc[0] == pytest.approx(0.2 * (0.04 / 0.01 - 1), rel=0.1)
+
+
+def test_rates_by_hand() -> None:
+    """Each window fitted by SciPy's regression and scored as published; the best one is the answer, errors and all."""
+    from scipy.stats import linregress
+
+    times = np.arange(0.0, 97.0, 8.0)
+    rng = np.random.default_rng(9)
+    for rate in (-0.02, 0.0, 0.015):
+        y = 8 + np.where(times < 32, 0.04 * times, 1.28 + rate * (times - 32)) + 0.03 * rng.standard_normal(len(times))
+        scored = []
+        for first in range(len(times) - 2):
+            t, v = times[first:], y[first:]
+            line, n = linregress(t, v), len(t)
+            rmse = np.sqrt(np.mean((v - line.intercept - line.slope * t) ** 2))
+            adjusted = 1 - (1 - line.rvalue**2) * (n - 1) / (n - 2)
+            scored.append((adjusted * (1 - rmse) ** 2 * (n - 3) ** 0.25, line, t[0]))
+        _, line, begin = max(scored, key=lambda item: item[0])
+        found, error, first, intercept = settled_rate(times, 2.0**y)
+        assert first == begin
+        assert (found, error, intercept) == (
+            pytest.approx(line.slope, abs=1e-12),
+            pytest.approx(line.stderr, abs=1e-12),
+            pytest.approx(line.intercept, abs=1e-9),
+        )
+
+
+def test_curves_of_exact_rates_by_hand() -> None:
+    """Rates 0.05 without drug and -0.01 at most, half way at 0.2 with slope 2: every dose has a closed form."""
+    doses = np.array([0.0, 0.01, 0.03, 0.1, 0.2, 0.4, 1.0, 3.0, 10.0])
+    rates = -0.01 + 0.06 / (1 + (doses / 0.2) ** 2)
+    rows = [
+        (k, dose, day, 400 * 2 ** (24 * rate * day))
+        for k, (dose, rate) in enumerate(zip(doses, rates, strict=True))
+        for day in range(5)
+    ]
+    table = pd.DataFrame(rows, columns=["well", "dose", "day", "n"])
+    found = mdr.dip_rates(table, time="day [day]", count="n", by="well", keep="dose", control={"dose": 0})
+    np.testing.assert_allclose(found["dip_rate"], rates, atol=1e-12)  # per h, though days were given
+    fit = mdr.dose_response(found, dose="dose [uM]", response="dip_rate")
+    for asked, by_hand in (
+        ({"kind": "relative", "level": 50}, 0.2),
+        ({"kind": "control", "level": 50}, 0.2 * (0.06 / 0.035 - 1) ** 0.5),
+        ({"kind": "absolute", "level": 0}, 0.2 * (0.06 / 0.01 - 1) ** 0.5),
+    ):
+        row = fit.ed(asked["level"], kind=asked["kind"], interval="none").iloc[0]
+        assert row["estimate"] == pytest.approx(by_hand, rel=1e-6)
+        assert row["state"] == "in range"
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "error", "sentence"),
+    [
+        (
+            lambda t: t,
+            {"by": "line"},
+            mdr.DataError,
+            r"column 'dose', rows 0, 5: one well has 0 and 1; by=\['line'\]",
+        ),
+        (lambda t: t, {"time": "h [nM]"}, mdr.UnitError, "'nM' is not a unit of time"),
+        (lambda t: t.assign(n="many"), {}, mdr.DataError, "column 'n', row 0: 'many' is not a number"),
+    ],
+)
+def test_wells_that_cannot_be_told_are_refused(
+    change: object, options: dict[str, object], error: type[Exception], sentence: str
+) -> None:
+    rows = [
+        ("A", well, dose, h, 100 * 2 ** (h / 24)) for well, dose in (("w1", 0), ("w2", 1)) for h in range(0, 60, 12)
+    ]
+    table = pd.DataFrame(rows, columns=["line", "well", "dose", "h", "n"])
+    with pytest.raises(error, match=sentence):
+        mdr.dip_rates(change(table), **({"time": "h", "count": "n", "by": "well", "keep": "dose"} | options))  # type: ignore[operator]
+
+
+def test_bad_counts_leave_the_other_wells_alone() -> None:
+    rows = [(well, h, 100 * 2 ** (h / 24)) for well in ("a", "b") for h in range(0, 60, 12)]
+    table = pd.DataFrame(rows, columns=["well", "h", "n"]).astype({"h": float})
+    table.loc[1, "n"], table.loc[2, "n"], table.loc[3, "h"] = -5.0, np.inf, np.nan
+    found = mdr.dip_rates(table, time="h", count="n", by="well")
+    for sentence in (
+        "row 1: the count is negative",
+        "row 2: the count is missing or infinite",
+        "row 3: the time is missing",
+    ):
+        assert sentence in found["note"].iloc[0]
+    assert np.isnan(found["dip_rate"].iloc[0])
+    assert found["dip_rate"].iloc[1] == pytest.approx(1 / 24)
+    assert found["note"].iloc[1] == ""
