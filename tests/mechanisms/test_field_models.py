@@ -146,7 +146,7 @@ def test_a_model_of_the_field_is_its_equations(case: Callable[[], Case]) -> None
 
 
 def test_car_t_cells_against_antigen_loss_vesicles_and_a_checkpoint() -> None:
-    """Both solvers agree, vesicles that suppress nothing are absent, and taking vesicles or PD-1 away helps at first."""
+    """Both solvers agree, vesicles that suppress nothing are absent, and less of them or of PD-1 helps at first."""
     parts = [
         mdr.immune.effector("CART", death="0.03 1/day"),
         mdr.pk.two_compartment("nivo", CL="0.01 L/h", V1="4 L", Q="0.03 L/h", V2="3 L"),
