@@ -131,6 +131,12 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: simulated(plan=mdr.bolus("dox", "1 mg")),
         r"'dox' cannot be given as dose; .* expose by 'medium'; write exposure\(\.\.\.\)",
     ),
+    "a tablet of an infusion": (
+        lambda: simulated(
+            mdr.Model(mdr.pk.one_compartment("dox", V="1 L", CL="1 L/h"), mdr.clone("S")), mdr.oral("dox", "1 mg")
+        ),
+        r"by 'oral'; .*dose by 'iv'; write bolus\(\.\.\.\) or infusion\(\.\.\.\)$",
+    ),
     "route": (lambda: simulated(PK, mdr.bolus("pac", "1 mg", route="in")), "by 'in'; .*dose by 'oral', dose by 'iv'"),
     "endpoint": (lambda: simulated().endpoint("nadirr"), "'nadirr' is neither .*; did you mean 'nadir'"),
     "endpoint of a comparison": (lambda: compared(endpoints=["nadirr"]), "did you mean 'nadir'"),

@@ -132,15 +132,15 @@ def population_of(scope: Scope, name: str, asked_by: str) -> Expression:
 
 
 def level_of(scope: Scope, name: str, asked_by: str) -> tuple[Expression, Unit]:
-    """How much there is of a clone, a host population, a cytokine or a drug, and its unit."""
-    if name in scope.clones or name in hosts(scope):
+    """How much there is of a clone, a host population, vesicles, a cytokine or a drug, and its unit."""
+    counted = [*scope.clones, *hosts(scope), *(key for key, state in scope.states.items() if state.kind == "vesicles")]
+    if name in counted:
         return symbol(name), scope.states[name].unit
     known = [owner for _, owner in scope.owners("concentration")]
     if name not in known:
-        every = [*scope.clones, *hosts(scope), *known]
         raise ModelError(
-            f"{asked_by} names {shown(name)}, which is no clone, host population, cytokine or drug of the "
-            f"model{did_you_mean(name, every)}"
+            f"{asked_by} names {shown(name)}, which is no clone, host population, vesicles, cytokine or drug of the "
+            f"model{did_you_mean(name, [*counted, *known])}"
         )
     return scope.find("concentration", name), scope.unit("concentration", name)
 

@@ -124,6 +124,7 @@ def kill(
     ============== ========================================= =========================================
 
     Hazards of several drugs add, so that survivals multiply (Bliss independence of survival); see `combined_kill`.
+    Cells that are killed are gone at once: what sends them through `death.transit` or `death.damaged` is `death.path`.
 
     Parameters
     ----------
@@ -142,7 +143,8 @@ def kill(
     slope : quantity, Parameter or Formula, optional
         Instead of emax and ec50: effect per concentration; parameter ``slope_<drug>_<clone>``.
     site : str
-        Where the concentration is taken: ``""`` (plasma or medium) or ``"effect"``.
+        Where the concentration is taken: ``""`` (plasma or medium), ``"effect"``, a site such as ``"tumour"``, or a
+        clone's name for the drug in its cells (`intracellular`), which plasma does not stand for by itself.
     form : str
         ``"hazard"``, ``"norton_simon"`` or ``"cytostatic"``.
 

@@ -144,7 +144,8 @@ def stimulation(
     ============== ==============================================================
 
     Z is the number of cells of the clones in `by` (each counted by its antigen level if H are effectors), a host
-    population, or a cytokine or drug; with ``signal="killing"`` it is the number of cells that H kill per time.
+    population, vesicles, a cytokine or a drug; with ``signal="killing"`` it is the number of cells that H kill per
+    time.
     Kuznetsov et al. 1994 (Bull Math Biol 56:295): proliferation with hill 1. De Pillis et al. 2005 (Cancer Res
     65:7950): NK cells with hill 2 on the tumour, CTL with hill 2 on the killing; their ``h`` and ``k`` are half**2.
 

@@ -230,13 +230,18 @@ class Port:
         return read(given, self.unit, where, molar_mass=self.molar_mass, bare=self.unit.dimensionless)
 
 
-_BUILDERS = {"dose": "bolus(...), infusion(...) or oral(...)", "expose": "exposure(...)"}
 _RECEIVERS = {"radiation": "radiotherapy(...)", "surgery": "resection()", "apheresis": "vesicles.apheresis()"}
 
 
 def _builders(ports: tuple[Port, ...], named: list[int]) -> str:
-    found = [_BUILDERS[action] for action in dict.fromkeys(ports[i].action for i in named) if action in _BUILDERS]
-    return f"; write {' or '.join(found)}" if found else ""
+    found = [_builder(ports[i]) for i in named if ports[i].action != "act"]
+    return f"; write {' or '.join(dict.fromkeys(found))}" if found else ""
+
+
+def _builder(port: Port) -> str:
+    if port.action == "expose":
+        return "exposure(...)"
+    return "oral(...)" if port.route == "oral" else "bolus(...) or infusion(...)"
 
 
 def find_port(ports: tuple[Port, ...], name: str, route: str, action: str) -> int:

@@ -344,6 +344,14 @@ def test_suppression_lowers_the_kill_and_never_turns_it(treg: float) -> None:
         assert 0 <= found <= plain * (1 + 1e-12)
 
 
+@given(ratio=st.floats(0.0, 1e4))
+def test_vesicles_with_pdl1_suppress_as_cells_do(ratio: float) -> None:
+    release = mdr.vesicles.release({"S": "50 1/day"}, clearance="0.2 1/h")
+    model = suppressed(release, immune.suppression("EV", on="CTL", half="1e9 vesicle/mL"))
+    half = model.parameters["suppression_half_EV_CTL"].internal
+    assert killed(model, EV=ratio * half) == pytest.approx(killed(suppressed(release)) / (1 + ratio), rel=1e-9)
+
+
 def test_suppression_of_recruitment_leaves_the_kill_alone() -> None:
     model = suppressed(immune.suppression("Treg", on="CTL", of="stimulation", half="1e4 cell"))
     with_cells = rates(model, S=1e6, CTL=1e5, Treg=1e4)

@@ -263,14 +263,14 @@ DYING = (
     Card(
         "death.transit",
         DEATH,
-        "cells that were hit and die in stages, counted until then",
+        "cells that `death.path` hit and that die in stages, counted until then",
         (death.transit("S", rate="0.05 1/h"), death.path("dox", on="S", slope="0.1 1/uM/h", via="transit")),
         (DOX, S),
     ),
     Card(
         "death.damaged",
         DEATH,
-        "damaged cells that recover, die, or die when they divide",
+        "cells that `death.path` damaged: they recover, die, or die when they divide",
         (
             death.damaged("S", recovery="0.02 1/h", death="0.05 1/h", at_division=0.5),
             death.path("dox", on="S", slope="0.1 1/uM/h", via="damaged"),

@@ -73,7 +73,7 @@ IMMUNITY = (
     Card(
         "immune.suppression",
         IMMUNE,
-        "suppressors that lower what effectors do",
+        "suppressors, or vesicles with PD-L1, that lower what effectors do",
         (immune.suppression("Treg", on="CTL", half=1e5, floor=0.1),),
         (S, R, CTL, ATTACK, TREG),
     ),

@@ -120,7 +120,7 @@ def suppression(
     slope: Given | None = None,
     floor: Given | None = None,
 ) -> Mechanism:
-    """Suppressor cells, or a cytokine, lower what effectors do.
+    """Suppressor cells, a cytokine, or vesicles (which carry PD-L1 into the blood), lower what effectors do.
 
     The factor at the level S is ``1/(1 + (S/half)**hill)``, or ``exp(-slope*S)`` (regulatory T cells in de Pillis et
     al. 2013), always in [0, 1]; with a floor f it is ``f + (1 - f)*factor`` (TGF-beta in Kronik et al. 2008, with
@@ -129,7 +129,7 @@ def suppression(
     Parameters
     ----------
     by : str
-        A suppressor, stroma population, clone, cytokine or drug.
+        A suppressor, stroma population, clone, cytokine or drug, or vesicles by their name.
     on : str or sequence of str
         Effectors; for ``of="stimulation"`` any host population.
     of : str
