@@ -380,7 +380,7 @@ class Running:
             burden=np.stack([arm.burden for arm in found.values()]),
             burden_unit=unit,
             settings=settings,
-            notes=(*_untreated(found), *_alike(tuple(found), self.endpoints, values, settings)),
+            notes=(*_untreated(found), *_empty(found), *_alike(tuple(found), self.endpoints, values, settings)),
             provenance=self._provenance(settings),
             model=model,
             running=self,
@@ -448,6 +448,12 @@ def _untreated(found: Mapping[str, Arm]) -> list[str]:
             notes.append(f"arm {shown(name)} gives nothing")
             _LOG.warning("comparison: arm %r gives nothing", name)
     return notes
+
+
+def _empty(found: Mapping[str, Arm]) -> list[str]:
+    empty = max(int((arm.burden[:, :1] == 0).sum()) for arm in found.values())
+    where = "give start={'S': '1e9 cell'}, or clone(..., start=...)"
+    return [f"the burden is zero at the start of {empty} of the runs of an arm; {where}"] if empty else []
 
 
 def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: FloatArray, settings: Settings) -> list[str]:

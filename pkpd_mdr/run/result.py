@@ -173,6 +173,8 @@ class Run:
             shown = f"not reached in {end:g}" if math.isinf(value) else f"{value:.4g}"
             told = "not defined for this run" if math.isnan(value) else f"{shown} {unit.text}".rstrip()
             lines.append(f"  {name:<24}{told}   ({item.description})")
+        if "burden" in self.model.observables and len(self.course.times) and self.course.output("burden")[0] == 0:
+            lines.append("  no cells at the start: give start={'S': '1e9 cell'}, or clone(..., start=...)")
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -190,6 +190,12 @@ def test_strategies_among_arms(model):
     assert "strategies see 'burden' exactly" in str(comparison)
 
 
+def test_an_empty_tumour_is_pointed_out(model):
+    empty = compare(model, {"A": A}, parameters={"S0": [0, 1e6, 0], "R0": 0}, until="5 day")
+    assert any("zero at the start of 2 of the runs" in note for note in empty.notes)
+    assert not any("zero at the start" in note for note in compare(model, {"A": A}, until="5 day").notes)
+
+
 def test_an_arm_that_gives_nothing_is_pointed_out(model, caplog):
     never = mdr.rule(lambda visit: None, visit="10 day")
     comparison = compare(model, {"A": A, "none": mdr.nothing(), "rule": never}, until="30 day")

@@ -45,6 +45,11 @@ def test_untreated_growth(model):
     assert run.frame.index.name == "time [day]"
 
 
+def test_an_empty_tumour_is_pointed_out(model):
+    assert "no cells at the start: give start=" in str(model.simulate(until="1 day", start={"S": 0, "R": 0}))
+    assert "no cells" not in str(model.simulate(until="1 day"))
+
+
 @pytest.mark.parametrize("times", [(np.array([0, 6, 12]), "h"), ([0, 0.25, 0.5], "day"), ["0 h", (6, "h"), "0.5 day"]])
 def test_times_as_an_array_with_a_unit(model, times):
     assert list(model.simulate(until="1 day", times=times).frame.index) == pytest.approx([0, 0.25, 0.5])
