@@ -72,14 +72,8 @@ def tie(space: Space, tied: TiedLike, model: Model, data: Data, known: Iterable[
     wanted = dict(tied or {})
     varies = {name for condition in data.conditions for name in condition.covariates} | set(known)
     groups = {item.name: item for item in space.free if item.group and item.name in wanted}
-    space = replace(space, free=tuple(item for item in space.free if item.name not in groups))
-    for name, item in groups.items():
-        if item.prior is not None:
-            raise FitError(
-                f"tied, {shown(name)}: it has a prior, which nothing free would bear; give the prior to "
-                f"{shown(wanted[name])}'s parameters, by group where they differ"
-            )
     moved = {name: item.target for name, item in groups.items()}
+    space = _without(space, groups, wanted)
     for name, text in sorted(wanted.items(), key=lambda item: item[0] not in groups):
         used = _read(model, name, text, space, wanted, moved)
         for other in used:
@@ -94,13 +88,28 @@ def tie(space: Space, tied: TiedLike, model: Model, data: Data, known: Iterable[
             else _in_groups(space, name, text, used, model, data.conditions)
         )
         space = replace(space, tied=(*space.tied, *found))
-    for item, value in zip(space.tied, space.placed(space.start)[len(space) :], strict=True):
-        problem = "is not a number" if not math.isfinite(value) else item.beyond(float(value))
+    _check_start(space)
+    return space
+
+
+def _without(space: Space, groups: Mapping[str, Free], wanted: Mapping[str, str]) -> Space:
+    """The space without parameters of groups that follow from others from now on."""
+    for name, item in groups.items():
+        if item.prior is not None:
+            raise FitError(
+                f"tied, {shown(name)}: it has a prior, which nothing free would bear; give the prior to "
+                f"{shown(wanted[name])}'s parameters, by group where they differ"
+            )
+    return replace(space, free=tuple(item for item in space.free if item.name not in groups))
+
+
+def _check_start(space: Space) -> None:
+    for tied, value in zip(space.tied, space.placed(space.start)[len(space) :], strict=True):
+        problem = "is not a number" if not math.isfinite(value) else tied.beyond(float(value))
         if problem:
             raise FitError(
-                f"tied, {shown(item.name)}: at the start {problem}; change the formula, or the start in free"
+                f"tied, {shown(tied.name)}: at the start {problem}; change the formula, or the start in free"
             )
-    return space
 
 
 def _read(
