@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.estimates import Estimate
-from pkpd_mdr.fit.tied import Tied
+from pkpd_mdr.fit.tied import Tied, plain_name, without_brackets
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
 
@@ -28,7 +28,7 @@ def to_lmfit(fit: Fit) -> Any:
     import lmfit
 
     table = lmfit.Parameters(usersyms={"hill": _hill})
-    places = {item.name: _plain(item.name) for item in (*fit.found.items, *fit.found.tied)}
+    places = {item.name: plain_name(item.name) for item in (*fit.found.items, *fit.found.tied)}
     moving = {item.target for item in (*fit.found.items, *fit.found.tied)}
     for name, parameter in fit.model.parameters.items():
         if name not in moving:
@@ -49,11 +49,6 @@ def _describe(entry: Any, item: Estimate) -> None:
     entry.user_data = {"unit": item.unit, "parameter": item.target, "group": dict(item.group)}
 
 
-def _plain(name: str) -> str:
-    """A name that lmfit takes: ``ec50_dox_S[231, 24]`` becomes ``ec50_dox_S__231_24``."""
-    return re.sub(r"\W+", "_", name.rstrip("]").replace("[", "__"))
-
-
 def _expression(tie: Tied, fit: Fit, places: Mapping[str, str]) -> str:
     """The formula with each name as an internal value, and its result in the declared unit."""
     units = {item.name: Unit.of(item.unit) for item in fit.found.items}
@@ -66,7 +61,9 @@ def _expression(tie: Tied, fit: Fit, places: Mapping[str, str]) -> str:
         name, factor = factors[found[0]]
         return name if factor == 1.0 else f"({name}*{factor!r})"
 
-    text = re.sub(r"\b[A-Za-z_]\w*\b", internal, " ".join(tie.text.split()))
+    written = without_brackets(" ".join(tie.text.split()), factors)
+    factors = {plain_name(used): found for used, found in factors.items()}
+    text = re.sub(r"\b[A-Za-z_]\w*\b", internal, written)
     return text if tie.unit.factor == 1.0 else f"({text})/{tie.unit.factor!r}"
 
 

@@ -144,7 +144,7 @@ class Fit:
         Returns
         -------
         lmfit.Parameters
-            ``ec50_dox_S[231]`` is called ``ec50_dox_S__231``; what is tied has the formula as its ``expr``, with
+            ``ec50_dox_S[231]`` is called ``ec50_dox_S_of_231``; what is tied has the formula as its ``expr``, with
             factors between units written out. ``user_data`` holds unit, parameter and group. A fit takes such a table
             as ``free=``.
 

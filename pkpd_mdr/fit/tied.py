@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +17,7 @@ from pkpd_mdr.expression import parse, symbol
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.units import Unit
 
-__all__ = ["Tied"]
+__all__ = ["Tied", "plain_name", "read_formula", "without_brackets"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -95,7 +96,7 @@ class Tied:
         )
 
     def _columns(self, free: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        held = {name: free[source] for name, source in self.follows}
+        held = {plain_name(name): free[source] for name, source in self.follows}
         rows = len(next(iter(held.values())))
         return held | {name: np.full(rows, value) for name, value in self.fixed}
 
@@ -107,5 +108,29 @@ class Tied:
 @lru_cache(maxsize=1024)
 def _formula(text: str, names: tuple[str, ...], by: tuple[str, ...]) -> tuple[Expression, ...]:
     """A formula, then its derivatives by some of its names."""
-    whole = parse(text, names, where="tied", time=False)
-    return (whole, *(sp.diff(whole, symbol(name)) for name in by))
+    whole = read_formula(text, names, "tied")
+    return (whole, *(sp.diff(whole, symbol(plain_name(name))) for name in by))
+
+
+def read_formula(text: str, names: Iterable[str], where: str) -> Expression:
+    """A formula in the symbols of its names; those of groups (``ec50_dox_S[231]``) go by `plain_name`."""
+    known = list(names)
+    return parse(without_brackets(text, known), [plain_name(name) for name in known], where=where, time=False)
+
+
+def without_brackets(text: str, names: Iterable[str]) -> str:
+    """A formula with plain names in place of those of groups."""
+    for name in sorted((name for name in names if "[" in name), key=len, reverse=True):
+        text = text.replace(name, plain_name(name)) if isinstance(text, str) else text
+    return text
+
+
+def plain_name(name: str) -> str:
+    """A name without brackets.
+
+    Examples
+    --------
+    >>> plain_name("ec50_dox_S[231, 24]"), plain_name("fold")
+    ('ec50_dox_S_of_231_24', 'fold')
+    """
+    return re.sub(r"[\W_]+", "_", name.rstrip("]").replace("[", "_of_"))

@@ -101,6 +101,55 @@ def test_its_error_is_that_of_a_fit_that_frees_it_instead(tied: mdr.Fit) -> None
             assert ours[column] == pytest.approx(theirs[column], rel=2e-3)
 
 
+def test_a_group_may_follow_another_group() -> None:
+    """Fold resistance between lines, as a parameter with its interval; a group for itself says the same."""
+    model = MODEL.with_parameters(fold=4)
+    free = {name: FREE[name] for name in ("ec50_dox_S", "growth_S")} | {"fold": (0.1, 100)}
+    options: dict[str, Any] = {"per": {"ec50_dox_S": "line"}, **OPTIONS}
+    ties = {"ec50_dox_S[B]": "fold*ec50_dox_S[A]", "growth_R": "growth_S"}
+    folded = mdr.fit(model, DATA, free, tied=ties, **options)
+    apart = mdr.fit(
+        model, DATA, {k: v for k, v in free.items() if k != "fold"}, tied={"growth_R": "growth_S"}, **options
+    )
+    assert folded.log_likelihood == pytest.approx(apart.log_likelihood, abs=1e-6)
+    low, high = apart.values["ec50_dox_S[A]"], apart.values["ec50_dox_S[B]"]
+    assert folded.values["fold"] == pytest.approx(high / low, rel=1e-4)
+    assert list(folded.found.names) == ["ec50_dox_S[A]", "growth_S", "fold"]
+    for column in ("estimate", "lower", "upper", "se"):
+        ours, theirs = (fit.estimates.loc["ec50_dox_S[B]", column] for fit in (folded, apart))
+        assert ours == pytest.approx(theirs, rel=2e-3)
+    one = folded.draws(4, seed=1).of(line="B").frame
+    assert {"ec50_dox_S", "growth_S", "fold"} <= set(one)
+    table = folded.lmfit_parameters()
+    assert table["ec50_dox_S_of_B"].value == pytest.approx(folded.values["ec50_dox_S[B]"])
+    read = Estimates.from_json(folded.to_json())
+    assert read.draws(2, seed=1).frame.equals(folded.draws(2, seed=1).frame)
+
+
+@pytest.mark.parametrize(
+    ("ties", "sentence"),
+    [
+        ({"ec50_dox_S[C]": "fold*ec50_dox_S[A]"}, r"'ec50_dox_S\[C\]' is no parameter .*; did you mean 'ec50_dox_S\["),
+        (
+            {"ec50_dox_S[B]": "fold*ec50_dox_S"},
+            r"'ec50_dox_S' differs between groups; name one, as in 'ec50_dox_S\[A\]'",
+        ),
+        ({"ec50_dox_S[B]": "fold*ec50_dox_S[A]", "ec50_dox_R": "9*ec50_dox_S"}, "'ec50_dox_S' is tied itself"),
+    ],
+)
+def test_groups_that_cannot_follow(ties: dict[str, str], sentence: str) -> None:
+    with pytest.raises(FitError, match=sentence):
+        mdr.fit(MODEL, DATA, FREE, tied=ties, per={"ec50_dox_S": "line"}, **OPTIONS)
+
+
+def test_a_prior_does_not_vanish_with_a_group_that_is_tied() -> None:
+    options: dict[str, Any] = {"per": {"ec50_dox_S": "line"}, "tied": {"ec50_dox_S[B]": "fold*ec50_dox_S[A]"}}
+    with pytest.raises(FitError, match=r"'ec50_dox_S\[B\]': it has a prior, which nothing free would bear"):
+        mdr.fit(MODEL, DATA, FREE, priors={"ec50_dox_S": ("lognormal", "100 nM", 1.0)}, **options, **OPTIONS)
+    kept = mdr.fit(MODEL, DATA, FREE, priors={"ec50_dox_S[A]": ("lognormal", "100 nM", 1.0)}, **options, **OPTIONS)
+    assert list(kept.priors.index) == ["ec50_dox_S[A]"]
+
+
 def test_derivatives_go_through_the_formula(tied: mdr.Fit) -> None:
     problem = tied.objective.problem
     u, step = problem.space.start + 0.1, 1e-5
@@ -216,7 +265,7 @@ def test_fixed_parameters_stand_in_formulas_and_files() -> None:
         ({"ec50_dox_R": "fold + ec50_dox_S"}, UnitError, "tied, 'ec50_dox_R': 'fold' is in '1' .* added to"),
         ({"ec50_dox_R": "fold*growth_S"}, UnitError, "tied, 'ec50_dox_R' is in .* but should be in"),
         ({"ec50_dox_R": "fold*ec50_dox_s"}, ExpressionError, "did you mean 'ec50_dox_S'"),
-        ({"ec50_dox_r": "fold*ec50_dox_S"}, FitError, "no parameter 'ec50_dox_r'; did you mean 'ec50_dox_R'"),
+        ({"ec50_dox_r": "fold*ec50_dox_S"}, FitError, "'ec50_dox_r' is no parameter .*; did you mean 'ec50_dox_R'"),
         ({"growth_S": "growth_R"}, FitError, "'growth_S': it is also free; leave it out of free or of tied"),
         ({"ec50_dox_R": "20*emax_dox_S/emax_dox_R*ec50_dox_R"}, FitError, "'ec50_dox_R' is tied itself"),
         ({"growth_R": "emax_dox_S"}, FitError, "'emax_dox_S' holds nothing that is free"),
@@ -273,13 +322,13 @@ def test_lmfit_shows_free_fixed_grouped_and_tied_parameters(tied: mdr.Fit) -> No
     assert (table["fold"].min, table["fold"].max) == (1, 1000)
     assert table["fold"].stderr == pytest.approx(tied.estimates.loc["fold", "se"])
     assert not table["emax_dox_S"].vary
-    assert table["ec50_dox_S__A"].user_data == {"unit": "nM", "parameter": "ec50_dox_S", "group": {"line": "A"}}
+    assert table["ec50_dox_S_of_A"].user_data == {"unit": "nM", "parameter": "ec50_dox_S", "group": {"line": "A"}}
     for name in ("ec50_dox_R[A]", "ec50_dox_R[B]", "growth_R"):  # by lmfit's own reader, units and all
-        entry = table[name.replace("[", "__").rstrip("]")]
+        entry = table[name.replace("[", "_of_").rstrip("]")]
         assert entry.expr
         assert entry.value == pytest.approx(tied.values[name], rel=1e-9)
     table["fold"].value = 40
-    assert table["ec50_dox_R__A"].value == pytest.approx(40 * tied.values["ec50_dox_S[A]"] / 1000)
+    assert table["ec50_dox_R_of_A"].value == pytest.approx(40 * tied.values["ec50_dox_S[A]"] / 1000)
 
 
 def test_a_table_of_lmfit_is_what_a_fit_may_move() -> None:
