@@ -201,7 +201,9 @@ def test_a_folder_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatc
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs numba")
-def test_numba_without_a_folder_compiles_for_this_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numba_without_a_folder_compiles_for_this_run_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     compiled, p, timeline = case()
     wanted = bits(solve(compiled, p, None, [timeline], ["S"]))
     (tmp_path / "file").write_text("no folder")
@@ -210,6 +212,7 @@ def test_numba_without_a_folder_compiles_for_this_run(tmp_path: Path, monkeypatc
     monkeypatch.setattr(driver, "_drivers", {})
     monkeypatch.setattr(native, "_loaded", type(native._loaded)())
     assert bits(solve(compiled, p, None, [timeline], ["S"])) == wanted
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == ["the loop of the engine is compiled"]
 
 
 # -- interruptions -------------------------------------------------------------------------------------------------

@@ -132,6 +132,7 @@ class _Driver:
 
     def _compile(self, given: tuple[Any, ...]) -> Callable[..., Any]:
         """Compile; without reference counts, which cost more than the steps, as nothing is allocated."""
+        _log.warning("the loop of the engine is compiled, once for this machine and version; this takes up to a minute")
         numba = import_module("numba")
         extending = import_module("numba.extending")
         _teach_invoke()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -32,7 +31,6 @@ from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.mechanisms import clone, growth
 from pkpd_mdr.model import Model
 
-_log = logging.getLogger("pkpd_mdr")
 
 __all__ = ["Seed", "Stream", "solve_stochastic", "streams_of", "warm_up"]
 
@@ -212,10 +210,7 @@ class Paths(Work):
         drive = compiled_loop(drive_paths, HELPERS, worth=False)
         if drive is drive_paths and has_numba():
             begin = drive(run, 0, count, _PATIENCE)
-            more = begin < count or run.lane.member[0] >= 0
-            if more:
-                _log.info("the driver of stochastic paths is compiled, once for this machine and version")
-            drive = compiled_loop(drive_paths, HELPERS, worth=more)
+            drive = compiled_loop(drive_paths, HELPERS, worth=begin < count or run.lane.member[0] >= 0)
         while run.lane.member[0] >= 0:
             drive(run, begin, begin, _ENDLESS)
         threads = max(1, min(threads, count - begin)) if has_numba() else 1
