@@ -31,7 +31,6 @@ from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.mechanisms import clone, growth
 from pkpd_mdr.model import Model
 
-
 __all__ = ["Seed", "Stream", "solve_stochastic", "streams_of", "warm_up"]
 
 _FIRST_STEP, _HAZARD = 0.01, 1e-6
