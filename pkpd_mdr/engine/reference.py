@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.arguments import COUNT, NUMBER, TEXT
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, Scalar
@@ -22,6 +23,7 @@ from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 
 __all__ = ["LARGEST", "METHODS", "Accuracy", "BrokenRunError", "Guard", "Propagator"]
 
+Flags = npt.NDArray[np.bool_]
 Guard = tuple[Callable[[float, FloatArray], float], int]
 
 LARGEST = 1e100  # LSODA can leap over a blow-up; no real stock comes near this
@@ -293,7 +295,7 @@ class Propagator:
             raise BrokenRunError("a state grows without limit", t, y.copy())
         return out
 
-    def _block_jacobian(self, t: float, z: FloatArray) -> FloatArray:
+    def _block_jacobian(self, t: float, z: FloatArray, inputs: FloatArray | float = 0.0) -> FloatArray:
         """Jacobian for Newton steps.
 
         The coupling of sensitivities to the state is left out, which costs iterations, not accuracy.
@@ -302,10 +304,10 @@ class Propagator:
         jacobian = np.reshape(self._call(self.compiled.jacobian, t, self._stocks(z[:n])), (n, n))
         jacobian[:, self.compiled.guarded & (z[:n] < 0.0)] = 0.0  # rates read noise below zero as empty
         diagonal = np.diag(np.diag(jacobian))
-        # what is empty and fed by nothing stays so exactly: rounding in pivots on rows that it feeds would be cells
-        # of an absent clone, which grow
-        absent = (z[:n] == 0.0) & ~np.any(jacobian - diagonal, axis=1)
-        own = np.where(absent, diagonal, jacobian)
+        # rounding in pivots would be cells of an absent clone, which grow, or traces of a drug before its first dose
+        still = np.array(self._call(self.compiled.rhs, t, self._stocks(z[:n]))) + inputs == 0.0
+        absent = _absent((z[:n] == 0.0) & still, jacobian - diagonal != 0.0)
+        own = np.where(absent[:, None] | absent, diagonal, jacobian)
         if not m:
             return own
         out = np.zeros((n * (1 + m), n * (1 + m)))
@@ -341,7 +343,7 @@ class Propagator:
                 derivative,
                 z0,
                 np.concatenate([[t0], times]),
-                Dfun=self._block_jacobian,
+                Dfun=partial(self._block_jacobian, inputs=inputs),
                 tfirst=True,
                 rtol=self.accuracy.rtol,
                 atol=self._tolerances(),
@@ -365,7 +367,9 @@ class Propagator:
         # in units of the tolerances, because pools of 1e-12 beside 1e9 cells spoil the linear systems of BDF and Radau
         tolerances = self._tolerances()
         unit = np.where(tolerances > 0.0, tolerances, 1.0)
-        options: dict[str, Any] = {"jac": lambda s, z: self._block_jacobian(t0 + s, z * unit) * unit / unit[:, None]}
+        options: dict[str, Any] = {
+            "jac": lambda s, z: self._block_jacobian(t0 + s, z * unit, inputs) * unit / unit[:, None]
+        }
         # time is counted from the start of the stretch: the first step into a pool that was empty is so short that the
         # rounding of t0 + step is a percent of it, which BDF takes for an error that no step is small enough for
         spent = times - t0
@@ -391,6 +395,13 @@ class Propagator:
             when = t0 + float(result.t[-1]) if len(result.t) else t0
             raise BrokenRunError(f"{method} gave up ({result.message.rstrip('.').lower()})", when, last)
         return np.asarray(result.y.T * unit, dtype=float)
+
+
+def _absent(empty: Flags, feeds: Flags) -> Flags:
+    """What is empty and fed by nothing but what is absent itself, directly or through others."""
+    while np.any(fed := empty & feeds[:, ~empty].any(axis=1)):
+        empty = empty & ~fed
+    return empty
 
 
 def _later(t0: float, function: Callable[[float, FloatArray], float], s: float, y: FloatArray) -> float:

@@ -254,6 +254,26 @@ def test_newtons_matrix_knows_that_noise_below_zero_is_empty() -> None:
     assert Propagator(compiled, p[0], Accuracy(method="BDF"))._block_jacobian(0.0, y)[at, at] != 0.0
 
 
+def test_a_drug_is_not_there_before_its_first_dose() -> None:
+    """Newton's matrix holds a depot and what it feeds apart, or rounding would start a clock that waits."""
+    made = mdr.Model(
+        mdr.pk.one_compartment("x", CL="1 L/h", V="10 L", ka="1 1/h"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.5 1/day")),
+        mdr.kill("x", on="S", slope="0.1 L/mg/h"),
+    )
+    compiled, values = compile_model(made), np.array([item.internal for item in made.parameters.values()])
+    judge = Propagator(compiled, values, Accuracy(method="LSODA"))
+    depot, central, cells = (compiled.states.index(name) for name in ("depot_x", "central_x", "S"))
+    y = np.zeros(len(compiled.states))
+    y[cells] = 1e9
+    empty, fed = judge._block_jacobian(0.0, y), judge._block_jacobian(0.0, y, np.eye(len(y))[depot])
+    for at in (depot, central):
+        assert np.flatnonzero(empty[at]).tolist() == np.flatnonzero(empty[:, at]).tolist() == [at]
+    y[depot] = 1.0
+    assert fed[cells, central] < 0.0 < fed[central, depot]
+    np.testing.assert_array_equal(judge._block_jacobian(0.0, y), fed)
+
+
 @pytest.mark.parametrize("method", ["LSODA", "Radau", "BDF", "DOP853", "rodas"])
 def test_an_absent_clone_stays_absent(method: str) -> None:
     """Both clones feed a pool faster than they grow, so that pivots leave the row of S: what rounds there grows."""
