@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
     from pkpd_mdr.data import Condition
 
@@ -145,20 +149,38 @@ def on(shade: str) -> str:
 
 
 def new_axes(ax: Axes | None, *, width: float = COLUMN, height: float = 2.5) -> Axes:
-    """The given axes, or new ones on a figure of their own; nothing is shown on a screen."""
+    """The given axes, or new ones on a figure of their own.
+
+    Where pyplot is in use, by a script or a notebook, the figure is one of pyplot's, which its `show` shows; elsewhere
+    nothing keeps it, and no thread but the first touches what belongs to a screen.
+    """
     if ax is not None:
         return ax
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    options: Any = {"figsize": (width, height), "layout": "constrained", "dpi": 200}
+    if _pyplot() is not None and threading.current_thread() is threading.main_thread():
+        figure: Figure = _pyplot().figure(**options)
+    else:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure as Plain
 
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=200)
+        figure = Plain(**options)
+        FigureCanvasAgg(figure)
     figure.set_label(_OWN)
-    FigureCanvasAgg(figure)
     return figure.add_subplot()
 
 
+def _pyplot() -> Any:
+    """The module pyplot where it is in use: imported already, or wanted by a notebook."""
+    if "ipykernel" in sys.modules:
+        return import_module("matplotlib.pyplot")
+    return sys.modules.get("matplotlib.pyplot")
+
+
 def as_svg(ax: Axes) -> bytes:
-    """The figure of some axes as SVG, the same bytes for the same picture; letters are outlines and need no font."""
+    """The figure of some axes as SVG, the same bytes for the same picture; letters are outlines and need no font.
+
+    The figure is done with then: pyplot does not keep it.
+    """
     from io import BytesIO
 
     import matplotlib as mpl
@@ -168,6 +190,8 @@ def as_svg(ax: Axes) -> bytes:
     assert figure is not None
     with mpl.rc_context({"svg.hashsalt": "pkpd_mdr", "svg.fonttype": "path"}):
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    if _pyplot() is not None:
+        _pyplot().close(figure)
     return written.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pkpd_mdr as mdr
 from pkpd_mdr.compare import compare
 from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
 from pkpd_mdr.plot.run import plot_run
-from pkpd_mdr.plot.style import COLOURS, DASHES, colour, dash, on
+from pkpd_mdr.plot.style import COLOURS, DASHES, as_svg, colour, dash, on
 
 DOX = mdr.infusion("dox", "60 mg", over="1 h").every("14 day", times=4)
 PAC = mdr.infusion("pac", "200 mg", over="24 h").every("14 day", times=4)
@@ -124,6 +125,21 @@ def test_given_axes_are_used_and_pyplot_is_not_needed(comparison, model):
     assert plot_courses(comparison, ax=axes[1, 0]) is axes[1, 0]
     assert plot_probabilities(comparison, ax=axes[1, 1]) is axes[1, 1]
     assert figure.axes == list(axes.ravel())
+
+
+def test_pyplot_shows_what_is_drawn_where_it_is_in_use(model, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    run = model.simulate(DOX, until="30 day")
+    ax = run.plot()
+    assert plt.gcf() is ax.figure
+    assert b"</svg>" in as_svg(ax)
+    assert plt.get_fignums() == []
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run.plot).result()
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    run.plot()
+    assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize(
