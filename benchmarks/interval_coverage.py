@@ -143,8 +143,14 @@ def covered(case: Case, sets: int, seed: int) -> pd.DataFrame:
         for name in case.asked
     ]
     columns = ["case", "parameter", "sets", "failed", "coverage", "lower", "upper", "open"]
-    print(f"{case.name}: {(time.process_time() - begun) / sets:.3f} CPU seconds a set", flush=True)
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    print(f"{case.name}: {(time.process_time() - begun) / sets:.3f} CPU seconds a set")
+    print(_text(table), flush=True)
+    return table
+
+
+def _text(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format=lambda x: f"{x:.3f}")
 
 
 def _interval(hits: int, n: int) -> tuple[float, float]:
@@ -163,8 +169,7 @@ def main() -> None:
     sets = given.sets * len(given.cases) if len(given.sets) == 1 else given.sets
     pairs = zip(given.cases, sets, strict=True)
     table = pd.concat([covered(CASES[name](), count, given.seed) for name, count in pairs], ignore_index=True)
-    text = table.to_string(index=False, float_format=lambda x: f"{x:.3f}")
-    print(text)
+    text = _text(table)
     if given.write:
         cases = " ".join(given.cases)
         counts = " ".join(map(str, given.sets))
