@@ -126,7 +126,7 @@ def _refuse_unknown(function: str, signature: inspect.Signature, given: Iterable
     for name in given:
         if name not in signature.parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
             near = did_you_mean(name, signature.parameters)
-            raise TypeError(f"{function}() got an unexpected keyword argument {shown(name)}{near}")
+            raise TypeError(f"{function}() got an unexpected keyword argument {shown(name)}{near}") from None
 
 
 def _checked(

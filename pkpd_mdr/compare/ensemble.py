@@ -25,9 +25,9 @@ from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, PROGRESS, TRIES, check_r
 from pkpd_mdr.run.many.gather import Progress
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
-from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of
 from pkpd_mdr.run.stopping import Stop
-from pkpd_mdr.units import QuantityLike, quantity, read
+from pkpd_mdr.units import QuantityLike
 
 __all__ = ["compare"]
 
@@ -161,10 +161,7 @@ def compare(
     >>> comparison.best(), float(round(comparison.difference("long", "short").median, 4))
     ('long', 10.0)
     """
-    length = quantity(until, "until")
-    end = read(length, "h", "until")
-    if end <= 0:
-        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='3 year'")
+    length, end = length_of(until)
     if not 0 < level < 1:
         raise SimulationError(f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95")
     if luck not in _LUCK:

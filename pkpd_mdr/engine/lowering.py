@@ -388,7 +388,7 @@ class Compiled:
 def _renamed(expressions: Iterable[Expression], names: Mapping[Expression, Expression]) -> list[Expression]:
     """Expressions with other symbols, each shared part once.
 
-    Functions are taken over as they are: SymPy would compare the arguments of each Max anew, which took half the time.
+    Functions are taken over as they are: SymPy would compare the arguments of each Max anew, which takes long.
     """
     known = dict(names)
 

@@ -139,26 +139,7 @@ class Fit:
         return pd.DataFrame(matrix, index=names, columns=names)
 
     def lmfit_parameters(self) -> Any:
-        """All parameters as `lmfit.Parameters`, in declared units: free (with bounds and errors), fixed, and tied.
-
-        Returns
-        -------
-        lmfit.Parameters
-            ``ec50_dox_S[231]`` is called ``ec50_dox_S_of_231``; what is tied has the formula as its ``expr``, with
-            factors between units written out. ``user_data`` holds unit, parameter and group. A fit takes such a table
-            as ``free=``.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> import pkpd_mdr as mdr
-        >>> frame = pd.DataFrame({"h": [0, 1, 2, 3, 4], "y": [1.0, 2.1, 2.9, 4.2, 5.0]})
-        >>> data = mdr.read_assay(frame, time="h [h]", value="y [1]", observable="y")
-        >>> line = mdr.Model(mdr.observable("y", "a + b*t"), mdr.parameter("a", 1.0), mdr.parameter("b", "1 1/h"))
-        >>> table = mdr.fit(line, data, {"b": ("-9 1/h", "9 1/h")}, starts=1).lmfit_parameters()
-        >>> {name: entry.vary for name, entry in table.items()}
-        {'a': False, 'b': True}
-        """
+        """All parameters as `lmfit.Parameters`, in declared units; see `pkpd_mdr.fit.lmfit_table.to_lmfit`."""
         from pkpd_mdr.fit.lmfit_table import to_lmfit
 
         return to_lmfit(self)

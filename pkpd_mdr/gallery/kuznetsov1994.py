@@ -189,7 +189,7 @@ ENTRY = Published(
             flag="C",
             source="Figs 8-9",
             unreached="the starts and the other values of these figures were not obtained; with those of Fig 7 the "
-            "dormant state is the only stable one at this mu, so nothing escapes from any start, and others were used",
+            "dormant state is the only stable one at this mu and nothing escapes from any start",
         ),
     ),
 )

@@ -31,8 +31,8 @@ from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.many.workers import EXECUTOR
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure
 from pkpd_mdr.run.result import endpoint_unit, provenance
-from pkpd_mdr.run.simulate import ACCURACY, MODEL
-from pkpd_mdr.units import QuantityLike, Unit, quantity, read
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, length_of
+from pkpd_mdr.units import QuantityLike, Unit
 
 __all__ = ["optimise"]
 
@@ -156,9 +156,7 @@ def optimise(
     >>> 0.5 < best.best["dose"] < 1.5
     True
     """
-    length = quantity(until, "until")
-    if read(length, "h", "until") <= 0:
-        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='1 year'")
+    length, _ = length_of(until)
     if not 0 < level < 1 or not 0 < near < 1:
         raise SimulationError(
             f"level = {shown(level)} and near = {shown(near)} are shares; choose such as 0.95 and 0.01"

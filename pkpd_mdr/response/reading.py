@@ -137,11 +137,8 @@ def read_curves(
     x = np.where(blank, 0.0, x)
     y = numbers(raw, response, infinite=True)
     faulty = _Faults(raw, len(raw))
-    faulty.say(np.isnan(x), dose.header, "the dose is missing")
-    faulty.say(x < 0, dose.header, "the dose is negative")
-    faulty.say(np.isinf(x), dose.header, "the dose is infinite")
-    faulty.say(np.isnan(y), response.header, "the response is missing")
-    faulty.say(np.isinf(y), response.header, "the response is infinite")
+    faulty.say_numbers(x, dose.header, "dose", negative=False)
+    faulty.say_numbers(y, response.header, "response", negative=True)
     if columns.saturation is not None:
         faulty.say(
             y >= columns.saturation, response.header, f"the signal is saturated (at or above {columns.saturation:g})"
@@ -170,9 +167,11 @@ def read_curves(
     for k, text in normal.doubts.items():
         found.note(k, text)
     found.faults |= normal.faults
-    found.faults |= {} if scale is None else odd
-    for k, text in odd.items() if scale is None else ():
-        found.note(k, text)
+    if scale is not None:
+        found.faults |= odd
+    else:
+        for k, text in odd.items():
+            found.note(k, text)
     return found
 
 
@@ -254,6 +253,13 @@ class _Faults:
         if new.any():
             self.reasons.append((new, header, reason))
             self.mask |= new
+
+    def say_numbers(self, values: FloatArray, header: str, what: str, *, negative: bool) -> None:
+        """Leave out rows without a finite number, and without a negative one unless it may be."""
+        self.say(np.isnan(values), header, f"the {what} is missing")
+        if not negative:
+            self.say(values < 0, header, f"the {what} is negative")
+        self.say(np.isinf(values), header, f"the {what} is infinite")
 
     def by_curve(self, codes: IndexArray, wells: BoolArray) -> dict[int, list[str]]:
         """Notes of each curve; faults of controls are told to every curve."""

@@ -17,8 +17,8 @@ from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
-from pkpd_mdr.run.simulate import ACCURACY, MODEL, start_vector
-from pkpd_mdr.units import Quantity, QuantityLike, quantity, read
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, length_of, start_vector
+from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = ["Extinction", "extinction"]
 
@@ -173,10 +173,7 @@ def extinction(
     >>> bool(abs(found.probability / 0.5**20 - 1) < 1e-6)
     True
     """
-    length = quantity(until, "until")
-    end = read(length, "h", "until")
-    if end <= 0:
-        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='3 year'")
+    length, end = length_of(until)
     plan = nothing() if regimen is None else regimen
     if isinstance(plan, Strategy):
         raise RegimenError("extinction takes a regimen: what a strategy decides makes cells depend on each other")

@@ -24,7 +24,7 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
 from pkpd_mdr.run.many.ensemble import COUNTED
 from pkpd_mdr.run.result import shown_unit
-from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, start_vector
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of, start_vector
 from pkpd_mdr.run.splitting import Search, Way, left_by_acts, timelines
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
@@ -182,10 +182,7 @@ def rare_event(
     >>> 1e-7 < found.probability < 1e-5
     True
     """
-    length = quantity(until, "until")
-    end = read(length, "h", "until")
-    if end <= 0:
-        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='3 year'")
+    length, end = length_of(until)
     if not 0 < level < 1:
         raise SimulationError(f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95")
     if repeats < _LEAST_REPEATS:

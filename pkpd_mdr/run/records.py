@@ -16,7 +16,7 @@ from pkpd_mdr.regimen import DoseRecords, Subject
 from pkpd_mdr.run.many.rows import parameter_slots, read_rows
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, start_vector, with_exposure
-from pkpd_mdr.units import QuantityLike
+from pkpd_mdr.units import QuantityLike, Unit
 
 __all__ = ["simulate_records"]
 
@@ -72,7 +72,7 @@ def simulate_records(
     ------
     SimulationError
         A column that is no parameter of the model, a covariate that no run can use, or a subject whose run could not be
-        finished.
+        finished; then `error.partial` is the table with the rows that were reached.
     RegimenError, ModelError, UnitError
         A drug, a route, an output, a name or a unit that does not fit.
 
@@ -100,13 +100,24 @@ def simulate_records(
     ]
     first = np.array([block[0] for block in rows])
     ensemble = solve(compiled, first, starts, timelines, names, rows=rows, accuracy=accuracy)
-    for subject, member in zip(records, ensemble.members, strict=True):
-        if not member.status.ok:
-            raise SimulationError(f"subject {shown(subject.id)}: {member.status.sentence}")
-    lines = [(subject.id, record.time, record.evid) for subject in records for record in subject.records]
     units = {name: shown_unit(full, name) for name in names}
-    found = np.concatenate([member.values for member in ensemble.members]) / [unit.factor for unit in units.values()]
-    table = pd.DataFrame(lines, columns=["ID", "TIME", "EVID"]).join(pd.DataFrame(found, columns=names))
+    lost = [(of, run.status) for of, run in zip(records, ensemble.members, strict=True) if not run.status.ok]
+    table = _table(records, [member.values for member in ensemble.members], units)
+    if lost:
+        subject, status = lost[0]
+        others = f"; {len(lost) - 1} more were not finished" if len(lost) > 1 else ""
+        raise SimulationError(f"subject {shown(subject.id)}: {status.sentence}{others}", partial=table)
+    return table
+
+
+def _table(records: DoseRecords, values: Sequence[FloatArray], units: Mapping[str, Unit]) -> pd.DataFrame:
+    """Values at the rows of the dose table, as far as each subject got."""
+    lines = [
+        (subject.id, record.time, record.evid, *row)
+        for subject, reached in zip(records, values, strict=True)
+        for record, row in zip(subject.records, reached / [unit.factor for unit in units.values()], strict=False)
+    ]
+    table = pd.DataFrame(lines, columns=["ID", "TIME", "EVID", *units])
     table.attrs["units"] = {name: unit.text for name, unit in units.items()}
     return table
 

@@ -28,6 +28,7 @@ __all__ = [
     "STOCHASTIC",
     "Exposure",
     "Times",
+    "length_of",
     "output_times",
     "simulate",
     "start_vector",
@@ -119,10 +120,7 @@ def simulate(
     2.718282
     """
     plan = _plan(regimen)
-    length = quantity(until, "until")
-    end = read(length, "h", "until")
-    if end <= 0:
-        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='180 day'")
+    length, end = length_of(until)
     full = with_exposure(model.with_parameters(parameters or {}))
     compiled = compile_model(full)
     values = np.array([item.internal for item in full.parameters.values()])
@@ -206,6 +204,15 @@ def _with_unit(given: Any) -> list[Any] | None:
     """Times of an array with one unit, such as ``(np.arange(24), "h")``; None for anything else."""
     numbers = listed(given[0]) if _is_pair(given) else None
     return None if numbers is None else [(number, given[1]) for number in numbers]
+
+
+def length_of(until: QuantityLike) -> tuple[Quantity, float]:
+    """How long a run lasts, as given and in hours; `SimulationError` where it ends before it begins."""
+    length = quantity(until, "until")
+    end = read(length, "h", "until")
+    if end <= 0:
+        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='180 day'")
+    return length, end
 
 
 def start_vector(

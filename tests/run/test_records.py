@@ -82,3 +82,16 @@ def test_what_cannot_be_simulated_is_said() -> None:
     )
     with pytest.raises(SimulationError, match=r"subject 1: .*grows without limit"):
         mdr.simulate_records(growing, read(table(TIME=[0, 1], EVID=[1, 0], AMT=[10, 0])))
+
+
+def test_a_subject_that_cannot_go_on_leaves_the_others_their_rows() -> None:
+    blowing_up = mdr.process("burst", rate="k*A**2*WT/WT_typical", moves={"A": 1})
+    burst = model().plus(mdr.state("A", start=1e-3), mdr.parameter("k", "1 1/h"), blowing_up)
+    frame = table(TIME=[0, 5, 0, 5, 9], EVID=[1, 0, 1, 0, 0], AMT=[100, 0, 100, 0, 0], WT=[7e-9, 7e-9, 2e4, 2e4, 2e4])
+    frame = frame.assign(ID=[1, 1, 2, 2, 2])
+    with pytest.raises(SimulationError, match=r"^subject 2: ") as stopped:
+        mdr.simulate_records(burst, read(frame), outputs=["C_x", "A"])
+    partial = stopped.value.partial
+    assert partial["ID"].tolist() == [1, 1, 2]
+    assert partial["A"].iloc[:2].tolist() == pytest.approx([1e-3, 1e-3])
+    assert partial.attrs["units"] == {"C_x": "mg/L", "A": ""}

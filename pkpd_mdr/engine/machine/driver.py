@@ -37,7 +37,7 @@ def has_numba() -> bool:
 
 @cache
 def _installed() -> bool:
-    return find_spec("numba") is not None  # a search of all folders, which takes a quarter of a short run
+    return find_spec("numba") is not None  # a search of all folders, too long for every run
 
 
 def aligned(*shape: int) -> Floats:

@@ -28,9 +28,9 @@ from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, s
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
-from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, output_times, with_exposure
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, length_of, output_times, with_exposure
 from pkpd_mdr.run.stopping import Stop
-from pkpd_mdr.units import QuantityLike, quantity, read
+from pkpd_mdr.units import QuantityLike
 
 __all__ = ["COUNTED", "FOLDER", "PROGRESS", "TRIES", "check_replicates", "side_by_side", "simulate_many"]
 
@@ -189,10 +189,7 @@ def simulate_many(
     >>> len(many), many.frame().shape
     (6, (18, 5))
     """
-    length = quantity(until, "until")
-    end = read(length, "h", "until")
-    if end <= 0:
-        raise SimulationError(f"until = {shown(until)} is not after the start; write for example until='180 day'")
+    length, end = length_of(until)
     plans = read_plans(model, regimens)
     looks = read_measures(model, measure, plans.values())
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
