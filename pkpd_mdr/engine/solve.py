@@ -1,7 +1,8 @@
 """The seam: a compiled model, parameters, starts and timelines in; trajectories with a status each out.
 
-Two engines answer `solve`: the compiled one (`machine`) and the reference path through SciPy. A member that cannot be
-finished is a `Status` with a sentence and keeps what was computed; the other members are not touched.
+Two engines answer `solve`: the compiled one (`machine`) and the reference path through SciPy; models without states
+need neither (`formulas`). A member that cannot be finished is a `Status` with a sentence and keeps what was computed;
+the other members are not touched.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pkpd_mdr.engine.formulas import outputs_at_marks
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
 from pkpd_mdr.engine.member import CrossedError, Member
 from pkpd_mdr.engine.reference import Accuracy, BrokenRunError
@@ -23,7 +25,7 @@ from pkpd_mdr.errors import SimulationError, shown
 
 _log = logging.getLogger("pkpd_mdr")
 
-__all__ = ["Ensemble", "Status", "Trajectory", "Watch", "solve"]
+__all__ = ["Ensemble", "Status", "Trajectory", "Watch", "check_shapes", "solve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Ensemble:
     outputs: tuple[str, ...]
     columns: tuple[str, ...] = ()
     engine: str = "SciPy"
-    """``"compiled"``, ``"SciPy"``, ``"compiled and SciPy"`` (by member) or ``"stochastic"``: which engine solved it."""
+    """Which engine solved it: ``"compiled"``, ``"SciPy"``, ``"compiled and SciPy"`` (by member), ``"stochastic"``, or
+    ``"formulas"`` where there are no states to integrate."""
     failed: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,6 +140,8 @@ def solve(
     accuracy = accuracy or Accuracy()
     options: dict[str, Any] = {"accuracy": accuracy, "sensitivities": sensitivities, "starts_by": starts_by}
     options |= {"rows": rows, "window": window, "watches": watches, "levels": levels, "threads": threads}
+    if not (compiled.states or compiled.ports or watches) and len(timelines):
+        return _solve_formulas(compiled, parameters, starts, timelines, outputs, **options)
     affine = compiled.linear and accuracy.method == "auto" and not (sensitivities or watches)
     if _takes_machine(accuracy, affine=affine):
         from pkpd_mdr.engine.machine.compiled import solve_compiled
@@ -175,7 +180,7 @@ def _solve_affine(
 
     Which path a member takes depends on its own parameters alone.
     """
-    from pkpd_mdr.engine.machine.compiled import check_shapes, closed_form, solve_compiled
+    from pkpd_mdr.engine.machine.compiled import closed_form, solve_compiled
 
     table = np.atleast_2d(np.asarray(parameters, dtype=float))
     check_shapes(compiled, table, starts, timelines)
@@ -193,6 +198,43 @@ def _solve_affine(
         found = path(compiled, table[places], begun, [timelines[i] for i in places], outputs, **own)
         members |= dict(zip(places, found.members, strict=True))
     return Ensemble(tuple(members[i] for i in range(len(table))), tuple(outputs), (), "compiled and SciPy")
+
+
+def _solve_formulas(
+    compiled: Compiled,
+    parameters: FloatArray,
+    starts: FloatArray | None,
+    timelines: Sequence[Timeline],
+    outputs: Sequence[str],
+    **options: Any,
+) -> Ensemble:
+    """A model without states: one evaluation over arrays for all members that have finite parameters."""
+    table = np.atleast_2d(np.asarray(parameters, dtype=float))
+    check_shapes(compiled, table, starts, timelines)
+    rows, window, columns = options["rows"], options["window"], tuple(options["sensitivities"])
+    tables = list(table[:, None]) if rows is None else [np.atleast_2d(np.asarray(own, dtype=float)) for own in rows]
+    fine = [bool(np.isfinite(own).all()) for own in tables]
+    found = iter(
+        outputs_at_marks(
+            compiled,
+            [own for own, ok in zip(tables, fine, strict=True) if ok],
+            [timeline for timeline, ok in zip(timelines, fine, strict=True) if ok],
+            tuple(outputs),
+            columns,
+            window,
+        )
+    )
+    members = []
+    for own, timeline, ok in zip(tables, timelines, fine, strict=True):
+        if ok:
+            times, values, gradients = next(found)
+            stop = timeline.stop if window is None else min(timeline.stop, window[1])
+            by = np.zeros((0, len(columns))) if columns else None
+            members.append(Trajectory(times, values, gradients, np.zeros(0), Status(), 0, stop, end_by=by))
+        else:
+            member = Member(compiled, own, timeline, options["accuracy"], columns)
+            members.append(_solve_one(member, None, None, tuple(outputs), window))
+    return Ensemble(tuple(members), tuple(outputs), columns, "formulas")
 
 
 def _solve_reference(
@@ -213,15 +255,7 @@ def _solve_reference(
 ) -> Ensemble:
     """SciPy, a member at a time."""
     parameters = np.atleast_2d(np.asarray(parameters, dtype=float))
-    if len(parameters) != len(timelines) or parameters.shape[1] != len(compiled.parameters):
-        raise SimulationError(
-            f"parameters have the shape {parameters.shape}, but there are {len(timelines)} "
-            f"timelines and {len(compiled.parameters)} parameters"
-        )
-    if starts is not None and np.shape(starts) != (len(timelines), len(compiled.states)):
-        raise SimulationError(
-            f"starts have the shape {np.shape(starts)}, but should have ({len(timelines)}, {len(compiled.states)})"
-        )
+    check_shapes(compiled, parameters, starts, timelines)
     if watches and sensitivities:
         raise SimulationError("SciPy gives no sensitivities of a run that a watch ends; use method='auto'")
     names, columns = tuple(outputs), tuple(sensitivities)
@@ -235,6 +269,21 @@ def _solve_reference(
         member = Member(compiled, table, timeline, accuracy, columns, watches, None if levels is None else levels[i])
         members.append(_solve_one(member, start, by, names, window))
     return Ensemble(tuple(members), names, columns)
+
+
+def check_shapes(
+    compiled: Compiled, parameters: FloatArray, starts: FloatArray | None, timelines: Sequence[Timeline]
+) -> None:
+    """Refuse parameters and starts that do not fit the model and the timelines, as a `SimulationError`."""
+    if len(parameters) != len(timelines) or parameters.shape[1] != len(compiled.parameters):
+        raise SimulationError(
+            f"parameters have the shape {parameters.shape}, but there are {len(timelines)} timelines"
+            f" and {len(compiled.parameters)} parameters"
+        )
+    if starts is not None and np.shape(starts) != (len(timelines), len(compiled.states)):
+        raise SimulationError(
+            f"starts have the shape {np.shape(starts)}, but should have ({len(timelines)}, {len(compiled.states)})"
+        )
 
 
 @cache

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,31 @@ def test_until_it_is_compiled_the_plain_loop_serves(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(driver, "_drivers", {})
     monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
     monkeypatch.delenv("PKPD_MDR_DRIVER", raising=False)
-    assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=False) is loop.drive
+    monkeypatch.setattr(driver, "_spent", {})
+    assert not driver.is_compiled(driver.compiled_loop(loop.drive, loop.HELPERS, worth=False))
     (tmp_path / f"{driver._key(loop.drive)}.o").touch()
-    assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=False) is not loop.drive
-    assert driver.compiled_loop(columns.drive_columns, columns.HELPERS, worth=False) is columns.drive_columns
+    assert driver.is_compiled(driver.compiled_loop(loop.drive, loop.HELPERS, worth=False))
+    assert not driver.is_compiled(driver.compiled_loop(columns.drive_columns, columns.HELPERS, worth=False))
     monkeypatch.setenv("PKPD_MDR_DRIVER", "python")
     assert driver.compiled_loop(loop.drive, loop.HELPERS, worth=True) is loop.drive
+
+
+@needs_numba
+def test_after_some_seconds_in_the_plain_loop_it_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "_drivers", {})
+    monkeypatch.setattr(driver, "_spent", {})
+    monkeypatch.setattr(driver, "_PATIENCE", 0.02)
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
+    monkeypatch.delenv("PKPD_MDR_DRIVER", raising=False)
+
+    def slow(seconds: float) -> None:
+        time.sleep(seconds)
+
+    for long, compiled in ((0.0, False), (0.03, False), (0.0, True)):
+        drive = driver.compiled_loop(slow, [], worth=False)
+        assert driver.is_compiled(drive) == compiled
+        if not compiled:
+            drive(long)
 
 
 @needs_numba

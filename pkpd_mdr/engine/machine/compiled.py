@@ -20,13 +20,13 @@ from pkpd_mdr.engine.machine.code import MachineCode
 from pkpd_mdr.engine.machine.linear import Flags
 from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.reference import Accuracy
-from pkpd_mdr.engine.solve import Ensemble
+from pkpd_mdr.engine.solve import Ensemble, check_shapes
 from pkpd_mdr.engine.solve import solve as solve_reference
 from pkpd_mdr.engine.status import Watch
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 from pkpd_mdr.errors import SimulationError
 
-__all__ = ["check_shapes", "closed_form", "solve_compiled", "warm_up"]
+__all__ = ["closed_form", "solve_compiled", "warm_up"]
 
 _FEW, _MANY = 2, 64
 
@@ -148,18 +148,3 @@ def closed_form(compiled: Compiled, parameters: FloatArray, rows: Sequence[Float
     tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in rows]
     first = np.cumsum([0, *map(len, tables)])[:-1]
     return np.asarray(np.logical_and.reduceat(linear.decompose(np.concatenate(tables))[1], first))
-
-
-def check_shapes(
-    compiled: Compiled, parameters: FloatArray, starts: FloatArray | None, timelines: Sequence[Timeline]
-) -> None:
-    """Refuse parameters and starts that do not fit the model and the timelines, as a `SimulationError`."""
-    if len(parameters) != len(timelines) or parameters.shape[1] != len(compiled.parameters):
-        raise SimulationError(
-            f"parameters have the shape {parameters.shape}, but there are {len(timelines)} timelines"
-            f" and {len(compiled.parameters)} parameters"
-        )
-    if starts is not None and np.shape(starts) != (len(timelines), len(compiled.states)):
-        raise SimulationError(
-            f"starts have the shape {np.shape(starts)}, but should have ({len(timelines)}, {len(compiled.states)})"
-        )

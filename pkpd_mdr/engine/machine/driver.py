@@ -10,13 +10,14 @@ import logging
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, wraps
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -26,8 +27,9 @@ from pkpd_mdr.engine.machine.records import Floats
 _log = logging.getLogger("pkpd_mdr")
 _Drive = TypeVar("_Drive", bound=Callable[..., Any])
 _OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
+_PATIENCE = 5.0  # seconds in the plain loop of one process, after which compiling is likely to pay
 
-__all__ = ["aligned", "aligned_parts", "compiled_loop", "has_numba"]
+__all__ = ["aligned", "aligned_parts", "compiled_loop", "has_numba", "is_compiled"]
 
 
 def has_numba() -> bool:
@@ -85,17 +87,40 @@ def compiled_loop(drive: _Drive, helpers: Sequence[Callable[..., Any]], *, worth
     Returns
     -------
     callable
-        Compiled where that is done, kept on disk, worth it or asked for; else as it is, some ten times slower.
+        Compiled where that is done, kept on disk, worth it, asked for, or where this process has spent five seconds in
+        the plain loop (a fit is thousands of small calls); else the plain loop, some ten times slower.
     """
     if not has_numba():
         _say_slow()
         return drive
-    asked = worth or os.environ.get("PKPD_MDR_DRIVER", "") == "numba"
+    asked = worth or os.environ.get("PKPD_MDR_DRIVER", "") == "numba" or _spent.get(drive, 0.0) > _PATIENCE
     if not asked and drive not in _drivers and not native.kept(_key(drive)):
-        return drive
+        return cast(_Drive, _counted(drive))
     with _lock:
-        compiled: Any = _drivers.setdefault(drive, _Driver(drive, tuple(helpers)))
-    return compiled  # type: ignore[no-any-return]
+        return cast(_Drive, _drivers.setdefault(drive, _Driver(drive, tuple(helpers))))
+
+
+def is_compiled(drive: Callable[..., Any]) -> bool:
+    """Whether `compiled_loop` gave machine code, or code that is compiled at its first call."""
+    return isinstance(drive, _Driver)
+
+
+_spent: dict[Callable[..., Any], float] = {}
+
+
+@cache
+def _counted(drive: Callable[..., Any]) -> Callable[..., Any]:
+    """The plain loop, with its seconds counted."""
+
+    @wraps(drive)
+    def run(*given: Any) -> Any:
+        begin = time.perf_counter()
+        try:
+            return drive(*given)
+        finally:
+            _spent[drive] = _spent.get(drive, 0.0) + time.perf_counter() - begin
+
+    return run
 
 
 @cache

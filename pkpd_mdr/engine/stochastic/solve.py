@@ -15,11 +15,10 @@ from pkpd_mdr.arguments import COUNT
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, compile_model
 from pkpd_mdr.engine.machine import native, records
 from pkpd_mdr.engine.machine.code import MachineCode
-from pkpd_mdr.engine.machine.compiled import check_shapes
-from pkpd_mdr.engine.machine.driver import aligned_parts, compiled_loop, has_numba
+from pkpd_mdr.engine.machine.driver import aligned_parts, compiled_loop, has_numba, is_compiled
 from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.reference import Accuracy, BrokenRunError
-from pkpd_mdr.engine.solve import Ensemble
+from pkpd_mdr.engine.solve import Ensemble, check_shapes
 from pkpd_mdr.engine.status import Status
 from pkpd_mdr.engine.stochastic import parts
 from pkpd_mdr.engine.stochastic.code import Events
@@ -207,7 +206,7 @@ class Paths(Work):
         """In plain Python until it becomes clear that compiling pays, then compiled and in threads."""
         count, run, begin = len(self.parameters), self.work(), 0
         drive = compiled_loop(drive_paths, HELPERS, worth=False)
-        if drive is drive_paths and has_numba():
+        if not is_compiled(drive) and has_numba():
             begin = drive(run, 0, count, _PATIENCE)
             drive = compiled_loop(drive_paths, HELPERS, worth=begin < count or run.lane.member[0] >= 0)
         while run.lane.member[0] >= 0:
