@@ -271,7 +271,9 @@ class Compiled:
         if name.startswith("d/dt "):
             inner = self.expression(name[5:])
             by_states = zip(self._by_states([inner]), self.derivatives, strict=True)
-            return sp.Add(Derivatives().of(inner, TIME), *(slope * rate for slope, rate in by_states))
+            # SymPy takes long to find out what 0*rate and 1*rate are
+            terms = [rate if slope == 1 else slope * rate for slope, rate in by_states if slope != 0]
+            return sp.Add(Derivatives().of(inner, TIME), *terms)
         if name in self._observables:
             return self._observables[name]
         if name in self.states:
@@ -363,6 +365,10 @@ class Compiled:
         return store[key]
 
     def _scalar(self, expressions: list[Expression]) -> Scalar:
+        places = {parameter: place for place, parameter in enumerate(self._parameter_symbols)}
+        if all(item.is_Number or item in places for item in expressions):  # as most starts and ports; SymPy needs 10 ms
+            picked = [(places.get(item, -1), float(item) if item.is_Number else 0.0) for item in expressions]
+            return lambda t, y, p: [value if place < 0 else float(p[place]) for place, value in picked]
         return self._lambdify([], expressions, _SCALAR)
 
     def _array(self, expressions: list[Expression]) -> Scalar:

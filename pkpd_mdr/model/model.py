@@ -133,15 +133,16 @@ class Model:
     @cached_property
     def structure_hash(self) -> str:
         """Hash of equations, starts, ports and observables without parameter values."""
+        text = _Text()
         lines = [
-            f"{s.name}|{s.kind}|{s.unit.text}|{sp.srepr(s.start)}|{s.carrier}|{sp.srepr(s.filling)}"
+            f"{s.name}|{s.kind}|{s.unit.text}|{text.of(s.start)}|{s.carrier}|{text.of(s.filling)}"
             for s in self.states.values()
         ]
         lines += [
-            f"{p.name}|{sp.srepr(p.rate)}|{[(k, sp.srepr(v)) for k, v in p.moves.items()]}"
+            f"{p.name}|{text.of(p.rate)}|{[(k, text.of(v)) for k, v in p.moves.items()]}"
             for p in self.processes.values()
         ]
-        lines += [f"{o.name}|{o.unit.text}|{sp.srepr(o.expression)}" for o in self.observables.values()]
+        lines += [f"{o.name}|{o.unit.text}|{text.of(o.expression)}" for o in self.observables.values()]
         lines += [repr(port) for port in self.ports] + list(self.parameters)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
@@ -286,6 +287,20 @@ def _joined_again(content_hash: str, mechanisms: tuple[Mechanism, ...], paramete
 
 
 _MANY = 12
+
+
+class _Text:
+    """Expressions as texts that differ where these differ; SymPy's `srepr` writes each shared part anew."""
+
+    def __init__(self) -> None:
+        self._known: dict[Expression, str] = {}
+
+    def of(self, expression: Expression) -> str:
+        if expression not in self._known:
+            inner = ",".join(self.of(part) for part in expression.args)
+            text = f"{type(expression).__name__}({inner})" if inner else sp.srepr(expression)
+            self._known[expression] = text
+        return self._known[expression]
 
 
 def _gathered(parts: list[Expression]) -> Expression:
