@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     mechanisms = commands.add_parser("mechanisms", help="list the mechanisms, or the parameters of one with ranges")
     mechanisms.add_argument("mechanism", nargs="?", help="such as vesicles.release")
     mechanisms.set_defaults(run=_mechanisms)
-    warm = commands.add_parser("warm-up", help="compile the engine of Accuracy(method='rodas') once for this machine")
+    warm = commands.add_parser("warm-up", help="compile the engine's loops for this machine now, not when it pays")
     warm.set_defaults(run=_warm_up)
     return parser
 

@@ -27,7 +27,7 @@ from pkpd_mdr.engine.machine.records import Floats
 _log = logging.getLogger("pkpd_mdr")
 _Drive = TypeVar("_Drive", bound=Callable[..., Any])
 _OPTIONS: Any = {"nogil": True, "error_model": "numpy", "_nrt": False}
-_PATIENCE = 5.0  # seconds in the plain loop of one process, after which compiling is likely to pay
+_PATIENCE = 30.0  # seconds in the plain loop of one process: about what compiling takes, so it at most doubles the wait
 
 __all__ = ["aligned", "aligned_parts", "compiled_loop", "has_numba", "is_compiled"]
 
@@ -82,12 +82,12 @@ def compiled_loop(drive: _Drive, helpers: Sequence[Callable[..., Any]], *, worth
     helpers : sequence of callable
         Functions that it calls.
     worth : bool
-        Whether there is so much to do that compiling (about twenty seconds) pays at once.
+        Whether there is so much to do that compiling (about half a minute) pays at once.
 
     Returns
     -------
     callable
-        Compiled where that is done, kept on disk, worth it, asked for, or where this process has spent five seconds in
+        Compiled where that is done, kept on disk, worth it, asked for, or where this process has spent half a minute in
         the plain loop (a fit is thousands of small calls); else the plain loop, some ten times slower.
     """
     if not has_numba():
