@@ -6,8 +6,8 @@ Run it after a change to either: ``PYTHONPATH=. python benchmarks/write_comparin
 import runpy
 from pathlib import Path
 
+from pkpd_mdr.compare.verdict import limits_of_the_verdict
 from pkpd_mdr.report.schedules import schedule
-from pkpd_mdr.report.verdict import limits_of_the_verdict, sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "comparing"
@@ -119,7 +119,7 @@ def main() -> None:
         varied=", ".join(found.settings.varied),
         arms="\n".join(f"- **{arm}**: {'; '.join(schedule(plan))}" for arm, plan in found.plans.items()),
         table="\n\n".join(str(found).split("\n\n")[:2]),
-        verdict=sentence(found),
+        verdict=found.verdict(),
         deciders="\n".join(f"- {line}" for line in deciders),
         limits="\n".join(f"- {line}" for line in limits_of_the_verdict(found)),
     )

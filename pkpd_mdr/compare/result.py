@@ -13,11 +13,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.arguments import COUNT, TEXT, listed, takes
-from pkpd_mdr.compare import deciders, regret, show, survival, table
+from pkpd_mdr.compare import deciders, regret, show, survival, table, verdict
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
 from pkpd_mdr.compare.null import Null
-from pkpd_mdr.compare.statistics import best_shares, differences, paired_proportions, proportion, same, spread
+from pkpd_mdr.compare.statistics import (
+    best_shares,
+    by_draw,
+    differences,
+    paired_proportions,
+    proportion,
+    same,
+    spread,
+)
 from pkpd_mdr.compare.values import Difference, Failure, Settings
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
@@ -38,7 +46,7 @@ __all__ = ["Comparison"]
 class Comparison:
     """Arms side by side on the same parameter draws.
 
-    Printing it gives the verdict as text.
+    Printing it gives the verdict, the tables behind it and what they rest on.
 
     Attributes
     ----------
@@ -203,6 +211,30 @@ class Comparison:
         chance = np.where(tied, self.shares(item.name).mean(axis=1), -1.0)
         return self.arms[int(chance.argmax())]
 
+    @takes(SimulationError, endpoint=TEXT)
+    def verdict(self, endpoint: str | None = None) -> str:
+        """The answer in words: which arm is better, by how much, how sure that is, and what speaks against it.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            The primary one if left out; its verdict names other endpoints in which another arm is better.
+
+        Examples
+        --------
+        >>> import pkpd_mdr as mdr
+        >>> model = mdr.Model(
+        ...     mdr.medium("dox", unit="nM"),
+        ...     mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        ...     mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+        ... )
+        >>> dox = mdr.exposure("dox", "20 nM", over="5 day")
+        >>> found = mdr.compare(model, {"short": dox, "long": dox.every("5 day", times=2)}, until="60 day")
+        >>> found.verdict()[:74]
+        "Time to progression: at one set of parameter values 'long' is best (21.82 "
+        """
+        return verdict.sentence(self, endpoint)
+
     @takes(SimulationError, left=TEXT, right=TEXT, endpoint=TEXT)
     def difference(self, left: str, right: str, endpoint: str | None = None) -> Difference:
         """How much `left` differs from `right` on the same draws.
@@ -229,6 +261,8 @@ class Comparison:
         else:
             median, lower, upper = spread(gaps, self.settings.level)
         sides = self.array(item.name)[[self._place(left), self._place(right)]]
+        wins = by_draw(np.where(favour > 0, 1.0, np.where(favour == 0, 0.5, 0.0)), self.units_of_chance)
+        better, better_lower, better_upper = proportion(wins, self.settings.level)
         return Difference(
             left=left,
             right=right,
@@ -237,7 +271,9 @@ class Comparison:
             median=median,
             lower=lower,
             upper=upper,
-            better=float(np.mean((favour > 0) + 0.5 * (favour == 0))),
+            better=better,
+            better_lower=better_lower,
+            better_upper=better_upper,
             pairs=len(gaps),
             censored=float(np.isinf(sides).any(axis=0).mean()),
             tied=float(np.mean(gaps == 0)),

@@ -380,7 +380,11 @@ class Running:
             burden=np.stack([arm.burden for arm in found.values()]),
             burden_unit=unit,
             settings=settings,
-            notes=(*_untreated(found), *_empty(found), *_alike(tuple(found), self.endpoints, values, settings)),
+            notes=(
+                *_untreated(found),
+                *_empty(found),
+                *_alike(tuple(found), self.endpoints, values, settings, matching),
+            ),
             provenance=self._provenance(settings),
             model=model,
             running=self,
@@ -456,9 +460,17 @@ def _empty(found: Mapping[str, Arm]) -> list[str]:
     return [f"the burden is zero at the start of {empty} of the runs of an arm; {where}"] if empty else []
 
 
-def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: FloatArray, settings: Settings) -> list[str]:
+def _alike(
+    arms: tuple[str, ...],
+    endpoints: tuple[Endpoint, ...],
+    values: FloatArray,
+    settings: Settings,
+    matching: Matching | None,
+) -> list[str]:
     """Say which arms cannot be told apart: the null test of a comparison."""
     notes = []
+    made_equal = matching is not None and bool(matching.words)  # a toxicity, which is the same by choice of dose
+    why = "" if made_equal else ": order and timing do not change it here"
     kept = ~np.isnan(values).any(axis=(0, 2))
     for k, item in enumerate(endpoints):
         table = values[:, kept, k]
@@ -473,7 +485,9 @@ def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: Float
             else:
                 groups.append([i])
         if len(groups) == 1:
-            notes.append(f"all arms give the same {item.name} in every draw: order and timing do not change it here")
+            reached = item.unit == "time" and not table.any()
+            told = ": it is reached at the start, so that another level has to be chosen" if reached else why
+            notes.append(f"all arms give the same {item.name} in every draw{told}")
             continue
         for group in groups:
             if len(group) > 1:

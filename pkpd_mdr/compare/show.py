@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["blocks", "headline", "html", "statements", "text"]
 
+_WIDTH = 110
+
 
 def text(comparison: Comparison) -> str:
     """The comparison as an aligned text table."""
-    parts = [headline(comparison)]
+    verdict = fill(comparison.verdict(), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    parts = [f"{headline(comparison)}\n{verdict}"]
     parts += [title + "\n" + _aligned(head, rows) for title, head, rows in blocks(comparison)]
     parts.append("\n".join(f"- {line}" for line in statements(comparison)))
     return "\n\n".join(parts)
@@ -26,7 +30,7 @@ def text(comparison: Comparison) -> str:
 
 def html(comparison: Comparison) -> str:
     """The comparison as HTML; names are escaped."""
-    parts = [f"<p><b>{escape(headline(comparison))}</b></p>"]
+    parts = [f"<p><b>{escape(headline(comparison))}</b></p>", f"<p>{escape(comparison.verdict())}</p>"]
     for title, head, rows in blocks(comparison):
         frame = pd.DataFrame(rows, columns=list(head))
         parts.append(f"<p>{escape(title)}</p>" + frame.to_html(index=False, escape=True, border=0))
@@ -124,8 +128,7 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
 def _number(value: float, comparison: Comparison, item: Endpoint) -> str:
     if item.unit == "time" and math.isinf(value):
         return f"> {comparison.until.value:g}"
-    noise = -comparison.settings.absolute_for(item) <= value < 0  # a stock that the integrator leaves below zero
-    return "0" if noise else f"{value:.4g}"
+    return f"{comparison.settings.plain(value, item):.4g}"
 
 
 def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

@@ -41,8 +41,9 @@ class Difference:
     median, lower, upper : float
         In `unit`, over the draws. Of an endpoint that happens or not: the difference of the probabilities with an
         interval for it.
-    better : float
-        Probability that `left` is better, ties counted as half.
+    better, better_lower, better_upper : float
+        Share of the draws in which `left` is better, ties counted as half, and its exact binomial interval: what so
+        many draws can say. Paths of one draw count as one.
     pairs : int
         Draws (or paths) that both arms (and all others) finished.
     censored : float
@@ -59,6 +60,8 @@ class Difference:
     lower: float
     upper: float
     better: float
+    better_lower: float
+    better_upper: float
     pairs: int
     censored: float
     tied: float = 0.0
@@ -68,7 +71,8 @@ class Difference:
         interval = f" ({self.lower:.4g} to {self.upper:.4g})" if self.pairs > 1 else ""
         text = f"{self.endpoint}: {self.left} - {self.right} = {self.median:.4g}{interval}{unit}"
         if self.pairs > 1:
-            text += f", {self.left} better in {100 * self.better:.3g} % of {self.pairs} draws"
+            span = f"{100 * self.better_lower:.3g} to {100 * self.better_upper:.3g} %"
+            text += f", {self.left} better in {100 * self.better:.3g} % ({span}) of {self.pairs} draws"
         if self.pairs > 1 and self.tied:
             text += f" (ties, {100 * self.tied:.3g} %, count half)"
         return text + (f", {100 * self.censored:.3g} % of pairs censored" if self.censored else "")
@@ -112,6 +116,10 @@ class Settings:
     def members(self) -> str:
         """What is counted, in a word: each draw has one path or several."""
         return "draws" if self.replicates == 1 else "paths"
+
+    def plain(self, value: float, item: Endpoint) -> float:
+        """The value to show: 0 for a stock that the integrator leaves below zero."""
+        return 0.0 if -self.absolute_for(item) <= value < 0 else value
 
     def absolute_for(self, item: Endpoint) -> float:
         """The absolute part counts for amounts of cells or drug only."""

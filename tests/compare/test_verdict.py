@@ -1,0 +1,126 @@
+"""The verdict in words says what the numbers say: ties, censored times, few draws, failures, what speaks against it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pkpd_mdr as mdr
+
+INF = np.inf
+UP = np.arange(8.0)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    """Three arms of which nothing but their form matters."""
+    model = mdr.Model(
+        mdr.medium("dox", unit="nM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        mdr.clone("R", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e3, resistant=True),
+        mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+    )
+    dox = mdr.exposure("dox", "20 nM", over="5 day")
+    arms = {"a": dox, "b": dox.shift("1 day"), "c": mdr.nothing()}
+    return mdr.compare(model, arms, parameters=pd.DataFrame({"growth_S": [0.1, 0.12]}), until="120 day")
+
+
+def known(comparison, values, other=None):
+    """Known values in place of simulated ones: a row per arm, a column per draw."""
+    table = np.stack(
+        [np.array(values, dtype=float), np.array(values if other is None else other, dtype=float)], axis=-1
+    )
+    arms, endpoints = comparison.arms[: len(values)], comparison.endpoints
+    return replace(comparison, arms=arms, endpoints=endpoints, values=table, ends=np.full(table.shape[:2], 120.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([10 + UP, 2 + UP / 2, 0 * UP + 1], "'a' is the best arm. 'a' has a median of 13.5 day, 'b', the next, 3.75"),
+        ([10 + UP, 2 + UP / 2, 0 * UP + 1], "better than 'b' in 100 % of 8 draws (95 % interval: 63 to 100 %)"),
+        ([10 + UP, 2 + UP / 2, 0 * UP + 1], "and the best of all in 100 %."),
+        ([[10, 11, 12], [5, 5, 6], [1, 1, 1]], "'a' is ahead of 'b', but 3 draws are too few to be sure."),
+        ([[10, 11, 12, 13], [9, 12, 10, 12], [1, 1, 1, 1]], "'a' is ahead, but cannot be told apart from 'b'."),
+        ([[7, 7, 7, 7]] * 3, "all arms give the same value in every draw"),
+        ([[0, 0]] * 3, "it is reached at the start already, by all arms in every draw"),
+        ([[INF] * 4] * 3, "no arm reaches it within 120 day"),
+        ([[9, 10, 20, 20], [10, 11, 12, 13], [1, 1, 1, 1]], "'a' is ahead, but cannot be told apart"),
+        ([[9, 10, 11, 30, 40], [10, 10.5, 10.6, 31, 41], [1] * 5], "cannot be ranked"),
+        ([100 + UP, 99.9 + UP, UP + 1], "is 0.1 % of the median: sure in this model, and small"),
+        ([[10, 11, INF, 13], [5, 5, 6, 6], [1] * 4], "Within 120 day, in 25 % only one of the two arms is there"),
+        ([[INF, INF, 9], [INF, 5, 6], [1] * 3], "in 33 % neither arm is there and in 33 % only one of the two is"),
+        ([10 + UP, 10 + UP, 1 + UP], "'a' and 'b' are the same in every one of the draws. 'a' is the best arm."),
+        ([10 + UP, 10 + UP, 1 + UP], "'a' has a median of 13.5 day, 'c', the next, 4.5 day"),
+        ([[10, 11], [np.nan, 5], [1, 1]], "at one set of parameter values 'a' is best (11 day), before 'b' (5 day)"),
+    ],
+)  # fmt: skip
+def test_verdicts_in_words(comparison, values, words):
+    assert words in known(comparison, values).verdict()
+
+
+def test_ties_are_told_as_ties_and_not_as_halves(comparison):
+    """Seven of eight draws tie, as neither arm progresses; the eighth goes to b."""
+    said = known(comparison, [[INF] * 7 + [50], [INF] * 7 + [60], [1] * 8]).verdict()
+    assert "'a' and 'b' tie in 88 % of draws" in said or "'b' and 'a' tie in 88 % of draws" in said
+    assert "better than 'a' in 12 %, worse in 0 % and the same in 88 % of 8 draws" in said
+
+
+def test_an_arm_that_is_never_worse_is_told_as_such_if_enough_draws_differ(comparison):
+    tied = [5.0, 5.0]
+    many = known(comparison, [[*(10 + UP), *tied], [*(2 + UP), *tied], [1] * 10]).verdict()
+    assert "'a' is as good as 'b' or better in all draws." in many
+    few = known(comparison, [[10, 11, 12, *tied], [2, 3, 4, *tied], [1] * 5]).verdict()
+    assert "'a' is ahead, but cannot be told apart from 'b'." in few
+
+
+def test_the_rival_is_who_is_ahead_within_the_draws(comparison):
+    """By its median a is best; c is always just behind it, but b beats it in three draws of five."""
+    a = np.array([1.0, 2, 50, 60, 70])
+    found = known(comparison, [a, [10, 11, 51, 0, 0], a - 0.5])
+    assert (found.best(), found.difference("a", "b").median) == ("a", -1)
+    assert "'a' has the better median, but 'b' is better within most draws: they cannot be ranked." in found.verdict()
+
+
+def test_two_equal_arms_at_one_set_of_values_are_both_best(comparison):
+    said = known(comparison, [[10], [10], [5]]).verdict()
+    assert "'a' and 'b' are the same and best (10 day), before 'c' (5 day)" in said
+
+
+def test_left_out_draws_are_told(comparison):
+    said = known(comparison, [[*(10 + UP), np.nan], [*(2 + UP), 1], [1] * 9]).verdict()
+    assert "Left out: 1 of 9 draws, which not every arm finished" in said
+
+
+def test_endpoints_that_speak_against_the_best_arm_are_named(comparison):
+    """The other endpoint is a resistant share: low is good, and c surely has the lowest."""
+    found = known(comparison, [10 + UP, 2 + UP, 0 * UP + 1], [0.5 + UP / 100, 0.4 + UP / 100, 0.1 + UP / 100])
+    assert "Against 'a': 'c' is better in resistant share (0.135 against 0.535)." in found.verdict()
+    assert "Against" not in found.verdict("resistant_share")
+    unsure = known(comparison, [10 + UP, 2 + UP, 0 * UP + 1], [0.5 + UP / 100, 0.4 + UP / 9, 0.49 + UP / 50])
+    assert "Against" not in unsure.verdict()
+
+
+def test_printing_begins_with_the_verdict(comparison):
+    found = known(comparison, [10 + UP, 2 + UP, 0 * UP + 1])
+    assert fill(found.verdict(), 110, break_long_words=False, break_on_hyphens=False) in str(found)
+    assert found.verdict().replace("'", "&#x27;") in found._repr_html_()
+
+
+def test_the_error_of_a_share_is_that_of_the_draws(comparison):
+    """Clopper and Pearson by the binomial distribution itself; paths of one draw are one piece of evidence."""
+    from scipy.stats import beta, binomtest
+
+    values = [[10, 11, 12, 13, 1, 2, 16, 17, 18, 19], [5] * 10, [0] * 10]
+    gap = known(comparison, values).difference("a", "b")
+    exact = binomtest(8, 10).proportion_ci(0.95, method="exact")
+    assert (gap.better, gap.better_lower, gap.better_upper) == pytest.approx((0.8, exact.low, exact.high), abs=1e-12)
+    assert "(44.4 to 97.5 %)" in str(gap)
+    paths = replace(known(comparison, values), settings=replace(comparison.settings, replicates=5))
+    gap = paths.difference("a", "b")  # two draws, in each of which a is better in four paths of five
+    assert (gap.better, gap.better_lower) == pytest.approx((0.8, beta.ppf(0.025, 1.6, 1.4)))
+    assert gap.better_upper == pytest.approx(beta.ppf(0.975, 2.6, 0.4))
