@@ -470,6 +470,7 @@ def _alike(
     """Say which arms cannot be told apart: the null test of a comparison."""
     notes = []
     made_equal = matching is not None and bool(matching.words)  # a toxicity, which is the same by choice of dose
+    one = settings.members.removesuffix("s")
     why = "" if made_equal else ": order and timing do not change it here"
     kept = ~np.isnan(values).any(axis=(0, 2))
     for k, item in enumerate(endpoints):
@@ -487,10 +488,10 @@ def _alike(
         if len(groups) == 1:
             reached = item.unit == "time" and not table.any()
             told = ": it is reached at the start, so that another level has to be chosen" if reached else why
-            notes.append(f"all arms give the same {item.name} in every draw{told}")
+            notes.append(f"all arms give the same {item.name} in every {one}{told}")
             continue
         for group in groups:
             if len(group) > 1:
                 names = ", ".join(repr(arms[i]) for i in group[:-1]) + f" and {arms[group[-1]]!r}"
-                notes.append(f"{names} give the same {item.name} in every draw")
+                notes.append(f"{names} give the same {item.name} in every {one}")
     return notes

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["blocks", "headline", "html", "statements", "text"]
 
 _WIDTH = 110
+_ROWS = {"draws": "parameter draw", "patients": "virtual patient"}
 
 
 def text(comparison: Comparison) -> str:
@@ -78,7 +79,7 @@ def headline(comparison: Comparison) -> str:
     what = (
         "model's own parameter values"
         if not comparison.settings.varied
-        else f"{draws} parameter draw{'s' * (draws > 1)}, the same for all arms"
+        else f"{draws} {_ROWS[comparison.settings.rows]}{'s' * (draws > 1)}, the same for all arms"
     )
     what += f", {paths} paths each" if paths > 1 else ""
     return f"Comparison of {arms} arm{'s' * (arms > 1)} over {comparison.until}; {what}"
@@ -202,7 +203,13 @@ def _uncertainty(comparison: Comparison) -> str:
         return f"one draw of {names}: no uncertainty is shown"
     what = comparison.settings.members
     error = 50.0 / math.sqrt(len(set(comparison.owner.tolist())))
-    return f"uncertainty is that of {names} only; a share of {kept} {what} has a standard error of up to {error:.2g} %"
+    share = f"a share of {kept} {what} has a standard error of up to {error:.2g} %"
+    if comparison.settings.rows == "patients":
+        return (
+            f"patients differ in {names} only; a share of them is how many fare so, not how sure it is what is better "
+            f"for all; {share}"
+        )
+    return f"uncertainty is that of {names} only; {share}"
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -96,6 +96,8 @@ class Settings:
         How paths of whole cells were made; empty for differential equations.
     stop : tuple of str
         Levels at which runs end.
+    rows : {"draws", "patients"}
+        What the rows of parameters are: patients where a cohort was given.
     """
 
     primary: str
@@ -111,11 +113,12 @@ class Settings:
     luck: str = "patient"
     stochastic: str = ""
     stop: tuple[str, ...] = ()
+    rows: str = "draws"
 
     @property
     def members(self) -> str:
-        """What is counted, in a word: each draw has one path or several."""
-        return "draws" if self.replicates == 1 else "paths"
+        """What is counted, in a word: each draw (or patient) has one path or several."""
+        return self.rows if self.replicates == 1 else "paths"
 
     def plain(self, value: float, item: Endpoint) -> float:
         """The value to show: 0 for a stock that the integrator leaves below zero."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pkpd_mdr.compare.statistics import by_draw, proportion
+from pkpd_mdr.compare.statistics import by_draw, half_width, proportion
 from pkpd_mdr.compare.values import Difference
 from pkpd_mdr.units import Unit
 
@@ -56,13 +56,13 @@ def _names(arms: Sequence[str]) -> str:
 
 
 def _all_alike(comparison: Comparison, item: Endpoint) -> str:
-    values = comparison.array(item.name)
+    values, one = comparison.array(item.name), comparison.settings.members.removesuffix("s")
     if np.isinf(values).all():
-        return f"no arm reaches it within {comparison.until}, in any draw; a longer run would tell."
+        return f"no arm reaches it within {comparison.until}, in any {one}; a longer run would tell."
     if item.unit == "time" and not values.any():
-        return "it is reached at the start already, by all arms in every draw; choose another level."
+        return f"it is reached at the start already, by all arms in every {one}; choose another level."
     if np.allclose(comparison.shares(item.name), 1.0 / len(comparison.arms)):
-        return "all arms give the same value in every draw, so that this endpoint decides nothing."
+        return f"all arms give the same value in every {one}, so that this endpoint decides nothing."
     return ""
 
 
@@ -97,7 +97,8 @@ def _over_draws(comparison: Comparison, item: Endpoint, equals: Sequence[str], r
     shared = ", ties shared" * bool(gap.tied)
     rest = f", and {most} in {100 * chance:.0f} %{shared}" if len(comparison.arms) > len(equals) + 1 else ""
     small = _small(comparison, gap) if _beyond(gap, item) else ""
-    return f"{same}{opening} {facts}{rest}.{small}{_censored(comparison, gap)}{_left_out(comparison)}"
+    mean = _on_average(comparison, gap) if comparison.settings.rows == "patients" and not item.event else ""
+    return f"{same}{opening} {facts}{rest}.{mean}{small}{_censored(comparison, gap)}{_left_out(comparison)}"
 
 
 def _beyond(gap: Difference, item: Endpoint) -> bool:
@@ -112,12 +113,13 @@ def _opening(comparison: Comparison, gap: Difference, lead: float, chance: float
     if lead < 0:
         return f"{best} has the better median, but {rival} is better within most {what}: they cannot be ranked."
     if beyond and not _often_enough(comparison, gap):
-        few, noun = len(set(comparison.units_of_chance.tolist())), "draws" if comparison.drawn > 1 else what
+        few = len(set(comparison.units_of_chance.tolist()))
+        noun = comparison.settings.rows if comparison.drawn > 1 else what
         return f"{best} is ahead of {rival}, but {few} {noun} are too few to be sure."
     if beyond and (chance >= _SURE or item.event):
         return f"{best} is the best arm."
     if beyond:
-        return f"{best} is ahead of {rival}, but not of every arm in every draw."
+        return f"{best} is ahead of {rival}, but not of every arm in all {what}."
     if never_worse and not item.event and _often_enough(comparison, gap):
         return f"{best} is as good as {rival} or better in all {what}."
     if gap.tied > 0.5:
@@ -148,6 +150,18 @@ def _how_often(comparison: Comparison, gap: Difference) -> str:
     span = f"{100 * gap.better_lower:.0f} to {100 * gap.better_upper:.0f} %"
     level = f"{100 * comparison.settings.level:g} %"
     return f"better than {rival} in {100 * better:.0f} % of {count} ({level} interval: {span})"
+
+
+def _on_average(comparison: Comparison, gap: Difference) -> str:
+    """What a clinic would gain over many such patients, with the error of so few of them."""
+    level = comparison.settings.level
+    gaps = by_draw(comparison.gaps(gap.left, gap.right, gap.endpoint), comparison.units_of_chance)
+    mean, reach = float(gaps.mean()), half_width(gaps, level)
+    if not math.isfinite(reach):
+        return ""
+    shown = f"{_signed(mean)} {gap.unit.text}".rstrip()
+    span = f"{_signed(mean - reach)} to {_signed(mean + reach)}"
+    return f" On average over the patients it is {shown} ({100 * level:g} % interval of the mean: {span})."
 
 
 def _amount(comparison: Comparison, gap: Difference) -> str:
