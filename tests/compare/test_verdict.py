@@ -124,3 +124,39 @@ def test_the_error_of_a_share_is_that_of_the_draws(comparison):
     gap = paths.difference("a", "b")  # two draws, in each of which a is better in four paths of five
     assert (gap.better, gap.better_lower) == pytest.approx((0.8, beta.ppf(0.025, 1.6, 1.4)))
     assert gap.better_upper == pytest.approx(beta.ppf(0.975, 2.6, 0.4))
+
+
+def test_patients_are_told_as_patients_with_the_mean_difference(comparison):
+    """Student's interval by hand: a share of patients who do better is not how sure it is that an arm is better."""
+    from scipy.stats import ttest_1samp
+
+    settings = replace(comparison.settings, rows="patients")
+    found = replace(known(comparison, [10 + UP**2, 9 + UP, 0 * UP + 1]), settings=settings)
+    exact = ttest_1samp(1 + UP**2 - UP, 0).confidence_interval(0.95)
+    words = (
+        f"On average over the patients it is +15 day (95 % interval of the mean: {exact.low:+.3g} to {exact.high:+.3g})"
+    )
+    assert words in found.verdict()
+    assert "8 virtual patients, the same for all arms" in str(found)
+    assert "a share of them is how many fare so, not how sure it is what is better for all" in str(found)
+
+
+def test_a_cohort_is_recognised():
+    model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6), mdr.medium("dox"))
+    spread = {"growth_S": mdr.distributions.lognormal("0.1 1/day", cv=0.2)}
+    cohort = mdr.patients(model, 3, spread, seed=1)
+    arms = {"a": mdr.nothing(), "b": mdr.exposure("dox", "1 uM")}
+    told = [mdr.compare(model, arms, parameters=one, until="9 day") for one in (cohort, cohort.frame)]
+    assert [found.settings.members for found in told] == ["patients", "draws"]
+    assert np.array_equal(told[0].values, told[1].values)
+
+
+@pytest.mark.parametrize("count", [3, 8, 40])
+def test_equal_arms_are_seldom_called_better(comparison, count):
+    """Calibration under the null: three arms that differ by chance alone, in 200 comparisons."""
+    rng = np.random.default_rng(count)
+    sure = sum(
+        "is the best arm" in said or "as good as" in said
+        for said in (known(comparison, rng.lognormal(3, 0.5, (3, count))).verdict() for _ in range(200))
+    )
+    assert sure <= 5
