@@ -59,7 +59,8 @@ def statements(comparison: Comparison) -> list[str]:
     lines.append(_uncertainty(comparison))
     if any(not hasattr(plan, "acts") for plan in comparison.plans.values()):
         how = "exactly" if comparison.settings.exact else "with errors of measurement"
-        lines.append(f"strategies see {comparison.settings.measure!r} {how}, at their visits only")
+        missed = f" ({100 * comparison.settings.missed:.3g} % of values are missing)" * bool(comparison.settings.missed)
+        lines.append(f"strategies see {comparison.settings.measure!r} {how}, at their visits only{missed}")
     lines += _chance(comparison)
     if comparison.settings.stop:
         lines.append(

@@ -21,6 +21,7 @@ __all__ = ["limits_of_the_verdict", "sentence"]
 _SURE = 0.95
 _LITTLE = 0.01  # share of the median below which a difference is called small
 _SHORT = 30.0  # days below which a part of a year is easier to grasp in days
+_PRICE = 0.05  # share of the larger of two values from which on a difference in another endpoint is named
 _OTHERS = 3  # endpoints in which other arms are better that are named
 
 
@@ -126,6 +127,8 @@ def _opening(comparison: Comparison, gap: Difference, lead: float, chance: float
         return f"{best} and {rival} tie in {100 * gap.tied:.0f} % of {what}, and cannot be told apart."
     if gap.median == 0:
         return f"{best} and {rival} cannot be told apart."
+    if comparison.settings.rows == "patients" and not item.event and _often_enough(comparison, gap):
+        return f"{best} is better for most {what}, and {rival} for others."
     return f"{best} is ahead, but cannot be told apart from {rival}."
 
 
@@ -235,7 +238,8 @@ def _elsewhere(comparison: Comparison, item: Endpoint, equals: Sequence[str]) ->
     for other in comparison.endpoints:
         ahead = comparison.best(other.name)
         gap = comparison.difference(ahead, best, other.name)
-        if other.name != item.name and _beyond(gap, other):
+        large = max(abs(comparison.estimate(arm, other.name)[0]) for arm in (ahead, best))
+        if other.name != item.name and _beyond(gap, other) and (math.isinf(large) or abs(gap.median) >= _PRICE * large):
             average = _average(comparison, other)
             numbers = " against ".join(_middle(comparison, arm, other).removeprefix(average) for arm in (ahead, best))
             told.append(f"{ahead!r} is better in {_words(other)} ({numbers})")

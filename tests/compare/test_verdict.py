@@ -101,6 +101,8 @@ def test_endpoints_that_speak_against_the_best_arm_are_named(comparison):
     found = known(comparison, [10 + UP, 2 + UP, 0 * UP + 1], [0.5 + UP / 100, 0.4 + UP / 100, 0.1 + UP / 100])
     assert "Against 'a': 'c' is better in resistant share (0.135 against 0.535)." in found.verdict()
     assert "Against" not in found.verdict("resistant_share")
+    little = known(comparison, [10 + UP, 2 + UP, 0 * UP + 1], [0.5 + UP / 100, 0.49 + UP / 100, 0.6 + UP / 100])
+    assert "Against" not in little.verdict()
     unsure = known(comparison, [10 + UP, 2 + UP, 0 * UP + 1], [0.5 + UP / 100, 0.4 + UP / 9, 0.49 + UP / 50])
     assert "Against" not in unsure.verdict()
 
@@ -138,7 +140,31 @@ def test_patients_are_told_as_patients_with_the_mean_difference(comparison):
     )
     assert words in found.verdict()
     assert "8 virtual patients, the same for all arms" in str(found)
+    gaps = [[*(10 + UP), 1], [*(9 + UP / 2), 5], [0] * 9]
+    most = replace(known(comparison, gaps), settings=settings).verdict()
+    assert "'a' is better for most patients, and 'b' for others." in most
+    assert "'a' is ahead, but cannot be told apart from 'b'." in known(comparison, gaps).verdict()
     assert "a share of them is how many fare so, not how sure it is what is better for all" in str(found)
+
+
+def test_patients_within_draws(comparison):
+    """The way docs/comparing.md shows: patients for each draw of what is not known, and the mean within it."""
+    model = mdr.Model(
+        mdr.medium("dox", unit="nM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+    )
+    unsure = pd.DataFrame({"slope_dox_S": 0.01 * np.linspace(0.9, 1.1, 5)})
+    spread = {"growth_S": mdr.distributions.lognormal("0.1 1/day", cv=0.2)}
+    groups = [mdr.patients(model, 6, spread, draws=unsure.iloc[[k]], seed=k).frame for k in range(5)]
+    arms = {"a": mdr.exposure("dox", "20 nM", over="5 day"), "b": mdr.nothing()}
+    found = mdr.compare(model, arms, parameters=pd.concat(groups), until="60 day")
+    gaps = pd.Series(found.gaps("a", "b"))
+    means = gaps.groupby(np.repeat(range(5), 6)[found.kept]).mean()
+    growth = np.concatenate([group["growth_S [1/day]"] for group in groups])
+    exact = np.repeat(unsure["slope_dox_S"], 6).to_numpy() * 20 * 5 / growth  # days that the kill takes to regrow
+    assert gaps.to_numpy() == pytest.approx(exact, rel=1e-5)
+    assert means.to_numpy() == pytest.approx(exact.reshape(5, 6).mean(axis=1), rel=1e-5)
 
 
 def test_a_cohort_is_recognised():
