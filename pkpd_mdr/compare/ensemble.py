@@ -131,7 +131,7 @@ def compare(
         Where members run, as in `pkpd_mdr.simulate_many`; the comparison is the same to the last bit.
     retries, progress, checkpoint : optional
         After the death of a worker, of members done, and a folder that the same call goes on from, as in
-        `pkpd_mdr.simulate_many`.
+        `pkpd_mdr.simulate_many`; it keeps what matching by toxicity has run, too.
 
     Returns
     -------
@@ -192,7 +192,8 @@ def compare(
     ).reading(*wanted)
     matching: Matching | None = None
     if isinstance(fair, Fair):
-        plans, matching = match_toxicity(plans, fair, run, where)
+        plans, matching = match_toxicity(plans, fair, run, where.inside("matching"))
+        where = where.inside("comparison")
     elif fair is not None:
         plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
     if null:

@@ -89,6 +89,10 @@ class Elsewhere:
     progress: Progress = False
     folder: Path | None = None
 
+    def inside(self, name: str) -> Elsewhere:
+        """The same with a part of the checkpoint's folder, if there is one."""
+        return self if self.folder is None else replace(self, folder=self.folder / name)
+
 
 @dataclass(frozen=True)
 class Running:
