@@ -1,13 +1,14 @@
-"""Small records of a comparison: failures, differences, what was asked for."""
+"""Small records of a comparison: what came of an arm, failures, differences, what was asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.run import Endpoint
-from pkpd_mdr.units import Unit
+from pkpd_mdr.units import Quantity, Unit
 
-__all__ = ["Difference", "Failure", "Settings"]
+__all__ = ["Arm", "Difference", "Failure", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,30 @@ class Failure:
     draw: int
     sentence: str
     replicate: int = 0
+
+
+@dataclass(slots=True)
+class Arm:
+    """What came of one arm.
+
+    Attributes
+    ----------
+    values : ndarray, shape (members, endpoints)
+    ended : ndarray, shape (members,)
+    burden : ndarray, shape (members, times)
+    given : dict of str to list of Quantity
+        By drug: what each finished member was given.
+    failures : list of Failure
+    treated : int
+        Members that were given anything.
+    """
+
+    values: FloatArray
+    ended: FloatArray
+    burden: FloatArray
+    given: dict[str, list[Quantity]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    treated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
     shares = [comparison.shares(name) for name in names]
     alike = [bool((table == table[0, 0]).all()) and len(comparison.arms) > 1 for table in shares]
     chances = np.stack([table.mean(axis=1) * (not same) for table, same in zip(shares, alike, strict=True)], axis=1)
-    for row in np.flatnonzero(alike):
+    for row in (row for row, same in enumerate(alike) if same):
         ax.barh(row, 100.0, height=0.62, color=MUTED, alpha=0.25, lw=0)
         ax.text(50.0, row, "all arms the same", ha="center", va="center", fontsize=7)
     for k, (arm, widths) in enumerate(zip(comparison.arms, 100 * chances, strict=True)):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, takes
-from pkpd_mdr.errors import SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.plot.style import COLOURS, MUTED, colour, new_axes, tidy, written
 from pkpd_mdr.plot.survival import first_time
 from pkpd_mdr.units import Unit
@@ -97,7 +97,7 @@ def swimmers(
         raise SimulationError(f"response = {shown(response)} is no share of the burden at the start, such as 0.5")
     if most is not None and most < 1:
         raise SimulationError(f"most = {most} patients leave nothing to draw; write 1 or more")
-    k, members = _place(comparison, arm), np.flatnonzero(comparison.kept)
+    k, members = comparison.place(arm), np.flatnonzero(comparison.kept)
     reached = comparison.array(item.name)[k]
     order = np.lexsort((members, -reached))
     if most is not None and len(order) > most:
@@ -123,12 +123,6 @@ def _called(bar: Swimmer, comparison: Comparison) -> str:
     row = comparison.settings.rows.removesuffix("s")
     names = [f"{row} {bar.draw}"] if comparison.drawn > 1 or comparison.settings.replicates == 1 else []
     return ", ".join([*names, f"path {bar.replicate}"] if comparison.settings.replicates > 1 else names)
-
-
-def _place(comparison: Comparison, arm: str) -> int:
-    if arm not in comparison.arms:
-        raise SimulationError(f"the comparison has no arm {shown(arm)}{did_you_mean(arm, comparison.arms)}")
-    return comparison.arms.index(arm)
 
 
 def _stretches(acts: Sequence[Act], factor: float, end: float) -> dict[str, list[tuple[float, float]]]:
@@ -322,7 +316,7 @@ def _limits(comparison: Comparison) -> tuple[float, ...]:
 
 def best_changes(comparison: Comparison, arm: str) -> FloatArray:
     """Lowest burden after the start relative to the start, less one, for each draw that every arm finished."""
-    curves = comparison.curves[_place(comparison, arm)]
+    curves = comparison.curves[comparison.place(arm)]
     if np.isnan(curves[:, :2]).any() or (curves[:, 0] <= 0).any():
         raise SimulationError(f"arm {shown(arm)}: there is no burden above zero at the start to compare with")
     return np.asarray(np.nanmin(curves[:, 1:], axis=1) / curves[:, 0] - 1.0, dtype=float)
