@@ -219,7 +219,6 @@ def _settings(run: Running, primary: str, reference: str | None, level: float, r
         stochastic="" if chance is None else f"method={chance.method!r}, seed={chance.seed}",
         stop=() if run.stop is None else run.stop.words,
         rows=rows,
-        missed=run.looks[0].missed,
     )
 
 

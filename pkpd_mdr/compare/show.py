@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from pkpd_mdr.regimen import Measured
+from pkpd_mdr.regimen.acts import REMOVALS
 
 if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
@@ -58,9 +62,8 @@ def statements(comparison: Comparison) -> list[str]:
     lines += _failures(comparison)
     lines.append(_uncertainty(comparison))
     if any(not hasattr(plan, "acts") for plan in comparison.plans.values()):
-        how = "exactly" if comparison.settings.exact else "with errors of measurement"
-        missed = f" ({100 * comparison.settings.missed:.3g} % of values are missing)" * bool(comparison.settings.missed)
-        lines.append(f"strategies see {comparison.settings.measure!r} {how}, at their visits only{missed}")
+        seen = " and ".join(map(_seen, comparison.running.looks))
+        lines.append(f"strategies see {seen}, at their visits only")
     lines += _chance(comparison)
     if comparison.settings.stop:
         lines.append(
@@ -141,11 +144,18 @@ def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     for row in table:
         constant = row["lower"] == row["upper"]
         interval = "" if constant else f"{row['lower']:.4g} to {row['upper']:.4g}"
-        cells = [str(row["arm"]), str(row["drug"]), f"{row['median']:.4g} {row['unit']}".rstrip(), interval]
+        unit = "times" if row["drug"] in REMOVALS else row["unit"]
+        cells = [str(row["arm"]), str(row["drug"]), f"{row['median']:.4g} {unit}".rstrip(), interval]
         rows.append([*cells, f"{row['factor']:.4g}"] if factors else cells)
     if not any(row[3] for row in rows):
         head, rows = [*head[:3], *head[4:]], [[*row[:3], *row[4:]] for row in rows]
     return head, rows
+
+
+def _seen(look: Measured) -> str:
+    """An output at visits, in words."""
+    how = "exactly" if replace(look, missed=0.0).exact else "with errors of measurement"
+    return f"{look.output!r} {how}" + f" ({100 * look.missed:.3g} % of values are missing)" * bool(look.missed)
 
 
 def _chance(comparison: Comparison) -> list[str]:

@@ -123,8 +123,6 @@ class Settings:
         Levels at which runs end.
     rows : {"draws", "patients"}
         What the rows of parameters are: patients where a cohort was given.
-    missed : float
-        Chance that a visit does not show `measure`.
     """
 
     primary: str
@@ -141,7 +139,6 @@ class Settings:
     stochastic: str = ""
     stop: tuple[str, ...] = ()
     rows: str = "draws"
-    missed: float = 0.0
 
     @property
     def members(self) -> str:

@@ -39,12 +39,15 @@ def sentence(comparison: Comparison, endpoint: str | None = None) -> str:
     if alike:
         return f"{name}: {alike}"
     best = comparison.best(item.name)
-    equals = [arm for arm in comparison.arms if arm == best or not comparison.gaps(best, arm, item.name).any()]
-    rival = min(
-        (arm for arm in comparison.arms if arm not in equals), key=lambda arm: _lead(comparison, best, arm, item)
-    )
+    within = {arm: _apart(comparison, best, arm, item) for arm in comparison.arms}
+    peers = [best, *(arm for arm in comparison.arms if arm != best and within[arm] < 100 * _LITTLE)]
+    rest = [arm for arm in comparison.arms if arm not in peers]
+    rival = min(rest, key=lambda arm: _lead(comparison, best, arm, item)) if rest else ""
+    same = _same(comparison, item, peers, max(within[arm] for arm in peers))
     told = _at_one_set if int(comparison.kept.sum()) == 1 else _over_draws
-    return f"{name}: {told(comparison, item, equals, rival)}{_elsewhere(comparison, item, equals)}"
+    answer = told(comparison, item, peers, rival) if rival else f"{best!r} has {_middle(comparison, best, item)}."
+    answer = f"{same}{answer[0].upper()}{answer[1:]}" if same else answer
+    return f"{name}: {answer}{_left_out(comparison)}{_elsewhere(comparison, item, best)}"
 
 
 def _words(item: Endpoint) -> str:
@@ -73,33 +76,52 @@ def _lead(comparison: Comparison, best: str, arm: str, item: Endpoint) -> float:
     return median if item.better == "high" else -median
 
 
-def _at_one_set(comparison: Comparison, item: Endpoint, equals: Sequence[str], rival: str) -> str:
-    verb = "is best" if len(equals) == 1 else "are the same and best"
+def _apart(comparison: Comparison, best: str, arm: str, item: Endpoint) -> float:
+    """By how much an arm differs from the best at most, within the interval, in per cent of the best's median."""
+    gap = comparison.difference(best, arm, item.name)
+    most, median = max(abs(gap.lower), abs(gap.upper)), abs(comparison.estimate(best, item.name)[0])
+    if item.event or not most or not math.isfinite(median):
+        return math.inf if comparison.gaps(best, arm, item.name).any() else 0.0
+    return 100.0 * most / median if median else math.inf
+
+
+def _same(comparison: Comparison, item: Endpoint, peers: Sequence[str], within: float) -> str:
+    """Which arms come to the same as the best one, and how nearly."""
+    if len(peers) == 1:
+        return ""
+    if not within:
+        every = f" in every {comparison.settings.members.removesuffix('s')}" * (int(comparison.kept.sum()) > 1)
+        return f"{_names(peers)} are the same{every}. "
+    step = 10.0 ** math.floor(math.log10(max(within, 1e-3)))
+    shown = math.ceil(max(within, 1e-3) / step - 1e-9) * step
+    return f"{_names(peers)} come to the same: they differ by less than {shown:g} %. "
+
+
+def _at_one_set(comparison: Comparison, item: Endpoint, peers: Sequence[str], rival: str) -> str:
+    who = f"{peers[0]!r} is" if len(peers) == 1 else "they are"
     return (
-        f"at one set of parameter values {_names(equals)} {verb} ({_middle(comparison, equals[0], item)}), before "
+        f"at one set of parameter values {who} best ({_middle(comparison, peers[0], item)}), before "
         f"{rival!r} ({_middle(comparison, rival, item)}). No uncertainty was carried through, so this does not say "
         "how sure it is."
     )
 
 
-def _over_draws(comparison: Comparison, item: Endpoint, equals: Sequence[str], rival: str) -> str:
-    best, several = equals[0], len(equals) > 1
+def _over_draws(comparison: Comparison, item: Endpoint, peers: Sequence[str], rival: str) -> str:
+    best, several = peers[0], len(peers) > 1
     gap = comparison.difference(best, rival, item.name)
     shares = comparison.shares(item.name).mean(axis=1)
-    chance = float(sum(shares[comparison.arms.index(arm)] for arm in equals))
-    opening = _opening(comparison, gap, _lead(comparison, best, rival, item), chance)
-    what, own, other = comparison.settings.members, _middle(comparison, best, item), _middle(comparison, rival, item)
-    same = f"{_names(equals)} are the same in every one of the {what}. " if several else ""
+    chance = float(sum(shares[comparison.arms.index(arm)] for arm in peers))
+    opening = _opening(comparison, gap, several, chance)
+    own, other = _middle(comparison, best, item), _middle(comparison, rival, item)
     facts = (
         f"{best!r} has {own}, {rival!r}, the next, {other.removeprefix(_average(comparison, item))}; the difference "
         f"is {_amount(comparison, gap)}. {best!r} is {_how_often(comparison, gap)}"
     )
-    most = "the best of all" if not several else f"with {_names(equals[1:])} the best of all"
+    most = ", and one of them is the best of all" if several else ", and the best of all"
     shared = ", ties shared" * bool(gap.tied)
-    rest = f", and {most} in {100 * chance:.0f} %{shared}" if len(comparison.arms) > len(equals) + 1 else ""
-    small = _small(comparison, gap) if _beyond(gap, item) else ""
+    rest = f"{most} in {100 * chance:.0f} %{shared}" if len(comparison.arms) > len(peers) + 1 else ""
     mean = _on_average(comparison, gap) if comparison.settings.rows == "patients" and not item.event else ""
-    return f"{same}{opening} {facts}{rest}.{mean}{small}{_censored(comparison, gap)}{_left_out(comparison)}"
+    return f"{opening} {facts}{rest}.{mean}{_censored(comparison, gap)}"
 
 
 def _beyond(gap: Difference, item: Endpoint) -> bool:
@@ -107,29 +129,30 @@ def _beyond(gap: Difference, item: Endpoint) -> bool:
     return (gap.lower > 0) if item.better == "high" else (gap.upper < 0)
 
 
-def _opening(comparison: Comparison, gap: Difference, lead: float, chance: float) -> str:
+def _opening(comparison: Comparison, gap: Difference, several: bool, chance: float) -> str:
+    """The verdict itself; `several` arms come to the same as the left one."""
     best, rival, what = repr(gap.left), repr(gap.right), comparison.settings.members
-    item = comparison.endpoint(gap.endpoint)
-    beyond, never_worse = _beyond(gap, item), gap.better == 1.0 - gap.tied / 2
-    if lead < 0:
+    item, who = comparison.endpoint(gap.endpoint), "They are" if several else f"{gap.left!r} is"
+    beyond, enough = _beyond(gap, item), _often_enough(comparison, gap)
+    if _lead(comparison, gap.left, gap.right, item) < 0:
         return f"{best} has the better median, but {rival} is better within most {what}: they cannot be ranked."
-    if beyond and not _often_enough(comparison, gap):
+    if beyond and not enough:
         few = len(set(comparison.units_of_chance.tolist()))
         noun = comparison.settings.rows if comparison.drawn > 1 else what
-        return f"{best} is ahead of {rival}, but {few} {noun} are too few to be sure."
+        return f"{who} ahead of {rival}, but {few} {noun} are too few to be sure."
     if beyond and (chance >= _SURE or item.event):
-        return f"{best} is the best arm."
+        return f"{who} the best arm{'s' * several}."
     if beyond:
-        return f"{best} is ahead of {rival}, but not of every arm in all {what}."
-    if never_worse and not item.event and _often_enough(comparison, gap):
-        return f"{best} is as good as {rival} or better in all {what}."
+        return f"{who} ahead of {rival}, but not of every arm in all {what}."
+    if gap.better == 1.0 - gap.tied / 2 and enough and not item.event:
+        return f"{who} as good as {rival} or better in all {what}."
     if gap.tied > 0.5:
         return f"{best} and {rival} tie in {100 * gap.tied:.0f} % of {what}, and cannot be told apart."
     if gap.median == 0:
         return f"{best} and {rival} cannot be told apart."
-    if comparison.settings.rows == "patients" and not item.event and _often_enough(comparison, gap):
-        return f"{best} is better for most {what}, and {rival} for others."
-    return f"{best} is ahead, but cannot be told apart from {rival}."
+    if comparison.settings.rows == "patients" and enough and not item.event:
+        return f"{who} better for most {what}, and {rival} for others."
+    return f"{who} ahead, but cannot be told apart from {rival}."
 
 
 def _often_enough(comparison: Comparison, gap: Difference) -> bool:
@@ -184,14 +207,6 @@ def _signed(value: float) -> str:
     return f"{value:+.3g}" if value else "0"
 
 
-def _small(comparison: Comparison, gap: Difference) -> str:
-    """A remark on a difference that is certain in the model and next to nothing."""
-    median = abs(comparison.estimate(gap.left, gap.endpoint)[0])
-    if not 0 < abs(gap.median) < _LITTLE * median < math.inf:
-        return ""
-    return f" The difference is {100 * abs(gap.median) / median:.1g} % of the median: sure in this model, and small."
-
-
 def _censored(comparison: Comparison, gap: Difference) -> str:
     """What was not reached: by neither, which ties, or by one, which makes the difference a bound."""
     if not gap.censored:
@@ -230,11 +245,11 @@ def _middle(comparison: Comparison, arm: str, item: Endpoint) -> str:
     return f"{what}{comparison.settings.plain(value, item):.4g} {unit}".rstrip()
 
 
-def _elsewhere(comparison: Comparison, item: Endpoint, equals: Sequence[str]) -> str:
+def _elsewhere(comparison: Comparison, item: Endpoint, best: str) -> str:
     """Other endpoints in which another arm is surely better: a gain may have its price."""
     if item.name != comparison.settings.primary:
         return ""
-    told, best = [], equals[0]
+    told = []
     for other in comparison.endpoints:
         ahead = comparison.best(other.name)
         gap = comparison.difference(ahead, best, other.name)

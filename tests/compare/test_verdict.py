@@ -51,10 +51,13 @@ def known(comparison, values, other=None):
         ([[INF] * 4] * 3, "no arm reaches it within 120 day"),
         ([[9, 10, 20, 20], [10, 11, 12, 13], [1, 1, 1, 1]], "'a' is ahead, but cannot be told apart"),
         ([[9, 10, 11, 30, 40], [10, 10.5, 10.6, 31, 41], [1] * 5], "cannot be ranked"),
-        ([100 + UP, 99.9 + UP, UP + 1], "is 0.1 % of the median: sure in this model, and small"),
+        ([100 + UP, 99.9 + UP, UP], "'a' and 'b' come to the same: they differ by less than 0.1 %. They are"),
+        ([100 + UP, 99.9 + UP, UP], "They are the best arms. 'a' has a median of 103.5 day, 'c', the next, 3.5 day"),
+        ([100 + UP, 100 + UP + 0.2 * (-1) ** UP, UP], "they differ by less than 0.2 %. They"),
+        ([100 + UP, 99.9 + UP, 99.8 + UP], "'a', 'b' and 'c' come to the same"),
         ([[10, 11, INF, 13], [5, 5, 6, 6], [1] * 4], "Within 120 day, in 25 % only one of the two arms is there"),
         ([[INF, INF, 9], [INF, 5, 6], [1] * 3], "in 33 % neither arm is there and in 33 % only one of the two is"),
-        ([10 + UP, 10 + UP, 1 + UP], "'a' and 'b' are the same in every one of the draws. 'a' is the best arm."),
+        ([10 + UP, 10 + UP, 1 + UP], "'a' and 'b' are the same in every draw. They are the best arms."),
         ([10 + UP, 10 + UP, 1 + UP], "'a' has a median of 13.5 day, 'c', the next, 4.5 day"),
         ([[10, 11], [np.nan, 5], [1, 1]], "at one set of parameter values 'a' is best (11 day), before 'b' (5 day)"),
     ],
@@ -88,7 +91,9 @@ def test_the_rival_is_who_is_ahead_within_the_draws(comparison):
 
 def test_two_equal_arms_at_one_set_of_values_are_both_best(comparison):
     said = known(comparison, [[10], [10], [5]]).verdict()
-    assert "'a' and 'b' are the same and best (10 day), before 'c' (5 day)" in said
+    assert "'a' and 'b' are the same. At one set of parameter values they are best (10 day), before 'c' (5 day)" in said
+    near = known(comparison, [[10], [9.999], [9.998]]).verdict()
+    assert "'a', 'b' and 'c' come to the same: they differ by less than 0.02 %. 'a' has 10 day." in near
 
 
 def test_left_out_draws_are_told(comparison):

@@ -107,7 +107,7 @@ def test_missing_values_do_not_change_the_errors_of_the_others(model):
 def test_a_comparison_says_how_many_values_are_missing(model):
     scan = measured("burden", relative_sd=0.1, missed=0.25)
     found = mdr.compare(model, {"adaptive": ADAPTIVE, "none": mdr.nothing()}, until="10 day", measure=scan)
-    assert "with errors of measurement, at their visits only (25 % of values are missing)" in str(found)
+    assert "'burden' with errors of measurement (25 % of values are missing), at their visits only" in str(found)
     assert not scan.exact
 
 
