@@ -6,8 +6,9 @@ Run it after a change to either: ``PYTHONPATH=. python benchmarks/write_comparin
 import runpy
 from pathlib import Path
 
+from pkpd_mdr.compare.show import headline
+from pkpd_mdr.compare.verdict import limits_of_the_verdict
 from pkpd_mdr.report.schedules import schedule
-from pkpd_mdr.report.verdict import limits_of_the_verdict, sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "comparing"
@@ -44,7 +45,17 @@ patient. That is why a difference can be certain although the medians of the arm
 
 > {verdict}
 
-`comparison.report("page.html")` writes this sentence and all that follows as a page to keep or to send.
+`print(comparison)` begins with it, `comparison.verdict("resistant_share")` gives that of another endpoint, and
+`comparison.report("page.html")` writes it and all that follows as a page to keep or to send.
+
+- **come to the same**: their differences stay within 1 % in the whole interval, whoever is ahead.
+- **the best arm**: the interval of the difference leaves out zero, and it is best in 95 % of the draws or more.
+- **as good or better**: they tie in some draws, as where neither reaches progression, and it loses in none.
+- **ahead, but cannot be told apart**: some draws say one thing, others another.
+- **too few to be sure**: so few draws that all of them agree could be chance (a sign test at the level asked for).
+- The interval behind a share of draws is that of so few of them; it shrinks with more. The interval of the difference
+  does not: it is what is not known about the parameters.
+- **Against**: endpoints in which another arm is surely better, by a twentieth or more: the price of the gain.
 
 ## Differences: the forest
 
@@ -76,6 +87,24 @@ cross at progression. An adaptive arm gives each patient something else, and her
 Filled arms are on the front: no other arm is better in both. Between them the model has no opinion; that is a
 matter of what the patient and the clinic are willing to pay.
 
+## Patients who differ, and parameters that are not known
+
+A share of draws is how sure one is only if draws are what is not known about *one* tumour. Draws of patients who differ
+(`mdr.patients`) say how many fare better, and the verdict then adds the mean difference: an arm can be better for 60 %
+of the patients and, on average, surely better. Where both are there, draw patients for each draw of what is not known,
+and take the mean within it:
+
+```python
+groups = [mdr.patients(model, 50, spread, draws=known.iloc[[k]], seed=k).frame for k in range(20)]
+comparison = mdr.compare(model, arms, parameters=pd.concat(groups), until="3 year")
+gaps = pd.Series(comparison.gaps("adaptive", "combination"))
+means = gaps.groupby(np.repeat(range(20), 50)[comparison.kept]).mean()
+print(means.quantile([0.025, 0.5, 0.975]), (means > 0).mean())
+```
+
+with `known` a table of draws such as `fit.draws(20).frame` and `spread` how patients differ. `(means > 0).mean()` is
+how sure it is that the arm is better on average; `(gaps > 0).mean()` is for how many patients.
+
 ## What would change the verdict
 
 ![which unknown decides](comparing/deciders.png)
@@ -87,7 +116,7 @@ plainest of such things can be told; use hundreds. A parameter that was held fix
 
 {limits}
 
-## Four ways to fool oneself
+## Five ways to fool oneself
 
 - **Unequal doses.** An arm that gives more drug usually wins. `fair="total_dose"` or `fair="auc"` gives every
   arm the same; what was scaled is printed, and what a strategy then leaves out, too.
@@ -95,6 +124,9 @@ plainest of such things can be told; use hundreds. A parameter that was held fix
   number.
 - **Failed runs.** Patients that one arm could not finish are left out of all arms, counted and quoted. If they
   fail where that arm does badly, it looks better than it is.
+- **An endpoint that punishes the plan.** An adaptive arm lets the burden come back on purpose. If it may return to
+  where it began and progression is a fifth above that, or any confirmed rise of PSA, pauses are counted as
+  progression; compare a time to a level that matters, such as `mdr.endpoints.time_to_threshold("1e11 cell")`, too.
 - **No price.** Without an endpoint of toxicity the verdict knows none, and more drug is always better.
 """
 
@@ -118,8 +150,8 @@ def main() -> None:
         until=found.until,
         varied=", ".join(found.settings.varied),
         arms="\n".join(f"- **{arm}**: {'; '.join(schedule(plan))}" for arm, plan in found.plans.items()),
-        table="\n\n".join(str(found).split("\n\n")[:2]),
-        verdict=sentence(found),
+        table="\n\n".join([headline(found), str(found).split("\n\n")[1]]),
+        verdict=found.verdict(),
         deciders="\n".join(f"- {line}" for line in deciders),
         limits="\n".join(f"- {line}" for line in limits_of_the_verdict(found)),
     )

@@ -20,6 +20,7 @@ from pkpd_mdr.compare.values import Settings
 from pkpd_mdr.engine import Accuracy, Stochastic
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
+from pkpd_mdr.patients import Cohort
 from pkpd_mdr.run import Endpoint, endpoint
 from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, PROGRESS, TRIES, check_replicates
 from pkpd_mdr.run.many.gather import Progress
@@ -91,8 +92,9 @@ def compare(
     until : str
         How long each run lasts, such as ``"3 year"``; its unit is the time unit of the result.
     parameters : DataFrame, ``fit.draws(500)``, ndarray, dict of columns or list of dicts, optional
-        Draws of parameters, as in `pkpd_mdr.simulate_many`; every arm sees the same ones. Left out: the model's own
-        values, one draw, no interval.
+        Draws of parameters, or a `Cohort`, as in `pkpd_mdr.simulate_many`; every arm sees the same ones. A cohort is
+        told as patients: how many do better, and the mean difference. Left out: the model's own values, one draw, no
+        interval.
     start : mapping of str to quantity, optional
         State name to start value; other states start as the model says.
     endpoints : sequence of str or Endpoint, optional
@@ -129,7 +131,7 @@ def compare(
         Where members run, as in `pkpd_mdr.simulate_many`; the comparison is the same to the last bit.
     retries, progress, checkpoint : optional
         After the death of a worker, of members done, and a folder that the same call goes on from, as in
-        `pkpd_mdr.simulate_many`.
+        `pkpd_mdr.simulate_many`; it keeps what matching by toxicity has run, too.
 
     Returns
     -------
@@ -190,15 +192,17 @@ def compare(
     ).reading(*wanted)
     matching: Matching | None = None
     if isinstance(fair, Fair):
-        plans, matching = match_toxicity(plans, fair, run, where)
+        plans, matching = match_toxicity(plans, fair, run, where.inside("matching"))
+        where = where.inside("comparison")
     elif fair is not None:
         plans, matching = match(model, plans, fair, start=start, until=end, accuracy=accuracy)
     if null:
         run = run.beside(NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=run.accuracy))
-    return run.compared(plans, where, matching, _settings(run, first, reference, level), model)
+    rows = "patients" if isinstance(parameters, Cohort) else "draws"
+    return run.compared(plans, where, matching, _settings(run, first, reference, level, rows), model)
 
 
-def _settings(run: Running, primary: str, reference: str | None, level: float) -> Settings:
+def _settings(run: Running, primary: str, reference: str | None, level: float, rows: str) -> Settings:
     chance = run.stochastic
     return Settings(
         primary=primary,
@@ -214,6 +218,7 @@ def _settings(run: Running, primary: str, reference: str | None, level: float) -
         luck=run.luck,
         stochastic="" if chance is None else f"method={chance.method!r}, seed={chance.seed}",
         stop=() if run.stop is None else run.stop.words,
+        rows=rows,
     )
 
 

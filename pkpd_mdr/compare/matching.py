@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from zlib import crc32
 
 import numpy as np
 
@@ -206,7 +207,7 @@ def match_toxicity(
             f"{shown(run.units[0].text)}; give it in a unit like that"
         )
     matched, rows, target = dict(plans), list[Matched](), math.nan
-    where = Elsewhere(where.executor, where.retries)
+    where = Elsewhere(where.executor, where.retries, folder=where.folder)
     for name, plan in plans.items():
         arm = _Scaling(name, plan, _drugs(name, plan, fair), fair, run, where)
         before = arm.toxicity(1.0)
@@ -262,7 +263,7 @@ class _Scaling:
     def values(self, factor: float) -> FloatArray:
         """Toxicity of each draw that was finished, in internal units."""
         if factor not in self.known:
-            arm = self.run.arms({self.name: self.plan_at(factor)}, self.where)[self.name]
+            arm = self.run.arms({self.name: self.plan_at(factor)}, self._place(factor))[self.name]
             values = arm.values[~np.isnan(arm.values[:, 0]), 0] * self.run.units[0].factor
             if not len(values):
                 why = arm.failures[0].sentence
@@ -271,6 +272,10 @@ class _Scaling:
                 )
             self.known[factor] = values
         return self.known[factor]
+
+    def _place(self, factor: float) -> Elsewhere:
+        """A checkpoint has a folder for each arm and factor: the search comes by the same factors when it goes on."""
+        return self.where.inside(f"{crc32(self.name.encode()):08x}-{factor!r}")
 
     def toxicity(self, factor: float) -> float:
         """Average over the draws, or the share of them that pass the limit."""

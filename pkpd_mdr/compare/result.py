@@ -13,11 +13,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.arguments import COUNT, TEXT, listed, takes
-from pkpd_mdr.compare import deciders, regret, show, survival, table
+from pkpd_mdr.compare import deciders, paired, regret, show, survival, table, verdict
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
 from pkpd_mdr.compare.null import Null
-from pkpd_mdr.compare.statistics import best_shares, differences, paired_proportions, proportion, same, spread
+from pkpd_mdr.compare.statistics import (
+    best_shares,
+    proportion,
+    same,
+    spread,
+)
 from pkpd_mdr.compare.values import Difference, Failure, Settings
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
@@ -38,7 +43,7 @@ __all__ = ["Comparison"]
 class Comparison:
     """Arms side by side on the same parameter draws.
 
-    Printing it gives the verdict as text.
+    Printing it gives the verdict, the tables behind it and what they rest on.
 
     Attributes
     ----------
@@ -175,7 +180,7 @@ class Comparison:
     def estimate(self, arm: str, endpoint: str | None = None) -> tuple[float, float, float]:
         """Median and interval over the draws; of an endpoint that happens or not, its probability and interval."""
         item = self.endpoint(endpoint)
-        values = self.array(item.name)[self._place(arm)]
+        values = self.array(item.name)[self.place(arm)]
         if item.event:
             return proportion(values, self.settings.level, self.owner)
         return spread(values, self.settings.level)
@@ -203,6 +208,30 @@ class Comparison:
         chance = np.where(tied, self.shares(item.name).mean(axis=1), -1.0)
         return self.arms[int(chance.argmax())]
 
+    @takes(SimulationError, endpoint=TEXT)
+    def verdict(self, endpoint: str | None = None) -> str:
+        """The answer in words: which arm is better, by how much, how sure that is, and what speaks against it.
+
+        Parameters
+        ----------
+        endpoint : str, optional
+            The primary one if left out; its verdict names other endpoints in which another arm is better.
+
+        Examples
+        --------
+        >>> import pkpd_mdr as mdr
+        >>> model = mdr.Model(
+        ...     mdr.medium("dox", unit="nM"),
+        ...     mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        ...     mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+        ... )
+        >>> dox = mdr.exposure("dox", "20 nM", over="5 day")
+        >>> found = mdr.compare(model, {"short": dox, "long": dox.every("5 day", times=2)}, until="60 day")
+        >>> found.verdict()[:74]
+        "Time to progression: at one set of parameter values 'long' is best (21.82 "
+        """
+        return verdict.sentence(self, endpoint)
+
     @takes(SimulationError, left=TEXT, right=TEXT, endpoint=TEXT)
     def difference(self, left: str, right: str, endpoint: str | None = None) -> Difference:
         """How much `left` differs from `right` on the same draws.
@@ -221,37 +250,12 @@ class Comparison:
         SimulationError
             An unknown arm or endpoint; the nearest is suggested.
         """
-        item = self.endpoint(endpoint)
-        gaps = self.gaps(left, right, item.name)
-        favour = gaps if item.better == "high" else -gaps
-        if item.event:
-            median, lower, upper = paired_proportions(gaps, self.settings.level, self.owner)
-        else:
-            median, lower, upper = spread(gaps, self.settings.level)
-        sides = self.array(item.name)[[self._place(left), self._place(right)]]
-        return Difference(
-            left=left,
-            right=right,
-            endpoint=item.name,
-            unit=self.unit(item.name),
-            median=median,
-            lower=lower,
-            upper=upper,
-            better=float(np.mean((favour > 0) + 0.5 * (favour == 0))),
-            pairs=len(gaps),
-            censored=float(np.isinf(sides).any(axis=0).mean()),
-            tied=float(np.mean(gaps == 0)),
-        )
+        return paired.difference(self, left, right, endpoint)
 
     @takes(SimulationError, left=TEXT, right=TEXT, endpoint=TEXT)
     def gaps(self, left: str, right: str, endpoint: str | None = None) -> FloatArray:
         """``left - right`` for each kept member, shape (kept,); ties are zero, see `difference`."""
-        item, (one, other) = self.endpoint(endpoint), (self._place(left), self._place(right))
-        values, ends = self.array(item.name), self.ends[:, self.kept]
-        if item.unit != "time":
-            ends = np.full_like(ends, np.inf)
-        relative, absolute = self.settings.relative, self.settings.absolute_for(item)
-        return differences(values[one], values[other], (ends[one], ends[other]), relative, absolute)
+        return paired.gaps(self, left, right, endpoint)
 
     @takes(SimulationError, endpoint=TEXT)
     def survival(self, endpoint: str | None = None) -> pd.DataFrame:
@@ -375,7 +379,8 @@ class Comparison:
             f"{shown(wanted)}{did_you_mean(wanted, [item.name for item in self.endpoints])}"
         )
 
-    def _place(self, arm: str) -> int:
+    def place(self, arm: str) -> int:
+        """Which of `arms` it is; `SimulationError` where it is none of them."""
         if arm not in self.arms:
             raise SimulationError(f"the comparison has no arm {shown(arm)}{did_you_mean(arm, self.arms)}")
         return self.arms.index(arm)
@@ -396,7 +401,7 @@ class Comparison:
         members : sequence of int, optional
             Places in `values`; all if left out.
         """
-        self._place(arm)
+        self.place(arm)
         count = self.values.shape[1]
         wanted = list(range(count)) if members is None else listed(members)
         if wanted is None or not all(COUNT.fits(one) and 0 <= one < count for one in wanted):

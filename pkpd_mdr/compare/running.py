@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from zlib import crc32
@@ -18,9 +17,10 @@ from pkpd_mdr.compare.arms import Plan, named
 from pkpd_mdr.compare.draws import Members
 from pkpd_mdr.compare.fairness import Matching
 from pkpd_mdr.compare.null import Null, NullTumour
+from pkpd_mdr.compare.remarks import notes_of
 from pkpd_mdr.compare.result import Comparison
-from pkpd_mdr.compare.statistics import quantile, same
-from pkpd_mdr.compare.values import Failure, Settings
+from pkpd_mdr.compare.statistics import quantile
+from pkpd_mdr.compare.values import Arm, Failure, Settings
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
@@ -38,37 +38,12 @@ from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
-__all__ = ["Arm", "Elsewhere", "Running"]
+__all__ = ["Elsewhere", "Running"]
 
 Blocks = list[tuple[str, Places]]  # arm and members of each chunk
 
-_LOG = logging.getLogger("pkpd_mdr")
 _GRID = 240
 _ARM = 30  # bits that leave room for a thousand million members below the name of an arm
-
-
-@dataclass(slots=True)
-class Arm:
-    """What came of one arm.
-
-    Attributes
-    ----------
-    values : ndarray, shape (members, endpoints)
-    ended : ndarray, shape (members,)
-    burden : ndarray, shape (members, times)
-    given : dict of str to list of Quantity
-        By drug: what each finished member was given.
-    failures : list of Failure
-    treated : int
-        Members that were given anything.
-    """
-
-    values: FloatArray
-    ended: FloatArray
-    burden: FloatArray
-    given: dict[str, list[Quantity]] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    treated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +63,10 @@ class Elsewhere:
     retries: int = RETRIES
     progress: Progress = False
     folder: Path | None = None
+
+    def inside(self, name: str) -> Elsewhere:
+        """The same with a part of the checkpoint's folder, if there is one."""
+        return self if self.folder is None else replace(self, folder=self.folder / name)
 
 
 @dataclass(frozen=True)
@@ -380,7 +359,7 @@ class Running:
             burden=np.stack([arm.burden for arm in found.values()]),
             burden_unit=unit,
             settings=settings,
-            notes=(*_untreated(found), *_empty(found), *_alike(tuple(found), self.endpoints, values, settings)),
+            notes=tuple(notes_of(found, self.endpoints, values, settings, matching)),
             provenance=self._provenance(settings),
             model=model,
             running=self,
@@ -439,44 +418,3 @@ def _given_table(found: Mapping[str, Arm], matching: Matching | None, level: flo
             )
     columns = ["arm", "drug", "unit", "median", "lower", "upper", "factor"]
     return pd.DataFrame(rows, columns=columns).set_index(["arm", "drug"])
-
-
-def _untreated(found: Mapping[str, Arm]) -> list[str]:
-    notes = []
-    for name, arm in found.items():
-        if not arm.treated and np.isfinite(arm.ended).any():
-            notes.append(f"arm {shown(name)} gives nothing")
-            _LOG.warning("comparison: arm %r gives nothing", name)
-    return notes
-
-
-def _empty(found: Mapping[str, Arm]) -> list[str]:
-    empty = max(int((arm.burden[:, :1] == 0).sum()) for arm in found.values())
-    where = "give start={'S': '1e9 cell'}, or clone(..., start=...)"
-    return [f"the burden is zero at the start of {empty} of the runs of an arm; {where}"] if empty else []
-
-
-def _alike(arms: tuple[str, ...], endpoints: tuple[Endpoint, ...], values: FloatArray, settings: Settings) -> list[str]:
-    """Say which arms cannot be told apart: the null test of a comparison."""
-    notes = []
-    kept = ~np.isnan(values).any(axis=(0, 2))
-    for k, item in enumerate(endpoints):
-        table = values[:, kept, k]
-        if len(arms) == 1 or np.isinf(table).all():  # nobody is compared, or nobody gets there
-            continue
-        groups: list[list[int]] = []
-        for i in range(len(arms)):
-            for group in groups:
-                if same(table[i], table[group[0]], settings.relative, settings.absolute_for(item)).all():
-                    group.append(i)
-                    break
-            else:
-                groups.append([i])
-        if len(groups) == 1:
-            notes.append(f"all arms give the same {item.name} in every draw: order and timing do not change it here")
-            continue
-        for group in groups:
-            if len(group) > 1:
-                names = ", ".join(repr(arms[i]) for i in group[:-1]) + f" and {arms[group[-1]]!r}"
-                notes.append(f"{names} give the same {item.name} in every draw")
-    return notes

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from pkpd_mdr.regimen import Measured
+from pkpd_mdr.regimen.acts import REMOVALS
 
 if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
@@ -15,10 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["blocks", "headline", "html", "statements", "text"]
 
+_WIDTH = 110
+_ROWS = {"draws": "parameter draw", "patients": "virtual patient"}
+
 
 def text(comparison: Comparison) -> str:
     """The comparison as an aligned text table."""
-    parts = [headline(comparison)]
+    verdict = fill(comparison.verdict(), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    parts = [f"{headline(comparison)}\n{verdict}"]
     parts += [title + "\n" + _aligned(head, rows) for title, head, rows in blocks(comparison)]
     parts.append("\n".join(f"- {line}" for line in statements(comparison)))
     return "\n\n".join(parts)
@@ -26,7 +35,7 @@ def text(comparison: Comparison) -> str:
 
 def html(comparison: Comparison) -> str:
     """The comparison as HTML; names are escaped."""
-    parts = [f"<p><b>{escape(headline(comparison))}</b></p>"]
+    parts = [f"<p><b>{escape(headline(comparison))}</b></p>", f"<p>{escape(comparison.verdict())}</p>"]
     for title, head, rows in blocks(comparison):
         frame = pd.DataFrame(rows, columns=list(head))
         parts.append(f"<p>{escape(title)}</p>" + frame.to_html(index=False, escape=True, border=0))
@@ -53,8 +62,8 @@ def statements(comparison: Comparison) -> list[str]:
     lines += _failures(comparison)
     lines.append(_uncertainty(comparison))
     if any(not hasattr(plan, "acts") for plan in comparison.plans.values()):
-        how = "exactly" if comparison.settings.exact else "with errors of measurement"
-        lines.append(f"strategies see {comparison.settings.measure!r} {how}, at their visits only")
+        seen = " and ".join(map(_seen, comparison.running.looks))
+        lines.append(f"strategies see {seen}, at their visits only")
     lines += _chance(comparison)
     if comparison.settings.stop:
         lines.append(
@@ -74,7 +83,7 @@ def headline(comparison: Comparison) -> str:
     what = (
         "model's own parameter values"
         if not comparison.settings.varied
-        else f"{draws} parameter draw{'s' * (draws > 1)}, the same for all arms"
+        else f"{draws} {_ROWS[comparison.settings.rows]}{'s' * (draws > 1)}, the same for all arms"
     )
     what += f", {paths} paths each" if paths > 1 else ""
     return f"Comparison of {arms} arm{'s' * (arms > 1)} over {comparison.until}; {what}"
@@ -124,8 +133,7 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
 def _number(value: float, comparison: Comparison, item: Endpoint) -> str:
     if item.unit == "time" and math.isinf(value):
         return f"> {comparison.until.value:g}"
-    noise = -comparison.settings.absolute_for(item) <= value < 0  # a stock that the integrator leaves below zero
-    return "0" if noise else f"{value:.4g}"
+    return f"{comparison.settings.plain(value, item):.4g}"
 
 
 def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -136,11 +144,18 @@ def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     for row in table:
         constant = row["lower"] == row["upper"]
         interval = "" if constant else f"{row['lower']:.4g} to {row['upper']:.4g}"
-        cells = [str(row["arm"]), str(row["drug"]), f"{row['median']:.4g} {row['unit']}".rstrip(), interval]
+        unit = "times" if row["drug"] in REMOVALS else row["unit"]
+        cells = [str(row["arm"]), str(row["drug"]), f"{row['median']:.4g} {unit}".rstrip(), interval]
         rows.append([*cells, f"{row['factor']:.4g}"] if factors else cells)
     if not any(row[3] for row in rows):
         head, rows = [*head[:3], *head[4:]], [[*row[:3], *row[4:]] for row in rows]
     return head, rows
+
+
+def _seen(look: Measured) -> str:
+    """An output at visits, in words."""
+    how = "exactly" if replace(look, missed=0.0).exact else "with errors of measurement"
+    return f"{look.output!r} {how}" + f" ({100 * look.missed:.3g} % of values are missing)" * bool(look.missed)
 
 
 def _chance(comparison: Comparison) -> list[str]:
@@ -199,7 +214,13 @@ def _uncertainty(comparison: Comparison) -> str:
         return f"one draw of {names}: no uncertainty is shown"
     what = comparison.settings.members
     error = 50.0 / math.sqrt(len(set(comparison.owner.tolist())))
-    return f"uncertainty is that of {names} only; a share of {kept} {what} has a standard error of up to {error:.2g} %"
+    share = f"a share of {kept} {what} has a standard error of up to {error:.2g} %"
+    if comparison.settings.rows == "patients":
+        return (
+            f"patients differ in {names} only; a share of them is how many fare so, not how sure it is what is better "
+            f"for all; {share}"
+        )
+    return f"uncertainty is that of {names} only; {share}"
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "best_shares",
     "by_draw",
     "differences",
+    "half_width",
     "paired_proportions",
     "proportion",
     "quantile",
@@ -87,6 +88,23 @@ def differences(
     with np.errstate(invalid="ignore"):  # of two that are infinite, which tie
         gap = np.minimum(left, ends[0]) - np.minimum(right, ends[1])
     return np.where(tied, 0.0, gap)
+
+
+def half_width(values: FloatArray, level: float) -> float:
+    """Half of Student's interval for a mean; 0 for a single value.
+
+    Examples
+    --------
+    >>> round(half_width(np.array([1.0, 2.0, 3.0]), 0.95), 3)
+    2.484
+    """
+    from scipy.special import stdtrit
+
+    count = len(values)
+    if count < 2:
+        return 0.0
+    with np.errstate(invalid="ignore"):  # of infinite values there is none
+        return float(stdtrit(count - 1, 0.5 + level / 2)) * float(values.std(ddof=1)) / math.sqrt(count)
 
 
 def paired_proportions(gaps: FloatArray, level: float, owner: Places | None = None) -> tuple[float, float, float]:

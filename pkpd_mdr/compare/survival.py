@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.compare.statistics import by_draw
+from pkpd_mdr.compare.statistics import by_draw, half_width
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 
@@ -147,7 +147,6 @@ def survival(comparison: Comparison, endpoint: str | None) -> pd.DataFrame:
 
 def survival_differences(comparison: Comparison, endpoint: str | None) -> pd.DataFrame:
     """Log-rank tests and restricted means; see `Comparison.survival_differences`."""
-    from scipy.special import stdtrit
     from scipy.stats import CensoredData, logrank
 
     item = _time(comparison, endpoint)
@@ -157,11 +156,7 @@ def survival_differences(comparison: Comparison, endpoint: str | None) -> pd.Dat
     areas = {arm: one.area(end) for arm, one in watched.items()}
     rows = []
     for arm in comparison.arms:
-        gaps = by_draw(means[arm] - means[other], comparison.units_of_chance)
-        draws, reach = len(gaps), 0.0
-        if draws > 1:
-            reach = float(stdtrit(draws - 1, 0.5 + comparison.settings.level / 2))
-            reach *= float(gaps.std(ddof=1)) / math.sqrt(draws)
+        reach = half_width(by_draw(means[arm] - means[other], comparison.units_of_chance), comparison.settings.level)
         gap = areas[arm] - areas[other]
         row: dict[str, Any] = {"arm": arm, "compared_with": other, "restricted_mean": areas[arm], "difference": gap}
         row |= {"lower": gap - reach, "upper": gap + reach, "statistic": 0.0, "p_value": 1.0}

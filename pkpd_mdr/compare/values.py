@@ -1,13 +1,14 @@
-"""Small records of a comparison: failures, differences, what was asked for."""
+"""Small records of a comparison: what came of an arm, failures, differences, what was asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.run import Endpoint
-from pkpd_mdr.units import Unit
+from pkpd_mdr.units import Quantity, Unit
 
-__all__ = ["Difference", "Failure", "Settings"]
+__all__ = ["Arm", "Difference", "Failure", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,30 @@ class Failure:
     replicate: int = 0
 
 
+@dataclass(slots=True)
+class Arm:
+    """What came of one arm.
+
+    Attributes
+    ----------
+    values : ndarray, shape (members, endpoints)
+    ended : ndarray, shape (members,)
+    burden : ndarray, shape (members, times)
+    given : dict of str to list of Quantity
+        By drug: what each finished member was given.
+    failures : list of Failure
+    treated : int
+        Members that were given anything.
+    """
+
+    values: FloatArray
+    ended: FloatArray
+    burden: FloatArray
+    given: dict[str, list[Quantity]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    treated: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """How much one arm differs from another on the same draws.
@@ -41,8 +66,9 @@ class Difference:
     median, lower, upper : float
         In `unit`, over the draws. Of an endpoint that happens or not: the difference of the probabilities with an
         interval for it.
-    better : float
-        Probability that `left` is better, ties counted as half.
+    better, better_lower, better_upper : float
+        Share of the draws in which `left` is better, ties counted as half, and its exact binomial interval: what so
+        many draws can say. Paths of one draw count as one.
     pairs : int
         Draws (or paths) that both arms (and all others) finished.
     censored : float
@@ -59,6 +85,8 @@ class Difference:
     lower: float
     upper: float
     better: float
+    better_lower: float
+    better_upper: float
     pairs: int
     censored: float
     tied: float = 0.0
@@ -68,7 +96,8 @@ class Difference:
         interval = f" ({self.lower:.4g} to {self.upper:.4g})" if self.pairs > 1 else ""
         text = f"{self.endpoint}: {self.left} - {self.right} = {self.median:.4g}{interval}{unit}"
         if self.pairs > 1:
-            text += f", {self.left} better in {100 * self.better:.3g} % of {self.pairs} draws"
+            span = f"{100 * self.better_lower:.3g} to {100 * self.better_upper:.3g} %"
+            text += f", {self.left} better in {100 * self.better:.3g} % ({span}) of {self.pairs} draws"
         if self.pairs > 1 and self.tied:
             text += f" (ties, {100 * self.tied:.3g} %, count half)"
         return text + (f", {100 * self.censored:.3g} % of pairs censored" if self.censored else "")
@@ -92,6 +121,8 @@ class Settings:
         How paths of whole cells were made; empty for differential equations.
     stop : tuple of str
         Levels at which runs end.
+    rows : {"draws", "patients"}
+        What the rows of parameters are: patients where a cohort was given.
     """
 
     primary: str
@@ -107,11 +138,16 @@ class Settings:
     luck: str = "patient"
     stochastic: str = ""
     stop: tuple[str, ...] = ()
+    rows: str = "draws"
 
     @property
     def members(self) -> str:
-        """What is counted, in a word: each draw has one path or several."""
-        return "draws" if self.replicates == 1 else "paths"
+        """What is counted, in a word: each draw (or patient) has one path or several."""
+        return self.rows if self.replicates == 1 else "paths"
+
+    def plain(self, value: float, item: Endpoint) -> float:
+        """The value to show: 0 for a stock that the integrator leaves below zero."""
+        return 0.0 if -self.absolute_for(item) <= value < 0 else value
 
     def absolute_for(self, item: Endpoint) -> float:
         """The absolute part counts for amounts of cells or drug only."""

@@ -133,6 +133,8 @@ class Learner:
         Random numbers depend on the seed and on what was seen alone, so that a patient's course does not depend on
         the others, nor on chunks or executors.
         """
+        if not seen:
+            return replace(mind, visit=visit)
         key = crc32(np.array([value for _, value in seen]).tobytes())
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, visit, key])))
         swarm, note = self.filter.update(self.space, mind.swarm, time, seen, rng)
@@ -140,6 +142,6 @@ class Learner:
 
 
 def seen_at(visit: Visit, looks: Sequence[Measured]) -> list[tuple[Measured, float]]:
-    """What a visit shows of each measured output; the one that is not among the others is its burden."""
+    """What was measured of each output at a visit; the one that is not among the others is its burden."""
     others = {name: values[-1] for name, values in visit.others}
-    return [(look, others.get(look.output, visit.burden)) for look in looks]
+    return [(look, others.get(look.output, visit.burden)) for look in looks if look.output not in visit.missed]

@@ -179,7 +179,12 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
     names = [item.name for item in comparison.endpoints]
     ax = new_axes(ax, width=COLUMN, height=0.9 + 0.32 * len(names) + 0.16 * ((len(comparison.arms) + 1) // 2))
     left = np.zeros(len(names))
-    chances = np.stack([comparison.shares(name).mean(axis=1) for name in names], axis=1)
+    shares = [comparison.shares(name) for name in names]
+    alike = [bool((table == table[0, 0]).all()) and len(comparison.arms) > 1 for table in shares]
+    chances = np.stack([table.mean(axis=1) * (not same) for table, same in zip(shares, alike, strict=True)], axis=1)
+    for row in (row for row, same in enumerate(alike) if same):
+        ax.barh(row, 100.0, height=0.62, color=MUTED, alpha=0.25, lw=0)
+        ax.text(50.0, row, "all arms the same", ha="center", va="center", fontsize=7)
     for k, (arm, widths) in enumerate(zip(comparison.arms, 100 * chances, strict=True)):
         ax.barh(
             range(len(names)),
@@ -209,5 +214,5 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
     ax.set_xlabel(f"best in [% of {comparison.settings.members}]")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
-    outside_legend(ax)
+    outside_legend(ax, beside=max(map(len, names)))
     return ax

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, takes
-from pkpd_mdr.errors import SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.plot.style import COLOURS, MUTED, colour, new_axes, tidy, written
 from pkpd_mdr.plot.survival import first_time
+from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 _SMALL = 7.0
 _WIDE = 44  # characters of a name above or below the axes
 _MOST = 30  # bars that can be read
+_VOLUME = Unit.of("mL")
 _RESPONSE, _GROWTH = 0.7**3 - 1, 1.2**3 - 1  # a diameter of -30 % and +20 %, as changes of a volume
 
 
@@ -95,7 +97,7 @@ def swimmers(
         raise SimulationError(f"response = {shown(response)} is no share of the burden at the start, such as 0.5")
     if most is not None and most < 1:
         raise SimulationError(f"most = {most} patients leave nothing to draw; write 1 or more")
-    k, members = _place(comparison, arm), np.flatnonzero(comparison.kept)
+    k, members = comparison.place(arm), np.flatnonzero(comparison.kept)
     reached = comparison.array(item.name)[k]
     order = np.lexsort((members, -reached))
     if most is not None and len(order) > most:
@@ -118,14 +120,9 @@ def swimmers(
 
 
 def _called(bar: Swimmer, comparison: Comparison) -> str:
-    names = [f"draw {bar.draw}"] if comparison.drawn > 1 or comparison.settings.replicates == 1 else []
+    row = comparison.settings.rows.removesuffix("s")
+    names = [f"{row} {bar.draw}"] if comparison.drawn > 1 or comparison.settings.replicates == 1 else []
     return ", ".join([*names, f"path {bar.replicate}"] if comparison.settings.replicates > 1 else names)
-
-
-def _place(comparison: Comparison, arm: str) -> int:
-    if arm not in comparison.arms:
-        raise SimulationError(f"the comparison has no arm {shown(arm)}{did_you_mean(arm, comparison.arms)}")
-    return comparison.arms.index(arm)
 
 
 def _stretches(acts: Sequence[Act], factor: float, end: float) -> dict[str, list[tuple[float, float]]]:
@@ -259,8 +256,9 @@ def _lane(ax: Axes, bars: Sequence[Swimmer], drug: str, lane: int, lanes: int, s
 def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Draw the best change of burden from the start, patient by patient, from the worst to the best.
 
-    Dashed lines are RECIST's limits for a diameter (-30 % and +20 %) as changes of a volume (-66 % and +73 %). The best
-    change is the lowest burden on the comparison's grid after the start, so it can be above zero.
+    Dashed lines are RECIST's limits for a diameter (-30 % and +20 %) as changes of a volume (-66 % and +73 %); a marker
+    such as PSA has none. The best change is the lowest burden on the comparison's grid after the start, so it can be
+    above zero.
 
     Parameters
     ----------
@@ -283,9 +281,11 @@ def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes |
     order = np.argsort(-change, kind="stable")
     heights = 100 * np.minimum(change[order], 1.0)
     ax = new_axes(ax, height=2.2)
-    shades = np.where(heights <= 100 * _RESPONSE, COLOURS[0], np.where(heights >= 100 * _GROWTH, COLOURS[1], "#9a9a9a"))
+    limits = _limits(comparison)
+    low, high = (100 * limit for limit in limits or (0.0, 0.0))
+    shades = np.where(heights <= low, COLOURS[0], np.where(heights >= high, COLOURS[1], "#9a9a9a"))
     ax.bar(range(len(heights)), heights, width=0.86 if len(heights) < 80 else 1.0, color=shades.tolist(), lw=0)
-    for limit, words in ((_RESPONSE, "diameter \N{MINUS SIGN}30 %"), (_GROWTH, "diameter +20 %")):
+    for limit, words in zip(limits, ("diameter \N{MINUS SIGN}30 %", "diameter +20 %"), strict=False):
         ax.axhline(100 * limit, color=MUTED, lw=0.8, ls="--", zorder=0)
         ax.annotate(
             words,
@@ -302,15 +302,21 @@ def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes |
     ax.set_ylim(-105.0, 105.0)
     ax.set_xlim(-0.6, len(heights) - 0.4)
     ax.set_xticks([])
-    ax.set_xlabel(f"{len(heights)} patients (draws) of\n{written(name, _WIDE)}")
+    ax.set_xlabel(f"{len(heights)} {comparison.settings.members} of\n{written(name, _WIDE)}")
     ax.set_ylabel(f"best change of {comparison.settings.measure.replace('_', ' ')} [%]")
     tidy(ax)
     return ax
 
 
+def _limits(comparison: Comparison) -> tuple[float, ...]:
+    """Those of RECIST for what has a volume; none for a marker such as PSA."""
+    size = comparison.settings.measure in {"burden", *comparison.model.clones} or comparison.burden_unit.like(_VOLUME)
+    return (_RESPONSE, _GROWTH) if size else ()
+
+
 def best_changes(comparison: Comparison, arm: str) -> FloatArray:
     """Lowest burden after the start relative to the start, less one, for each draw that every arm finished."""
-    curves = comparison.curves[_place(comparison, arm)]
+    curves = comparison.curves[comparison.place(arm)]
     if np.isnan(curves[:, :2]).any() or (curves[:, 0] <= 0).any():
         raise SimulationError(f"arm {shown(arm)}: there is no burden above zero at the start to compare with")
     return np.asarray(np.nanmin(curves[:, 1:], axis=1) / curves[:, 0] - 1.0, dtype=float)

@@ -266,8 +266,11 @@ def side_bar(ax: Axes, colours: Sequence[str], labels: Sequence[str], title: str
     bar.set_title(title, fontsize=_TEXT - 1, loc="left", pad=4)
 
 
-def outside_legend(ax: Axes) -> None:
-    """A legend above the axes, where it covers no line; none for a single entry."""
+def outside_legend(ax: Axes, *, beside: int = 0) -> None:
+    """A legend above the axes, where it covers no line; none for a single entry.
+
+    `beside` characters stand to the left of the axes, and leave it less room.
+    """
     handles, labels = ax.get_legend_handles_labels()
     if len(labels) < 2:
         return
@@ -278,7 +281,7 @@ def outside_legend(ax: Axes) -> None:
     figure = ax.get_figure(root=True)
     assert figure is not None
     width, height = figure.get_size_inches()
-    columns = max(1, min(len(labels), int(_CHARACTERS * width / COLUMN) // wide))
+    columns = max(1, min(len(labels), (int(_CHARACTERS * width / COLUMN) - beside) // wide))
     rows = sum(1 + label.count("\n") for label in labels) / columns
     if figure.get_label() == _OWN and rows > _ROWS:
         figure.set_size_inches(width, height + 0.145 * (rows - _ROWS))

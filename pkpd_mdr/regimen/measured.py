@@ -32,6 +32,8 @@ class Measured:
         Values are multiples of it.
     unit : Unit or None
         In which digits are counted: that of the model.
+    missed : float
+        Chance that a value is missing.
     """
 
     output: str
@@ -40,11 +42,12 @@ class Measured:
     digits: int = 0
     step: Quantity | None = None
     unit: Unit | None = None
+    missed: float = 0.0
 
     @property
     def exact(self) -> bool:
         """Whether the true value is shown."""
-        return not (self.relative_sd or self.sd or self.digits or self.step)
+        return not (self.relative_sd or self.sd or self.digits or self.step or self.missed)
 
     def for_unit(self, unit: Unit) -> Measured:
         """The same for an output of this unit.
@@ -61,6 +64,14 @@ class Measured:
                     f"{shown(self.output)} in {shown(unit.text)}; give it in a unit like that"
                 )
         return replace(self, unit=unit)
+
+    def misses(self, *, seed: int, member: int, visit: int) -> bool:
+        """Whether the value of a visit is missing; the first one never is. Random as in `see`, independently of it."""
+        return self.missed > 0 and visit > 0 and float(self._stream(seed, member, visit, 1).random()) < self.missed
+
+    def _stream(self, seed: int, member: int, visit: int, *more: int) -> np.random.Generator:
+        key = (member, visit, crc32(self.output.encode()), *more)
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
 
     def see(self, value: float, *, seed: int, member: int, visit: int) -> float:
         """What is seen of a true value.
@@ -90,9 +101,7 @@ class Measured:
         seen = value
         spread = math.hypot(self.relative_sd * value, 0.0 if self.sd is None else self.sd.internal)
         if spread > 0:
-            key = (member, visit, crc32(self.output.encode()))
-            stream = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
-            seen = value + spread * float(stream.standard_normal())
+            seen = value + spread * float(self._stream(seed, member, visit).standard_normal())
             seen = max(0.0, seen) if value >= 0 else seen
         if self.step is not None:
             seen = round(seen / self.step.internal) * self.step.internal
@@ -102,7 +111,7 @@ class Measured:
         return seen
 
 
-@takes(RegimenError, output=TEXT, relative_sd=NUMBER, digits=COUNT)
+@takes(RegimenError, output=TEXT, relative_sd=NUMBER, digits=COUNT, missed=NUMBER)
 def measured(
     output: str,
     *,
@@ -110,6 +119,7 @@ def measured(
     sd: QuantityLike | None = None,
     digits: int | None = None,
     step: QuantityLike | None = None,
+    missed: float = 0.0,
 ) -> Measured:
     """An output of the model as a visit shows it, for ``measure=`` of `simulate`, `simulate_many` and `compare`.
 
@@ -128,6 +138,9 @@ def measured(
         Significant digits in the unit of the output.
     step : quantity, optional
         Values are multiples of this, as ``"1 mm"`` for a diameter.
+    missed : float
+        Chance that the value of a visit is missing, at random; that of the first visit never is. Rules then go by the
+        last value, and what learns (`pkpd_mdr.look_ahead`) learns nothing.
 
     Returns
     -------
@@ -136,7 +149,8 @@ def measured(
     Raises
     ------
     RegimenError
-        A standard deviation below zero, digits or a step that are not above zero, or both of them.
+        A standard deviation below zero, digits or a step that are not above zero, or both of them, or a chance that is
+        none.
 
     Examples
     --------
@@ -157,4 +171,6 @@ def measured(
         raise RegimenError(f"measured(): sd={shown(sd)} is no standard deviation; it has to be zero or more")
     if rounding is not None and not 0 < rounding.value < math.inf:
         raise RegimenError(f"measured(): step={shown(step)} cannot be rounded to; it has to be above zero")
-    return Measured(output, float(relative_sd), spread, digits or 0, rounding)
+    if not 0 <= missed < 1:
+        raise RegimenError(f"measured(): missed={shown(missed)} is no chance; write a share such as 0.1 for 10 %")
+    return Measured(output, float(relative_sd), spread, digits or 0, rounding, missed=float(missed))

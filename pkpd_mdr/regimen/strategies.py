@@ -63,6 +63,8 @@ class Visit:
         0 for the visit at time zero.
     others : tuple of (str, tuple of float)
         Further outputs that visits show, with their values at all visits up to this one.
+    lost : tuple of (float, str)
+        Time and output of what was not measured up to this visit, where the last value stands.
 
     Examples
     --------
@@ -79,6 +81,12 @@ class Visit:
     nadir: float
     number: int
     others: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    lost: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Outputs that were not measured now."""
+        return tuple(output for time, output in self.lost if time == self.time)
 
     @classmethod
     def first(cls, burden: float, *, time: float = 0.0, others: Mapping[str, float] | None = None) -> Visit:
@@ -86,7 +94,9 @@ class Visit:
         shown_too = tuple((name, (value,)) for name, value in (others or {}).items())
         return cls(time, burden, ((time, burden),), burden, burden, 0, shown_too)
 
-    def following(self, time: float, burden: float, *, others: Mapping[str, float] | None = None) -> Visit:
+    def following(
+        self, time: float, burden: float, *, others: Mapping[str, float] | None = None, missed: Sequence[str] = ()
+    ) -> Visit:
         """The next visit after this one; it shows the same outputs.
 
         Raises
@@ -101,7 +111,8 @@ class Visit:
                 f"visits show {shown(before)} from the first one on, not {shown(list(now))} at {time:g} h"
             )
         shown_too = tuple((name, (*values, now[name])) for name, values in self.others)
-        return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1, shown_too)
+        lost = (*self.lost, *((time, output) for output in missed))
+        return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1, shown_too, lost)
 
     def series(self, output: str) -> tuple[float, ...]:
         """A further output at all visits up to this one, in internal units.

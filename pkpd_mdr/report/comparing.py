@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pkpd_mdr.compare import Comparison
 from pkpd_mdr.compare.show import blocks, headline, statements
+from pkpd_mdr.compare.verdict import limits_of_the_verdict
 from pkpd_mdr.errors import PkpdMdrError
 from pkpd_mdr.fit import Fit
 from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
@@ -19,7 +20,6 @@ from pkpd_mdr.report.blocks import Block, Bullets, Figure, Page, Section, Table,
 from pkpd_mdr.report.fitting import fit_sections
 from pkpd_mdr.report.modelling import model_sections
 from pkpd_mdr.report.schedules import schedule
-from pkpd_mdr.report.verdict import limits_of_the_verdict, sentence
 from pkpd_mdr.run import Endpoint
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def comparison_page(comparison: Comparison, fit: Fit | None = None) -> Page:
 
 def _verdict(comparison: Comparison) -> Section:
     others = [item.name for item in comparison.endpoints if item.name != comparison.settings.primary]
-    more = (Bullets(tuple(sentence(comparison, name) for name in others)),) if others else ()
-    first = Text(sentence(comparison), strong=True)
+    more = (Bullets(tuple(comparison.verdict(name) for name in others)),) if others else ()
+    first = Text(comparison.verdict(), strong=True)
     return Section("Verdict", (first, *more, Text(headline(comparison) + "."), *_notes(comparison.notes)))
 
 
@@ -143,7 +143,7 @@ def _price(comparison: Comparison) -> Section:
         hint = f" This model knows {', '.join(harm)}: compare {harm[0]}_nadir." if harm else ""
         text = "No endpoint of toxicity was compared, so the verdict knows no price." + hint
         return Section("Toxicity", (Text(text),))
-    lines = Bullets(tuple(sentence(comparison, item.name) for item in items))
+    lines = Bullets(tuple(comparison.verdict(item.name) for item in items))
     primary = comparison.settings.primary
     fronts = [
         _figure(

@@ -249,12 +249,15 @@ def _look(compiled: Compiled, member: _Member, now: float, looks: Looks) -> Visi
     names = [look.output for look in measures]
     true = compiled.outputs(names, np.array([now]), state[None], member.parameters)[0].tolist()
     number = 0 if member.visit is None else member.visit.number + 1
-    pairs = zip(measures, true, strict=True)
-    seen = [look.see(value, seed=seed, member=member.number, visit=number) for look, value in pairs]
-    others = dict(zip(names[1:], seen[1:], strict=True))
-    if member.visit is None:
-        return Visit.first(seen[0], others=others)
-    return member.visit.following(now, seen[0], others=others)
+    key = {"seed": seed, "member": member.number, "visit": number}
+    seen = {look.output: look.see(value, **key) for look, value in zip(measures, true, strict=True)}
+    before = member.visit
+    if before is None:
+        return Visit.first(seen.pop(names[0]), others=seen)
+    missed = [look.output for look in measures if look.misses(**key)]
+    last = {names[0]: before.burden, **{name: values[-1] for name, values in before.others}}
+    seen |= {name: last[name] for name in missed}
+    return before.following(now, seen.pop(names[0]), others=seen, missed=missed)
 
 
 def _state(compiled: Compiled, member: _Member) -> FloatArray:

@@ -8,9 +8,10 @@ from functools import partial
 from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.regimen import Act, Regimen
+from pkpd_mdr.regimen.acts import REMOVALS
 from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.reading import Endpoint
-from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
+from pkpd_mdr.units import DIMENSIONLESS, Quantity, QuantityLike, Unit, quantity
 
 __all__ = ["cost", "total_dose", "total_given", "total_of"]
 
@@ -110,7 +111,8 @@ def total_given(course: Course, port: str) -> Quantity | None:
 def total_of(acts: Iterable[Act], port: str, until: float) -> Quantity | None:
     """What acts give of a drug up to a time in hours; None when nothing.
 
-    Doses that run beyond it count pro rata; exposures count as level times hours.
+    Doses that run beyond it count pro rata; exposures count as level times hours. Of surgery and apheresis, which take
+    a share away, it is how often that is done.
 
     Raises
     ------
@@ -120,4 +122,6 @@ def total_of(acts: Iterable[Act], port: str, until: float) -> Quantity | None:
     given = Regimen(tuple(act for act in acts if act.port == port and act.time < until))
     if not any(act.modelled for act in given):
         given = given.until((until, "h")) if given.acts else given
+    if port in REMOVALS and given.acts:
+        return Quantity(float(sum(1 + act.additional for act in given)), DIMENSIONLESS)
     return given.planned_total(port) if given.acts else None

@@ -75,13 +75,18 @@ class Run:
 
     @cached_property
     def visits(self) -> pd.DataFrame:
-        """What a strategy was shown: the time of each visit and what was measured, in the units of `frame`."""
+        """What a strategy was shown: the time of each visit and what was measured, in the units of `frame`.
+
+        NaN where nothing was measured.
+        """
         visit, names = self.course.visit, list(self.course.measured)
         columns = {} if visit is None else {names[0]: tuple(value for _, value in visit.history), **dict(visit.others)}
         times = [] if visit is None else [time / self.time_unit.factor for time, _ in visit.history]
         units = {name: shown_unit(self.model, name) for name in columns}
         index = pd.Index(times, name=f"time [{self.time_unit.text}]", dtype=float)
         frame = pd.DataFrame({name: np.array(values) / units[name].factor for name, values in columns.items()}, index)
+        for time, name in () if visit is None else visit.lost:
+            frame.loc[time / self.time_unit.factor, name] = np.nan
         frame.attrs["units"] = {name: unit.text for name, unit in units.items()}
         return frame
 

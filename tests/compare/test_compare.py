@@ -452,3 +452,21 @@ def test_provenance(paired, model):
 
 def test_fairness_room_lists_its_kinds():
     assert set(fairness_room.KINDS) == {"total_dose", "auc", "peak"}
+
+
+def test_removals_are_counted_and_not_added_up():
+    """Four sessions that take 70 % each are no 2.8 of anything; a cost is per session."""
+    law = mdr.growth.exponential(rate="0.05 1/day")
+    model = mdr.Model(mdr.clone("S", growth=law, start=1e6), mdr.resection("S"))
+    arms = {"none": mdr.nothing(), "surgery": mdr.surgery(0.7).every("7 day", times=4)}
+    price = mdr.endpoints.cost({"surgery": "500"})
+    found = compare(model, arms, until="20 day", endpoints=["time_to_progression", price])
+    assert found.given.loc[("surgery", "surgery"), "median"] == 3  # the fourth comes after the end
+    assert "3 times" in str(found)
+    assert found.array("cost").ravel().tolist() == [0, 1500]
+
+
+def test_all_outputs_that_strategies_see_are_named(model):
+    held = mdr.limited(A, mdr.limit("R", above="1e9 cell"), visit="5 day")
+    found = compare(model, {"A": A, "held": held}, until="20 day", measure=mdr.measured("burden", relative_sd=0.1))
+    assert "strategies see 'burden' with errors of measurement and 'R' exactly, at their visits only" in str(found)

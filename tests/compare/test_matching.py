@@ -222,6 +222,33 @@ def test_a_comparison_goes_on_from_its_checkpoint(model, tmp_path):
         mdr.compare(model, arms, **(options | {"parameters": draws(61)}), checkpoint=folder)
 
 
+def test_matching_goes_on_from_its_checkpoint(model, tmp_path, monkeypatch):
+    """Stopped in the middle of the search, the same call runs what is missing and no more, with the same numbers."""
+    from pkpd_mdr.compare.running import Running
+
+    ran, whole = [], Running._chunk
+    fair = mdr.equal_toxicity("marrow_nadir")
+
+    def counted(self, *chunk):
+        if len(ran) == stop:
+            raise KeyboardInterrupt
+        ran.append(chunk[0])
+        return whole(self, *chunk)
+
+    monkeypatch.setattr(Running, "_chunk", counted)
+    stop, options = -1, {"parameters": draws(3), "fair": fair, **RUN}
+    plain = mdr.compare(model, ARMS, **options)
+    total, stop = len(ran), 5
+    ran.clear()
+    with pytest.raises(KeyboardInterrupt):
+        mdr.compare(model, ARMS, checkpoint=tmp_path / "study", **options)
+    stop = -1
+    found = mdr.compare(model, ARMS, checkpoint=tmp_path / "study", **options)
+    assert len(ran) == total
+    assert np.array_equal(found.values, plain.values)
+    assert found.matching == plain.matching
+
+
 def test_names_of_arms_are_part_of_a_checkpoint(model, tmp_path):
     mdr.compare(model, ARMS, **RUN, checkpoint=tmp_path / "study")
     with pytest.raises(mdr.SimulationError, match="arms differ"):

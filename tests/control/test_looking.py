@@ -241,3 +241,19 @@ def test_refusals_in_a_run(yoon, belief, plan):
         inner.decide(mdr.regimen.Visit.first(1e6), inner.begin())
     with pytest.raises(mdr.SimulationError, match="it has to be above zero, as in latest"):
         control.latest("0 cell")
+
+
+def test_a_missed_value_teaches_nothing(yoon, belief, plan):
+    """Where nothing was measured the belief is carried on and not updated; what is decided is still foreseen."""
+    from pkpd_mdr.regimen import Visit
+
+    first = Visit.first(2e6)
+    _, mind, _ = plan.decide(first, plan.begin())
+    later = plan.visit_interval
+    shown = plan.decide(first.following(later, 2e6), mind)[1]
+    missed = plan.decide(first.following(later, 2e6, missed=["burden"]), mind)[1]
+    carried = plan.learner.carried([mind], later)[0]
+    assert np.array_equal(missed.swarm.weights, carried.swarm.weights)
+    assert np.array_equal(missed.swarm.states, carried.swarm.states)
+    assert missed.visit == shown.visit == 1
+    assert not np.array_equal(shown.swarm.states, carried.swarm.states)

@@ -288,3 +288,26 @@ def test_a_run_that_ended_stays_where_it_was(model):
     assert np.isnan(found.burden).any()
     last = found.burden[0, 0][~np.isnan(found.burden[0, 0])][-1]
     assert curve[-1] == last > 9e6
+
+
+def test_an_endpoint_in_which_all_arms_tie_is_no_bar_of_shares(comparison):
+    """Nobody is best where all are the same: one grey bar that says so, and shares that add up elsewhere."""
+    from dataclasses import replace
+
+    values = comparison.values.copy()
+    values[:, :, 0] = np.inf
+    ax = replace(comparison, values=values).plot_probabilities()
+    rows: dict[int, float] = {}
+    for bar in (bar for group in ax.containers[1:] for bar in group):
+        row = round(bar.get_y() + bar.get_height() / 2)
+        rows[row] = rows.get(row, 0.0) + bar.get_width()
+    assert [text.get_text() for text in ax.texts if "same" in text.get_text()] == ["all arms the same"]
+    assert [rows[row] for row in sorted(rows)] == pytest.approx([0.0] + [100.0] * (len(comparison.endpoints) - 1))
+
+
+def test_a_marker_has_no_limits_of_recist(comparison):
+    from dataclasses import replace
+
+    marker = replace(comparison, settings=replace(comparison.settings, measure="psa"))
+    assert [line.get_text() for line in comparison.plot_waterfall().texts]
+    assert not marker.plot_waterfall().texts

@@ -75,6 +75,42 @@ def test_the_error_has_the_declared_spread():
     assert seen.std() == pytest.approx(5.0, rel=4 / math.sqrt(2 * 4000))
 
 
+def test_a_value_that_is_missed_leaves_the_last_one(model):
+    """Rules see the value of the last visit that had one; the table of visits has a gap; the first is always there."""
+    asked = []
+    plan = mdr.rule(lambda visit: asked.append((visit.burden, visit.of("S"), visit.missed)), visit="1 day")
+    looks = [measured("burden", missed=0.5), "S"]
+    run = model.simulate(plan, until="40 day", measure=looks, seed=2)
+    seen, true = run.visits["burden"].to_numpy(), run.visits["S"].to_numpy()
+    gap = np.isnan(seen)
+    assert 8 <= gap.sum() <= 32  # of 39; four standard errors
+    assert not gap[0]
+    assert np.array_equal(seen[~gap], true[~gap])
+    last = np.maximum.accumulate(np.where(gap, 0, np.arange(40)))
+    assert [burden for burden, _, _ in asked] == true[last].tolist()
+    assert [missed for _, _, missed in asked] == [("burden",) if one else () for one in gap]
+
+
+def test_missing_values_do_not_change_the_errors_of_the_others(model):
+    """Chances are drawn from a stream of their own, the same in every arm and for every plan."""
+    options = {"until": "20 day", "seed": 5}
+    whole = model.simulate(ADAPTIVE, measure=measured("burden", relative_sd=0.1), **options).visits["burden"]
+    plan = mdr.rule(lambda visit: mdr.exposure("D", "40 nM", over="2 day"), visit="2 day")
+    more = measured("burden", relative_sd=0.1, missed=0.4)
+    parts = [model.simulate(one, measure=more, **options).visits["burden"] for one in (ADAPTIVE, plan)]
+    assert parts[0].isna().tolist() == parts[1].isna().tolist()
+    assert 0 < parts[0].isna().sum() < 9
+    first = int(np.argmax(parts[0].isna()))
+    assert parts[0].iloc[:first].tolist() == whole.iloc[:first].tolist()
+
+
+def test_a_comparison_says_how_many_values_are_missing(model):
+    scan = measured("burden", relative_sd=0.1, missed=0.25)
+    found = mdr.compare(model, {"adaptive": ADAPTIVE, "none": mdr.nothing()}, until="10 day", measure=scan)
+    assert "'burden' with errors of measurement (25 % of values are missing), at their visits only" in str(found)
+    assert not scan.exact
+
+
 @given(st.floats(0, 1e15), st.integers(0, 2**32), st.integers(0, 1000), st.integers(0, 100), st.integers(1, 17))
 def test_what_is_seen_is_rounded_and_never_negative(value, seed, member, visit, digits):
     scan = measured("burden", relative_sd=0.5, digits=digits)
@@ -123,6 +159,7 @@ def test_refusals(model, measure, kind, sentence):
         ({"step": "0 mm"}, r"step='0 mm' cannot be rounded to"),
         ({"digits": 2, "step": "1 mm"}, r"leave out one of digits= and step="),
         ({"relative_sd": "10 %"}, r"relative_sd is '10 %', not a number"),
+        ({"missed": 1}, r"missed=1\.0 is no chance; write a share such as 0\.1"),
     ],
 )
 def test_refused_errors_of_measurement(options, sentence):
