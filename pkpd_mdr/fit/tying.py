@@ -47,8 +47,8 @@ def tie(space: Space, tied: TiedLike, model: Model, data: Data, known: Iterable[
     space : Space
         What is free, groups and all.
     tied : mapping of str to str, optional
-        Parameter to a formula of free parameters and of fixed ones, as in ``{"ec50_dox_R": "fold*ec50_dox_S"}``; or one
-        group's to that of another, as in ``{"ec50_dox_S[res]": "fold*ec50_dox_S[par]"}``.
+        Parameter to a formula of free parameters, of fixed ones and of others that are tied, as in ``{"ec50_dox_R":
+        "fold*ec50_dox_S"}``; or one group's to that of another, as in ``{"ec50_dox_S[res]": "fold*ec50_dox_S[par]"}``.
     model : Model
     data : Data
     known : iterable of str
@@ -62,20 +62,20 @@ def tie(space: Space, tied: TiedLike, model: Model, data: Data, known: Iterable[
     Raises
     ------
     FitError
-        A parameter that is unknown or free as well, a formula that names nothing free, something tied or something
-        that differs between conditions, or one that leaves the bounds of the model at the start.
+        A parameter that is unknown or free as well, a formula that names nothing free, something that differs between
+        conditions or itself, or one that leaves the bounds of the model at the start.
     ExpressionError
         The formula cannot be read, or names what is not declared.
     UnitError
         The formula has another dimension than the parameter.
     """
-    wanted = dict(tied or {})
+    wanted = _written_out(tied or {})
     varies = {name for condition in data.conditions for name in condition.covariates} | set(known)
     groups = {item.name: item for item in space.free if item.group and item.name in wanted}
     moved = {name: item.target for name, item in groups.items()}
     space = _without(space, groups, wanted)
     for name, text in sorted(wanted.items(), key=lambda item: item[0] not in groups):
-        used = _read(model, name, text, space, wanted, moved)
+        used = _read(model, name, text, space, moved)
         for other in used:
             if other in varies:
                 raise FitError(
@@ -90,6 +90,34 @@ def tie(space: Space, tied: TiedLike, model: Model, data: Data, known: Iterable[
         space = replace(space, tied=(*space.tied, *found))
     _check_start(space)
     return space
+
+
+def _written_out(tied: Mapping[str, str]) -> dict[str, str]:
+    """Formulas in which what is tied itself has its own formula in its place."""
+    links = {name: [other for other in tied if _names(text, other)] for name, text in tied.items()}
+    found: dict[str, str] = {}
+
+    def written(name: str, above: tuple[str, ...]) -> str:
+        if name in above:
+            circle = " follows ".join(map(shown, (*above[above.index(name) :], name)))
+            raise FitError(f"tied: {circle}, in a circle; one of them must be free, or fixed")
+        if name not in found:
+            text = tied[name]
+            for other in sorted(links[name], key=len, reverse=True):
+                text = _pattern(other).sub(f"({written(other, (*above, name))})", text)
+            found[name] = text
+        return found[name]
+
+    return {name: written(name, ()) for name in tied}
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    """A name in a formula, and neither part of a longer one nor one of its groups."""
+    return re.compile(rf"(?<!\w){re.escape(name)}(?![\w\[])")
+
+
+def _names(text: object, name: object) -> bool:
+    return isinstance(text, str) and isinstance(name, str) and _pattern(name).search(text) is not None
 
 
 def _without(space: Space, groups: Mapping[str, Free], wanted: Mapping[str, str]) -> Space:
@@ -112,9 +140,7 @@ def _check_start(space: Space) -> None:
             )
 
 
-def _read(
-    model: Model, name: str, text: str, space: Space, wanted: Mapping[str, str], moved: Mapping[str, str]
-) -> list[str]:
+def _read(model: Model, name: str, text: str, space: Space, moved: Mapping[str, str]) -> list[str]:
     """Names in a formula that was found right; `moved` are parameters of groups that are tied, and what they are."""
     where = f"tied, {shown(name)}"
     free = [item.target for item in space.free]
@@ -128,8 +154,8 @@ def _read(
     named = {plain_name(other): other for other in groups}
     used = sorted(named.get(item.name, item.name) for item in whole.free_symbols)
     for other in used:
-        if other in wanted or any(other == tied.target for tied in space.tied):
-            raise FitError(f"{where}: {shown(other)} is tied itself; write out its formula in its place")
+        if any(other == tied.target for tied in space.tied):
+            raise FitError(f"{where}: {shown(other)} is tied itself in one group; name the group that is meant")
     if not set(used) & {*free, *groups}:
         raise FitError(f"{where}: {shown(text)} holds nothing that is free{did_you_mean(text, free)}")
     units = {other: item.unit for other, item in model.parameters.items()} | groups

@@ -39,8 +39,11 @@ def fitted_area(curves: Curves, low: FloatArray, high: FloatArray) -> FloatArray
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         if shape.name == "log-logistic" and curves.family.hump is None:
             b, e, c, d = np.exp(curves.theta[:, 0]), curves.theta[:, 1], curves.linear[:, 0], curves.linear[:, 1]
-            fall = (np.logaddexp(0.0, b * (top - e)) - np.logaddexp(0.0, b * (bottom - e))) / b
-            return np.where(top > bottom, c + (d - c) * (1.0 - fall / (top - bottom)), np.nan)
+            start, end = b * (bottom - e), b * (top - e)
+            # shares of c and d each from a form of its own: on a ridge one is tiny and its limit huge
+            fallen = (np.logaddexp(0.0, end) - np.logaddexp(0.0, start)) / (end - start)
+            left = (np.logaddexp(0.0, -start) - np.logaddexp(0.0, -end)) / (end - start)
+            return np.where(top > bottom, c * fallen + d * left, np.nan)
         nodes, weights = np.polynomial.legendre.leggauss(96)
         at = bottom[:, None] + (top - bottom)[:, None] * (0.5 + 0.5 * nodes)
         return np.where(top > bottom, curves.predict(np.exp(at)) @ weights / 2.0, np.nan)

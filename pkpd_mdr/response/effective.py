@@ -16,8 +16,9 @@ from pkpd_mdr.response.levels import Level, delta_error, log_dose, log_dose_grad
 from pkpd_mdr.response.profiles import profile_intervals
 from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.reading import control_level
+from pkpd_mdr.response.scales import SCALES, check_level
 from pkpd_mdr.response.shapes import FloatArray
-from pkpd_mdr.response.states import Doses, Known, judge
+from pkpd_mdr.response.states import Doses, Known, State, judge
 
 if TYPE_CHECKING:
     from pkpd_mdr.response.joint import Joint
@@ -37,12 +38,23 @@ def effective_doses(fit: DoseResponse, level: Level, interval: str, seed: int) -
             f"{level}: a share of the control has no meaning where the response rises from none; "
             "ask for kind='absolute', for example 0.5 on an inhibition scale"
         )
+    if level.kind == "absolute" and fit.options.scale is not None:
+        check_level(level.value, fit.options.scale)
+    found = _judged(fit, level, interval, seed, ~fit.no_effect)
+    if level.kind == "relative" and fit.options.scale is not None:
+        _bound_by_scale(fit, found, level, interval, seed)
+    return found
+
+
+def _judged(
+    fit: DoseResponse, level: Level, interval: str, seed: int, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> Doses:
+    """Doses with states, and intervals of the chosen curves."""
     curves = fit.curves
     logs = log_dose(curves, level)
     with np.errstate(invalid="ignore"):
         errors = delta_error(curves, level, logs)
-    asked = np.where(fit.no_effect, np.nan, logs)
-    lower, upper = _interval(fit, level, asked, errors, interval, seed)
+    lower, upper = _interval(fit, level, np.where(chosen, logs, np.nan), errors, interval, seed)
     low, high = tested_range(fit.stack)
     left, gone = _shares(curves, level, logs)
     known = Known(
@@ -59,6 +71,24 @@ def effective_doses(fit: DoseResponse, level: Level, interval: str, seed: int) -
         usable=curves.usable,
     )
     return judge(known, relative=level.kind == "relative", extrapolate=fit.options.extrapolate)
+
+
+def _bound_by_scale(fit: DoseResponse, found: Doses, level: Level, interval: str, seed: int) -> None:
+    """All dead at every dose beside living controls: a relative dose that the curve leaves open lies below the tested.
+
+    The curve alone could fall on without end; a response cannot leave its scale, so no share of the height needs a
+    higher dose than the same share of the whole scale does.
+    """
+    kind, share = SCALES[str(fit.options.scale)], level.value / 100.0
+    height = fit.curves.linear[:, 1] - fit.curves.linear[:, 0]
+    with np.errstate(invalid="ignore"):
+        open_ends = (found.state == State.UNKNOWN) & np.isfinite(found.logs) & (height * (kind.none - kind.full) > 0)
+    if not open_ends.any():
+        return
+    whole = Level(share * kind.full, "absolute") if kind.rising else Level(level.value, "control")
+    its = _judged(fit, whole, interval, seed, open_ends)
+    below = open_ends & (its.state == State.BELOW)
+    found.state[below], found.lower[below], found.upper[below] = State.BELOW, 0.0, its.upper[below]
 
 
 def _shares(curves: Curves, level: Level, logs: FloatArray) -> tuple[FloatArray, FloatArray]:

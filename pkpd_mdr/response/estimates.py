@@ -185,7 +185,8 @@ def enter(curves: Curves, stack: Stack, part: Part, found: Found) -> None:
         block = part.block.rows(rows)
         jacobian = full_jacobian(block.family, found.theta[cut], found.linear[cut], block.at) * block.root[..., None]
         jacobian = np.broadcast_to(jacobian, (len(rows), *jacobian.shape[1:]))
-        curves.covariance[at[cut]] = covariance_of(jacobian, curves.free) * curves.sigma[at[cut], None, None] ** 2
+        with np.errstate(over="ignore", invalid="ignore"):  # on ridges
+            curves.covariance[at[cut]] = covariance_of(jacobian, curves.free) * curves.sigma[at[cut], None, None] ** 2
 
 
 def covariance_of(jacobian: FloatArray, free: npt.NDArray[np.bool_]) -> FloatArray:

@@ -29,7 +29,7 @@ Table = str | Path | pd.DataFrame | Data
 @takes(
     DataError, dose=TEXT, response=TEXT, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG, plate=TEXTS,
     unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=NUMBER, alpha=NUMBER,
-    least_effect=NUMBER,    extrapolate=NUMBER, saturation=NUMBER,
+    least_effect=NUMBER, extrapolate=NUMBER, saturation=NUMBER, decimal=TEXT,
 )  # fmt: skip
 def dose_response(
     table: Table,
@@ -56,6 +56,7 @@ def dose_response(
     alpha: float = 0.05,
     least_effect: float | None = None,
     extrapolate: float = 5.0,
+    decimal: str = ".",
 ) -> DoseResponse:
     """Fit dose-response curves to a table of wells: one curve, a screen of 1e5, or curves with shared parameters.
 
@@ -104,6 +105,8 @@ def dose_response(
         declared scale, otherwise 0.
     extrapolate : float
         How many times beyond the tested doses an effective dose still counts as a number.
+    decimal : {".", ","}
+        Decimal mark of the table.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def dose_response(
     """
     columns = as_columns(
         dose=dose, response=response, by=by, sd=sd, var=var, control=control, blank=blank, plate=plate, unit=unit,
-        saturation=saturation,
+        saturation=saturation, decimal=decimal,
     )  # fmt: skip
     chosen, loss_of = family(curve, fixed), loss_named(loss)
     _check_numbers(confidence=confidence, alpha=alpha)

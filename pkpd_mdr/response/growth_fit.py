@@ -20,7 +20,7 @@ from pkpd_mdr.response.fitting import dose_response
 from pkpd_mdr.response.growth import adjusted_dead, gr_static_toxic, gr_value, gr_value_without_start
 from pkpd_mdr.response.growth_tables import growth_rows
 from pkpd_mdr.response.result import DoseResponse
-from pkpd_mdr.response.tables import reported
+from pkpd_mdr.response.tables import all_notes, reported
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,9 +83,19 @@ class GrowthRate:
             "GRmax": self._largest_effect(), "GR_AOC": 1.0 - fit.areas()["auc_trapezoid"].to_numpy(),
             "GEC50": named["e"][0], "GRinf": named["c"][0], "h_GR": named["b"][0],
             "r2": 1.0 - fit.curves.rss / np.where(tss > 0, tss, np.nan), "p_flat": fit.flat.p,
-            "note": fit.frame(interval="none")["note"],
+            "note": self._notes(),
         }  # fmt: skip
         return fit.labelled(columns)
+
+    def _notes(self) -> list[str]:
+        """Notes of the curves, with the wells that have no value by the reason of their own."""
+        lost, found = self.values[self.values["gr"].isna()], []
+        curve = self.values.groupby(list(self.by), sort=False).ngroup() if self.by else pd.Series(0, self.values.index)
+        for k, notes in enumerate(all_notes(self.fit)):
+            why = lost["note"][curve[lost.index] == k].value_counts(sort=False)
+            own = [note for note in notes if ", column 'gr', " not in note]
+            found.append(" | ".join([*own, *(f"{count} wells {reason}" for reason, count in why.items())]))
+        return found
 
     def _spread(self, k: int) -> float:
         y = self.fit.stack.y[self.fit.stack.curve == k]
@@ -117,7 +127,7 @@ class GrowthRate:
 
 @takes(
     DataError, dose=TEXT, count=TEXT, start=TEXT, control=TEXT, time=TEXT, drug=TEXT, dead=TEXT, by=TEXTS,
-    doubling_time=NUMBER, adjust_dead=FLAG, confidence=NUMBER,
+    doubling_time=NUMBER, adjust_dead=FLAG, confidence=NUMBER, decimal=TEXT,
 )  # fmt: skip
 def growth_rate(
     table: Table,
@@ -135,6 +145,7 @@ def growth_rate(
     doubling_time: float | None = None,
     adjust_dead: bool = False,
     confidence: float = 0.95,
+    decimal: str = ".",
 ) -> GrowthRate:
     """GR values and metrics of a table of cell counts.
 
@@ -157,6 +168,8 @@ def growth_rate(
         Whether to correct implausible counts of dead cells; see `adjusted_dead`.
     confidence : float
         Of the intervals of GR50.
+    decimal : {".", ","}
+        Decimal mark of the tables.
 
     Returns
     -------
@@ -165,7 +178,7 @@ def growth_rate(
     Raises
     ------
     DataError
-        A column is missing, or a well has no control or start.
+        A column is missing, or no well has a control or start.
 
     Examples
     --------
@@ -178,9 +191,9 @@ def growth_rate(
     names = {"dose": dose, "count": count, "start": start, "control": control, "time": time, "drug": drug, "dead": dead}
     labels = several(by)
     rows = (
-        growth_rows(table, names=names, by=labels, controls=controls, starts=starts)
+        growth_rows(table, names=names, by=labels, controls=controls, starts=starts, decimal=decimal)
         if doubling_time is None
-        else _without_start(table, names, labels, controls, doubling_time)
+        else _without_start(table, names, labels, controls, doubling_time, decimal)
     )
     if doubling_time is None:
         rows["gr"] = gr_value(rows["count"], rows["start"], rows["control"])
@@ -191,11 +204,12 @@ def growth_rate(
 
 
 def _without_start(
-    table: Table, names: dict[str, str | None], labels: Sequence[str], controls: Table | None, doubling_time: float
-) -> pd.DataFrame:
+    table: Table, names: dict[str, str | None], labels: Sequence[str], controls: Table | None, doubling_time: float,
+    decimal: str,
+) -> pd.DataFrame:  # fmt: skip
     if doubling_time <= 0:
         raise DataError(f"doubling_time={doubling_time:g} is not above 0; give it in the unit of the time column")
-    rows = growth_rows(table, names=names, by=labels, controls=controls, starts=controls)
+    rows = growth_rows(table, names=names, by=labels, controls=controls, starts=controls, decimal=decimal)
     if "control" not in rows or "time" not in rows:
         raise DataError("GR values from a doubling time need columns of the control count and of the time")
     rows["gr"] = gr_value_without_start(rows["count"], rows["control"], time=rows["time"], doubling_time=doubling_time)
@@ -215,13 +229,14 @@ def _add_static_toxic(rows: pd.DataFrame, adjust: bool) -> None:
 
 def _why_missing(rows: pd.DataFrame) -> list[str]:
     """Why a GR value is undefined, or that a count of zero was set to the smallest share."""
-    notes = np.full(len(rows), "", dtype=object)
+    notes, unmatched = np.full(len(rows), "", dtype=object), rows.pop("note").to_numpy(dtype=object)
     count = rows["count"].to_numpy(dtype=np.float64)
     notes[count == 0] = "no cells left: counted as a millionth of the start"
     if "start" in rows:
         start, control = rows["start"].to_numpy(dtype=np.float64), rows["control"].to_numpy(dtype=np.float64)
         notes[~(control > start)] = "undefined: the control did not grow beyond the start"
         notes[~(start > 0)] = "undefined: no cells at the start"
+    notes = np.where(unmatched != "", unmatched, notes)
     notes[np.isnan(count)] = "undefined: the count is missing"
     notes[count < 0] = "undefined: the count is negative"
     return [str(note) for note in notes]

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import numbers
 from pkpd_mdr.data.columns import RawTable, find_column, open_table, split_reference
-from pkpd_mdr.errors import DataError
+from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.shapes import FloatArray
 
 __all__ = ["ALIASES", "growth_rows", "role"]
@@ -66,6 +67,7 @@ def growth_rows(
     by: Sequence[str],
     controls: Table | None,
     starts: Table | None,
+    decimal: str = ".",
 ) -> pd.DataFrame:
     """Treated wells with the columns dose, count, start, control (and time, dead ones) beside their labels.
 
@@ -78,23 +80,25 @@ def growth_rows(
         Labels to keep.
     controls, starts : path, DataFrame or Data, optional
         Tables of untreated and of start counts (case B).
+    decimal : {".", ","}
 
     Returns
     -------
     DataFrame
-        In the order of the table; ``row`` is the position there.
+        In the order of the table; ``row`` is the position there, ``note`` says where a well has no matching control
+        or start, which is NaN then.
 
     Raises
     ------
     DataError
-        A column is missing, or a well has no matching control or start.
+        A column is missing, or no well has a matching control or start.
     """
     raw = _open(table)
-    frame = _read(raw, names, by)
+    frame = _read(raw, names, by, decimal)
     if "start" in frame and "control" in frame and controls is None and starts is None:
         return frame
     if controls is not None or starts is not None:
-        return _case_b(raw, frame, names, controls, starts)
+        return _case_b(raw, frame, names, controls, starts, decimal)
     return _case_c(raw, frame, names)
 
 
@@ -102,19 +106,17 @@ def _open(table: Table) -> RawTable:
     return open_table(table.table if isinstance(table, Data) else table)
 
 
-def _read(raw: RawTable, names: Mapping[str, str | None], by: Sequence[str]) -> pd.DataFrame:
+def _read(raw: RawTable, names: Mapping[str, str | None], by: Sequence[str], decimal: str) -> pd.DataFrame:
     """Numbers under the names of their roles; labels as text, except those in `by`, which keep their names."""
     columns: dict[str, object] = {}
     for name in ("dose", "count", "start", "control", "dead", "dead_start", "dead_control", "time"):
         header = role(raw, name, names.get(name), needed=name in ("dose", "count"))
         if header is not None:
-            columns[name] = numbers(raw, find_column(raw, header, name))
+            columns[name] = numbers(raw, find_column(raw, header, name), decimal=decimal)
     for reference in by:
         column = find_column(raw, reference, "by")
         columns[column.name] = raw.columns[column.position]
-    frame = pd.DataFrame(columns)
-    frame["row"] = np.arange(len(raw))
-    return frame
+    return pd.DataFrame(columns).assign(row=np.arange(len(raw)), note="")
 
 
 def _keys(raw: RawTable, skip: Sequence[str | None]) -> pd.DataFrame:
@@ -144,8 +146,9 @@ def trimmed_mean(values: FloatArray) -> float:
 
 
 def _case_b(
-    raw: RawTable, frame: pd.DataFrame, names: Mapping[str, str | None], controls: Table | None, starts: Table | None
-) -> pd.DataFrame:
+    raw: RawTable, frame: pd.DataFrame, names: Mapping[str, str | None], controls: Table | None, starts: Table | None,
+    decimal: str,
+) -> pd.DataFrame:  # fmt: skip
     for name, other in (("control", controls), ("start", starts)):
         if other is None:
             continue
@@ -164,11 +167,11 @@ def _case_b(
         )
         if not shared:
             raise DataError(f"{name}: {theirs.origin} and {raw.origin} have no column in common to match by")
-        values = numbers(theirs, find_column(theirs, str(count), "count"))
+        values = numbers(theirs, find_column(theirs, str(count), "count"), decimal=decimal)
         drop = [role(theirs, other_role, None, needed=False) for other_role in ("drug", "dose")]
         keys, mine = _keys(theirs, []), _keys(raw, [])
         shared = [header for header in shared if header not in drop]
-        frame[name] = _matched(mine[shared], keys[shared], values, raw, theirs.origin, name)
+        _enter(frame, name, mine[shared], keys[shared], values, raw, theirs.origin)
     return frame
 
 
@@ -193,28 +196,48 @@ def _case_c(raw: RawTable, frame: pd.DataFrame, names: Mapping[str, str | None])
     out: pd.DataFrame = frame[treated].reset_index(drop=True)
     values = frame["count"].to_numpy(dtype=np.float64)
     part = raw.take(treated)
-    out["start"] = _matched(keys[treated], keys[start], values[start], part, raw.origin, "start")
-    out["control"] = _matched(
-        keys_in_time[treated], keys_in_time[control], values[control], part, raw.origin, "control"
-    )
+    _enter(out, "start", keys[treated], keys[start], values[start], part, raw.origin)
+    _enter(out, "control", keys_in_time[treated], keys_in_time[control], values[control], part, raw.origin)
     return out
 
 
-def _matched(
-    mine: pd.DataFrame, theirs: pd.DataFrame, values: FloatArray, raw: RawTable, origin: str, name: str
-) -> FloatArray:
-    """Trimmed mean of the rows with the same keys; keys that are empty in those rows count for all."""
+def _enter(
+    frame: pd.DataFrame, name: str, mine: pd.DataFrame, theirs: pd.DataFrame, values: FloatArray, raw: RawTable,
+    origin: str,
+) -> None:  # fmt: skip
+    """Trimmed mean of the rows with the same keys; keys that are empty in those rows count for all.
+
+    A well without such rows keeps NaN and a note; a table where that is so of every well is refused.
+    """
     used = [column for column in theirs.columns if (theirs[column] != "").any()]
     if not used:
-        return np.full(len(mine), trimmed_mean(values))
+        frame[name] = trimmed_mean(values)
+        return
     table = pd.DataFrame(theirs[used]).assign(value=values).dropna(subset=["value"])
     means = table.groupby(used)["value"].apply(lambda part: trimmed_mean(part.to_numpy(dtype=np.float64)))
     wanted = pd.MultiIndex.from_frame(mine[used]) if len(used) > 1 else pd.Index(mine[used[0]])
     found = means.reindex(wanted).to_numpy(dtype=np.float64)
+    frame[name] = found
     missing = np.flatnonzero(np.isnan(found))
-    if len(missing):
-        keys = ", ".join(f"{column} = {mine[column].iloc[missing[0]]}" for column in used)
-        raise DataError(
-            f"{raw.place(missing)}: {origin} has no {name} count with {keys}; add it, or leave these wells out"
-        )
-    return found
+    why = {
+        key: _no_match(pd.Series(key, index=used), table[used], name, origin) for key in _distinct(mine[used], missing)
+    }
+    if len(missing) == len(found):
+        raise DataError(f"{raw.place(missing)}: {next(iter(why.values()))}; add it, or leave these wells out")
+    for row, key in zip(missing.tolist(), mine[used].iloc[missing].itertuples(index=False, name=None), strict=True):
+        frame.loc[row, "note"] = f"undefined: {why[key]}"
+
+
+def _distinct(keys: pd.DataFrame, rows: npt.NDArray[np.int64]) -> list[tuple[str, ...]]:
+    return list(dict.fromkeys(keys.iloc[rows].itertuples(index=False, name=None)))
+
+
+def _no_match(key: pd.Series, table: pd.DataFrame, name: str, origin: str) -> str:
+    """What was looked for, and the columns by which the nearest row differs: one of them may be no key at all."""
+    text = f"{origin} has no {name} count with {', '.join(f'{column} = {value}' for column, value in key.items())}"
+    if len(key) < 2 or not len(table):
+        return text
+    same = table == key
+    nearest = same.iloc[int(same.sum(axis=1).to_numpy().argmax())]
+    apart = [shown(column) for column in nearest.index[~nearest]]
+    return f"{text} (the nearest differs in {', '.join(apart)}; drop such a column where it tells no {name}s apart)"

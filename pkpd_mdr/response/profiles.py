@@ -24,6 +24,7 @@ _BEYOND = 14.0  # log units outside the tested doses after which a side counts a
 _NARROW = 0.1  # least span of doses that a grid of steepness goes by
 _PRECISION = 2e-3  # of the signed root
 _STEEPNESS = (0.5, 1.5, 4.0, 9.0, 20.0, 60.0, 300.0)  # times the span of log doses: further starts of every search
+_COLD, _LONG = 6, 40  # starts of the grid and steps with hormesis: narrow bent valleys, of which the best begins high
 _PLACES = (-5.0, -2.0, -0.7, 0.7, 2.0, 5.0)  # argument of the shape at the pinned dose
 
 
@@ -107,6 +108,7 @@ class _Work:
             self.start, self.constants = self.start[:, keep], level.shares(curves.linear[at])[0][:, None]
         self.dosed = shape.linear
         self.grid = _grid(plain, relative=self.relative)
+        self.cold, self.steps = (_COLD, _LONG) if plain.family.hump is not None else (1, 12)
 
     def roots(
         self, rows: npt.NDArray[np.int64], logs: FloatArray, theta: FloatArray, moved: FloatArray
@@ -126,16 +128,16 @@ class _Work:
             tried = warm.copy()
             tried[:, 1] = np.clip(theta[:, 1] + moved, block.low[:, 1], block.high[:, 1])
             warm, rss = _better(block, warm, rss, tried)
-        cold, rss = warm, np.full(len(rows), np.inf)
-        for point in self.grid:
-            tried = self._placed(block, warm, logs, rows, point)
-            cold, rss = _better(block, cold, rss, tried)
-        both = block.rows(np.tile(np.arange(len(rows)), 2))
-        found, reduced, _ = descend(both, np.concatenate([warm, cold]), steps=12, tolerance=1e-7)
+        tried = np.stack([self._placed(block, warm, logs, rows, point) for point in self.grid])
+        rss = np.stack([project(block, theta_at, jacobian=False).rss for theta_at in tried])
+        cold = np.take_along_axis(tried, np.argsort(rss, axis=0, kind="stable")[: self.cold, :, None], axis=0)
+        starts = np.concatenate([warm[None], cold])
+        many = block.rows(np.tile(np.arange(len(rows)), len(starts)))
+        found, reduced, _ = descend(many, starts.reshape(-1, starts.shape[2]), steps=self.steps, tolerance=1e-7)
         # a pin that is a row is no measurement
         rss = reduced.rss if block.less is None else reduced.rss - reduced.residual[:, -1] ** 2
-        ends = rss.reshape(2, -1)
-        found = found.reshape(2, len(rows), -1)[ends.argmin(axis=0), np.arange(len(rows))]
+        ends = rss.reshape(len(starts), -1)
+        found = found.reshape(starts.shape)[ends.argmin(axis=0), np.arange(len(rows))]
         rise = np.sqrt(np.maximum(ends.min(axis=0) - self.best[rows], 0.0)) / self.scale[rows]
         return rise - self.reach[rows], found[:, : theta.shape[1]]
 

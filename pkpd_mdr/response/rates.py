@@ -84,7 +84,7 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
     return best
 
 
-@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, keep=TEXTS, control=TABLE)
+@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, keep=TEXTS, control=TABLE, decimal=TEXT)
 def dip_rates(
     table: str | Path | pd.DataFrame | Data,
     *,
@@ -93,6 +93,7 @@ def dip_rates(
     by: str | Sequence[str],
     keep: str | Sequence[str] | None = (),
     control: dict[str, object] | None = None,
+    decimal: str = ".",
 ) -> pd.DataFrame:
     """DIP rate of every well of a table of time courses.
 
@@ -108,6 +109,8 @@ def dip_rates(
         Further labels of a well, such as drug and dose, that go into the result.
     control : mapping, optional
         Column = entry of untreated wells: their whole course is used.
+    decimal : {".", ","}
+        Decimal mark of the table.
 
     Returns
     -------
@@ -135,15 +138,15 @@ def dip_rates(
     columns = {}
     for reference in (*several(by), *several(keep)):
         column = find_column(raw, reference, "by")
-        columns[column.name] = labels(raw, column, "by")
+        columns[column.name] = labels(raw, column, "by", decimal=decimal)
     frame = pd.DataFrame(columns)
     wells = [find_column(raw, name, "by").name for name in several(by)]
     codes = np.asarray(frame.groupby(wells, sort=False).ngroup(), dtype=np.int64)
     clock, counted = find_column(raw, time, "time"), find_column(raw, count, "count")
     if clock.unit is not None and not clock.unit.like(HOUR):
         raise UnitError(f"time: {shown(clock.unit.text)} is not a unit of time such as 'h' or 'day'")
-    t = numbers(raw, clock, infinite=True) * (clock.unit or HOUR).factor
-    x = numbers(raw, counted, infinite=True)
+    t = numbers(raw, clock, decimal=decimal, infinite=True) * (clock.unit or HOUR).factor
+    x = numbers(raw, counted, decimal=decimal, infinite=True)
     _check_kept(raw, frame, wells, codes)
     untreated = np.zeros(len(raw), dtype=bool)
     if control:
@@ -203,7 +206,7 @@ def _well(
     return {**frame.iloc[at[0]].to_dict(), **found, "n": len(fine), "note": " | ".join(notes)}
 
 
-@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, match=TEXTS, control=TABLE)
+@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, match=TEXTS, control=TABLE, decimal=TEXT)
 def gr_over_time(
     table: str | Path | pd.DataFrame | Data,
     *,
@@ -212,6 +215,7 @@ def gr_over_time(
     count: str | None = None,
     by: str | Sequence[str],
     match: str | Sequence[str] | None = (),
+    decimal: str = ".",
 ) -> pd.DataFrame:
     """Time-resolved GR values: the effect on growth between each time and the one before.
 
@@ -227,33 +231,34 @@ def gr_over_time(
         Columns that tell wells apart.
     match : str or sequence of str
         Columns within which controls hold, such as the cell line and the plate.
+    decimal : {".", ","}
+        Decimal mark of the table.
 
     Returns
     -------
     DataFrame
-        One row for each well and interval: the labels, from, to (in the unit of the times) and gr; NaN where the
-        controls did not grow in the interval or a count is missing.
+        One row for each well and interval: the labels, from, to (in the unit of the times), gr and note; NaN where
+        the controls did not grow in the interval, a count is missing, or no control was counted at one of its ends.
 
     Raises
     ------
     DataError
-        A column is missing, or a time has no control.
+        A column is missing, or no well has a control at its times.
     """
     from pkpd_mdr.response.growth import gr_value
     from pkpd_mdr.response.reading import matching
 
     raw = open_table(table.table if isinstance(table, Data) else table)
-    t = numbers(raw, find_column(raw, str(role(raw, "time", time)), "time"))
-    x = numbers(raw, find_column(raw, str(role(raw, "count", count)), "count"))
+    t = numbers(raw, find_column(raw, str(role(raw, "time", time)), "time"), decimal=decimal)
+    x = numbers(raw, find_column(raw, str(role(raw, "count", count)), "count"), decimal=decimal)
     untreated = matching(raw, control, "control")
     names = list(dict.fromkeys([find_column(raw, name, "by").name for name in (*several(by), *several(match))]))
     frame = pd.DataFrame({name: labels(raw, find_column(raw, name, "by"), "by") for name in names}).assign(t=t, x=x)
     groups = [find_column(raw, name, "match").name for name in several(match)]
     means = frame[untreated].groupby([*groups, "t"], as_index=False).agg(control=("x", "mean"))
     treated = frame[~untreated].assign(order=np.flatnonzero(~untreated)).merge(means, on=[*groups, "t"], how="left")
-    missing = treated["control"].isna() & treated["x"].notna()
-    if missing.any():
-        row = treated[missing].iloc[0]
+    if treated["control"].isna().all() and len(treated):
+        row = treated.iloc[0]
         raise DataError(
             f"{raw.place(int(row['order']))}: no control of its group at time {row['t']:g}; add one, or drop the time"
         )
@@ -265,5 +270,18 @@ def gr_over_time(
     found = treated[names].copy()
     found["from"], found["to"] = before["t"], treated["t"]
     found["gr"] = gr_value(growth, 1.0, growth_control)
+    found["note"] = _why_no_gr(treated, before)
     found = found.assign(order=treated["order"])[before["t"].notna().to_numpy()]
     return found.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+
+
+def _why_no_gr(after: pd.DataFrame, before: pd.DataFrame) -> list[str]:
+    """Why the value of an interval is undefined; empty where it is not."""
+    notes = np.full(len(after), "", dtype=object)
+    notes[~(after["control"] > before["control"]).to_numpy()] = "undefined: the controls did not grow"
+    notes[(before["x"] == 0).to_numpy()] = "undefined: no cells left at its beginning"
+    for end in (after, before):
+        notes[end["x"].isna().to_numpy()] = "undefined: a count is missing"
+        at = np.flatnonzero(end["control"].isna())
+        notes[at] = [f"undefined: no control of its group at time {t:g}" for t in end["t"].iloc[at]]
+    return [str(note) for note in notes]

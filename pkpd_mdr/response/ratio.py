@@ -58,6 +58,11 @@ class Ratios:
     @property
     def verdict(self) -> str:
         """Whether one number will do, in one sentence."""
+        if not (self.table["state"] == "estimated").any():
+            return (
+                "no ratio was estimated, so there is nothing to be parallel; where a curve does not reach the level, "
+                "kind='absolute' or kind='control' gives a bound"
+            )
         p = float(self.parallel["p"].iloc[-1]) if len(self.parallel) else math.nan
         if not math.isfinite(p):
             return "parallelism cannot be tested"
@@ -219,7 +224,8 @@ def _parallel(fit: DoseResponse, pair: np.ndarray[tuple[int], np.dtype[np.int64]
     rows = []
     for name, small, large in tests:
         extra = small.df - large.df
-        f = (small.rss - large.rss) / extra / (large.rss / large.df) if large.df > 0 else math.nan
+        rise = max(small.rss - large.rss, 0.0)  # rounding, where the larger model gains nothing
+        f = rise / extra / (large.rss / large.df) if large.df > 0 else math.nan
         p = float(f_tail(f, extra, large.df)) if large.df > 0 else math.nan
         rows.append({"test": name, "f": f, "df": extra, "df_error": large.df, "p": p})
     return pd.DataFrame(rows, columns=["test", "f", "df", "df_error", "p"])

@@ -23,10 +23,13 @@ from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_
 from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
 
-__all__ = ["Columns", "Readings", "as_columns", "control_level", "matching", "opened", "read_curves"]
+__all__ = [
+    "Columns", "Readings", "as_columns", "check_doses", "control_level", "matching", "opened", "read_curves",
+]  # fmt: skip
 
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+_FEW = 3  # rows that may all be equal to others by chance
 _NO_ROWS: IndexArray = np.zeros(0, dtype=np.int64)
 
 
@@ -44,6 +47,7 @@ class Columns:
     plate: str | Sequence[str] | None = None
     unit: str | Sequence[str] | None = None
     saturation: float | None = None
+    decimal: str = "."
 
 
 @dataclass(slots=True)
@@ -132,10 +136,11 @@ def read_curves(
         raise DataError(
             f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
         )
-    codes, frame = _curves(raw, columns.by, wells)
-    x = np.where(control, 0.0, numbers(raw, dose, infinite=True))
-    x = np.where(blank, 0.0, x)
-    y = numbers(raw, response, infinite=True)
+    codes, frame = _curves(raw, columns, wells)
+    x = numbers(raw, dose, decimal=columns.decimal, infinite=True)
+    check_doses(raw, dose.header, x[wells])
+    x = np.where(control | blank, 0.0, x)
+    y = numbers(raw, response, decimal=columns.decimal, infinite=True)
     faulty = _Faults(raw, len(raw))
     faulty.say_numbers(x, dose.header, "dose", negative=False)
     faulty.say_numbers(y, response.header, "response", negative=True)
@@ -164,15 +169,36 @@ def read_curves(
     _fill(found, codes, x, normal.y, weight, plate, group, used, control & fine)
     for k, texts in (*faulty.by_curve(codes, wells).items(), *known.items()):
         found.notes.setdefault(k, []).extend(texts)
-    for k, text in normal.doubts.items():
+    for k, text in (*normal.doubts.items(), *_repeated(raw, codes, used).items()):
         found.note(k, text)
-    found.faults |= normal.faults
+    found.faults |= {k: text for k, text in normal.faults.items() if not (codes[used] == k).any()}
+    for k, text in normal.faults.items():
+        if k not in found.faults:  # on another plate it has controls
+            at = np.flatnonzero((codes == k) & fine & np.isnan(normal.y))
+            found.note(k, f"left out: {raw.place(at, response.header)}: {text}")
     if scale is not None:
         found.faults |= odd
     else:
         for k, text in odd.items():
             found.note(k, text)
     return found
+
+
+def check_doses(raw: RawTable, header: str, x: FloatArray) -> None:
+    """Refuse logarithms in place of doses; one negative dose is a slip of its well.
+
+    Raises
+    ------
+    DataError
+        Many doses are negative, at three levels or more.
+    """
+    below = x < 0
+    if below.sum() > 0.25 * len(x) and len(np.unique(x[below])) >= 3:
+        raise DataError(
+            f"{raw.origin}, column {shown(header)}: {below.sum()} of {len(x)} doses are negative, from "
+            f"{x[below].min():g} to {x[below].max():g}, which looks like logarithms; give the doses themselves, for "
+            "example 10**x, and 0 for untreated wells"
+        )
 
 
 def opened(table: str | Path | pd.DataFrame | Data) -> RawTable:
@@ -212,15 +238,15 @@ def _same(cell: object, wanted: object) -> bool:
     return same_label(str(cell).strip(), wanted) or str(cell).strip() == str(wanted)
 
 
-def _curves(raw: RawTable, by: Sequence[str], wells: BoolArray) -> tuple[IndexArray, pd.DataFrame]:
+def _curves(raw: RawTable, given: Columns, wells: BoolArray) -> tuple[IndexArray, pd.DataFrame]:
     """Number of each row's curve in the order of first appearance (-1 for controls and blanks), and the labels."""
     part = raw.take(wells)
     columns = {}
-    for reference in by:
+    for reference in given.by:
         column = find_column(raw, reference, "by")
         if column.name in columns:
             raise DataError(f"by names {shown(column.name)} twice; name each column once")
-        columns[column.name] = labels(part, column, "by")
+        columns[column.name] = labels(part, column, "by", decimal=given.decimal)
     codes = np.full(len(raw), -1, dtype=np.int64)
     if not columns:
         codes[wells] = 0
@@ -273,13 +299,30 @@ class _Faults:
         return found
 
 
+def _repeated(raw: RawTable, codes: IndexArray, used: BoolArray) -> dict[int, str]:
+    """Curves whose rows all stand in the table more than once, in every column: replicates are not equal throughout."""
+    at = np.flatnonzero(used)
+    rows = pd.DataFrame({j: cells[at] for j, cells in enumerate(raw.columns)})
+    again, twice = (rows.duplicated(keep=keep).to_numpy() for keep in ("first", False))
+    count, copies, paired = (
+        np.bincount(codes[some], minlength=codes.max(initial=0) + 1) for some in (at, at[again], at[twice])
+    )
+    pasted = (paired == count) & (count - copies > _FEW)
+    mask = np.zeros(len(codes), dtype=bool)
+    mask[at[again]] = pasted[codes[at[again]]]
+    return {
+        k: f"kept: {raw.place(rows)}: each row stands in the table more than once; was it pasted twice?"
+        for k, rows in rows_of_curves(codes, mask)
+    }
+
+
 def _weights(raw: RawTable, columns: Columns, faulty: _Faults) -> FloatArray:
     reference = columns.sd if columns.sd is not None else columns.var
     if reference is None:
         return np.ones(len(raw))
     what = "sd" if columns.sd is not None else "var"
     column = find_column(raw, reference, what)
-    values = numbers(raw, column)
+    values = numbers(raw, column, decimal=columns.decimal)
     faulty.say(~(values > 0), column.header, f"the {what} is missing or not above 0")
     values = np.where(values > 0, values, 1.0)
     return 1.0 / (values**2 if columns.sd is not None else values)

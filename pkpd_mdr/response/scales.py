@@ -16,6 +16,7 @@ __all__ = [
     "SCALES",
     "Normalised",
     "Scale",
+    "check_level",
     "check_scale",
     "normalise_plates",
     "odd_ones",
@@ -213,6 +214,23 @@ def check_scale(
     low = wells & (y < min(kind.none, kind.full) - 0.02 * kind.control)
     word = "negative viability" if not kind.rising else "negative inhibition"
     return {k: [f"kept: {raw.place(at, header)}: {word}"] for k, at in rows_of_curves(codes, low)}
+
+
+def check_level(value: float, scale: str) -> None:
+    """Refuse a response in per cent on a scale of fractions, or the reverse.
+
+    Raises
+    ------
+    DataError
+        With the level that was meant.
+    """
+    percent = SCALES[scale].control == 100.0
+    if (0.0 < abs(value) < 1.0) if percent else abs(value) > _PERCENT:
+        meant, other = (value * 100.0, "a fraction") if percent else (value / 100.0, "per cent")
+        raise DataError(
+            f"kind='absolute': a response of {value:g} looks like {other}, but scale={shown(scale)} is declared; "
+            f"ask for {meant:g}"
+        )
 
 
 def _twin(kind: Scale) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.response.estimates import Curves
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["curve_table", "parameter_table", "reported", "verdicts"]
 
+_FAR = 1e4  # times the range of the data, beyond which a limit is not seen
+
 
 def reported(curves: Curves) -> dict[str, tuple[FloatArray, FloatArray, FloatArray]]:
-    """By parameter in reporting order: estimate, value on the working scale, standard error on the working scale."""
-    working = np.concatenate([curves.theta, curves.linear], axis=1)
+    """By parameter in reporting order: estimate, value on the working scale, standard error on the working scale.
+
+    A limit far beyond the data is a point on a ridge, where its size means nothing: NaN.
+    """
+    working = np.concatenate([curves.theta, np.where(_seen(curves), curves.linear, np.nan)], axis=1)
     diagonal = np.einsum("kii->ki", curves.covariance)
     with np.errstate(invalid="ignore"):
         errors = np.sqrt(np.where(diagonal >= 0, diagonal, np.nan))
@@ -39,6 +45,21 @@ def reported(curves: Curves) -> dict[str, tuple[FloatArray, FloatArray, FloatArr
                 shown = np.exp(working[:, curves.names.index("e")] + np.exp(value))
         found[name] = (np.asarray(shown), value, errors[:, j])
     return found
+
+
+def _seen(curves: Curves) -> npt.NDArray[np.bool_]:
+    """Which of c, d and f are within reach of the data, shape (count, 3)."""
+    reach = np.full((len(curves.linear), 2, 1), np.array([[-np.inf], [np.inf]]))
+    for part in curves.parts:
+        used = np.broadcast_to(part.block.root > 0, part.block.y.shape)
+        low = np.where(used, part.block.y, np.inf).min(axis=1)
+        high = np.where(used, part.block.y, -np.inf).max(axis=1)
+        far = _FAR * np.maximum(high - low, 1e-9 * np.maximum(np.abs(low), np.abs(high)))
+        reach[part.curves, 0, 0], reach[part.curves, 1, 0] = low - far, high + far
+    with np.errstate(invalid="ignore"):
+        inside = (curves.linear >= reach[:, 0]) & (curves.linear <= reach[:, 1])
+    inside[:, 2] = True  # hormesis is no response
+    return inside | ~np.isfinite(curves.linear)
 
 
 def parameter_table(fit: DoseResponse) -> pd.DataFrame:

@@ -142,6 +142,28 @@ def test_groups_that_cannot_follow(ties: dict[str, str], sentence: str) -> None:
         mdr.fit(MODEL, DATA, FREE, tied=ties, per={"ec50_dox_S": "line"}, **OPTIONS)
 
 
+def test_ties_chain(tied: mdr.Fit) -> None:
+    """As expressions of lmfit do: what is tied to something tied has its formula in its place."""
+    model = MODEL.plus(mdr.parameter("half", "1 uM"), mdr.parameter("tenth", "1 uM"))
+    ties = {"ec50_dox_R": "4*half", "half": "5*tenth", "tenth": "fold*ec50_dox_S/20", "growth_R": "growth_S"}
+    found = mdr.fit(model, DATA, FREE, per={"ec50_dox_S": "line"}, tied=ties, **OPTIONS)
+    assert found.log_likelihood == pytest.approx(tied.log_likelihood, abs=1e-9)
+    for column in ("estimate", "lower", "upper", "se"):
+        ours, theirs = (fit.estimates.loc["ec50_dox_R[A]", column] for fit in (found, tied))
+        assert ours == pytest.approx(theirs, rel=1e-6)
+    assert found.values["half[B]"] == pytest.approx(found.values["ec50_dox_R[B]"] / 4)
+    table = found.lmfit_parameters()
+    assert table["ec50_dox_R_of_A"].value == pytest.approx(found.values["ec50_dox_R[A]"])
+
+
+def test_a_group_may_follow_a_group_that_is_tied() -> None:
+    model = MODEL.with_parameters(fold=2)
+    ties = {"ec50_dox_S[B]": "fold*ec50_dox_S[A]", "growth_R": "growth_S", "ec50_dox_R": "9*ec50_dox_S[B]"}
+    found = mdr.fit(model, DATA, FREE | {"fold": (0.1, 100)}, tied=ties, per={"ec50_dox_S": "line"}, **OPTIONS)
+    values = found.values
+    assert values["ec50_dox_R"] * 1000 == pytest.approx(9 * values["fold"] * values["ec50_dox_S[A]"])
+
+
 def test_a_prior_does_not_vanish_with_a_group_that_is_tied() -> None:
     options: dict[str, Any] = {"per": {"ec50_dox_S": "line"}, "tied": {"ec50_dox_S[B]": "fold*ec50_dox_S[A]"}}
     with pytest.raises(FitError, match=r"'ec50_dox_S\[B\]': it has a prior, which nothing free would bear"):
@@ -267,7 +289,8 @@ def test_fixed_parameters_stand_in_formulas_and_files() -> None:
         ({"ec50_dox_R": "fold*ec50_dox_s"}, ExpressionError, "did you mean 'ec50_dox_S'"),
         ({"ec50_dox_r": "fold*ec50_dox_S"}, FitError, "'ec50_dox_r' is no parameter .*; did you mean 'ec50_dox_R'"),
         ({"growth_S": "growth_R"}, FitError, "'growth_S': it is also free; leave it out of free or of tied"),
-        ({"ec50_dox_R": "20*emax_dox_S/emax_dox_R*ec50_dox_R"}, FitError, "'ec50_dox_R' is tied itself"),
+        ({"ec50_dox_R": "20*emax_dox_S/emax_dox_R*ec50_dox_R"}, FitError, "'ec50_dox_R' follows 'ec50_dox_R', in a"),
+        ({"ec50_dox_R": "fold*ec50_dox_S", "fold": "ec50_dox_R/(0.1*ec50_dox_S)"}, FitError, "'ec50_dox_R' follows"),
         ({"growth_R": "emax_dox_S"}, FitError, "'emax_dox_S' holds nothing that is free"),
         ({"ec50_dox_R": "-fold*ec50_dox_S"}, FitError, "at the start 'ec50_dox_R', .* becomes -2 uM, outside what"),
         ({"ec50_dox_R": "ec50_dox_S*exp(1000*fold)"}, FitError, "at the start is not a number"),

@@ -52,6 +52,58 @@ def test_all_dead_is_below_the_lowest_dose() -> None:
     assert fit.ed(0.5, kind="absolute")["state"].tolist() == ["< min", "in range"]
 
 
+def test_all_dead_beside_living_controls_is_below_the_lowest_dose() -> None:
+    """The curve alone could fall on without end behind the tested doses; a response cannot leave its scale."""
+    doses = [0.0] * 3 + [0.01, 0.1, 1.0, 10.0, 30.0] * 3
+    dead = [1.0, 0.97, 1.04] + [0.01, 0.05, 0.02, 0.03, 0.0, 0.03, 0.0, 0.04, 0.01, 0.02, 0.02, 0.03, 0.0, 0.02, 0.01]
+    table = with_line("dead", doses, dead)
+    for scale, values in (("viability", table["v"]), ("inhibition", 1.0 - table["v"])):
+        found = fitted(table.assign(v=values), scale=scale).ed(10, 50, 90)
+        assert found["state"].tolist() == ["< min"] * 3 + ["in range"] * 3
+        assert found["upper"].tolist()[:3] == [0.01] * 3
+    assert fitted(table, scale=None).ed(50)["state"].tolist() == ["not identifiable", "in range"]
+
+
+def test_a_limit_on_a_ridge_is_no_number_and_the_area_stays_that_of_the_data() -> None:
+    rng = np.random.default_rng(1)
+    flat = 0.01 + 0.005 * rng.standard_normal(21)
+    table = pd.DataFrame({"line": "dead", "dose": np.repeat([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0], 3), "v": flat})
+    for turn in (1.0, -1.0):
+        frame = fitted(table.assign(v=0.5 + turn * (table["v"] - 0.5))).frame()
+        assert frame["auc"].iloc[0] == pytest.approx(0.5 + turn * (flat.mean() - 0.5), abs=0.003)
+        limits = frame[["c", "d"]].to_numpy()
+        assert np.all(np.isnan(limits) | (np.abs(limits) < 100))
+
+
+def test_logarithms_in_place_of_doses_are_refused() -> None:
+    table = plate(GOOD)
+    with pytest.raises(mdr.DataError, match=r"column 'dose': 12 of 24 doses are negative, from -2 to -0\.52.* 10\*\*x"):
+        fitted(table[table["dose"] > 0].assign(dose=lambda t: np.log10(t["dose"]).round(2)))
+
+
+def test_decimal_commas_are_read_where_they_are_said() -> None:
+    table = plate(GOOD)
+    commas = table.assign(**{name: [f"{x:.17g}".replace(".", ",") for x in table[name]] for name in ("dose", "v")})
+    with pytest.raises(mdr.DataError, match="say decimal=','"):
+        fitted(commas)
+    assert fitted(commas, decimal=",").curves.rss[0] == fitted(table).curves.rss[0]
+
+
+def test_a_table_that_was_pasted_twice_is_told() -> None:
+    table = plate(GOOD | {"other": (1.0, 0.0, 2.0, 1.0)})
+    both = pd.concat([table, table[table["line"] == "other"]], ignore_index=True)
+    notes = fitted(both).frame()["note"]
+    assert notes.iloc[0] == ""
+    assert "rows 54, 55, 56, 57, 58 and 22 more: each row stands in the table more than once" in notes.iloc[1]
+
+
+@pytest.mark.parametrize(("scale", "level", "meant"), [("viability", 50, "0.5"), ("percent", 0.5, "50")])
+def test_an_absolute_level_is_on_the_declared_scale(scale: str, level: float, meant: str) -> None:
+    table = plate(GOOD).assign(v=lambda t: t["v"] * (100 if scale == "percent" else 1))
+    with pytest.raises(mdr.DataError, match=f"scale='{scale}' is declared; ask for {meant}"):
+        fitted(table, scale=scale).ed(level, kind="absolute")
+
+
 def test_faulty_wells_are_named_and_left_out() -> None:
     table = plate(GOOD)
     table["plate"] = table["plate"].astype(object)
@@ -163,6 +215,16 @@ def test_missing_controls_name_the_plate_and_the_others_fit() -> None:
     frame = fitted(table[~lost], normalise=True).frame()
     assert frame["ec50_state"].tolist() == ["not identifiable", "in range"]
     assert "controls missing: its plate has no untreated wells" in frame["note"].iloc[0]
+
+
+def test_wells_of_a_plate_without_controls_are_named_where_the_curve_has_others() -> None:
+    table = plate(GOOD, noise=0.02).assign(v=lambda t: 900 * t["v"])
+    table = table[~((table["plate"] == "P2") & (table["dose"] == 0))].reset_index(drop=True)
+    frame = fitted(table, plate="plate", normalise=True).frame()
+    assert (frame["n"].iloc[0], frame["ec50_state"].iloc[0]) == (18, "in range")
+    assert (
+        "left out: the table, column 'v', rows 18, 19, 20, 21, 22 and 3 more: controls missing" in frame["note"].iloc[0]
+    )
 
 
 @pytest.mark.parametrize(

@@ -134,12 +134,37 @@ def test_wells_without_growth_or_cells_say_why() -> None:
         (lambda t: t[t["time"] > 0], "no rows of time 0"),
         (lambda t: t[(t["concentration"] > 0) | (t["time"] == 0)], "no rows of dose 0"),
         (lambda t: t.drop(columns="time"), "no time column"),
-        (lambda t: t[~((t["cell_line"] == "slow") & (t["time"] == 0))], "has no start count with cell_line = slow"),
+        (lambda t: t.assign(well=range(len(t))), "the nearest differs in 'well'; drop such a column"),
     ],
 )
 def test_incomplete_tables_are_refused_with_their_place(change: object, sentence: str) -> None:
     with pytest.raises(mdr.DataError, match=sentence):
         mdr.growth_rate(change(stacked()), by="cell_line")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("missing", "time"), [("start", 0.0), ("control", 72.0)])
+def test_a_line_without_control_or_start_leaves_the_others_alone(missing: str, time: float) -> None:
+    table = stacked()
+    lost = (table["cell_line"] == "slow") & (table["time"] == time) & (table["concentration"] == 0)
+    found, whole = mdr.growth_rate(table[~lost], by="cell_line"), mdr.growth_rate(table, by="cell_line")
+    metrics = found.metrics()
+    assert metrics["cell_line"].tolist() == ["slow", "fast"]
+    assert metrics["GR50_state"].tolist() == ["not identifiable", "in range"]
+    assert f"wells undefined: the table has no {missing} count with cell_line = slow" in metrics["note"].iloc[0]
+    assert metrics["GR50"].iloc[1] == whole.metrics()["GR50"].iloc[1]
+    assert found.values["gr"].isna().tolist() == (whole.values["cell_line"] == "slow").tolist()
+
+
+def test_a_time_without_control_leaves_the_other_intervals_alone() -> None:
+    hours = np.array([0.0, 24.0, 48.0, 72.0])
+    rows = [("w1", "drug", h, 100 * np.exp(0.02 * h)) for h in hours]
+    rows += [("c1", "none", h, 80 * np.exp(0.04 * h)) for h in hours if h != 48]
+    table = pd.DataFrame(rows, columns=["well", "agent", "time", "cell_count"])
+    found = mdr.gr_over_time(table, control={"agent": "none"}, by="well")
+    assert found["gr"].isna().tolist() == [False, True, True]
+    assert found["note"].tolist() == ["", *["undefined: no control of its group at time 48"] * 2]
+    with pytest.raises(mdr.DataError, match="no control of its group at time 0"):
+        mdr.gr_over_time(table.assign(g=table["well"]), control={"agent": "none"}, by="well", match="g")
 
 
 def test_gr_over_time_is_constant_for_a_constant_effect() -> None:

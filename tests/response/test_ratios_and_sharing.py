@@ -44,6 +44,15 @@ def test_a_censored_curve_gives_a_bound() -> None:
     assert (row["state"], row["lower"]) == ("at most", 0.0)
 
 
+def test_a_curve_without_effect_is_not_called_parallel() -> None:
+    flat = plate({"flat": (1.0, 1.0, 1.0, 1.0)}, seed=5)
+    table = pd.concat([plate({"a": (1.0, 0.1, 0.2, 1.3)}, seed=7), flat], ignore_index=True)
+    found = mdr.dose_response(table, dose="dose", response="v", by="line", scale="viability").ratio("flat", "a")
+    assert found.verdict.startswith("no ratio was estimated")
+    assert (found.parallel["f"] >= 0).all()
+    assert found.parallel["p"].notna().all()
+
+
 def test_ratios_of_parallel_curves_do_not_depend_on_the_level() -> None:
     fit = fitted(PAIR, share=("b", "c", "d"))
     ratios = fit.ratio("resistant", "parental").table["ratio"]

@@ -29,6 +29,7 @@ _ODD = 0.001  # chance below which the scatter of cells counts as different
 @takes(
     DataError, doses=TABLE, response=TEXT, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG, fixed=TABLE,
     braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=COUNT, confidence=NUMBER,
+    decimal=TEXT,
 )  # fmt: skip
 def combination(
     table: str | Path | pd.DataFrame | Data,
@@ -47,6 +48,7 @@ def combination(
     resample: str = "pooled",
     seed: int = 0,
     confidence: float = 0.95,
+    decimal: str = ".",
 ) -> Combination:
     """Judge what drugs do together against what is expected of them alone.
 
@@ -81,6 +83,8 @@ def combination(
         second makes no assumption on the scatter, but with two or three replicates its intervals are far too narrow.
     seed : int
     confidence : float
+    decimal : {".", ","}
+        Decimal mark of the table.
 
     Returns
     -------
@@ -114,7 +118,8 @@ def combination(
         raise DataError("model names no reference model; write for example model=('bliss', 'loewe')")
     check_models(tuple(dict.fromkeys(names)), len(doses), scale)
     check_fixed(fixed or {}, names)
-    wells = read_wells(table, doses=doses, response=response, by=several(by), scale=None if normalise else scale)
+    declared = None if normalise else scale
+    wells = read_wells(table, doses=doses, response=response, by=several(by), scale=declared, decimal=decimal)
     if normalise:
         wells = [_normalised(one, str(scale)) for one in wells]
     if draws and resample == "pooled":

@@ -14,7 +14,7 @@ from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers
 from pkpd_mdr.data.columns import RawTable, find_column
 from pkpd_mdr.errors import DataError, shown
-from pkpd_mdr.response.reading import opened
+from pkpd_mdr.response.reading import check_doses, opened
 from pkpd_mdr.response.scales import SCALES, check_scale
 
 __all__ = ["Wells", "read_wells"]
@@ -97,6 +97,7 @@ def read_wells(
     response: str,
     by: Sequence[str],
     scale: str | None,
+    decimal: str = ".",
 ) -> list[Wells]:
     """Read every combination of a table.
 
@@ -108,6 +109,7 @@ def read_wells(
     response : str
     by : sequence of str
     scale : str, optional
+    decimal : {".", ","}
 
     Returns
     -------
@@ -123,15 +125,17 @@ def read_wells(
     raw = opened(table)
     columns = {drug: find_column(raw, reference, f"doses[{drug!r}]") for drug, reference in doses.items()}
     _check_distinct({drug: column.header for drug, column in columns.items()})
-    x = np.stack([numbers(raw, column) for column in columns.values()], axis=1)
+    x = np.stack([numbers(raw, column, decimal=decimal) for column in columns.values()], axis=1)
+    for k, column in enumerate(columns.values()):
+        check_doses(raw, column.header, x[:, k])
     target = find_column(raw, response, "response")
-    y = numbers(raw, target)
+    y = numbers(raw, target, decimal=decimal)
     bad = [(np.isnan(x[:, k]), columns[drug].header, "the dose is missing") for k, drug in enumerate(columns)]
     bad += [(x[:, k] < 0, columns[drug].header, "the dose is negative") for k, drug in enumerate(columns)]
     bad += [(~np.isfinite(x[:, k]), columns[drug].header, "the dose is not finite") for k, drug in enumerate(columns)]
     bad += [(~np.isfinite(y), target.header, "the response is missing")]
     fine = ~np.logical_or.reduce([where for where, _, _ in bad])
-    codes, names = _groups(raw, by)
+    codes, names = _groups(raw, by, decimal)
     top = np.max(np.where(fine[:, None], x, 0.0), axis=0)
     joint = np.where(fine, (x / np.where(top > 0, top, 1.0)).sum(axis=1), 0.0)
     odd = check_scale(raw, target.header, joint, y, fine, scale, codes) if fine.any() else {}
@@ -172,10 +176,10 @@ def _check_distinct(headers: Mapping[str, str]) -> None:
         raise DataError(f"doses={shown(dict(headers))} names one column twice; each drug has a column of its own")
 
 
-def _groups(raw: RawTable, by: Sequence[str]) -> tuple[IndexArray, list[str]]:
+def _groups(raw: RawTable, by: Sequence[str], decimal: str) -> tuple[IndexArray, list[str]]:
     if not by:
         return np.zeros(len(raw), dtype=np.int64), [""]
-    frame = pd.DataFrame({name: labels(raw, find_column(raw, name, "by"), "by") for name in by})
+    frame = pd.DataFrame({name: labels(raw, find_column(raw, name, "by"), "by", decimal=decimal) for name in by})
     codes = frame.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
     first = frame.drop_duplicates()
     return codes.astype(np.int64), [", ".join(map(str, row)) for row in first.itertuples(index=False)]

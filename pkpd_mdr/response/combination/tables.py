@@ -18,6 +18,7 @@ __all__ = ["parameter_rows", "report"]
 
 FloatArray = npt.NDArray[np.float64]
 _WIDE = 1e4  # ratio of limits of a potency, slope or interaction factor beyond which nothing is known of it
+_FAR = 10.0  # ranges of the responses that the limits of a largest effect may be apart
 _NO_EFFECT = 1e-12  # effect below which a share of it means nothing
 _CELLS = 6  # undefined cells that the report names
 
@@ -29,6 +30,12 @@ def parameter_rows(found: Outcome, confidence: float) -> pd.DataFrame:
     drawn = {name: np.array([other.values[name] for other in found.fits]) for name in fit.values}
     tail = 0.5 * (1.0 - confidence)
     rows = [_row(name, fit, drawn[name], found.fits, tail) for name in fit.values]
+    span = float(np.ptp(found.observed))
+    ends = {row["parameter"]: row for row in rows if row["parameter"] in fit.design.surface.limits}
+    for row in ends.values():
+        if row["state"] == "estimated" and row["upper"] - row["lower"] > _FAR * span:
+            reason = f"limits are more than {_FAR:g} times as far apart as the responses"
+            row |= {"estimate": np.nan, "state": f"not identifiable: {reason}"}
     if found.flat:
         for row in rows:
             if row["state"] not in ("held", "tied"):
@@ -39,6 +46,9 @@ def parameter_rows(found: Outcome, confidence: float) -> pd.DataFrame:
         if found.flat:
             value, lower, upper = np.nan, np.nan, np.nan
         state = "derived" if np.isfinite(value) else "not identifiable: neither drug has an effect alone"
+        lost = [end for end, row in ends.items() if row["state"].startswith("not identifiable")]
+        if lost and not found.flat and (name == "beta" or "Ef" in lost):
+            value, state = np.nan, f"not identifiable: it follows from {' and '.join(lost)}"
         rows.append({"parameter": name, "estimate": value, "lower": lower, "upper": upper, "state": state})
     return pd.DataFrame(rows)
 
