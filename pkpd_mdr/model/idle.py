@@ -67,6 +67,8 @@ def idle(scope: Scope) -> tuple[str, ...]:
         if kind == "concentration" and (("content", owner) in unused or _is_measured(scope, owner, sites)):
             continue
         by_itself = kind == "concentration" and "@" not in owner
+        if by_itself and owner in scope.startable:  # a signal such as PSA is measured
+            continue
         if not (reading.neutral(value) or reading.acts(label, value, follow=by_itself)):
             told.setdefault((label, kind), []).append(owner)
     notes = [

@@ -64,7 +64,6 @@ IDLE: dict[str, tuple[list[Mechanism], str]] = {
     "effectors without attack": ([S, CTL], "^effector_CTL: 'CTL' attack no clone"),
     "suppressors of nothing": ([S, CTL, ATTACK, mdr.immune.suppressor("Treg")], "^suppressor_Treg: "),
     "fibroblasts": ([S, mdr.stroma.cells("CAF")], "^stroma_CAF: .*stroma.support"),
-    "a cytokine": ([S, CTL, ATTACK, mdr.cytokine("IL2", source="1 pg/mL/h")], "^cytokine_IL2: "),
     "antigen that is not looked at": (
         [S, CTL, mdr.immune.attack("CTL", on="S", rate="1 1/cell/h", by_antigen=False), mdr.immune.antigen({"S": 0.1})],
         "^antigen: nothing attacks 'S' by its antigen",
@@ -101,6 +100,7 @@ def test_what_acts_is_not_told() -> None:
         [mdr.pk.one_compartment("dox", CL="1 L/h", V="1 L"), mdr.delivery.csf("dox", volume="0.1 L", **SITE)],
         [S, R, mdr.pgp.content(["S", "R"]), mdr.pgp.contact(["S", "R"], rate="0.1 1/h")],
         [S, CTL, ATTACK, mdr.immune.effector("Tex"), mdr.immune.exhaustion("CTL", rate="1e-9 1/cell/h", into="Tex")],
+        [S, CTL, ATTACK, mdr.cytokine("PSA", secretion={"S": "1 pg/mL/cell/h"})],
         [DOX, S, mdr.parameter("for_a_readout", 1.0)],
         [DOX, S, R, KILL, mdr.state("AUC", unit="uM*h"), mdr.process("add", "C_dox", {"AUC": 1})],
         [S, CTL, mdr.process("cull", "rate*CTL*S", {"S": -1}), mdr.parameter("rate", "1e-9 1/cell/day")],
