@@ -23,12 +23,14 @@ class Composite:
     def declare(self, scope: Scope) -> None:
         """Let each part declare."""
         for part in self.parts:
-            part.declare(scope)
+            with scope.speaking(part.label):
+                part.declare(scope)
 
     def connect(self, scope: Scope) -> None:
         """Let each part connect."""
         for part in self.parts:
-            part.connect(scope)
+            with scope.speaking(part.label):
+                part.connect(scope)
 
 
 @dataclass(frozen=True, slots=True)

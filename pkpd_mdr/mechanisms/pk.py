@@ -213,7 +213,7 @@ class Compartments:
             keo = self._slot(scope, "keo", self.keo, "1/h", "effect-site rate constant")
             scope.process(
                 f"effect_site_{drug}",
-                keo * (concentration - symbol(f"Ce_{drug}")),
+                keo * (concentration - scope.find("concentration", drug_at(drug, "effect"))),
                 {f"Ce_{drug}": 1},
                 description=f"{drug} reaches the effect site (no mass)",
             )

@@ -47,6 +47,7 @@ class Vasculature:
             start=self.start,
             description="burden that the vasculature can carry",
         )
+        scope.offer("carrying capacity", self.name, lambda: symbol(self.name), unit=self.unit)
 
     def connect(self, scope: Scope) -> None:
         """Write stimulation by the tumour, inhibition by the tumour, loss, and the effect of drugs."""

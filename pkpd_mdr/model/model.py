@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from pkpd_mdr.arguments import TABLE, TEXT, takes
+from pkpd_mdr.arguments import FLAG, TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import show
 from pkpd_mdr.model.check import check_formulas, check_model
 from pkpd_mdr.model.contents import carry
 from pkpd_mdr.model.derive import Derivatives
+from pkpd_mdr.model.idle import idle
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
 from pkpd_mdr.model.scope import Mechanism, Scope
 from pkpd_mdr.units import QuantityLike
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
+_log = logging.getLogger("pkpd_mdr")
+
 
 class Model:
     """A tumour under drugs, declared once.
@@ -37,6 +41,8 @@ class Model:
     ----------
     *mechanisms : Mechanism
         Declarations such as ``pk.one_compartment(...)``, ``clone(...)``, ``kill(...)``, in any order.
+    quiet : bool
+        Leave it to `notes` to say what can change nothing; otherwise the log of ``pkpd_mdr`` warns of it as well.
 
     Attributes
     ----------
@@ -45,6 +51,9 @@ class Model:
     ports : tuple of Port
     clones : mapping of str to bool
         Clone names, and whether each was declared resistant.
+    notes : tuple of str
+        What was declared and can change nothing: dying stages that no death fills, P-gp that pumps nothing out, a drug
+        at a site where nothing takes it, effectors that attack no clone.
 
     Raises
     ------
@@ -59,6 +68,8 @@ class Model:
     >>> model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.5 1/day"), start=1e6))
     >>> print(model.equations())
     dS/dt = S*growth_S
+    >>> Model(mdr.clone("S"), mdr.death.transit("S", rate="1 1/day"), quiet=True).notes[0][:41]
+    "transit_S: no death of 'S' goes that way;"
     """
 
     mechanisms: tuple[Mechanism, ...]
@@ -68,8 +79,10 @@ class Model:
     observables: Mapping[str, Observable]
     ports: tuple[Port, ...]
     clones: Mapping[str, bool]
+    notes: tuple[str, ...]
 
-    def __init__(self, *mechanisms: Mechanism) -> None:
+    @takes(ModelError, quiet=FLAG)
+    def __init__(self, *mechanisms: Mechanism, quiet: bool = False) -> None:
         for item in mechanisms:
             if not isinstance(item, Mechanism):
                 raise ModelError(
@@ -78,10 +91,12 @@ class Model:
                 )
         scope = Scope()
         for item in mechanisms:
-            item.declare(scope)
+            with scope.speaking(item.label):
+                item.declare(scope)
         scope.declared()
         for item in mechanisms:
-            item.connect(scope)
+            with scope.speaking(item.label):
+                item.connect(scope)
         scope.finish()
         carry(scope)
         self._fill(
@@ -92,9 +107,17 @@ class Model:
             observables=MappingProxyType(scope.observables),
             ports=tuple(scope.ports),
             clones=MappingProxyType(scope.clones),
+            notes=idle(scope),
         )
         check_formulas(self, scope.formulas)
         check_model(self)
+        if not quiet:
+            self._tell()
+
+    def _tell(self, known: tuple[str, ...] = ()) -> None:
+        for note in self.notes:
+            if note not in known:
+                _log.warning("%s", note)
 
     def _fill(self, **parts: Any) -> None:
         for name, value in parts.items():
@@ -186,7 +209,7 @@ class Model:
 
     def plus(self, *mechanisms: Mechanism) -> Model:
         """A new model with further mechanisms; parameter values set by `with_parameters` are kept."""
-        return Model(*self.mechanisms, *mechanisms)._keeping(self)
+        return self._joined([*self.mechanisms, *mechanisms])
 
     @takes(ModelError, label=TEXT)
     def without(self, label: str) -> Model:
@@ -197,15 +220,18 @@ class Model:
                 "the model has no mechanism labelled "
                 f"{shown(label)}{did_you_mean(label, {m.label for m in self.mechanisms})}"
             )
-        return Model(*kept)._keeping(self)
+        return self._joined(kept)
 
-    def _keeping(self, old: Model) -> Model:
-        values = {name: old.parameters.get(name, p) for name, p in self.parameters.items()}
-        return self._copy(parameters=MappingProxyType(values))
+    def _joined(self, mechanisms: Sequence[Mechanism]) -> Model:
+        """A model of other mechanisms with the values of this one, and with a word on what can newly change nothing."""
+        joined = Model(*mechanisms, quiet=True)
+        joined._tell(known=self.notes)
+        values = {name: self.parameters.get(name, p) for name, p in joined.parameters.items()}
+        return joined._copy(parameters=MappingProxyType(values))
 
     def _copy(self, **changes: Any) -> Model:
         new = object.__new__(Model)
-        names = ("mechanisms", "states", "parameters", "processes", "observables", "ports", "clones")
+        names = ("mechanisms", "states", "parameters", "processes", "observables", "ports", "clones", "notes")
         new._fill(**({name: getattr(self, name) for name in names} | changes))
         for name in ("derivatives", "jacobian", "structure_hash"):
             if name in self.__dict__:
@@ -273,7 +299,7 @@ def _joined_again(content_hash: str, mechanisms: tuple[Mechanism, ...], paramete
     """The model of these declarations and parameter values; the last 16 that arrived are kept."""
     found = _arrived.pop(content_hash, None)
     if found is None:
-        joined = Model(*mechanisms)
+        joined = Model(*mechanisms, quiet=True)
         found = joined._copy(parameters=MappingProxyType({item.name: item for item in parameters}))
         if found.content_hash != content_hash:
             raise ModelError(

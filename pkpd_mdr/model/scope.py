@@ -9,8 +9,10 @@ are listed does not matter, and collective terms such as the total burden includ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import EllipsisType
 from typing import Protocol, runtime_checkable
 
 import sympy as sp
@@ -68,11 +70,14 @@ def _written_as(name: str) -> str:
 
 
 class _Offer:
-    """A quantity with what other mechanisms do to it."""
+    """A quantity with what other mechanisms do to it, and who asks for it."""
 
-    __slots__ = ("addends", "base", "factors", "unit", "value")
+    __slots__ = ("addends", "asked_by", "base", "changed_by", "factors", "offered_by", "unit", "value")
 
     def __init__(self) -> None:
+        self.offered_by = ""
+        self.changed_by: set[str] = set()
+        self.asked_by: set[str] = set()
         self.base: Thunk | None = None
         self.factors: list[Thunk] = []
         self.addends: list[Thunk] = []
@@ -99,6 +104,32 @@ class Scope:
         self._starts: dict[str, Expression] = {}
         self._later: dict[str, Callable[[], Unit]] = {}
         self._settled: dict[str, set[str]] = {}
+        self.added: dict[str, set[str]] = {}
+        self.startable: set[str] = set()
+        self.sinks: set[str] = set()
+        self._speaker = ""
+
+    @contextmanager
+    def speaking(self, label: str) -> Iterator[None]:
+        """Let what is added and asked for count as done by the mechanism of that label."""
+        before, self._speaker = self._speaker, label
+        try:
+            yield
+        finally:
+            self._speaker = before
+
+    def _add(self, name: str) -> None:
+        self.added.setdefault(self._speaker, set()).add(name)
+
+    def _spoken(self, value: Thunk) -> Thunk:
+        """A value that is found later in the name of the mechanism that speaks now."""
+        speaker = self._speaker
+
+        def spoken() -> Expression:
+            with self.speaking(speaker):
+                return value()
+
+        return spoken
 
     # -- declare ---------------------------------------------------------------------------------------
 
@@ -107,7 +138,7 @@ class Scope:
         name: str,
         *,
         unit: AnyUnit,
-        start: Given | None = None,
+        start: Given | EllipsisType | None = ...,
         kind: str = "effect",
         balance: str = "",
         weight: Expression | float = 1,
@@ -115,15 +146,19 @@ class Scope:
     ) -> Expression:
         """Add a state and return its symbol; a given start becomes the parameter ``<name>0``.
 
-        The unit may be a function, called between the two passes; such a state starts at zero.
+        A start that is None is left to the run; without any start, only processes and acts fill the state. The unit may
+        be a function, called between the two passes; such a state starts at zero.
         """
         self._free(name, "state")
+        self._add(name)
         if callable(unit):
             self._later[name] = unit
             unit = ""
         unit = Unit.of(unit)
         value: Expression = sp.Integer(0)
-        if start is not None:
+        if start is not ...:
+            self.startable.add(name)
+        if start is not None and start is not ...:
             value = self.parameter(
                 f"{name}0", start, unit=unit, lower=0.0, bare=True, description=f"{name} at the start"
             )
@@ -157,6 +192,7 @@ class Scope:
         """Add the state that records what is lost of a quantity, unless it is there already; returns its name."""
         if name not in self.states:
             self.state(name, unit=unit, kind="amount", balance=quantity, description=description)
+            self.sinks.add(name)
         return name
 
     def deliver(self, process: str, quantity: str, into: str) -> None:
@@ -203,6 +239,7 @@ class Scope:
         `Formula` is read when all names are known.
         """
         slot = Unit.of(unit)
+        self._add(given.name if isinstance(given, Parameter) else name)
         if isinstance(given, Parameter):
             return self._shared(given, slot, name, lower, upper)
         if isinstance(given, Formula):
@@ -244,16 +281,21 @@ class Scope:
         entry = self._offers.setdefault((kind, owner), _Offer())
         if entry.base is not None:
             raise ModelError(f"{kind} of {shown(owner)} is declared twice; leave one of the two out")
-        entry.base = value
+        entry.base, entry.offered_by = self._spoken(value), self._speaker
         entry.unit = unit if unit is None or callable(unit) else Unit.of(unit)
 
     def scale(self, kind: str, owner: str, factor: Thunk) -> None:
         """Multiply a quantity that some mechanism offers."""
-        self._offers.setdefault((kind, owner), _Offer()).factors.append(factor)
+        self._changed(kind, owner).factors.append(self._spoken(factor))
 
     def add(self, kind: str, owner: str, addend: Thunk) -> None:
         """Add to a quantity that some mechanism offers (before factors)."""
-        self._offers.setdefault((kind, owner), _Offer()).addends.append(addend)
+        self._changed(kind, owner).addends.append(self._spoken(addend))
+
+    def _changed(self, kind: str, owner: str) -> _Offer:
+        entry = self._offers.setdefault((kind, owner), _Offer())
+        entry.changed_by.add(self._speaker)
+        return entry
 
     def declared(self) -> None:
         """Between the two passes: give states the units that they take from others."""
@@ -271,6 +313,7 @@ class Scope:
                 f"{asked_by} needs the {kind} of {shown(owner)}, which no part of the "
                 f"model declares{did_you_mean(owner, known)}"
             )
+        entry.asked_by.add(self._speaker)
         if entry.value is None:
             if (kind, owner) in self._resolving:
                 raise ModelError(f"{kind} of {shown(owner)} depends on itself")
@@ -301,6 +344,12 @@ class Scope:
     def owners(self, kind: str) -> list[tuple[str, str]]:
         """The (kind, owner) pairs under which a kind of quantity is offered, in order of declaration."""
         return [key for key, entry in self._offers.items() if key[0] == kind and entry.base is not None]
+
+    def unused(self) -> Iterator[tuple[str, str, str, Expression | None]]:
+        """(kind, owner, mechanism, value) of the offers that none but those who make or change them ask for."""
+        for (kind, owner), entry in self._offers.items():
+            if entry.base is not None and not entry.asked_by - entry.changed_by - {entry.offered_by}:
+                yield kind, owner, entry.offered_by, entry.value
 
     def gather(self, kind: str) -> Expression:
         """The sum of a quantity over all its owners: total burden, total effectors."""
@@ -333,6 +382,7 @@ class Scope:
                     f"process {shown(name)} moves {shown(state)}, which "
                     f"is not a state{did_you_mean(state, self.states)}"
                 )
+        self._add(name)
         self.processes[name] = Process(
             name, rate, {key: as_expression(value) for key, value in moves.items()}, transfer, description
         )

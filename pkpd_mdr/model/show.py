@@ -117,4 +117,5 @@ def summary(model: Model) -> str:
         f"  clones:      {', '.join(n + (' (resistant)' if r else '') for n, r in model.clones.items()) or 'none'}\n"
         f"  given:       {drugs}\n"
         f"  observables: {', '.join(model.observables) or 'none'}"
+        + "".join(f"\n  note:        {note}" for note in model.notes)
     )

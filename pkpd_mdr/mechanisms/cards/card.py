@@ -91,17 +91,17 @@ class Card:
 
     def model(self) -> Model:
         """The smallest model that uses the mechanism."""
-        return Model(*self.beside, *self.use)
+        return Model(*self.beside, *self.use, quiet=True)
 
     def states(self) -> tuple[str, ...]:
         """States that the mechanism adds, with their units."""
-        model, without = self.model(), Model(*self.beside)
+        model, without = self.model(), Model(*self.beside, quiet=True)
         added = [state for name, state in model.states.items() if name not in without.states]
         return tuple(f"{state.name} [{state.unit.text}]" if state.unit.text else state.name for state in added)
 
     def ranges(self) -> tuple[Range, ...]:
         """Parameters that the mechanism adds, with their ranges."""
-        model, without = self.model(), Model(*self.beside)
+        model, without = self.model(), Model(*self.beside, quiet=True)
         return tuple(self._range(item) for name, item in model.parameters.items() if name not in without.parameters)
 
     def used_by(self) -> tuple[str, ...]:
