@@ -112,7 +112,7 @@ class Estimates:
     tied: tuple[Estimate, ...] = ()
 
     def __repr__(self) -> str:
-        return str(self.table)
+        return self.table.to_string()
 
     @property
     def names(self) -> tuple[str, ...]:
