@@ -13,7 +13,9 @@ and asked which regimen is better::
     run = model.simulate(mdr.exposure("dox", "100 nM", over="24 h"), until="96 h")
 """
 
-from pkpd_mdr import control, data, gallery, response
+from types import ModuleType
+
+from pkpd_mdr import control, data, gallery, mechanisms, response
 from pkpd_mdr.compare import Comparison, compare, equal_toxicity, tolerated
 from pkpd_mdr.control import assimilate, ensemble_filter, informed, look_ahead, particle_filter
 from pkpd_mdr.data import Data, bundled, read_assay, read_events, read_nonmem
@@ -223,6 +225,7 @@ __all__ = [
     "look_ahead",
     "match_targets",
     "measured",
+    "mechanisms",
     "medium",
     "modulated",
     "mutation",
@@ -279,3 +282,13 @@ __all__ = [
     "vesicles",
     "write_doses",
 ]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+# Tab completion offers what a namespace is for, not what its module imports.
+for _name in __all__:
+    if isinstance(_namespace := globals()[_name], ModuleType):
+        vars(_namespace)["__dir__"] = _namespace.__all__.copy

@@ -133,6 +133,9 @@ class Unit:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"Unit.of({self.text!r})"
+
 
 @lru_cache(maxsize=4096)
 def _unit_of(text: str) -> Unit:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from pkpd_mdr.data.conditions import Condition
 from pkpd_mdr.data.limits import ABOVE, BELOW
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.units import QuantityLike, Unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Data"]
 
@@ -266,6 +269,12 @@ class Data:
             first=("time", "min"),
             last=("time", "max"),
         ).reset_index()
+
+    def plot(self, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw what was measured against time; see `pkpd_mdr.plot.data`."""
+        from pkpd_mdr.plot.data import plot_data
+
+        return plot_data(self, ax=ax, **options)
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """The tidy table as CSV text (point, comma, UTF-8), written to `path` when one is given."""

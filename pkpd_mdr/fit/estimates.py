@@ -111,6 +111,9 @@ class Estimates:
     ties: tuple[Tied, ...] = ()
     tied: tuple[Estimate, ...] = ()
 
+    def __repr__(self) -> str:
+        return self.table.to_string()
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the free parameters."""
@@ -160,13 +163,14 @@ class Estimates:
     def _applied(model: Model, items: Sequence[Estimate]) -> Model:
         return model.with_parameters({item.target: _kept_inside(item, model) for item in items})
 
-    def draws(self, n: int, *, seed: int) -> Draws:
+    def draws(self, n: int, *, seed: int = 0) -> Draws:
         """Draw parameter sets from the quadratic approximation of the likelihood, cut to the bounds.
 
         Parameters
         ----------
         n : int
         seed : int
+            The same seed gives the same draws.
 
         Returns
         -------

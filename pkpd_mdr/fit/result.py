@@ -302,7 +302,7 @@ class Fit:
 
     # -- uncertainty -------------------------------------------------------------------------------------
 
-    def draws(self, n: int, *, seed: int) -> Draws:
+    def draws(self, n: int, *, seed: int = 0) -> Draws:
         """Draw parameter sets from what the fit knows; see `Estimates.draws`."""
         return self.found.draws(n, seed=seed)
 

@@ -160,6 +160,8 @@ class Published:
         what = "\n".join(f"  [{result.flag}] {result.quantity}" for result in self.results)
         return f"{self.name}: {self.summary}\n{self.citation}\n{own}Run it: {self.run}\nReproduces:\n{what}"
 
+    __repr__ = __str__
+
     def check(self) -> tuple[Outcome, ...]:
         """Compute every result."""
         return tuple(Outcome(self.name, result, result.compute()) for result in self.results)

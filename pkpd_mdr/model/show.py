@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Listing", "diagram", "equations", "html_page", "latex", "parameter_table", "process_table", "summary"]
 
+_WIDEST = 48  # characters of a column; a terminal holds two to four of them
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A small table of text: prints aligned, shows as HTML in a notebook, iterates as rows.
+    """A small table of text: prints aligned with long cells wrapped, shows as HTML in a notebook, iterates as rows.
 
     Parameters
     ----------
@@ -37,10 +41,15 @@ class Listing:
     rows: Sequence[tuple[str, ...]]
 
     def __str__(self) -> str:
-        table = [tuple(self.columns), *self.rows]
-        widths = [max(len(row[i]) for row in table) for i in range(len(self.columns))]
+        table = [
+            [textwrap.wrap(cell, _WIDEST, break_on_hyphens=False) or [""] for cell in row]
+            for row in (self.columns, *self.rows)
+        ]
+        widths = [max(len(line) for row in table for line in row[i]) for i in range(len(self.columns))]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for row in table
+            for line in zip_longest(*row, fillvalue="")
         )
 
     __repr__ = __str__

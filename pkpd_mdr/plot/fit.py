@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.errors import FitError, did_you_mean
+from pkpd_mdr.plot.data import draw_points, one_time, time_unit_of
 from pkpd_mdr.plot.style import (
     MUTED,
     Looks,
@@ -22,7 +23,6 @@ from pkpd_mdr.plot.style import (
     plain,
     tidy,
 )
-from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,6 @@ FloatArray = npt.NDArray[np.float64]
 
 _SIZES = ("lognormal", "proportional", "relative")  # errors that are shares of the value: a logarithmic axis suits
 _POINTS = 301  # of a curve
-_BEYOND = {"": "", "below": "v", "above": "^"}  # a limit of quantification, where the measurement was beyond it
 
 
 def plot_fit(
@@ -90,13 +89,13 @@ def plot_fit(
     table = _rows(fit, name)
     ax = new_axes(ax)
     looks = _looks(fit, table)
-    over_time = not _one_time(table) and name not in fit.objective.problem.relative_to
+    over_time = not one_time(table) and name not in fit.objective.problem.relative_to
     if not over_time:
         _against(ax, fit, name, table, looks, log)
     else:
-        unit = _time_unit(table, time_unit)
+        unit = time_unit_of(table, time_unit)
         lines = _curves(fit, name)
-        _measured(ax, table, "value", looks, unit)
+        draw_points(ax, table, table["time"] / unit.factor, looks)
         for condition, (times, values) in lines.items():
             if condition in looks.kinds:
                 ax.plot(times / unit.factor, values, lw=1.3, **looks.line(condition))
@@ -147,11 +146,11 @@ def plot_residuals(
     table = _rows(fit, name)
     ax = new_axes(ax, height=2.0)
     looks = _looks(fit, table)
-    unit = _time_unit(table, time_unit) if against == "time" else None
+    unit = time_unit_of(table, time_unit) if against == "time" else None
     ax.axhline(0.0, color=MUTED, lw=0.8, zorder=0)
     for level in (-1.96, 1.96):
         ax.axhline(level, color=MUTED, lw=0.7, ls="--", zorder=0)
-    _measured(ax, table, "standardised", looks, unit)
+    draw_points(ax, table, table["time"] / unit.factor if unit else table["prediction"], looks, "standardised")
     if unit is None and _logarithmic(fit, name, table, None):
         ax.set_xscale("log")
         log_ticks(ax.xaxis)
@@ -272,17 +271,6 @@ def _looks(fit: Fit, table: pd.DataFrame) -> Looks:
     return Looks.of([m.condition for m in fit.objective.problem.members if m.condition.name in wanted])
 
 
-def _one_time(table: pd.DataFrame) -> bool:
-    return bool(table.groupby("condition")["time"].nunique().max() == 1)
-
-
-def _time_unit(table: pd.DataFrame, wanted: str | None) -> Unit:
-    if wanted is not None:
-        return Unit.of(wanted)
-    last = float(table["time"].abs().max())
-    return Unit.of("day" if last > 120 else "h" if last > 2 else "min")
-
-
 def _logarithmic(fit: Fit, name: str, table: pd.DataFrame, wanted: bool | None) -> bool:
     if wanted is not None:
         return wanted
@@ -321,21 +309,9 @@ def _curves(fit: Fit, name: str) -> dict[str, tuple[FloatArray, FloatArray]]:
     }
 
 
-def _measured(ax: Axes, table: pd.DataFrame, column: str, looks: Looks, unit: Unit | None) -> None:
-    """Points of each condition, against time or, without a unit of time, against predictions."""
-    for condition, rows in table.groupby("condition", sort=False):
-        for mark, marker in _BEYOND.items():
-            part = rows[rows["censored"] == mark]
-            if not len(part):
-                continue
-            x = part["time"] / unit.factor if unit else part["prediction"]
-            hollow = {"marker": marker, "mfc": "none", "markeredgewidth": 0.8, "markersize": 3.6} if marker else {}
-            ax.plot(x, part[column], **looks.point(str(condition)) | hollow)
-
-
 def _against(ax: Axes, fit: Fit, name: str, table: pd.DataFrame, looks: Looks, log: bool | None) -> None:
     """Measurements against predictions, and the line on which they would be equal."""
-    _measured(ax, table, "value", looks, None)
+    draw_points(ax, table, table["prediction"], looks)
     both = table[["value", "prediction"]].to_numpy(dtype=float)
     low, high = float(both.min()), float(both.max())
     if _logarithmic(fit, name, table, log) and low > 0:

@@ -141,9 +141,10 @@ def infusion(
 
 @takes(RegimenError, port=TEXT)
 def exposure(port: str, level: QuantityLike, *, over: QuantityLike | None = None, at: QuantityLike = 0) -> Regimen:
-    """Hold a drug in the medium at a concentration, then wash it out.
+    """Put a drug into the medium at a concentration, and wash it out later.
 
-    A later exposure to the same drug replaces a running one.
+    The level stays, unless the model's medium has a half-life: then it decays from there. A later exposure to the same
+    drug replaces a running one.
 
     Parameters
     ----------

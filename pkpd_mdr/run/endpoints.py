@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
+from pkpd_mdr.model.show import Listing
 from pkpd_mdr.run.criteria import (
     best_change,
     extinct,
@@ -59,6 +60,7 @@ __all__ = [
     "resistant_share",
     "share_of_start",
     "survival_probability",
+    "table",
     "time_above",
     "time_below",
     "time_of_nadir",
@@ -98,14 +100,14 @@ _ASKING = {
     "cost": "cost({'dox': '1.5 1/mg'})",
     "happens": "happens(time_to_progression(), by='1 year')",
 }
-_PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str], Endpoint]], ...] = (
-    (re.compile(r"exposure_(\w+)"), exposure),
-    (re.compile(r"total_(\w+)"), total_dose),
-    (re.compile(r"auc_(\w+)"), area_of),
-    (re.compile(r"(\w+)_nadir"), lambda of: nadir_of(of, better="high")),
-    (re.compile(r"(\w+)_peak"), peak_of),
-    (re.compile(r"(\w+)_end"), end_of),
-)
+_PATTERNS: dict[str, Callable[[str], Endpoint]] = {
+    "exposure_<drug>": exposure,
+    "total_<drug>": total_dose,
+    "auc_<output>": area_of,
+    "<output>_nadir": lambda of: nadir_of(of, better="high"),
+    "<output>_peak": peak_of,
+    "<output>_end": end_of,
+}
 
 
 def endpoint(given: str | Endpoint) -> Endpoint:
@@ -114,9 +116,11 @@ def endpoint(given: str | Endpoint) -> Endpoint:
     Parameters
     ----------
     given : str or Endpoint
-        ``"time_to_progression"``, ``"progression_free_survival"``, ``"time_to_stop"``, ``"nadir"``, ``"log_kill"``,
-        ``"extinction"``, ``"resistant_share"``, ``"auc_burden"``, ``"exposure_dox"``, ``"total_dox"``, or
-        ``"<output>_nadir"``, ``"<output>_peak"``, ``"<output>_end"`` for any output of the model.
+        A name such as ``"time_to_progression"``, ``"exposure_dox"`` or ``"anc_nadir"``; `table` lists all of them.
+
+    Returns
+    -------
+    Endpoint
 
     Raises
     ------
@@ -134,8 +138,8 @@ def endpoint(given: str | Endpoint) -> Endpoint:
         raise SimulationError(f"endpoint {shown(given)} is neither a name nor an Endpoint; write for example 'nadir'")
     if given in _PLAIN:
         return _PLAIN[given]()
-    for pattern, make in _PATTERNS:
-        match = pattern.fullmatch(given)
+    for form, make in _PATTERNS.items():
+        match = re.fullmatch(re.sub("<.*>", r"(\\w+)", form), given)
         if match:
             return make(match[1])
     if given in _ASKING:
@@ -147,6 +151,28 @@ def endpoint(given: str | Endpoint) -> Endpoint:
         f"'<output>_nadir', '<output>_peak', '<output>_end', 'exposure_<drug>' or "
         f"'total_<drug>'{did_you_mean(given, _PLAIN, most=8)}"
     )
+
+
+def table() -> Listing:
+    """What a run can be asked for by name: name, what it is, unit, and which direction is good.
+
+    Returns
+    -------
+    Listing
+        Prints aligned; iterates as rows. Those of the last rows need to know more and are called, as shown there.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> "nadir" in [row[0] for row in mdr.endpoints.table().rows]
+    True
+    """
+    named = [(name, make()) for name, make in _PLAIN.items()]
+    named += [(form, make(re.findall("<.*>", form)[0])) for form, make in _PATTERNS.items()]
+    units = {"same": "of the output", "area": "of the output * time"}
+    rows = [(name, item.description, units.get(item.unit, item.unit), item.better) for name, item in named]
+    rows += [(name, f"endpoints.{call}", "", "") for name, call in _ASKING.items()]
+    return Listing(("endpoint", "what it is", "unit", "good"), tuple(rows))
 
 
 def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model) -> None:
