@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,12 @@ from pkpd_mdr.engine import Accuracy, BoundPorts, build, compile_model, solve
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
+from pkpd_mdr.model.scope import Scope
 from pkpd_mdr.regimen import DoseRecords, Subject
 from pkpd_mdr.run.many.rows import parameter_slots, read_rows
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, start_vector, with_exposure
-from pkpd_mdr.units import QuantityLike, Unit
+from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
 __all__ = ["simulate_records"]
 
@@ -58,7 +60,9 @@ def simulate_records(
     outputs : str or sequence of str, optional
         States or observables; all of them if left out.
     start, parameters : mapping of str to quantity, optional
-        As in `pkpd_mdr.simulate`, the same for all subjects. Resets go back to this start.
+        As in `pkpd_mdr.simulate`, the same for all subjects; the start is at TIME 0, as there, even where a table
+        begins later (NONMEM starts at the first record). Resets go back to it; what cells hold goes back to what
+        the model says per cell.
     accuracy : Accuracy, optional
 
     Returns
@@ -87,7 +91,7 @@ def simulate_records(
     >>> mdr.simulate_records(model, records, outputs="C_x")["C_x"].round(3).tolist()
     [8.0, 4.0, 2.0, 1.0]
     """
-    full = with_exposure(model.with_parameters(parameters or {}))
+    full = _started(with_exposure(model.with_parameters(parameters or {})), start or {})
     every = [*full.states, *full.observables]
     names = every if outputs is None else list(dict.fromkeys([outputs] if isinstance(outputs, str) else outputs))
     compiled = compile_model(full)
@@ -108,6 +112,36 @@ def simulate_records(
         others = f"; {len(lost) - 1} more were not finished" if len(lost) > 1 else ""
         raise SimulationError(f"subject {shown(subject.id)}: {status.sentence}{others}", partial=table)
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Mechanism that lets states start where the user said, so that resets find the start in the model itself."""
+
+    given: tuple[tuple[str, Quantity], ...]
+
+    @property
+    def label(self) -> str:
+        """For messages."""
+        return "given start"
+
+    def declare(self, scope: Scope) -> None:
+        """The states are declared by others."""
+
+    def connect(self, scope: Scope) -> None:
+        """A parameter each, so that models that differ in numbers alone are compiled once."""
+        for state, value in self.given:
+            scope.start(state, scope.parameter(f"given_start_{state}", value, unit=value.unit))
+
+
+def _started(model: Model, start: Mapping[str, QuantityLike]) -> Model:
+    if not start:
+        return model
+    values = np.array([item.internal for item in model.parameters.values()])
+    vector = dict(zip(model.states, start_vector(model, compile_model(model), values, start).tolist(), strict=True))
+    units = {name: model.states[name].unit for name in start}
+    given = tuple((name, Quantity(vector[name] / unit.factor, unit)) for name, unit in units.items())
+    return model.plus(Started(given))
 
 
 def _table(records: DoseRecords, values: Sequence[FloatArray], units: Mapping[str, Unit]) -> pd.DataFrame:

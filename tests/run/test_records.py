@@ -36,6 +36,20 @@ def test_a_reset_in_the_middle_restarts_the_clock_and_forgets_pending_doses() ->
     assert found.tolist() == pytest.approx([0, *first, 0, *second], rel=1e-9)
 
 
+@pytest.mark.parametrize("saturable", [False, True])
+def test_a_reset_goes_back_to_the_start_that_was_given(saturable: bool) -> None:
+    more = {"Vmax": "1 mg/h", "Km": "1e9 mg/L"} if saturable else {}
+    drug = mdr.pk.one_compartment("x", CL="2 L/h", V="10 L", molar_mass="500 g/mol", **more)
+    cells = mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/h"), start=7.0)
+    frame = table(TIME=[0, 5, 6, 8], EVID=[1, 3, 0, 0], AMT=[100, 0, 0, 0])
+    start = {"central_x": "30 mg", "S": 1e6}
+    found = mdr.simulate_records(mdr.Model(drug, cells), read(frame), start=start)
+    gone = np.exp(-0.2 * np.array([0, 0, 1, 3]))
+    assert found["central_x"].tolist() == pytest.approx(np.array([260, 60, 60, 60]) * gone, rel=1e-6)
+    assert found["S"].tolist() == pytest.approx(1e6 * np.exp(0.1 * np.array([0, 0, 1, 3])), rel=1e-6)
+    assert found["AUC_x"].iloc[1] == 0
+
+
 @pytest.mark.parametrize(("carry", "rates"), [("nocb", (0.1, 0.3)), ("locf", (0.2, 0.1))])
 def test_a_clearance_that_changes_between_rows(carry: str, rates: tuple[float, float]) -> None:
     frame = table(TIME=[0, 4.5, 8.5], EVID=[1, 0, 0], AMT=[100, 0, 0], WGT=[70, 35, 105])
