@@ -266,7 +266,8 @@ class Compiled:
     def expression(self, name: str) -> Expression:
         """The expression behind an output name; `ModelError` with the nearest name otherwise.
 
-        ``"d/dt burden"`` is the time derivative of ``burden`` (inputs of ports not included).
+        ``"d/dt burden"`` is the time derivative of ``burden`` (inputs of ports not included); ``"d/dA burden"`` its
+        derivative by the state ``A``.
         """
         if name.startswith("d/dt "):
             inner = self.expression(name[5:])
@@ -278,11 +279,43 @@ class Compiled:
             return self._observables[name]
         if name in self.states:
             return symbol(name)
+        by, _, inner_name = name.removeprefix("d/d").partition(" ")
+        if name.startswith("d/d") and by in self.states and inner_name:
+            return Derivatives().of(self.expression(inner_name), symbol(by))
         raise ModelError(
             f"the model has no state or observable {name!r}{did_you_mean(name, [*self._observables, *self.states])}"
         )
 
     # -- ports -----------------------------------------------------------------------------------------
+
+    def inflows(self, names: Sequence[str]) -> tuple[tuple[str, int, str], ...]:
+        """Which rates of change an inflow through a port adds to directly.
+
+        Parameters
+        ----------
+        names : sequence of str
+
+        Returns
+        -------
+        tuple of (name, port, weight)
+            For each ``"d/dt output"`` among the names and each port into a state that the output depends on: the
+            inflow times the output called `weight` is missing from it.
+        """
+
+        def build() -> tuple[tuple[str, int, str], ...]:
+            found = []
+            for name in names:
+                if name.startswith("d/dt "):
+                    inside = self.expression(name[5:]).free_symbols
+                    found += [
+                        (name, index, f"d/d{port.target} {name[5:]}")
+                        for index, port in enumerate(self.ports)
+                        if port.target and symbol(port.target) in inside
+                    ]
+            return tuple(found)
+
+        pairs: tuple[tuple[str, int, str], ...] = self._cached(("inflows", *names), build)
+        return pairs
 
     @cached_property
     def dosing(self) -> list[int]:

@@ -26,7 +26,9 @@ from pkpd_mdr.engine import (
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Truth, Visit, begun
+from pkpd_mdr.run.inflow import Inflow
 from pkpd_mdr.run.rows import Rows
+from pkpd_mdr.run.spans import edges_of, over
 from pkpd_mdr.run.stopping import Stop
 
 if TYPE_CHECKING:
@@ -279,7 +281,7 @@ def _decide(compiled: Compiled, members: list[_Member], plan: Strategy, now: flo
         member.visit, member.memory = visit, memory
         member.acts += acts
         ports = BoundPorts(compiled, member.parameters[None])
-        running = [act for act in member.active if _over(act, ports) >= now - _CLOSE * max(1.0, now)]
+        running = [act for act in member.active if over(act, ports) >= now - _CLOSE * max(1.0, now)]
         member.active = _going_on(running, acts, now, ports)
         if note and (not member.events or member.events[-1].what != note):
             member.events.append(Event(now, note))
@@ -333,18 +335,21 @@ def _window(
     known = any(member.state is not None for member in todo)
     watched = stop if stop is not None and todo[0].chance is None else None
     starts = [m.state if m.state is not None else compiled.start(m.parameters) for m in todo] if known else None
+    timelines = [timeline for _, (timeline, _) in plans]
+    inflow = Inflow.of(compiled, names, timelines)
     solved = _engine(todo)(
         compiled,
         np.array([member.parameters for member in todo]),
         None if starts is None else np.array(starts),
-        [timeline for _, (timeline, _) in plans],
-        names,
+        timelines,
+        names + inflow.more,
         accuracy=accuracy,
         window=(just_before(window[0]), just_before(window[1])),
         threads=threads,
         **({} if watched is None else {"watches": watched.watches, "levels": watched.table(len(todo))}),
     )
-    for trajectory, (member, (_, shown)) in zip(solved.members, plans, strict=True):
+    for trajectory, (member, (timeline, shown)) in zip(solved.members, plans, strict=True):
+        trajectory = inflow.added(trajectory, timeline)
         if watched is None and stop is not None:
             _append(member, *_cut(member, trajectory, shown, stop, names))
         elif stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
@@ -418,40 +423,18 @@ def _append(member: _Member, trajectory: Trajectory, shown: Flags) -> None:
 def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], part: Rows) -> tuple[Timeline, Flags]:
     """The timeline up to the end of a window, with marks inside the window only."""
     low, high = window
-    stop = min(high, part.until)
+    stop, ports = min(high, part.until), BoundPorts(compiled, member.parameters[None])
     acts = [act for act in member.active if act.time <= stop]
-    first, last = just_before(low), just_before(high)
-    edges = np.unique([t for act in acts for t in _edges(act) if first <= t < last and t <= stop])
-    ends = np.array([act.time + act.span for act in acts if act.action == "expose"])
-    wanted, hidden = part.around(low, high, edges, ends)
+    first, last = just_before(low), min(just_before(high), math.nextafter(stop, math.inf))
+    changes = [(t, early) for act in acts for t, early in edges_of(act, ports) if first <= t < last]
+    edges, before = np.unique([t for t, _ in changes]), np.array([t for t, early in changes if early])
+    wanted, hidden = part.around(low, high, edges, before)
     rows = [(t, 0, True) for t in wanted.tolist()] + [(t, 0, False) for t in hidden.tolist()]
     rows = sorted(rows + [(t, 2, False) for t in (edges.tolist() if part.filled else [])])
     entries = [(t, order, Mark(t, 0)) for t, order, _ in rows] + [(act.time, 1, Give(act)) for act in acts]
     ordered = [entry for _, _, entry in sorted(entries, key=lambda item: item[:2])]
-    timeline = build(ordered, BoundPorts(compiled, member.parameters[None]), stop=stop)
+    timeline = build(ordered, ports, stop=stop)
     return timeline, np.array([visible for _, _, visible in rows], dtype=bool)
-
-
-def _edges(act: Act) -> Iterable[float]:
-    for copy in range(act.additional + 1):
-        start = act.time + copy * act.interval
-        yield start
-        if 0 < act.span < math.inf:
-            yield start + act.span
-
-
-def _over(act: Act, ports: BoundPorts) -> float:
-    """Hours from which on an act no longer does anything to the inputs of a model."""
-    index = ports.find(act)
-    given = ports.values(index, 0)
-    span = act.duration
-    if act.rate is not None:
-        span = act.span * max(1.0, given.bioavailability)
-    elif act.modelled == "duration":
-        span = given.duration
-    elif act.modelled == "rate" and act.amount.value:
-        span = given.bioavailability * ports.amount(index, act.amount) / given.rate
-    return act.time + given.lag + act.additional * act.interval + span
 
 
 def _courses(
