@@ -1,6 +1,7 @@
 """Fit a sensitive/resistant model to real counts: MDA-MB-231 cells after 12 h pulses of doxorubicin.
 
 The table is the bundled summary of McKenna et al. 2017 (means over six wells); a file with such columns reads alike.
+One length of pulse says nothing of others: do not predict pulses of 3 or 48 h from this fit.
 """
 
 import sys

@@ -68,7 +68,7 @@ class Regimen:
     def __repr__(self) -> str:
         on = ", ".join(self.ports) or "nothing"
         long = "without end" if self.length == math.inf else f"over {self.length:g} h"
-        return f"<Regimen: {len(self.acts)} acts on {on}, {long}>"
+        return f"<Regimen: {len(self.acts)} {'act' if len(self.acts) == 1 else 'acts'} on {on}, {long}>"
 
     @property
     def ports(self) -> tuple[str, ...]:

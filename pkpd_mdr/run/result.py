@@ -167,8 +167,9 @@ class Run:
 
     def __str__(self) -> str:
         end = self.course.times[-1] / self.time_unit.factor if len(self.course.times) else 0.0
+        acts = len(begun(self.course.acts))
         lines = [
-            f"Run of {end:g} {self.time_unit.text}, {len(begun(self.course.acts))} acts"
+            f"Run of {end:g} {self.time_unit.text}, {acts} {'act' if acts == 1 else 'acts'}"
             + ("" if self.stochastic is None else f", a stochastic path (seed {self.stochastic.seed})")
             + ("" if self.status.ok else f"; {self.status.sentence}")
         ]
