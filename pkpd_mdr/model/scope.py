@@ -310,8 +310,8 @@ class Scope:
         if entry is None or entry.base is None:
             known = [name for offered, name in self.owners(kind)]
             raise ModelError(
-                f"{asked_by} needs the {kind} of {shown(owner)}, which no part of the "
-                f"model declares{did_you_mean(owner, known)}"
+                f"{asked_by} needs the {kind} of {shown(owner)}, which no part of the model declares"
+                f"{did_you_mean(owner, known) if known else f'; the model has no {kind} at all'}"
             )
         entry.asked_by.add(self._speaker)
         if entry.value is None:

@@ -69,6 +69,9 @@ class Endpoint:
                 f"{did_you_mean(self.better, known)}"
             )
 
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.name}: {self.description}; {self.better} is good>"
+
 
 def unit_of(given: Quantity) -> Unit | None:
     """What an output has to be in to be compared with a quantity; None for a bare number (in internal units)."""
