@@ -167,7 +167,7 @@ def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:
 
 
 def output_times(given: Times, until: float) -> FloatArray:
-    """Times of rows in hours: given, evenly spaced, or 241 by default.
+    """Times of rows in hours: given, evenly spaced, or 241 by default; one beyond the end by rounding is the end.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def output_times(given: Times, until: float) -> FloatArray:
         if until / step >= _MOST_TIMES:
             raise SimulationError(f"times = {shown(given)} makes more than {_MOST_TIMES} rows; use a longer spacing")
         count = int(np.floor(until / step + 1e-9))
-        return np.asarray(np.arange(count + 1) * step, dtype=float)
+        return np.minimum(np.arange(count + 1) * step, until)
     items = _with_unit(given) or listed(given)
     if not items or len(items) > _MOST_TIMES:
         raise SimulationError(
@@ -193,7 +193,7 @@ def output_times(given: Times, until: float) -> FloatArray:
     if hours[0] < 0 or hours[-1] > until * (1 + 1e-12):
         bad = hours[0] if hours[0] < 0 else hours[-1]
         raise SimulationError(f"the time {bad:g} h lies outside the run of 0 to {until:g} h")
-    return np.unique(hours)
+    return np.unique(np.minimum(hours, until))
 
 
 def _is_pair(given: object) -> bool:

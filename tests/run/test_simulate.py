@@ -56,6 +56,15 @@ def test_times_as_an_array_with_a_unit(model, times):
     assert list(model.simulate_many(until="1 day", times=times).times) == pytest.approx([0, 0.25, 0.5])
 
 
+@pytest.mark.parametrize("days", [40, 3, 11, 52])
+def test_the_last_row_is_not_lost_to_rounding(model, days):
+    """Seven steps of a length that floats cannot hold, of which hours make another number than the end in hours."""
+    step = days / 7.5
+    for times in ((step, "day"), (step * np.arange(8), "day"), (24 * step * np.arange(8), "h")):
+        assert len(model.simulate(until=(7 * step, "day"), times=times).frame) == 8
+        assert len(model.simulate_many(until=(7 * step, "day"), times=times).times) == 8
+
+
 def test_endpoints_do_not_depend_on_the_rows_asked_for(model):
     """Sparse rows must not make an endpoint coarse, nor end it early."""
     plan = mdr.exposure("D", "40 nM", over="7 day").every("20 day", times=3)

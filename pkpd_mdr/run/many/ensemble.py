@@ -247,7 +247,7 @@ def _study(
             raise SimulationError(f"outputs: {problem}") from problem
     for item in items:
         check_endpoint(item, compiled.expression, full)
-    hours = np.minimum(output_times(times, until), until)
+    hours = output_times(times, until)
     hours = hours[np.diff(hours, prepend=-math.inf) > _APART * until]
     return Study(full, until, hours, names, items, (), measure, side_by_side(compiled, accuracy or Accuracy()), None)
 
