@@ -14,7 +14,8 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import DrugEffect, cells_of, drug_at, joined, molar_mass_of, names_of
+from pkpd_mdr.mechanisms.common import DrugEffect, drug_at, holder_of, joined, molar_mass_of, names_of
+from pkpd_mdr.mechanisms.host import offer_once
 from pkpd_mdr.model.contents import per_unit
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
@@ -61,31 +62,32 @@ class Adducts:
         return joined(self.name, *self.on)
 
     def declare(self, scope: Scope) -> None:
-        """Add the pools; offer contents and repair."""
+        """Add the pools; offer contents, and the factor by which others change all repair of the clone."""
         for clone in self.on:
             _pool(scope, self.name, clone, self.start, self.name)
-            repair: Expression = sp.Integer(0)
             if self.repair is not None:
-                repair = scope.parameter(
-                    f"repair_{self.name}_{clone}",
-                    self.repair,
-                    unit="1/h",
-                    lower=0.0,
-                    description=f"repair rate of {self.name} in {clone}",
-                )
-            scope.offer("repair", clone, lambda repair=repair: repair)  # type: ignore[misc]
+                offer_once(scope, "repair", clone, sp.Integer(1))
 
     def connect(self, scope: Scope) -> None:
         """Write formation, repair, and repair by MGMT."""
         for clone in self.on:
             asked_by = f"{self.name} of {shown(clone)}"
-            cells, pool = cells_of(scope, clone, asked_by), f"{self.name}_{clone}"
+            cells, pool = holder_of(scope, clone, asked_by), f"{self.name}_{clone}"
             for owner, given in self.formed_by:
                 self._form(scope, owner, given, clone, cells)
-            repair = scope.find("repair", clone)
-            if not repair.is_zero:
+            if self.repair is not None:
+                rate = scope.parameter(
+                    f"repair_{pool}",
+                    self.repair,
+                    unit="1/h",
+                    lower=0.0,
+                    description=f"repair rate of {self.name} in {clone}",
+                )
                 scope.process(
-                    f"repair_{pool}", repair * symbol(pool), {pool: -1}, description=f"{clone} repairs {self.name}"
+                    f"repair_{pool}",
+                    rate * scope.find("repair", clone) * symbol(pool),
+                    {pool: -1},
+                    description=f"{clone} repairs {self.name}",
                 )
             if self.suicide is not None:
                 self._consume(scope, self.suicide, clone, asked_by)
@@ -154,7 +156,7 @@ def adducts(
         Drug to kf, adducts per cell, concentration and time; ``"tmz@tumour"`` takes the concentration at a site,
         ``"tmz@S"`` that in the cells. Parameters ``formation_adducts_<drug>_<clone>``.
     on : str or sequence of str
-        Clones, as numbers of cells.
+        Clones, or ``damaged_<clone>`` (`death.damaged`), as numbers of cells.
     repair : quantity, Parameter or Formula, optional
         kx, per time; parameter ``repair_adducts_<clone>``.
     suicide : quantity, Parameter or Formula, optional
@@ -162,7 +164,8 @@ def adducts(
     start : float, Parameter or Formula
         Adducts per cell at time zero; parameter ``adducts0_<clone>``.
     name : str
-        What the damage is called: pools ``<name>_<clone>``, observables ``<name>_in_<clone>``.
+        What the damage is called: pools ``<name>_<clone>``, observables ``<name>_in_<clone>``. Another name is another
+        damage of the same cells, with its own repair; the MGMT of a clone is shared by all damage that it meets.
 
     Returns
     -------
@@ -229,7 +232,7 @@ class Mgmt:
         """Write synthesis, degradation and inactivation."""
         for clone in self.on:
             asked_by = f"MGMT of {shown(clone)}"
-            cells, pool = cells_of(scope, clone, asked_by), f"mgmt_{clone}"
+            cells, pool = holder_of(scope, clone, asked_by), f"mgmt_{clone}"
             speed = scope.find("mgmt synthesis", clone)
             if not speed.is_zero:
                 scope.process(f"synthesis_{pool}", speed * cells, {pool: 1}, description=f"{clone} makes MGMT")
@@ -277,7 +280,7 @@ def mgmt(
     Parameters
     ----------
     on : str or sequence of str
-        Clones, as numbers of cells.
+        Clones, or ``damaged_<clone>`` (`death.damaged`), as numbers of cells.
     start : float, Parameter or Formula
         Molecules per cell at time zero; parameter ``mgmt0_<clone>``.
     synthesis : quantity, Parameter or Formula, optional

@@ -13,6 +13,7 @@ from strategies.ledger import EXACT, books, sources
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import PkpdMdrError
+from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Mechanism, Model
 
 FEW = settings(max_examples=12)
@@ -181,6 +182,68 @@ def test_the_cargo_of_vesicles_changes_repair_mgmt_and_evasion() -> None:
     assert end["adducts_in_S"] == pytest.approx(20 / (0.1 * 3), rel=1e-4)
     assert end["mgmt_in_S"] == pytest.approx(100 * 0.5 / 0.02, rel=1e-4)
     assert end["evaded_apoptosis_S"] == 1.0
+
+
+def test_two_kinds_of_damage_share_the_mgmt_of_a_clone_and_have_repair_of_their_own() -> None:
+    """Temozolomide and a nitrosourea: A' = 20 C - kr A G - 0.04 A, B' = 3 D - kr B G - 0.3 B, G' = - kr (A + B) G."""
+    other = bound(formed_by={"bcnu": "3 1/uM/h"}, repair="0.3 1/h", suicide="1e-5 1/h", name="links", start=200.0)
+    one = bound(repair="0.04 1/h", suicide="1e-5 1/h")
+    parts = [held(5.0), mdr.medium("bcnu", start="8 uM"), mdr.clone("S", start=1e6), mdr.damage.mgmt("S", start=5e3)]
+
+    def rhs(t: float, y: np.ndarray) -> list[float]:
+        A, B, G = y
+        return [100 - 1e-5 * A * G - 0.04 * A, 24 - 1e-5 * B * G - 0.3 * B, -1e-5 * (A + B) * G]
+
+    reached = solve_ivp(rhs, (0, 48), [0, 200, 5e3], "LSODA", [6, 24, 48], rtol=1e-11, atol=1e-10)
+    for declared in ((one, other), (other, one)):
+        model = mdr.Model(*parts, *declared)
+        frame = model.simulate(until="48 h", times=["6 h", "24 h", "48 h"], accuracy=EXACT).frame.loc[[6.0, 24.0, 48.0]]
+        found = frame[["adducts_in_S", "links_in_S", "mgmt_in_S"]].to_numpy()
+        np.testing.assert_allclose(found, reached.y.T, rtol=1e-7)
+
+
+def test_a_cargo_that_hastens_repair_hastens_that_of_all_damage() -> None:
+    parts = [
+        mdr.medium("bcnu", start="8 uM"),
+        mdr.clone("S"),
+        mdr.clone("R"),
+        mdr.vesicles.release({"R": "200 1/day"}, clearance="0.1 1/h"),
+        mdr.vesicles.uptake("S", rate="1e-7 mL/h"),
+        mdr.vesicles.cargo("mir", load={"R": 10.0}, into="S", decay="0.05 1/h"),
+        mdr.vesicles.effect("mir", on="S", what="repair", size=2.0, half=100),
+        bound(repair="0.1 1/h"),
+        bound(formed_by={"bcnu": "3 1/uM/h"}, repair="0.3 1/h", name="links"),
+    ]
+    model = mdr.Model(held(1.0), *parts)
+    names = ("adducts_S", "links_S")
+    factors = [model.processes[f"repair_{name}"].rate / symbol(name) / symbol(f"repair_{name}") for name in names]
+    assert factors[0] == factors[1]
+    assert "size_mir_repair_S" in map(str, factors[0].free_symbols)
+
+
+def test_damaged_cells_keep_their_adducts_and_bring_back_what_is_left_of_them() -> None:
+    both = ["S", "damaged_S"]
+    model = mdr.Model(
+        held(3.0),
+        mdr.clone("S", start=1e6),
+        bound(on=both, formed_by={"tmz": "0 1/uM/h"}, repair="0.2 1/h"),
+        mdr.death.path("tmz", on="S", slope="0.1 1/uM/h", via="damaged"),
+        mdr.death.damaged("S", recovery="0.05 1/h", death="0.02 1/h"),
+    )
+
+    def rhs(t: float, y: np.ndarray) -> list[float]:
+        S, D, A, B = y
+        return [
+            -0.3 * S + 0.05 * D,
+            0.3 * S - 0.07 * D,
+            -0.3 * A + 0.05 * B - 0.2 * A,
+            0.3 * A - 0.07 * B - 0.2 * B,
+        ]
+
+    reached = solve_ivp(rhs, (0, 24), [1e6, 0, 5e7, 0], "LSODA", [24], rtol=1e-11, atol=1e-6).y[:, -1]
+    start = {"S": 1e6, "adducts_S": 5e7}
+    end = model.simulate(until="24 h", times=["24 h"], start=start, accuracy=EXACT).frame.iloc[-1]
+    np.testing.assert_allclose(end[["S", "damaged_S", "adducts_S", "adducts_damaged_S"]], reached, rtol=1e-7)
 
 
 def joined(*parts: Mechanism) -> Callable[[], Model]:
