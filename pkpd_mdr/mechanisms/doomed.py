@@ -197,6 +197,7 @@ def damaged(
     ``D' = hits - recovery*D - death*D - m*division*D`` with the divisions per cell of the clone, so that damaged cells
     of a slow tumour live long. Recovery and death as in Ribba et al. 2012 (Clin Cancer Res 18:5071), death on division
     as in Perez-Garcia et al. 2019 (BIOMD0000000814), where m is 1/kappa. They do not grow, and count in the burden.
+    Drugs and radiation hit them where `kill` and `radiotherapy` name them, as ``damaged_<clone>``.
 
     Parameters
     ----------
@@ -223,8 +224,8 @@ def damaged(
 
     Notes
     -----
-    What the cells of a clone hold (P-gp, drug, adducts) goes with them only into pools that are declared for
-    ``damaged_<clone>`` too; otherwise it is recorded as lost.
+    What the cells of a clone hold (P-gp, adducts, MGMT) goes with them only into pools that are declared for
+    ``damaged_<clone>`` too; otherwise it is recorded as lost, as drug inside cells is.
 
     Examples
     --------

@@ -123,8 +123,11 @@ def host_of(scope: Scope, name: str, asked_by: str, *kinds: str) -> Expression:
 
 
 def population_of(scope: Scope, name: str, asked_by: str) -> Expression:
-    """The symbol of a clone or of a host population; `ModelError` with the nearest name otherwise."""
-    known = [*scope.clones, *hosts(scope)]
+    """The symbol of tumour cells (a clone, or its damaged or dying cells) or of a host population.
+
+    `ModelError` with the nearest name otherwise.
+    """
+    known = [*(owner for _, owner in scope.owners("burden")), *hosts(scope)]
     if name not in known:
         what = "a clone of the model" if not hosts(scope) else "a clone or a host population of the model"
         raise ModelError(f"{asked_by} names {shown(name)}, which is not {what}{did_you_mean(name, known)}")

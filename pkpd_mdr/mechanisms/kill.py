@@ -131,8 +131,9 @@ def kill(
     drug : str
         A drug with pharmacokinetics or in a medium.
     on : str or sequence of str
-        The clone or clones, or host cells that the drug harms (`immune.effector`, `immune.suppressor`,
-        `stroma.cells`; by hazard only); each gets parameters of its own, unless a shared `parameter` is given.
+        The clone or clones, or other cells that the drug harms, by hazard only: host cells (`immune.effector`,
+        `immune.suppressor`, `stroma.cells`) and those that a drug damaged, ``damaged_<clone>`` (`death.damaged`).
+        Each gets parameters of its own, unless a shared `parameter` is given.
     emax : quantity, Parameter or Formula, optional
         Largest effect, not negative; parameter ``emax_<drug>_<clone>``.
     ec50 : quantity, Parameter or Formula, optional

@@ -90,13 +90,15 @@ def radiotherapy(on: Mapping[str, Given | tuple[Given, Given]], *, repair_half_l
     (Thames 1985, Int J Radiat Biol 47:319): the exponent has ``2*beta*D*G`` more, where the state
     ``unrepaired_radiation`` G grows by D at each fraction and decays with the half-life; over n fractions that is the
     Lea-Catcheside factor of the quadratic part. Repopulation is the growth of the clones between fractions. Named
-    host cells (`immune.effector`) are harmed alike.
+    host cells (`immune.effector`) are harmed alike. Cells that a drug damaged (`death.damaged`) are named by
+    themselves, as ``damaged_S``, with a sensitivity of their own; unless named they are left as they are, as treatment
+    leaves them in Ribba et al. 2012 (Clin Cancer Res 18:5071).
 
     Parameters
     ----------
     on : mapping of str to (alpha, beta) or alpha
-        Clone or host population to its radiosensitivity, per Gy and per Gy squared; parameters
-        ``alpha_radiation_<clone>`` and ``beta_radiation_<clone>``.
+        Clone, its damaged or dying cells, or host population to its radiosensitivity, per Gy and per Gy squared;
+        parameters ``alpha_radiation_<clone>`` and ``beta_radiation_<clone>``.
     repair_half_life : quantity, Parameter or Formula, optional
         Of sublethal damage, one for all; parameter ``half_life_radiation``.
 

@@ -13,6 +13,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import PkpdMdrError
@@ -377,6 +378,27 @@ def test_peaks_inside_and_outside_add() -> None:
     model = mdr.Model(held(), site, mdr.clone("S", start=1e6), mdr.peak("x"), mdr.peak("x", site="tumour"), kill)
     end = frame(model, None, "100 h", ["100 h"])["S"].iloc[-1]
     assert end / 1e6 == pytest.approx(1 / (1 + (0.5 * 2 + 2 * 2) ** 2), rel=1e-4)
+
+
+def test_radiation_a_drug_and_surgery_reach_damaged_cells_where_they_name_them() -> None:
+    """Two fractions on cells of which a drug damaged some: each is thinned by its own law, and they recover between."""
+    model = mdr.Model(
+        held(2.0),
+        mdr.medium("y", start="3 uM"),
+        mdr.clone("S", start=1e6),
+        dies(via="damaged"),
+        mdr.death.damaged("S", recovery="0.02 1/h", death="0.01 1/h"),
+        mdr.kill("y", on="damaged_S", slope="0.01 1/uM/h"),
+        mdr.radiotherapy({"S": ("0.3 1/Gy", "0.03 1/Gy**2"), "damaged_S": "0.5 1/Gy"}),
+        mdr.resection({"damaged_S": 0.5}),
+    )
+    flow = np.array([[-0.1, 0.02], [0.1, -0.06]])
+    shot = np.diag(np.exp([-0.3 * 2 - 0.03 * 4, -0.5 * 2]))
+    day = expm(24 * flow)
+    expected = day @ np.diag([1, 0.55]) @ day @ shot @ day @ shot @ day @ [1e6, 0]
+    plan = mdr.radiation("2 Gy", at="1 day").every("1 day", times=2) & mdr.surgery("90 %", at="3 day")
+    end = frame(model, plan, "4 day", ["4 day"])[["S", "damaged_S"]].iloc[-1]
+    np.testing.assert_allclose(end, expected, rtol=1e-8)
 
 
 # -- what is refused --------------------------------------------------------------------------------------
