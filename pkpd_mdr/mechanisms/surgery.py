@@ -60,8 +60,8 @@ def resection(on: str | Sequence[str] | Mapping[str, Given] | None = None) -> Me
     Parameters
     ----------
     on : str or sequence of str, or mapping of str to share, Parameter or Formula, optional
-        Clones, ``damaged_<clone>`` or host cells within reach; unless given all clones, with dying and damaged cells. A mapping gives each
-        the share in [0, 1] that surgery can reach; parameters ``reach_<clone>``.
+        Clones, ``damaged_<clone>`` or host cells within reach; unless given all clones, with dying and damaged cells. A
+        mapping gives each the share in [0, 1] that surgery can reach; parameters ``reach_<clone>``.
 
     Returns
     -------

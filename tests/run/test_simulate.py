@@ -56,7 +56,7 @@ def test_times_as_an_array_with_a_unit(model, times):
     assert list(model.simulate_many(until="1 day", times=times).times) == pytest.approx([0, 0.25, 0.5])
 
 
-@pytest.mark.parametrize("days", [40, 3, 11, 52])
+@pytest.mark.parametrize("days", [3, 12, 40, 63])
 def test_the_last_row_is_not_lost_to_rounding(model, days):
     """Seven steps of a length that floats cannot hold, of which hours make another number than the end in hours."""
     step = days / 7.5
