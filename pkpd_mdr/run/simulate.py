@@ -183,7 +183,7 @@ def output_times(given: Times, until: float) -> FloatArray:
         if until / step >= _MOST_TIMES:
             raise SimulationError(f"times = {shown(given)} makes more than {_MOST_TIMES} rows; use a longer spacing")
         count = int(np.floor(until / step + 1e-9))
-        return np.minimum(np.arange(count + 1) * step, until)
+        return np.asarray(np.minimum(np.arange(count + 1) * step, until), dtype=float)
     items = _with_unit(given) or listed(given)
     if not items or len(items) > _MOST_TIMES:
         raise SimulationError(

@@ -5,8 +5,8 @@ The right-hand sides are typed as the papers write them and integrated from dose
 et al. 2008 (J Nonlinear Sci 18:593), the linear-quadratic law with hypoxic cells that reoxygenate, a resistance trait
 of four levels, Brady-Nicholls et al. 2020 (Nat Commun 11:1750), Hahnfeldt et al. 1999 (Cancer Res 59:4770) with two
 clones and two drugs, Goldie and Coldman 1979 (Cancer Treat Rep 63:1727) as mean numbers, Foo and Michor 2009 (PLoS
-Comput Biol 5:e1000557), persisters under two inhibitors, P-gp per cell with efflux, and adducts and MGMT per cell behind
-a pump. Equations are recalled, not checked against the papers; numbers are ours where no source is named.
+Comput Biol 5:e1000557), persisters under two inhibitors, P-gp per cell with efflux, and adducts and MGMT behind a pump.
+Equations are recalled, not checked against the papers; numbers are ours where no source is named.
 """
 
 from __future__ import annotations
