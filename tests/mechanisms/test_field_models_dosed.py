@@ -49,17 +49,16 @@ def put(index: int, level: float) -> Jump:
 def by_hand(case: Case, start: Sequence[float], times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """States at times, integrated from act to act, and the largest of each at times and after acts."""
     y, now = np.array(start, dtype=float), 0.0
-    rows, peak = [y], np.abs(y)
+    rows, acted = [y], [y]
     acts = sorted(case.jumps, key=lambda item: item[0])
     for time in times[1:]:
         while acts and acts[0][0] < time:
             at, jump = acts.pop(0)
             y, now = np.array(jump(_move(case.right, now, at, y))), at
-            peak = np.maximum(peak, np.abs(y))
+            acted.append(y)
         y, now = _move(case.right, now, float(time), y), float(time)
         rows.append(y)
-        peak = np.maximum(peak, np.abs(y))
-    return np.array(rows), peak
+    return np.array(rows), np.abs([*rows, *acted]).max(axis=0)
 
 
 def _move(right: Right, start: float, end: float, y: np.ndarray) -> np.ndarray:
@@ -216,8 +215,7 @@ def trait() -> Case:
 
     plan = mdr.exposure("dox", "1 uM", over="10 day").every("25 day", times=3)
     jumps = [(25.0 * k + s, put(4, c)) for k in range(3) for s, c in ((0, 1.0), (10, 0.0))]
-    start = {"x0": 1e8, "x1": 0, "x2": 0, "x3": 0, "medium_dox": 0}
-    return Case(model, right, start, plan, jumps, 85)
+    return Case(model, right, {"x0": 1e8, "x1": 0, "x2": 0, "x3": 0, "medium_dox": 0}, plan, jumps, 85)
 
 
 def brady_nicholls() -> Case:
@@ -340,8 +338,7 @@ def pulsed_erlotinib() -> Case:
 
     plan = mdr.oral("erl", "100 mg").every("1 day", times=56) & mdr.oral("erl", "1200 mg").every("7 day", times=8)
     jumps = [(float(i), added(0, 100.0)) for i in range(56)] + [(7.0 * i, added(0, 1200.0)) for i in range(8)]
-    start = {"depot_erl": 0, "central_erl": 0, "W": 1e9, "M": 10.0}
-    return Case(model, right, start, plan, jumps, 90)
+    return Case(model, right, {"depot_erl": 0, "central_erl": 0, "W": 1e9, "M": 10.0}, plan, jumps, 90)
 
 
 def two_pathways() -> Case:
@@ -381,8 +378,7 @@ def two_pathways() -> Case:
     plan &= mdr.exposure("mek", "2 uM", over="5 day").shift("21 day").every("7 day", times=3)
     jumps = [(7.0 * i + s, put(3, c)) for i in range(8) for s, c in ((0, 3.0), (5, 0.0))]
     jumps += [(21 + 7.0 * i + s, put(4, c)) for i in range(3) for s, c in ((0, 2.0), (5, 0.0))]
-    start = {"S": 1e8, "P": 1e4, "R": 0.0, "medium_pi3k": 0, "medium_mek": 0}
-    return Case(model, right, start, plan, jumps, 61)
+    return Case(model, right, {"S": 1e8, "P": 1e4, "R": 0.0, "medium_pi3k": 0, "medium_mek": 0}, plan, jumps, 61)
 
 
 def pgp_per_cell() -> Case:
