@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.checks import COLUMNS, Row
+from pkpd_mdr.units import split_header
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def table_rows(table: pd.DataFrame | str | os.PathLike[str], columns: Mapping[st
     return header, rows
 
 
-def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list[object]]], bool]:
+def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list[str]]], bool]:
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
             raise RegimenError(
@@ -67,19 +68,42 @@ def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list
             first = file.readline()
             mark = next((mark for mark in (";", "\t") if mark in first), ",")
             file.seek(0)
+            if first.startswith("PK\x03\x04"):
+                raise csv.Error("it is a workbook or a zip file")
             reader = csv.reader(file, delimiter=mark)
-            lines: list[tuple[str, list[object]]] = [
-                (f"line {reader.line_num}", list(cells))
-                for cells in reader
-                if any(cell.strip() for cell in cells) and not cells[0].startswith("#")
-            ]
+            filled = [(f"line {reader.line_num}", cells) for cells in reader if any(cell.strip() for cell in cells)]
     except OSError as problem:
         raise RegimenError(f"{shown(os.fspath(path))} cannot be read: {problem.strerror or problem}") from problem
     except (UnicodeDecodeError, csv.Error) as problem:
-        raise RegimenError(f"{shown(os.fspath(path))} is not a UTF-8 text table: {problem}") from problem
+        raise RegimenError(
+            f"{shown(os.fspath(path))} is not a UTF-8 text table ({problem}); save it as CSV in UTF-8, or pass a "
+            "workbook as pandas.read_excel(path)"
+        ) from problem
+    lines = [(where, cells) for where, cells in filled if not cells[0].startswith("#")]
     if not lines:
         raise RegimenError(f"{shown(os.fspath(path))} is empty; a dose table begins with a line of column names")
-    return [str(cell).strip() for cell in lines[0][1]], lines[1:], mark == ";"
+    header = [cell.strip() for cell in lines[0][1]]
+    _check_header(path, header, filled[: filled.index(lines[0])])
+    return header, lines[1:], mark == ";"
+
+
+def _check_header(path: str | os.PathLike[str], header: list[str], comments: Sequence[tuple[str, list[str]]]) -> None:
+    """Refuse a header whose columns stand in one cell, and one that was left out as a comment."""
+    if len(header) == 1 and _roles(words := header[0].split()):
+        raise RegimenError(
+            f"the columns of {shown(os.fspath(path))} seem to be separated by spaces ({shown(words)}); pass "
+            "pandas.read_csv(path, sep=r'\\s+')"
+        )
+    for where, cells in comments if not _roles(header) else ():
+        if _roles(" ".join(cells).lstrip("# ").split()) > 1:
+            raise RegimenError(
+                f"{where} of {shown(os.fspath(path))} begins with # and is left out as a comment, but names columns; "
+                "remove the # from the header"
+            )
+
+
+def _roles(names: Iterable[str]) -> int:
+    return sum(name.upper() in COLUMNS for name in names)
 
 
 def _names(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -99,5 +123,15 @@ def _names(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     for role in _REQUIRED:
         if role not in names:
             others = [column for column in header if column not in names.values()]
-            raise RegimenError(f"the dose table has no column {role}{did_you_mean(role, others) if others else ''}")
+            raise RegimenError(f"the dose table has no column {role}{_other(role, others) if others else ''}")
     return names
+
+
+def _other(role: str, others: Sequence[str]) -> str:
+    """End of the refusal: how to name another column for a role."""
+    for column in others:
+        name, unit = split_header(column)
+        if unit is not None and name.casefold() == role.casefold():
+            more = f", time_unit={unit.text!r}" if role == "TIME" else ""
+            return f"; say that {shown(column)} is it with columns={{{role!r}: {column!r}}}{more}"
+    return f"{did_you_mean(role, others)} (columns={{{role!r}: ...}} names it)"

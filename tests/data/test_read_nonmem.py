@@ -63,6 +63,13 @@ def test_capitals_of_columns_do_not_count() -> None:
     assert mdr.read_nonmem(FRAME, covariates={"wt": "weight [kg]"}, **small).table["censored"].iloc[3] == "below"
 
 
+def test_doses_without_compartment_go_to_the_default() -> None:
+    blank = FRAME.assign(CMT=FRAME["CMT"].where(FRAME["CMT"] != 1, "."))
+    with pytest.raises(RegimenError, match=r"row 1, column CMT: .*default=1"):
+        mdr.read_nonmem(blank, **READ)
+    assert mdr.read_nonmem(blank, default=1, **READ) == mdr.read_nonmem(FRAME, **READ)
+
+
 def test_days_become_hours() -> None:
     data = mdr.read_nonmem(FRAME, time_unit="day", **READ)
     assert data.table["time"].tolist()[:2] == [24.0, 144.0]
