@@ -135,8 +135,9 @@ def _check_kinds(columns: Sequence[str], lines: Sequence[Row], measured: Sequenc
             line, name = lines[each["source_row"] - 1], each["observable"]
             kind = line.label(column)
             if kind != (before := first.setdefault(name, kind)):
+                now, then = ("nothing" if cell is None else shown(cell) for cell in (kind, before))
                 raise DataError(
-                    f"{line.where}, column {column}: {shown(kind)} after {shown(before)} among the values of {name}, "
+                    f"{line.where}, column {column}: {now} after {then} among the values of {name}, "
                     f"which would be read as one; let it take the place of CMT, columns={{'CMT': {column!r}}} and "
                     "observe={1: ..., 2: ...}, keep the observations of one kind, or leave the column out"
                 )

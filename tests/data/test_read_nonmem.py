@@ -119,6 +119,8 @@ def test_values_of_several_kinds_are_not_read_as_one_observable(column: str) -> 
     by_kind = mdr.read_nonmem(frame, observe=apart, columns={"CMT": column}, **ONE_DRUG)
     assert by_kind.table[["observable", "value"]].values.tolist() == [["C_dox", 4], ["C_dox", 2], ["response", 80]]
     assert by_kind == mdr.read_nonmem(frame, observe=apart, **ONE_DRUG)  # CMT and the column agree: nothing is merged
+    with pytest.raises(DataError, match=f"row 4, column {column}: nothing after 1 among the values of C_dox"):
+        mdr.read_nonmem(frame.assign(**{column: [0, 1, 1, "."]}), observe="C_dox [mg/L]", **ONE_DRUG)
     one = frame[frame[column] != 2]
     assert mdr.read_nonmem(one, observe="C_dox [mg/L]", **ONE_DRUG).table["value"].tolist() == [4.0, 2.0]
     marks = frame.assign(**{column: [0, 0, 0, 1]})
