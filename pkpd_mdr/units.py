@@ -33,6 +33,11 @@ _NUMBER_THEN_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\
 _UNIT_TEXT = re.compile(r"[A-Za-zµμ%0-9*/^(). -]*")
 _EXPONENT = re.compile(r"\*\*\s*(?:-?[1-9]|\(\s*-?[1-9]\s*\))(?!\s*\*\*)(?![\d.])")
 _SQUARED = re.compile(r"\b([a-zµμ]?m)([23])\b")
+_INTERNATIONAL = re.compile(r"\b[a-zA-Zµμ]?IU\b")
+_POTENCY = (
+    "; an international unit is another mass for each substance, so convert it by the potency on the label, to 'ug' "
+    "for example, or write pure numbers in a model without units"
+)
 _COMMON = (
     "h",
     "day",
@@ -155,7 +160,8 @@ def _unit_of(text: str) -> Unit:
         for name, exponent in dimensionality.items():
             factor *= _INTERNAL_PER_SI.get(name, Fraction(1)) ** int(exponent)
     except Exception as problem:  # pint raises many kinds; each means that this is no unit we can use
-        raise UnitError(f"unit {shown(text)} is not known{did_you_mean(text.strip(), _COMMON)}") from problem
+        hint = _POTENCY if _INTERNATIONAL.search(cleaned) else did_you_mean(text.strip(), _COMMON)
+        raise UnitError(f"unit {shown(text)} is not known{hint}") from problem
     if "[temperature]" in dimensionality or not factor > 0:
         raise UnitError(f"unit {shown(text)} has an offset or no size and cannot be used here")
     dims = tuple(sorted((name, Fraction(value)) for name, value in dimensionality.items()))

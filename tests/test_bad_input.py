@@ -1015,6 +1015,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "blq": None,
             "lloq": "1 mg/L",
             "columns": {},
+            "default": 1,
         },
     ),
     "read_doses": (

@@ -176,6 +176,8 @@ def test_text_and_pair_mean_the_same(number: float, unit: str) -> None:
         ("", "no number to start with"),
         ("1,5 mg", "decimal comma"),
         ("5 mgg", "unit 'mgg' is not known"),
+        ("5e6 IU", "unit 'IU' is not known; an international unit is another mass for each substance"),
+        ("5 mIU/mL", "unit 'mIU/mL' is not known; an international unit"),
         ("1e400 mg", "not finite"),
         ((math.nan, "mg"), "not finite"),
         (math.inf, "not finite"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,14 @@ from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.units import Quantity, Unit, quantity
 
 if TYPE_CHECKING:
-    from pkpd_mdr.regimen import DoseRecords, Subject
+    from pkpd_mdr.regimen import Subject
+    from pkpd_mdr.regimen.checks import Compartment, Row
     from pkpd_mdr.regimen.table import Record
 
 __all__ = ["read_nonmem"]
+
+_KINDS = ("DVID", "YTYPE", "FLAG")
+"""Columns in which tables say what DV measures."""
 
 
 @takes(DataError, amount_unit=TEXT, time_unit=TEXT, covariates=TABLE, blq=TEXT, lloq=TEXT, columns=TABLE)
@@ -39,12 +43,13 @@ def read_nonmem(
     blq: str | None = None,
     lloq: str | None = None,
     columns: Mapping[str, str] | None = None,
+    default: Compartment | None = None,
 ) -> Data:
     """Read doses (AMT, RATE, II, ADDL, SS, CMT) and measurements (DV, MDV) of subjects; each becomes a condition.
 
     Parameters
     ----------
-    table, compartments, amount_unit, time_unit, columns
+    table, compartments, amount_unit, time_unit, columns, default
         As in `pkpd_mdr.regimen.read_doses`, which also says which rows are possible.
     observe : str or mapping of CMT to str
         What DV measures: ``"C_theo [mg/L]"``, or one for each compartment that is observed.
@@ -62,9 +67,15 @@ def read_nonmem(
     Raises
     ------
     DataError
-        A row that measures an undeclared compartment, or is marked as below a limit that is not known.
+        A row that measures an undeclared compartment, or is marked as below a limit that is not known; values of one
+        observable that a column DVID, YTYPE or FLAG tells apart.
     RegimenError
         An impossible dose, or a reset, which no regimen can express.
+
+    Notes
+    -----
+    Options of a control stream (IGNORE, ACCEPT, DROP) are not read: rows and values that IGNORE=C or IGNORE=(...) would
+    leave out have to be removed before.
 
     Examples
     --------
@@ -74,23 +85,27 @@ def read_nonmem(
     >>> read_nonmem(frame, **read).table[["value", "censored"]].values.tolist()
     [[4.1, ''], [0.5, 'below']]
     """
-    from pkpd_mdr.regimen import read_doses
+    from pkpd_mdr.regimen.records import doses_of, layout_of
+    from pkpd_mdr.regimen.rows import table_rows
 
+    layout = layout_of(compartments, amount_unit, time_unit, default)
+    header, lines = table_rows(table, columns or {})
     kept = [*(covariates or {}), *([] if blq is None else [blq])]
-    carry = None if blq is None else "locf"  # marks change from row to row; covariates must not, which is checked below
-    options: dict[str, Any] = {"columns": columns, "covariates": carry, "covariate_columns": kept}
-    records = read_doses(table, compartments=compartments, amount_unit=amount_unit, time_unit=time_unit, **options)
+    carry = "" if blq is None else "locf"  # marks change from row to row; covariates must not, which is checked below
+    records = doses_of(header, lines, layout, carry=carry, wanted=kept)
     names = _observed(observe)
     limit = None if lloq is None else quantity(lloq, "lloq")
     rows, codes, conditions = [], [], []
     for code, subject in enumerate(records):
-        conditions.append(_condition(records, subject, covariates or {}))
-        mine = [_row(records, subject, record, names, blq, limit) for record in subject.observations]
+        conditions.append(_condition(subject, covariates or {}))
+        mine = [_row(subject, record, names, blq is not None, limit) for record in subject.observations]
         rows += [row for row in mine if row is not None]
         codes += [code] * sum(row is not None for row in mine)
     origin = Path(table).name if isinstance(table, (str, os.PathLike)) else "the table"
     if not rows:
         raise DataError(f"{origin}: no row measures anything; rows with EVID 0, MDV 0 and a DV do")
+    others = set(header) - {*lines[0].names.values(), *records.covariates}
+    _check_kinds([name for name in header if name in others], lines, rows)
     frame = pd.DataFrame(rows).assign(replicate="1", sd=np.nan, n=1)
     named, tidied = tidy(frame, np.array(codes), conditions)
     check_unique(tidied, origin, "row", "remove one of them")
@@ -112,10 +127,25 @@ def _observed(observe: str | Mapping[int, str]) -> dict[Any, tuple[str, Unit]]:
     return found
 
 
-def _condition(records: DoseRecords, subject: Subject, covariates: Mapping[str, str]) -> Condition:
+def _check_kinds(columns: Sequence[str], lines: Sequence[Row], measured: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse values of one observable that a column such as DVID tells apart."""
+    for column in columns:
+        first: dict[str, Compartment | None] = {}
+        for each in measured if column.upper() in _KINDS else ():
+            line, name = lines[each["source_row"] - 1], each["observable"]
+            kind = line.label(column)
+            if kind != (before := first.setdefault(name, kind)):
+                now, then = ("nothing" if cell is None else shown(cell) for cell in (kind, before))
+                raise DataError(
+                    f"{line.where}, column {column}: {now} after {then} among the values of {name}, "
+                    f"which would be read as one; let it take the place of CMT, columns={{'CMT': {column!r}}} and "
+                    "observe={1: ..., 2: ...}, keep the observations of one kind, or leave the column out"
+                )
+
+
+def _condition(subject: Subject, covariates: Mapping[str, str]) -> Condition:
     known = {}
-    for column, reference in covariates.items():
-        at = records.covariates.index(column)
+    for at, (column, reference) in enumerate(covariates.items()):
         values = {row[at] for row in subject.covariates}
         if len(values) > 1:
             raise DataError(
@@ -133,15 +163,14 @@ def _condition(records: DoseRecords, subject: Subject, covariates: Mapping[str, 
 
 
 def _row(
-    records: DoseRecords,
     subject: Subject,
     record: Record,
     names: Mapping[Any, tuple[str, Unit]],
-    blq: str | None,
+    marks: bool,
     limit: Quantity | None,
 ) -> dict[str, object] | None:
     """One measurement; None where the row only asks for a prediction."""
-    marked = blq is not None and bool(subject.covariates[record.state][records.covariates.index(blq)])
+    marked = marks and bool(subject.covariates[record.state][-1])  # the last of the columns that were kept
     if record.mdv and not (marked and record.dv is None):
         return None
     if record.compartment not in names and None not in names:

@@ -15,6 +15,7 @@ __all__ = ["COLUMNS", "Compartment", "Layout", "Row", "act_of", "event_of"]
 
 COLUMNS = ("ID", "TIME", "EVID", "AMT", "CMT", "RATE", "DUR", "II", "ADDL", "SS", "MDV", "DV")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_CLOCK = re.compile(r"\d[:/-]\d")
 _MISSING = frozenset({"", ".", "na", "nan", "<na>", "nat", "none"})
 _EVENTS = "0 (observation), 1 (dose), 2 (other), 3 (reset) or 4 (reset and dose)"
 _DOSE_ITEMS = ("AMT", "RATE", "DUR", "II", "ADDL", "SS")
@@ -61,10 +62,7 @@ class Row:
         if self.decimal_comma:
             text = text.replace(",", ".")
         if not _NUMBER.fullmatch(text):
-            hint = (
-                "; write a decimal point" if _NUMBER.fullmatch(text.replace(",", ".")) else "; write the number alone"
-            )
-            raise self.error(column, f"{shown(text)} is not a number{hint}")
+            raise self.error(column, f"{shown(text)} is not a number; {_repair(column, text)}")
         value = float(text)
         if not math.isfinite(value):
             raise self.error(column, f"{shown(text)} is not finite")
@@ -90,6 +88,17 @@ class Row:
         if _NUMBER.fullmatch(text) and float(text).is_integer():
             return int(float(text))
         return text
+
+
+def _repair(column: str, text: str) -> str:
+    """What to write instead of a text that is no number."""
+    if _NUMBER.fullmatch(text.replace(",", ".")):
+        return "write a decimal point"
+    if column == "TIME" and _CLOCK.search(text):
+        return "dates and times of day are not read, so write hours since the first record"
+    if column == "DV" and (text.startswith("<") or text.isalpha()):
+        return "below a limit of quantification write the limit and 1 in a column that blq= of read_nonmem names"
+    return "write the number alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,10 @@ class Layout:
         names = [str(known) for known, _, _ in self.compartments]
         sentence = f"compartment {shown(label)} is not known{did_you_mean(str(label), names)}"
         if label in (None, 0):
-            sentence = f"the dose names no compartment and there is no default; known are {', '.join(names)}"
+            sentence = (
+                f"the dose names no compartment and there is no default; known are {', '.join(names)}, so fill the "
+                f"cell or say for example default={self.compartments[0][0]!r}"
+            )
         raise row.error("CMT", sentence)
 
 

@@ -6,13 +6,11 @@ times too. What doses, lags, steady states and resets then do is written in `pkp
 
 from __future__ import annotations
 
-import csv
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkpd_mdr.arguments import FLAG, TABLE, TEXT, TEXTS, takes
@@ -20,17 +18,16 @@ from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.regimen.checks import COLUMNS, Compartment, Layout, Row, act_of, event_of
+from pkpd_mdr.regimen.rows import table_rows
 from pkpd_mdr.regimen.table import DoseRecords, Record, Subject
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_doses", "write_doses"]
+__all__ = ["doses_of", "layout_of", "read_doses", "write_doses"]
 
-_REQUIRED = ("ID", "TIME", "AMT")
-_MOST_ROWS = 1_000_000
-_MOST_BYTES = 100_000_000
+_DATES = ("DATE", "DAT1", "DAT2", "DAT3")
 
 Compartments = Mapping[int, tuple[str, str]] | Mapping[str, tuple[str, str]] | Mapping[Compartment, tuple[str, str]]
 
@@ -94,7 +91,11 @@ def read_doses(
     -----
     A steady state (SS=1) replaces the state of its own drug; other drugs of the table go on.
     Rows with MDV=1 and rows without DV are predicted but not compared. A column DUR, an extension to NONMEM, fixes
-    the duration of infusions. EVID 2 with CMT < 0 (switching a compartment off) is refused.
+    the duration of infusions. EVID 2 with CMT < 0 (switching a compartment off) is refused. So is a column DATE (DAT1,
+    DAT2, DAT3) that changes within a subject: TIME has to count from one zero.
+
+    Options of a control stream (IGNORE, ACCEPT, DROP) are not read: rows and values that IGNORE=C or IGNORE=(...) would
+    leave out have to be removed before. Only lines of a file that begin with # are left out.
 
     Examples
     --------
@@ -106,21 +107,17 @@ def read_doses(
     """
     if covariates not in (None, "nocb", "locf"):
         raise RegimenError(f"covariates={shown(covariates)} is not known; write 'nocb' (as NONMEM) or 'locf'")
-    layout = _layout(compartments, amount_unit, time_unit, default)
-    header, rows = _rows(table, columns or {})
-    kept = _covariates(header, rows, covariate_columns)
-    rules = _Rules(layout, kept, covariates or "", allow_duplicates, reset_cancels)
-    subjects: list[Subject] = []
-    seen: set[int | str] = set()
-    for identity, group in groupby(enumerate(rows, start=1), key=lambda pair: _identity(pair[1])):
-        block = list(group)
-        if identity in seen:
-            raise block[0][1].error(
-                "ID", f"subject {shown(identity)} appears again after another one; keep its rows together"
-            )
-        seen.add(identity)
-        subjects.append(_subject(identity, block, rules))
-    return DoseRecords(tuple(subjects), tuple(kept), layout)
+    layout = layout_of(compartments, amount_unit, time_unit, default)
+    header, rows = table_rows(table, columns or {})
+    return doses_of(
+        header,
+        rows,
+        layout,
+        carry=covariates or "",
+        wanted=covariate_columns,
+        allow_duplicates=allow_duplicates,
+        cancel=reset_cancels,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,50 @@ class _Rules:
     cancel: bool
 
 
-def _layout(compartments: Compartments, amount_unit: str, time_unit: str, default: Compartment | None) -> Layout:
+def doses_of(
+    header: Sequence[str],
+    rows: Sequence[Row],
+    layout: Layout,
+    *,
+    carry: str,
+    wanted: Sequence[str] | None,
+    allow_duplicates: bool = False,
+    cancel: bool = True,
+) -> DoseRecords:
+    """The checked records of rows that are already read; arguments and errors as in `read_doses`."""
+    rules = _Rules(layout, _covariates(header, rows, wanted), carry, allow_duplicates, cancel)
+    subjects: list[Subject] = []
+    seen: set[int | str] = set()
+    dates = [name for name in header if name.upper() in _DATES and name not in rows[0].names.values()]
+    for identity, group in groupby(enumerate(rows, start=1), key=lambda pair: _identity(pair[1])):
+        block = list(group)
+        if identity in seen:
+            raise block[0][1].error(
+                "ID", f"subject {shown(identity)} appears again after another one; keep its rows together"
+            )
+        seen.add(identity)
+        _check_dates(identity, block, dates)
+        subjects.append(_subject(identity, block, rules))
+    return DoseRecords(tuple(subjects), tuple(rules.covariates), rules.layout)
+
+
+def _check_dates(identity: int | str, block: Sequence[tuple[int, Row]], dates: Sequence[str]) -> None:
+    """Refuse a date that changes: TIME beside it is a time of day, which NONMEM adds to the date."""
+    for column in dates:
+        first = None
+        for _, row in block:
+            date = row.label(column)
+            first = date if first is None else first
+            if date is not None and date != first:
+                raise row.error(
+                    column,
+                    f"the date changes from {shown(first)} to {shown(date)} within subject {shown(identity)}, but "
+                    "dates are not read; write TIME as hours since the first record and leave the column out",
+                )
+
+
+def layout_of(compartments: Compartments, amount_unit: str, time_unit: str, default: Compartment | None) -> Layout:
+    """What the numbers of a table mean; errors as in `read_doses`."""
     if not Unit.of(time_unit).like(Unit.of("h")):
         raise RegimenError(f"time_unit={shown(time_unit)} does not measure time; write 'h' or 'day'")
     if dict(Unit.of(amount_unit).dims) not in ({}, {"[mass]": 1}, {"[substance]": 1}):
@@ -152,75 +192,6 @@ def _layout(compartments: Compartments, amount_unit: str, time_unit: str, defaul
     if default is None and len(listed) == 1:
         default = listed[0][0]
     return Layout(tuple(listed), amount_unit, time_unit, default)
-
-
-def _rows(table: pd.DataFrame | str | os.PathLike[str], columns: Mapping[str, str]) -> tuple[list[str], list[Row]]:
-    comma = False
-    numbered: Iterable[tuple[str, Sequence[object]]]
-    if isinstance(table, (str, os.PathLike)):
-        header, numbered, comma = _file(table)
-    elif hasattr(table, "itertuples"):
-        header = [str(name) for name in table.columns]
-        numbered = ((f"row {n}", cells) for n, cells in enumerate(table.itertuples(index=False, name=None), start=1))
-    else:
-        raise RegimenError(f"a dose table is a DataFrame or the path of a csv file, not {type(table).__name__}")
-    names = _names(header, columns)
-    rows = []
-    for where, cells in numbered:
-        if len(cells) != len(header):
-            raise RegimenError(f"{where} has {len(cells)} cells, but the table has {len(header)} columns")
-        rows.append(Row(where, dict(zip(header, cells, strict=True)), names, comma))
-        if len(rows) > _MOST_ROWS:
-            raise RegimenError(f"the dose table has more than {_MOST_ROWS} rows; split it by subject")
-    if not rows:
-        raise RegimenError("the dose table has no rows below its header")
-    return header, rows
-
-
-def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list[object]]], bool]:
-    try:
-        if Path(path).stat().st_size > _MOST_BYTES:
-            raise RegimenError(
-                f"{shown(os.fspath(path))} is larger than {_MOST_BYTES // 10**6} MB; split it by subject"
-            )
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            mark = next((mark for mark in (";", "\t") if mark in first), ",")
-            file.seek(0)
-            reader = csv.reader(file, delimiter=mark)
-            lines: list[tuple[str, list[object]]] = [
-                (f"line {reader.line_num}", list(cells))
-                for cells in reader
-                if any(cell.strip() for cell in cells) and not cells[0].startswith("#")
-            ]
-    except OSError as problem:
-        raise RegimenError(f"{shown(os.fspath(path))} cannot be read: {problem.strerror or problem}") from problem
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise RegimenError(f"{shown(os.fspath(path))} is not a UTF-8 text table: {problem}") from problem
-    if not lines:
-        raise RegimenError(f"{shown(os.fspath(path))} is empty; a dose table begins with a line of column names")
-    return [str(cell).strip() for cell in lines[0][1]], lines[1:], mark == ";"
-
-
-def _names(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
-    """Table column of each role."""
-    folded: dict[str, str] = {}
-    for name in header:
-        if name.casefold() in folded:
-            raise RegimenError(f"the dose table has column {shown(name)} twice (capitals do not count); rename one")
-        folded[name.casefold()] = name
-    names = {role: folded[role.casefold()] for role in COLUMNS if role.casefold() in folded}
-    for role, column in columns.items():
-        if role.upper() not in COLUMNS:
-            raise RegimenError(f"columns= names the unknown role {shown(role)}{did_you_mean(role, COLUMNS)}")
-        if column.casefold() not in folded:
-            raise RegimenError(f"the dose table has no column {shown(column)}{did_you_mean(column, header)}")
-        names[role.upper()] = folded[column.casefold()]
-    for role in _REQUIRED:
-        if role not in names:
-            others = [column for column in header if column not in names.values()]
-            raise RegimenError(f"the dose table has no column {role}{did_you_mean(role, others) if others else ''}")
-    return names
 
 
 def _covariates(header: Sequence[str], rows: Sequence[Row], wanted: Sequence[str] | None) -> list[str]:
@@ -367,7 +338,7 @@ def write_doses(
     else:
         if compartments is None or amount_unit is None:
             raise RegimenError("writing a regimen needs compartments={1: ('dox', 'iv')} and amount_unit='mg'")
-        layout = _layout(compartments, amount_unit, time_unit, None)
+        layout = layout_of(compartments, amount_unit, time_unit, None)
         records, way = _from_regimens(source, layout), infusions or "rate"
     names = [name for name in COLUMNS if name != "DUR" or _uses_duration(records, way)]
     lines = [

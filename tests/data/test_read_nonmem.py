@@ -58,6 +58,18 @@ def test_a_limit_for_all_rows() -> None:
     assert mdr.read_nonmem(blank, lloq="1 mg/L", **READ).table["value"].tolist() == [3.5, 1.2, 1.0, 1.0, 2.0]
 
 
+def test_capitals_of_columns_do_not_count() -> None:
+    small = READ | {"blq": "blq"}
+    assert mdr.read_nonmem(FRAME, covariates={"wt": "weight [kg]"}, **small).table["censored"].iloc[3] == "below"
+
+
+def test_doses_without_compartment_go_to_the_default() -> None:
+    blank = FRAME.assign(CMT=FRAME["CMT"].where(FRAME["CMT"] != 1, "."))
+    with pytest.raises(RegimenError, match=r"row 1, column CMT: .*default=1"):
+        mdr.read_nonmem(blank, **READ)
+    assert mdr.read_nonmem(blank, default=1, **READ) == mdr.read_nonmem(FRAME, **READ)
+
+
 def test_days_become_hours() -> None:
     data = mdr.read_nonmem(FRAME, time_unit="day", **READ)
     assert data.table["time"].tolist()[:2] == [24.0, 144.0]
@@ -83,3 +95,45 @@ def test_days_become_hours() -> None:
 def test_bad_tables(change: dict[str, Any], options: dict[str, Any], error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         mdr.read_nonmem(FRAME.assign(**change), **(READ | options))
+
+
+TWO_KINDS = pd.DataFrame(
+    {
+        "ID": 1,
+        "TIME": [0, 1, 2, 3],
+        "AMT": [100, 0, 0, 0],
+        "CMT": [1, 1, 2, 1],
+        "DV": [".", 4.0, 80.0, 2.0],
+        "DVID": [0, 1, 2, 1],
+    }
+)
+ONE_DRUG: dict[str, Any] = {"compartments": {1: ("dox", "iv")}, "amount_unit": "mg"}
+
+
+@pytest.mark.parametrize("column", ["DVID", "ytype", "FLAG"])
+def test_values_of_several_kinds_are_not_read_as_one_observable(column: str) -> None:
+    frame = TWO_KINDS.rename(columns={"DVID": column})
+    with pytest.raises(DataError, match=f"row 3, column {column}: 2 after 1 among the values of C_dox, which would be"):
+        mdr.read_nonmem(frame, observe="C_dox [mg/L]", **ONE_DRUG)
+    apart = {1: "C_dox [mg/L]", 2: "response []"}
+    by_kind = mdr.read_nonmem(frame, observe=apart, columns={"CMT": column}, **ONE_DRUG)
+    assert by_kind.table[["observable", "value"]].values.tolist() == [["C_dox", 4], ["C_dox", 2], ["response", 80]]
+    assert by_kind == mdr.read_nonmem(frame, observe=apart, **ONE_DRUG)  # CMT and the column agree: nothing is merged
+    with pytest.raises(DataError, match=f"row 4, column {column}: nothing after 1 among the values of C_dox"):
+        mdr.read_nonmem(frame.assign(**{column: [0, 1, 1, "."]}), observe="C_dox [mg/L]", **ONE_DRUG)
+    one = frame[frame[column] != 2]
+    assert mdr.read_nonmem(one, observe="C_dox [mg/L]", **ONE_DRUG).table["value"].tolist() == [4.0, 2.0]
+    marks = frame.assign(**{column: [0, 0, 0, 1]})
+    assert mdr.read_nonmem(marks, observe="C_dox [mg/L]", blq=column, **ONE_DRUG).table["censored"].iloc[2] == "below"
+
+
+@pytest.mark.parametrize("column", ["DATE", "dat2"])
+def test_a_date_beside_a_time_of_day_is_refused(column: str) -> None:
+    frame = pd.DataFrame({"ID": 1, column: [1, 2], "TIME": [8.0, 9.5], "AMT": [100, 0], "DV": [".", 3.2]})
+    sentence = f"row 2, column {column}: the date changes from 1 to 2 within subject 1.*hours since the first record"
+    with pytest.raises(RegimenError, match=sentence):
+        mdr.read_nonmem(frame, observe="C_dox [mg/L]", **ONE_DRUG)
+    with pytest.raises(RegimenError, match=sentence):
+        mdr.read_doses(frame, covariates="locf", **ONE_DRUG)
+    same = frame.assign(**{column: "2024-01-02"})
+    assert mdr.read_nonmem(same, observe="C_dox [mg/L]", **ONE_DRUG).table["time"].tolist() == [9.5]

@@ -279,9 +279,58 @@ def test_refusals_of_a_file_name_the_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"ID TIME AMT\n1 0 100\n", r"separated by spaces .*; pass pandas.read_csv\(path, sep=r'\\s\+'\)"),
+        (b"#ID,TIME,AMT\n1,0,100\n", r"line 1 of .* names columns; remove the # from the header"),
+        (b"\n# ID TIME AMT\nA-1,0,100\n", r"line 2 of .* names columns; remove the # from the header"),
+        ("ID,TIME,AMT,Größe\n1,0,100,1\n".encode("latin-1"), "not a UTF-8 text table .*; save it as CSV in UTF-8"),
+        (b"PK\x03\x04abc", "it is a workbook or a zip file.*; save it as CSV in UTF-8, or .*read_excel"),
+    ],
+)
+def test_files_of_another_kind_are_told_what_to_do(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "doses.csv").write_bytes(content)
+    with pytest.raises(RegimenError, match=sentence):
+        read(tmp_path / "doses.csv")
+
+
+def test_the_repairs_that_are_named_work(tmp_path: Path) -> None:
+    path = tmp_path / "doses.csv"
+    path.write_text("# ID of the trial: 7\n# TIME and AMT as planned\nID,TIME,AMT,CMT\n1,0,100,1\n")
+    wanted = read(path)
+    path.write_text("ID TIME  AMT CMT\n1    0  100   1\n")
+    assert read(pd.read_csv(path, sep=r"\s+")) == wanted
+    headed = table({}).rename(columns={"TIME": "TIME [day]"})
+    assert read(headed, columns={"TIME": "TIME [day]"}, time_unit="day").subject(1).acts == wanted.subject(1).acts
+    assert read(table({"CMT": "."}), default=1).subject(1).acts == wanted.subject(1).acts
+
+
+@pytest.mark.parametrize(
+    ("cells", "sentence"),
+    [
+        ({"TIME": "08:30"}, "'08:30' is not a number; .* so write hours since the first record"),
+        ({"TIME": "2024-01-02"}, "so write hours since the first record"),
+        ({"TIME": pd.Timestamp("2024-01-02 08:00")}, "so write hours since the first record"),
+        ({"TIME": "8 h"}, "; write the number alone"),
+        ({"DV": "BLQ"}, "write the limit and 1 in a column that blq= of read_nonmem names"),
+        ({"DV": "<0.1"}, "write the limit and 1 in a column that blq= of read_nonmem names"),
+        ({"DV": "3 mg/L"}, "; write the number alone"),
+        ({"AMT": "BLQ"}, "; write the number alone"),
+        ({"CMT": "."}, "known are 1, 2, so fill the cell or say for example default=1"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_told_what_to_write(cells: dict[str, object], sentence: str) -> None:
+    with pytest.raises(RegimenError, match=f"^row 1, column {next(iter(cells))}: .*{sentence}"):
+        read(table(cells))
+
+
+@pytest.mark.parametrize(
     ("frame", "options", "sentence"),
     [
         (table({}).rename(columns={"TIME": "TIMES"}), {}, r"no column TIME; did you mean 'TIMES'"),
+        (table({}).rename(columns={"TIME": "hours"}), {}, r"known are 'hours' \(columns=\{'TIME': ...\} names it\)"),
+        (table({}).rename(columns={"TIME": "Time [day]"}), {}, r"columns=\{'TIME': 'Time \[day\]'\}, time_unit='day'$"),
+        (table({}).rename(columns={"AMT": "AMT [mg]"}), {}, r"columns=\{'AMT': 'AMT \[mg\]'\}$"),
         (table({}).drop(columns="ID"), {}, r"no column ID$"),
         (table({}).iloc[:0], {}, r"no rows below its header"),
         (table({}).assign(time=1), {}, r"column 'time' twice"),
