@@ -288,35 +288,6 @@ class Compiled:
 
     # -- ports -----------------------------------------------------------------------------------------
 
-    def inflows(self, names: Sequence[str]) -> tuple[tuple[str, int, str], ...]:
-        """Which rates of change an inflow through a port adds to directly.
-
-        Parameters
-        ----------
-        names : sequence of str
-
-        Returns
-        -------
-        tuple of (name, port, weight)
-            For each ``"d/dt output"`` among the names and each port into a state that the output depends on: the
-            inflow times the output called `weight` is missing from it.
-        """
-
-        def build() -> tuple[tuple[str, int, str], ...]:
-            found = []
-            for name in names:
-                if name.startswith("d/dt "):
-                    inside = self.expression(name[5:]).free_symbols
-                    found += [
-                        (name, index, f"d/d{port.target} {name[5:]}")
-                        for index, port in enumerate(self.ports)
-                        if port.target and symbol(port.target) in inside
-                    ]
-            return tuple(found)
-
-        pairs: tuple[tuple[str, int, str], ...] = self._cached(("inflows", *names), build)
-        return pairs
-
     @cached_property
     def dosing(self) -> list[int]:
         """Places of the parameters that decide how doses arrive: those in bioavailability, lag, rate and duration."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from pkpd_mdr.engine import Compiled, Timeline, Trajectory
 from pkpd_mdr.engine.instructions import Kind
 from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.expression import symbol
 
 __all__ = ["Inflow"]
 
@@ -42,7 +44,7 @@ class Inflow:
     @staticmethod
     def of(compiled: Compiled, names: tuple[str, ...], timelines: Sequence[Timeline]) -> Inflow:
         """Those of wanted outputs; nothing where no timeline has an infusion into what they depend on."""
-        pairs = compiled.inflows(names)
+        pairs = _inflows(compiled, names)
         if not pairs:
             return Inflow(names, (), (), {})
         rates = {id(timeline): timeline for timeline in timelines}
@@ -63,6 +65,21 @@ class Inflow:
         for rate, port, weight in self.terms:
             values[:, rate] += flow[:, port] * values[:, weight]
         return replace(trajectory, values=values[:, : len(self.names)])
+
+
+@lru_cache(maxsize=256)
+def _inflows(compiled: Compiled, names: tuple[str, ...]) -> tuple[tuple[str, int, str], ...]:
+    """Rates of change among the names, each with a port that adds to it directly and the weight of what flows in."""
+    found = []
+    for name in names:
+        if name.startswith("d/dt "):
+            inside = compiled.expression(name[5:]).free_symbols
+            found += [
+                (name, index, f"d/d{port.target} {name[5:]}")
+                for index, port in enumerate(compiled.ports)
+                if port.target and symbol(port.target) in inside
+            ]
+    return tuple(found)
 
 
 def _rates(timeline: Timeline, ports: int) -> FloatArray:
