@@ -96,6 +96,58 @@ def test_a_profile_ends_where_the_constrained_optimum_says(name: str, level: Lev
     assert (lower[0], upper[0]) == (pytest.approx(low, abs=5e-3), pytest.approx(high, abs=5e-3))
 
 
+def least_of_hormesis(x: np.ndarray, y: np.ndarray, log_ed50: float) -> float:
+    """Least sum of squares of Brain and Cousens's curve with a given ED50: b and e on a dense grid, the rest exact.
+
+    With ``s = 1/(1 + (x/e)**b)``, S its value at the ED50 X and ``r = x s/(X S)``, half way at X means
+    ``f X S = 1/2 (c + d) - c (1 - S) - d S``, which leaves c and d, both linear.
+    """
+    from scipy.optimize import minimize
+
+    def rss(at: np.ndarray) -> np.ndarray:
+        b, e = np.exp(at[0])[..., None], at[1][..., None]
+        with np.errstate(divide="ignore", over="ignore"):
+            s = 1.0 / (1.0 + np.exp(b * (np.log(x) - e)))
+            gone = 1.0 / (1.0 + np.exp(b * (log_ed50 - e)))
+        r = x * np.exp(-log_ed50) * s / gone
+        u, v = s + r * (0.5 - gone), 1.0 - s + r * (gone - 0.5)  # by d and by c
+        uu, uv, vv = (u * u).sum(-1), (u * v).sum(-1), (v * v).sum(-1)
+        det = uu * vv - uv**2
+        d, c = (vv * (u @ y) - uv * (v @ y)) / det, (uu * (v @ y) - uv * (u @ y)) / det
+        return np.asarray(((y - d[..., None] * u - c[..., None] * v) ** 2).sum(-1))
+
+    grid = np.stack(np.meshgrid(np.linspace(-2.0, 2.0, 200), np.linspace(-8.0, 12.0, 500), indexing="ij"))
+    with np.errstate(all="ignore"):
+        values = np.nan_to_num(rss(grid), nan=np.inf).ravel()
+        starts = grid.reshape(2, -1)[:, np.argsort(values)[:4]].T
+        return min(
+            float(minimize(rss, at, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13}).fun) for at in starts
+        )
+
+
+@pytest.mark.parametrize(
+    ("truth", "number", "side"),
+    [
+        (([1.1, 0.2], [0.1, 1.0, 0.8]), 57, 1),  # one start of the grid: the upper end was 1.59 instead of 3.00
+        (([0.4, -0.5], [0.1, 1.0, 3.0]), 18, 0),  # twelve steps: the lower end was above the upper one
+        (([0.4, -0.5], [0.1, 1.0, 3.0]), 62, 0),  # twelve steps: -4.3 instead of -5.1
+    ],
+)
+def test_the_profile_of_hormesis_ends_where_a_dense_search_says(
+    truth: tuple[list[float], list[float]], number: int, side: int
+) -> None:
+    """At the end, the least sum of squares is above its minimum by what the interval allows; narrow valleys count."""
+    from scipy.stats import t as student
+
+    x = np.r_[0.0, np.geomspace(0.01, 30, 7)]
+    y = curve_at(family("BC.5"), *(np.array([part]) for part in truth), x[None])[0]
+    y = (y + 0.08 * np.random.default_rng(5).standard_normal((80, len(x))))[number]
+    curves = fit_stack(Stack.of(np.zeros(len(x), dtype=np.int64), x, y), family("BC.5"))
+    end = profile_intervals(curves, Level(50), log_dose(curves, Level(50)))[side][0]
+    rise = np.sqrt(least_of_hormesis(x, y, end) - curves.rss[0]) / curves.sigma[0]
+    assert rise == pytest.approx(student.ppf(0.975, curves.df[0]), rel=5e-3)
+
+
 def test_a_level_below_the_control_with_a_limit_held_has_its_profile_too() -> None:
     from pkpd_mdr.response.effective import log_dose_of
     from pkpd_mdr.response.joint import joint_of
