@@ -16,7 +16,7 @@ from pkpd_mdr.response.estimates import fit_stack
 from pkpd_mdr.response.families import Family, family
 from pkpd_mdr.response.flat import flatness
 from pkpd_mdr.response.joint import fit_joint
-from pkpd_mdr.response.reading import Readings, as_columns, control_level, read_curves
+from pkpd_mdr.response.reading import RESPONSE, Readings, as_columns, control_level, read_curves
 from pkpd_mdr.response.result import DoseResponse, Options
 from pkpd_mdr.response.robust import fit_robust, loss_named
 from pkpd_mdr.response.scales import scale_named
@@ -27,8 +27,8 @@ Table = str | Path | pd.DataFrame | Data
 
 
 @takes(
-    DataError, dose=TEXT, response=TEXT, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG, plate=TEXTS,
-    unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=NUMBER, alpha=NUMBER,
+    DataError, dose=TEXT, response=RESPONSE, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG,
+    plate=TEXTS, unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=NUMBER, alpha=NUMBER,
     least_effect=NUMBER, extrapolate=NUMBER, saturation=NUMBER, decimal=TEXT,
 )  # fmt: skip
 def dose_response(

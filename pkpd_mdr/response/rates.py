@@ -152,7 +152,7 @@ def dip_rates(
     if control:
         from pkpd_mdr.response.reading import matching
 
-        untreated = matching(raw, control, "control")
+        untreated = matching(raw, control, "control", decimal=decimal)
     usable = np.isfinite(t) & np.isfinite(x) & (x > 0)
     lost = partial(_left_out, raw, (clock.header, counted.header), t, x)
     rows = [
@@ -251,9 +251,10 @@ def gr_over_time(
     raw = open_table(table.table if isinstance(table, Data) else table)
     t = numbers(raw, find_column(raw, str(role(raw, "time", time)), "time"), decimal=decimal)
     x = numbers(raw, find_column(raw, str(role(raw, "count", count)), "count"), decimal=decimal)
-    untreated = matching(raw, control, "control")
+    untreated = matching(raw, control, "control", decimal=decimal)
     names = list(dict.fromkeys([find_column(raw, name, "by").name for name in (*several(by), *several(match))]))
-    frame = pd.DataFrame({name: labels(raw, find_column(raw, name, "by"), "by") for name in names}).assign(t=t, x=x)
+    columns = {name: labels(raw, find_column(raw, name, "by"), "by", decimal=decimal) for name in names}
+    frame = pd.DataFrame(columns).assign(t=t, x=x)
     groups = [find_column(raw, name, "match").name for name in several(match)]
     means = frame[untreated].groupby([*groups, "t"], as_index=False).agg(control=("x", "mean"))
     treated = frame[~untreated].assign(order=np.flatnonzero(~untreated)).merge(means, on=[*groups, "t"], how="left")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pkpd_mdr.arguments import TEXT, Kind
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers, same_label, several
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
@@ -24,11 +25,20 @@ from pkpd_mdr.response.shapes import FloatArray
 from pkpd_mdr.response.stack import Stack
 
 __all__ = [
-    "Columns", "Readings", "as_columns", "check_doses", "control_level", "matching", "opened", "read_curves",
+    "RESPONSE", "Columns", "Readings", "as_columns", "check_doses", "control_level", "matching", "opened",
+    "read_curves",
 ]  # fmt: skip
+
+RESPONSE = Kind(
+    "the name of one column; make a wide table long first, as in pandas.melt(table, id_vars=['dose'], var_name='well', "
+    "value_name='response')",
+    TEXT.fits,
+)
+"""The argument of dose-response tables and of combinations that names the column of responses."""
 
 IndexArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+_NO_LABEL = ("", "None", "nan", "<NA>")
 _FEW = 3  # rows that may all be equal to others by chance
 _NO_ROWS: IndexArray = np.zeros(0, dtype=np.int64)
 
@@ -130,7 +140,8 @@ def read_curves(
     raw = opened(table)
     dose = find_column(raw, columns.dose, "dose")
     response = find_column(raw, columns.response, "response")
-    control, blank = matching(raw, columns.control, "control"), matching(raw, columns.blank, "blank")
+    control = matching(raw, columns.control, "control", decimal=columns.decimal)
+    blank = matching(raw, columns.blank, "blank", decimal=columns.decimal)
     wells = ~(control | blank)
     if not wells.any():
         raise DataError(
@@ -207,7 +218,7 @@ def opened(table: str | Path | pd.DataFrame | Data) -> RawTable:
     return open_table(frame, max_rows=max(len(frame), 1)) if isinstance(frame, pd.DataFrame) else open_table(frame)
 
 
-def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> BoolArray:
+def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str, *, decimal: str = ".") -> BoolArray:
     """Rows with the given entries; the cells of other rows may be empty."""
     mask = np.zeros(len(raw), dtype=bool)
     if not wanted:
@@ -218,9 +229,14 @@ def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str) -> B
         )
     mask[:] = True
     for reference, value in wanted.items():
-        cells = raw.columns[find_column(raw, reference, what).position]
+        column = find_column(raw, reference, what)
+        cells = raw.columns[column.position]
         chosen = value if isinstance(value, (list, tuple, set)) else [value]
         here = np.array([any(_same(cell, one) for one in chosen) for cell in cells], dtype=bool)
+        filled = np.array([str(cell).strip() not in _NO_LABEL for cell in cells], dtype=bool)
+        if cells.dtype.kind == "O" and filled.any():  # numbers as text: 0,0 is 0
+            read = labels(raw.take(filled), column, what, decimal=decimal)
+            here[filled] |= [any(same_label(label, one) for one in chosen) for label in read]
         if not here.any():
             near = did_you_mean(str(next(iter(chosen))), dict.fromkeys(str(cell).strip() for cell in cells), most=6)
             raise DataError(f"{what}: {raw.origin} has no row with {reference} = {shown(value)}{near}")

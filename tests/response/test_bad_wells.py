@@ -249,6 +249,10 @@ def test_wells_of_a_plate_without_controls_are_named_where_the_curve_has_others(
         ({"confidence": 95}, "not between 0 and 1"),
         ({"direction": "down"}, "direction='down' is not possible"),
         ({"by": 3}, "not a name or a list of names"),
+        (
+            {"response": ["v", "w"]},
+            r"response is \['v', 'w'\], not the name of one column; .* pandas.melt\(table, id_",
+        ),
     ],
 )
 def test_options_are_refused_in_a_sentence(options: dict[str, object], sentence: str) -> None:

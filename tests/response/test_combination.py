@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies.plates import with_commas
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import DataError
@@ -197,6 +198,27 @@ def test_a_parameter_at_a_bound_is_no_number() -> None:
     assert lost["estimate"].isna().all()
 
 
+@pytest.mark.parametrize(("model", "ends", "derived"), [("braid", ["Ef"], ["Ef1", "Ef2"]), ("musyc", ["E2"], ["beta"])])
+def test_a_largest_effect_that_lies_anywhere_is_no_number(model: str, ends: list[str], derived: list[str]) -> None:
+    """Doses far below half of the effect: resamples put the plateau further down than ten ranges of the responses."""
+    table = grid((0.0, 0.1, 0.2, 0.4), 2)
+    table["v"] = 1.0 / (1.0 + (table["a"] + table["b"]) / 3.0)
+    table["v"] += 0.02 * np.random.default_rng(1).standard_normal(len(table))
+    found = judged(table, model, draws=20)
+    fit, rows = found.outcome(model).fit, found.parameters().set_index("parameter")
+    assert fit is not None
+    for name in ends:
+        assert np.isfinite(fit.values[name])
+        assert name not in fit.at_bound
+        assert rows.loc[name, "upper"] - rows.loc[name, "lower"] > 10.0 * np.ptp(found.outcome(model).observed)
+        assert (
+            rows.loc[name, "state"] == "not identifiable: limits are more than 10 times as far apart as the responses"
+        )
+    for name in derived:
+        assert rows.loc[name, "state"].startswith("not identifiable: it follows from")
+    assert rows.loc[[*ends, *derived], "estimate"].isna().all()
+
+
 def test_without_replicates_there_is_no_interval_but_a_note() -> None:
     table = grid()
     table["v"] = hill(table["a"].to_numpy()) * hill(table["b"].to_numpy())
@@ -310,6 +332,14 @@ def small() -> pd.DataFrame:
     table = grid(DOSES[:4], 2)
     table["v"] = hill(table["a"].to_numpy()) * hill(table["b"].to_numpy())
     return table
+
+
+def test_decimal_commas_give_the_same_combinations() -> None:
+    table = pd.concat([small().assign(pH=6.5), small().assign(pH=7.4)], ignore_index=True)
+    found = judged(with_commas(table), "bliss", by="pH", decimal=",")
+    pd.testing.assert_frame_equal(found.frame(), judged(table, "bliss", by="pH").frame(), rtol=0)
+    with pytest.raises(DataError, match="say decimal=',' if it is a decimal comma"):
+        judged(with_commas(table), "bliss", by="pH")
 
 
 def test_a_bad_well_is_left_out_and_named() -> None:

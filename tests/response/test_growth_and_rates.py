@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies.plates import with_commas
 
 import pkpd_mdr as mdr
 from pkpd_mdr.response import gr_static_toxic, gr_value, gr_value_without_start
@@ -305,3 +306,39 @@ def test_bad_counts_leave_the_other_wells_alone() -> None:
     assert np.isnan(found["dip_rate"].iloc[0])
     assert found["dip_rate"].iloc[1] == pytest.approx(1 / 24)
     assert found["note"].iloc[1] == ""
+
+
+def test_decimal_commas_give_the_same_gr_values() -> None:
+    """Stacked tables, tables of starts and controls of their own, and controls with a doubling time."""
+    table = stacked()
+    at_start, untreated = table["time"] == 0, table["concentration"] == 0
+    treated, starts = table[~untreated], table.loc[at_start, ["cell_line", "cell_count"]]
+    controls = table.loc[untreated & ~at_start, ["cell_line", "time", "cell_count"]]
+    filled = treated.assign(cell_count__ctrl=5000.5, cell_count__time0=500.5)
+    for wells, tables, options in (
+        (table, {}, {}),
+        (treated, {"starts": starts, "controls": controls}, {}),
+        (filled, {}, {"doubling_time": 30.5}),
+    ):
+        commas = {name: with_commas(other) for name, other in tables.items()}
+        found = mdr.growth_rate(with_commas(wells), by="cell_line", decimal=",", **commas, **options)
+        pd.testing.assert_frame_equal(
+            found.values, mdr.growth_rate(wells, by="cell_line", **tables, **options).values, rtol=0
+        )
+        with pytest.raises(mdr.DataError, match="say decimal=',' if it is a decimal comma"):
+            mdr.growth_rate(with_commas(wells), by="cell_line", **commas, **options)
+
+
+@pytest.mark.parametrize("control", [{"dose": 0}, {"dose": "0,0"}, {"well": "c"}], ids=str)
+def test_decimal_commas_give_the_same_rates(control: dict[str, object]) -> None:
+    """Labels are numbers there, too: dose 0,5 is 0.5, and the controls are those of dose 0."""
+    wells = (("a", 0.5, 100.5, 0.02), ("b", 1.5, 90.5, 0.01), ("c", 0.0, 80.5, 0.04))
+    rows = [(w, d, 12.5 * k, n * np.exp(rate * 12.5 * k)) for w, d, n, rate in wells for k in range(5)]
+    table = pd.DataFrame(rows, columns=["well", "dose", "h", "n"])
+    points = {name: 0 if value == "0,0" else value for name, value in control.items()}
+    for rates, by in ((mdr.dip_rates, {"by": "well", "keep": "dose"}), (mdr.gr_over_time, {"by": ["well", "dose"]})):
+        options = {"time": "h", "count": "n"} | by
+        found = rates(with_commas(table), control=control, decimal=",", **options)
+        pd.testing.assert_frame_equal(found, rates(table, control=points, **options), rtol=0)
+        with pytest.raises(mdr.DataError, match="decimal="):
+            rates(with_commas(table), control=control, **options)

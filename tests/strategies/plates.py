@@ -39,3 +39,8 @@ def plate(
         for dose in DOSES
     ]
     return pd.DataFrame(rows)
+
+
+def with_commas(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text with decimal commas, as a spreadsheet of many countries writes it."""
+    return table.map(lambda cell: cell if isinstance(cell, str) else repr(float(cell)).replace(".", ","))

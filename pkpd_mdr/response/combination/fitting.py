@@ -19,6 +19,7 @@ from pkpd_mdr.response.combination.reading import Wells, read_wells
 from pkpd_mdr.response.combination.resample import scatter_differs
 from pkpd_mdr.response.combination.result import Combination
 from pkpd_mdr.response.combination.surfaces import check_fixed
+from pkpd_mdr.response.reading import RESPONSE
 from pkpd_mdr.response.scales import SCALES, scale_named
 
 __all__ = ["combination"]
@@ -27,8 +28,8 @@ _ODD = 0.001  # chance below which the scatter of cells counts as different
 
 
 @takes(
-    DataError, doses=TABLE, response=TEXT, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG, fixed=TABLE,
-    braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=COUNT, confidence=NUMBER,
+    DataError, doses=TABLE, response=RESPONSE, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG,
+    fixed=TABLE, braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=COUNT, confidence=NUMBER,
     decimal=TEXT,
 )  # fmt: skip
 def combination(
