@@ -76,13 +76,16 @@ class Layout:
         self.guess = np.log(spread) - (math.log(spread[scaled[0]]) if self.profiled else 0.0)
 
     def _spread(self, observable: int) -> float:
-        """First guess of a scale: a tenth of the spread of the measurements over the shape."""
+        """First guess of a scale: a tenth of the spread of measurements over their shape, or of their size."""
         rows, model = self.problem.rows, self.models[observable]
         mine = rows.which == observable
         value, known = rows.value[mine], rows.known[mine]
         shape = model.shape(value, value, np.where(np.isnan(known), 1.0, known))
         z = np.log(value) if model.logarithmic else value / shape.h
-        return max(0.1 * float(np.std(z)), 1e-8 * float(np.abs(z).max(initial=1e-8)), 1e-12)
+        spread, size = float(np.std(z)), float(np.abs(z).max(initial=1e-8))
+        if spread < 1e-8 * size and np.ptp(value) > 0.0:  # the shape is the measurement itself: a share of it
+            spread = size
+        return max(0.1 * spread, 1e-8 * size, 1e-12)
 
     @property
     def dimension(self) -> int:

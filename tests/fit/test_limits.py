@@ -126,7 +126,7 @@ def test_values_beyond_a_limit_have_no_mean() -> None:
 # -- fitting -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", ["lognormal", "combined", mdr.student_t("lognormal", df=5)], ids=str)
+@pytest.mark.parametrize("error", ["lognormal", "proportional", "combined", mdr.student_t("lognormal", df=5)], ids=str)
 def test_gradient_and_maximum(error: Any) -> None:
     """The likelihood is the textbook one of method M3, and no plain search finds a better point."""
     found = fit(MODEL, read(truth(), lloq="15 ng/mL"), FREE, error=error, starts=1)
@@ -137,8 +137,8 @@ def test_gradient_and_maximum(error: Any) -> None:
 
     def cost(x: np.ndarray) -> float:
         f = 1e4 / x[1] * np.exp(-x[0] / x[1] * rows.time)
-        if error == "combined":
-            sd = np.sqrt(x[2] ** 2 + x[3] ** 2 * f**2)
+        if error in ("proportional", "combined"):
+            sd = x[2] * f if error == "proportional" else np.sqrt(x[2] ** 2 + x[3] ** 2 * f**2)
             seen, gone = stats.norm.logpdf(rows.value, f, sd), stats.norm.logcdf(rows.value, f, sd)
         else:
             law = stats.norm if error == "lognormal" else stats.t(5)
