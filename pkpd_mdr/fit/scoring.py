@@ -97,6 +97,8 @@ class Descent:
         logs = [item.log for item in objective.problem.space.free]
         self.reach = np.full(len(point), np.inf)
         self.reach[: len(logs)][logs] = _FAR
+        layout = objective.layout
+        self.reach[[at for i in layout.scales if (at := layout.scale_at(i)) is not None]] = _FAR
 
     @property
     def ended(self) -> bool:

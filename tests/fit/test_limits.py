@@ -154,6 +154,22 @@ def test_gradient_and_maximum(error: Any) -> None:
     assert cost(here) <= searched.fun + 1e-4
 
 
+def test_a_start_at_the_truth_stays_near_it() -> None:
+    """The first guess of the scale is far too small: one step to where all errors are huge led into a flat valley."""
+    model = mdr.Model(mdr.observable("y", "a*exp(-k*t)"), mdr.parameter("a", 10.0), mdr.parameter("k", "0.4 1/h"))
+    hours = np.repeat(np.linspace(0, 10, 11), 2)
+    size = 10 * np.exp(-0.4 * hours)
+    y = np.abs(size * (1 + 0.2 * np.random.default_rng(2).standard_normal(len(hours))))
+    table = pd.DataFrame({"h": hours, "y": y})
+    data = mdr.read_assay(table, time="h [h]", value="y [1]", observable="y", repeats="number", lloq="0.5 1")
+    found = fit(model, data, {"a": (0.1, 100), "k": ("0.01 1/h", "10 1/h")}, error="combined", starts=1)
+    seen = y >= 0.5
+    at_truth = (
+        stats.norm.logpdf(y, size, 0.2 * size)[seen].sum() + stats.norm.logcdf(0.5, size, 0.2 * size)[~seen].sum()
+    )
+    assert found.log_likelihood > at_truth
+
+
 def test_censoring_is_less_biased_than_dropping() -> None:
     """Values that are left out below a limit make the decline look slower; their probability does not."""
     differences = []
