@@ -17,12 +17,7 @@ from pkpd_mdr.compare import deciders, paired, regret, show, survival, table, ve
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
 from pkpd_mdr.compare.null import Null
-from pkpd_mdr.compare.statistics import (
-    best_shares,
-    proportion,
-    same,
-    spread,
-)
+from pkpd_mdr.compare.statistics import best_shares, proportion, same, spread
 from pkpd_mdr.compare.values import Difference, Failure, Settings
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown

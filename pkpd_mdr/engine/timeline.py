@@ -34,7 +34,7 @@ from pkpd_mdr.regimen.acts import MOST_ACTS, Act
 from pkpd_mdr.regimen.entries import Change, Entry, Give, Mark, Reset
 from pkpd_mdr.units import Quantity, Unit
 
-__all__ = ["Instruction", "Kind", "PortValues", "Ports", "Source", "SteadyDose", "Timeline", "build"]
+__all__ = ["Instruction", "Kind", "PortValues", "Ports", "Source", "SteadyDose", "Timeline", "build", "evaluated"]
 
 _HOUR = Unit.of("h")
 
@@ -229,7 +229,7 @@ class _Work:
         elif act.action == "act":
             self.add(Instruction(act.time, Kind.JUMP, port, self.ports.amount(port, act.amount)))
         else:
-            source = _evaluated(act, port, self.row, self.ports)
+            source = evaluated(act, port, self.row, self.ports)
             if act.steady:
                 self.steady(act, source)
             if source.rule != "constant":
@@ -322,7 +322,14 @@ class _Work:
         warnings.warn(note, UserWarning, stacklevel=2)
 
 
-def _evaluated(act: Act, port: int, row: int, ports: Ports) -> Source:
+def evaluated(act: Act, port: int, row: int, ports: Ports) -> Source:
+    """An act with what its port decides under a parameter row: what arrives, when, how fast and for how long.
+
+    Raises
+    ------
+    RegimenError
+        The port gives a bioavailability or lag below zero, or a modelled rate or duration that is not above zero.
+    """
     given = ports.values(port, row)
     if not given.bioavailability >= 0 or not math.isfinite(given.bioavailability):
         raise RegimenError(f"{act}: the bioavailability of its port is {given.bioavailability:g}; it has to be >= 0")

@@ -140,13 +140,7 @@ def read_curves(
     raw = opened(table)
     dose = find_column(raw, columns.dose, "dose")
     response = find_column(raw, columns.response, "response")
-    control = matching(raw, columns.control, "control", decimal=columns.decimal)
-    blank = matching(raw, columns.blank, "blank", decimal=columns.decimal)
-    wells = ~(control | blank)
-    if not wells.any():
-        raise DataError(
-            f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
-        )
+    control, blank, wells = _kinds(raw, columns)
     codes, frame = _curves(raw, columns, wells)
     x = numbers(raw, dose, decimal=columns.decimal, infinite=True)
     check_doses(raw, dose.header, x[wells])
@@ -182,17 +176,42 @@ def read_curves(
         found.notes.setdefault(k, []).extend(texts)
     for k, text in (*normal.doubts.items(), *_repeated(raw, codes, used).items()):
         found.note(k, text)
-    found.faults |= {k: text for k, text in normal.faults.items() if not (codes[used] == k).any()}
-    for k, text in normal.faults.items():
-        if k not in found.faults:  # on another plate it has controls
-            at = np.flatnonzero((codes == k) & fine & np.isnan(normal.y))
-            found.note(k, f"left out: {raw.place(at, response.header)}: {text}")
+    _without_controls(found, raw, response.header, normal.faults, codes, used, fine & np.isnan(normal.y))
     if scale is not None:
         found.faults |= odd
     else:
         for k, text in odd.items():
             found.note(k, text)
     return found
+
+
+def _kinds(raw: RawTable, columns: Columns) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Which rows are controls, blanks, and wells of curves."""
+    control = matching(raw, columns.control, "control", decimal=columns.decimal)
+    blank = matching(raw, columns.blank, "blank", decimal=columns.decimal)
+    wells = ~(control | blank)
+    if not wells.any():
+        raise DataError(
+            f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
+        )
+    return control, blank, wells
+
+
+def _without_controls(
+    found: Readings,
+    raw: RawTable,
+    header: str,
+    faults: Mapping[int, str],
+    codes: IndexArray,
+    used: BoolArray,
+    lost: BoolArray,
+) -> None:
+    """A plate without controls is the fault of a curve, or a note on its wells where the curve has other plates."""
+    for k, text in faults.items():
+        if (codes[used] == k).any():
+            found.note(k, f"left out: {raw.place(np.flatnonzero((codes == k) & lost), header)}: {text}")
+        else:
+            found.faults[k] = text
 
 
 def check_doses(raw: RawTable, header: str, x: FloatArray) -> None:
