@@ -245,6 +245,15 @@ def test_an_interrupt_keeps_what_is_done(model, here, threads):
         pool.shutdown()
 
 
+@pytest.fixture
+def heard():
+    """SIGINT raises KeyboardInterrupt, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_control_c_in_the_middle_of_a_chunk(model):
     signal_later = mdr.rule(lambda visit: signal.raise_signal(signal.SIGINT), visit="5 day")
     with pytest.raises(KeyboardInterrupt) as caught:
