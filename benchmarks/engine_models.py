@@ -67,7 +67,6 @@ def build(
     for helper, text in helpers.items():
         names[helper] = parse(text, names, where=helper)
     right = [parse(text, names, where=f"d{state}/dt") for state, text in equations.items()]
-    states = [symbol(state) for state in equations]
     ports = tuple(
         Port(f"drug{i}", "iv", "dose", Unit.of(""), target)
         for i, target in enumerate(dict.fromkeys(e[1] for e in events))
@@ -83,7 +82,6 @@ def build(
         derivatives=dict(zip(equations, right, strict=True)),
         observables={},
         processes={},
-        jacobian=sp.Matrix(right).jacobian(states),
     )
     begin = np.array([start.get(state, 0.0) for state in equations])
     return Benchmark(name, Compiled(model), right, np.array(list(values.values())), begin, events)

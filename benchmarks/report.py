@@ -22,6 +22,7 @@ _STYLE = {
     "CasADi CVODES": ("#CC79A7", "D"),
     "diffrax": ("#E69F00", "v"),
     "SciPy LSODA": ("#000000", "x"),
+    "SciPy LSODA, arrays": ("#56B4E9", "+"),
 }
 
 

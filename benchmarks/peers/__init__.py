@@ -12,7 +12,15 @@ from types import ModuleType
 
 __all__ = ["MODULES", "installed"]
 
-MODULES = ("this_engine", "heyoka_taylor", "roadrunner_cvode", "casadi_cvodes", "diffrax_vmap", "scipy_lsoda")
+MODULES = (
+    "this_engine",
+    "heyoka_taylor",
+    "roadrunner_cvode",
+    "casadi_cvodes",
+    "diffrax_vmap",
+    "scipy_lsoda",
+    "scipy_lsoda_arrays",
+)
 
 
 def installed(names: tuple[str, ...] = MODULES) -> tuple[list[ModuleType], dict[str, str]]:

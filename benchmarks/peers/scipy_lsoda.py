@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import scipy
 from scipy.integrate import solve_ivp
@@ -9,25 +11,32 @@ from scipy.integrate import solve_ivp
 from peers.problem import Problem, Stretch
 
 NAME, VERSION = "SciPy LSODA", scipy.__version__
-OPTIONS = "solve_ivp LSODA, lambdify(cse=True, modules='math'), lists of floats (faster than NumPy here)"
+OPTIONS = "solve_ivp LSODA, lambdify(cse=True, modules='math'), lists of floats: the fastest form found"
 
 
 class Solver:
     decades = (-4.0, -10.0)
+    modules: ClassVar[str] = "math"
 
     def __init__(self, problem: Problem) -> None:
-        self.problem, self.function = problem, problem.function("math")
+        self.problem, self.function = problem, problem.function(self.modules)
+
+    @staticmethod
+    def given(values: np.ndarray) -> object:
+        """What the right-hand side reads: lists, whose elements are plain numbers."""
+        return values.tolist()
 
     def solve(self, rows: np.ndarray, rtol: float) -> np.ndarray:
-        return np.array([self._one(row.tolist(), rtol) for row in rows])
+        return np.array([self._one(row, rtol) for row in rows])
 
-    def _one(self, row: list[float], rtol: float) -> np.ndarray:
-        function = self.function
+    def _one(self, values: np.ndarray, rtol: float) -> np.ndarray:
+        function, given = self.function, self.given
+        row = given(values)
 
         def advance(y: np.ndarray, part: Stretch) -> tuple[np.ndarray, np.ndarray]:
-            u, times = part.inputs.tolist(), np.unique([*part.times, part.end])
+            u, times = given(part.inputs), np.unique([*part.times, part.end])
             found = solve_ivp(
-                lambda t, z: function(z.tolist(), row, u),
+                lambda t, z: function(given(z), row, u),
                 (part.begin, part.end), y, "LSODA", times, rtol=rtol, atol=1e-3 * rtol,
             )  # fmt: skip
             if not found.success:

@@ -6,6 +6,7 @@ trajectory) use `math`; array functions (for observables at many times) use NumP
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -85,9 +86,6 @@ class Compiled:
     states, parameters : tuple of str
         The orders of the state and parameter vectors.
     ports : tuple of Port
-    linear : bool
-        Whether the right-hand side is affine in the states and free of time, so that matrix exponentials
-        are exact.
     scale : ndarray, shape (states,)
         Internal size of one unit of each state.
     carriers : dict of int to int
@@ -121,13 +119,23 @@ class Compiled:
         self.carriers = {i: self.states.index(s.carrier) for i, s in enumerate(model.states.values()) if s.carrier}
         self._fillings = [state.filling for state in model.states.values()]
         self._observables = {item.name: item.expression for item in model.observables.values()}
-        self._jacobian_entries = list(model.jacobian)
-        moving = set(self._state_symbols) | {TIME}
+
+    @cached_property
+    def linear(self) -> bool:
+        """Whether rates are affine in the states and free of time, so that matrix exponentials are exact."""
+        moving = {*self._state_symbols, TIME}
+        if any(TIME in rate.free_symbols for rate in self.derivatives):
+            return False
         # a rate such as `a if x < 1 else b` has no derivative by x, and yet it is not affine
-        conditions = [c for entry in self.derivatives for c in entry.atoms(Relational, sp.Heaviside, sp.sign)]
-        self.linear = not any(
-            entry.free_symbols & moving for entry in [*self._jacobian_entries, *conditions]
-        ) and not any(TIME in entry.free_symbols for entry in self.derivatives)
+        conditions = (c for rate in self.derivatives for c in rate.atoms(Relational, sp.Heaviside, sp.sign))
+        by = Derivatives()
+        entries = (by.of(rate, state) for rate in self.derivatives for state in self._state_symbols)
+        # one entry that moves decides: the whole Jacobian in symbols would take longer than a first trajectory
+        return not any(entry.free_symbols & moving for entry in itertools.chain(conditions, entries))
+
+    @cached_property
+    def _jacobian_entries(self) -> list[Expression]:
+        return self._by_states(self.derivatives)
 
     # -- functions of (t, y, p) ------------------------------------------------------------------------
 
