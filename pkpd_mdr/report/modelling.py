@@ -1,4 +1,4 @@
-"""A model as sections: what it consists of, its processes, where its numbers come from."""
+"""A model as sections: what it consists of, what of it does nothing, its processes, where its numbers come from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def origins(model: Model) -> Text:
 
 
 def model_sections(model: Model, varied: Collection[str] = ()) -> tuple[Section, ...]:
-    """Processes and parameters of a model.
+    """Processes and parameters of a model, and before them what was declared but can change nothing, if anything.
 
     Parameters
     ----------
@@ -56,7 +56,13 @@ def model_sections(model: Model, varied: Collection[str] = ()) -> tuple[Section,
         _observables(model),
     )
     numbers: tuple[Block, ...] = (origins(model), _parameters(model, varied), _states(model), *_ports(model))
-    return Section("Model", processes), Section("Parameters and their origin", numbers)
+    return *_idle(model), Section("Model", processes), Section("Parameters and their origin", numbers)
+
+
+def _idle(model: Model) -> tuple[Section, ...]:
+    """The notes of a model; no section where there are none."""
+    text = "Declared, but without any effect on what this model computes; most often something that uses it is missing:"
+    return (Section("What can change nothing", (Text(text), Bullets(model.notes))),) if model.notes else ()
 
 
 def _diagram(model: Model) -> tuple[Figure, ...]:

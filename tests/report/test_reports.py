@@ -203,6 +203,26 @@ def test_a_model_shows_itself_in_a_notebook(model):
     assert "plate 7" in shown
 
 
+def test_what_can_change_nothing_stands_before_the_model(unpainted):
+    """Beside a drug that works, one that nothing uses; the page of a comparison tells it, too."""
+    parts = [
+        mdr.pk.one_compartment("dox", CL="10 L/h", V="50 L"),
+        mdr.pk.one_compartment("ver", CL="10 L/h", V="50 L"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        mdr.kill("dox", on="S", slope="0.25 1/h/(mg/L)"),
+    ]
+    idle = mdr.Model(*parts, quiet=True)
+    (note,) = idle.notes
+    assert "'ver'" in note
+    compared = mdr.compare(idle, {"weekly": DOX}, until="9 day", endpoints=["nadir"])
+    for made in (html(idle), html(compared)):
+        read = Reader(made)
+        assert read.ids.index("what-can-change-nothing") == read.ids.index("model") - 1
+        assert f"is missing: {note}" in read.text
+    used = mdr.Model(*parts, mdr.kill("ver", on="S", slope="0.25 1/h/(mg/L)"))
+    assert "what-can-change-nothing" not in Reader(html(used)).ids
+
+
 def test_files_and_refusals(tmp_path, comparison, model, fit, unpainted):
     assert comparison.report(tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert fit.report_html(str(tmp_path / "b.html")).exists()
