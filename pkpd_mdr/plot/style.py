@@ -211,16 +211,15 @@ def log_ticks(axis: Axis) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
-    decades = math.log10(high / low)
-    if decades >= 2:
+    if high >= 100 * low:
         return
     long = low < 1e-3 or high >= 1e5  # labels with an exponent take more room
-    steps = (
-        (1.0, 3.0) if long and decades > 0.7 else (1.0, 2.0, 5.0) if decades > 0.5 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-    )
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [step * 10.0**power for power in powers for step in steps]
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    ticks: list[float] = []
+    for steps in (((1.0, 3.0),) if long else ()) + ((1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
+        if len(ticks) < (2 if long else 3):
+            ticks = [tick for power in powers for step in steps if low <= (tick := step * 10.0**power) <= high]
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _with_exponent(value) if long else plain(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from strategies.pictures import texts_overlap
 
 import pkpd_mdr as mdr
 from pkpd_mdr.compare import compare
 from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
 from pkpd_mdr.plot.run import plot_run
-from pkpd_mdr.plot.style import COLOURS, DASHES, as_svg, colour, dash, on
+from pkpd_mdr.plot.style import COLOURS, DASHES, as_svg, colour, dash, log_ticks, on
 
 DOX = mdr.infusion("dox", "60 mg", over="1 h").every("14 day", times=4)
 PAC = mdr.infusion("pac", "200 mg", over="24 h").every("14 day", times=4)
@@ -192,3 +194,14 @@ def test_long_numbers_lend_their_power_of_ten_to_the_unit():
     ax.figure.draw_without_rendering()
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "2", "4"]
     assert ax.yaxis.get_offset_text().get_text() == ""
+
+
+@given(low=st.floats(1e-6, 1e8), span=st.floats(3, 99))
+def test_a_logarithmic_axis_of_less_than_two_decades_has_labels_that_can_be_read(low, span):
+    from matplotlib.figure import Figure
+
+    axis = Figure().add_subplot(xscale="log", xlim=(low, span * low)).xaxis
+    log_ticks(axis)
+    places = axis.get_majorticklocs()
+    assert 2 <= len(places) <= 6
+    assert len({axis.get_major_formatter()(place) for place in places}) == len(places)
