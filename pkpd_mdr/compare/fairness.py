@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from pkpd_mdr.regimen.acts import REMOVALS
 from pkpd_mdr.run import Endpoint, courses, exposure, peak_of, start_vector, with_exposure
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["KINDS", "Matched", "Matching", "match"]
 
@@ -75,6 +79,12 @@ class Matching:
     def changed(self) -> tuple[Matched, ...]:
         """The rows in which doses were scaled."""
         return tuple(row for row in self.rows if row.factor != 1.0)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw by how much doses were multiplied, arm by arm; see `pkpd_mdr.plot.fairness`."""
+        from pkpd_mdr.plot.fairness import plot_matching
+
+        return plot_matching(self, ax=ax)
 
     def __str__(self) -> str:
         text = self.words or self._same()

@@ -9,7 +9,10 @@ import numpy as np
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, shown
 
-__all__ = ["balanced"]
+__all__ = ["NOTHING", "balanced"]
+
+NOTHING = 1e-4
+"""Of an even weight, or of a standard deviation: below it there is nothing to be seen."""
 
 _STEPS = 200
 _REACHED = 1e-9  # of a standard deviation
@@ -93,9 +96,16 @@ def _outside(name: str, values: FloatArray, mean: float) -> str:
 
 
 def _apart(wanted: Sequence[tuple[str, FloatArray, float]], weights: FloatArray) -> str:
+    off = [abs(float(weights @ values) - mean) / float(values.std()) for _, values, mean in wanted]
+    advice = f"check {shown(wanted[int(np.argmax(off))][0])} against the others, or draw a larger or wider cohort"
+    if max(off) < NOTHING:  # they could be had at infinite multipliers, where patients are left out altogether
+        left_out = int((weights * len(weights) < NOTHING).sum())
+        return (
+            f"the reported numbers can be had together only if {left_out} of these {len(weights)} patients weigh "
+            f"nothing, so that all rests on the others; {advice}"
+        )
     told = ", ".join(f"{name}: {float(weights @ values):.4g} instead of {mean:.4g}" for name, values, mean in wanted)
-    worst = max(wanted, key=lambda item: abs(float(weights @ item[1]) - item[2]) / float(item[1].std()))
     return (
         "the reported numbers cannot be had together by weighing these patients; the nearest found has "
-        f"{told}; check {shown(worst[0])} against the others, or draw a larger or wider cohort"
+        f"{told}; {advice}"
     )

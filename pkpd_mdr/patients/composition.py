@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.patients.distributions import Distribution, fixed
 from pkpd_mdr.units import QuantityLike, Unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["PRIORS", "Composition", "composition"]
 
@@ -93,6 +96,12 @@ class Composition:
         upper = betaincinv(weights, others, np.where(seen > 0, 1 - tail, level))
         columns = {"count": seen, "share": weights / weights.sum(), "lower": lower, "upper": upper}
         return pd.DataFrame(columns, index=pd.Index(self.clones, name="clone"))
+
+    def plot(self, *, ax: Axes | None = None, level: float = 0.95) -> Axes:
+        """Draw shares with their intervals and what was counted; see `pkpd_mdr.plot.composition`."""
+        from pkpd_mdr.plot.composition import plot_composition
+
+        return plot_composition(self, ax=ax, level=level)
 
     def parameters(self, model: Model) -> dict[str, str]:
         """The parameter of a model that is the start of each clone, to the clone.

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,15 @@ from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.patients.balancing import balanced
+from pkpd_mdr.patients.balancing import NOTHING, balanced
 from pkpd_mdr.patients.cohort import Cohort
 from pkpd_mdr.run import Endpoint, endpoint, simulate_many
 from pkpd_mdr.run.many import Plan
 from pkpd_mdr.run.measuring import Measure
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Matched", "Target", "match_targets", "target"]
 
@@ -223,6 +226,21 @@ class Matched:
             raise DataError("accepted(): no patient was kept; draw a larger cohort")
         return self.cohort.take(rows, f"accepted for {len(self.table)} reported numbers: {len(rows)} patients")
 
+    def plot(self, x: str | None = None, *, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the reported numbers before and after, or what the weights did to a column; see `pkpd_mdr.plot.cohort`.
+
+        Parameters
+        ----------
+        x : str, optional
+            A column of the cohort; the reported numbers if left out.
+        ax : Axes, optional
+        **options
+            Of `pkpd_mdr.plot.cohort.plot_matched`.
+        """
+        from pkpd_mdr.plot.cohort import plot_matched
+
+        return plot_matched(self, x, ax=ax, **options)
+
     def __repr__(self) -> str:
         head = f"{len(self.cohort)} patients matched to {len(self.table)} reported numbers; effective number "
         return "\n".join([f"{head}{self.effective:.1f}", self.table.to_string(index=False), *self.notes])
@@ -303,6 +321,11 @@ def match_targets(
         notes.append(
             f"the numbers rest on few patients: {effective:.0f} of {len(cohort)} effectively; draw from distributions "
             "that are nearer to what was reported"
+        )
+    elif (nobody := int((weights[fine] * len(fine) < NOTHING).sum())) > _FEW * len(cohort):
+        notes.append(
+            f"{nobody} of {len(cohort)} patients weigh nothing: the numbers nearly contradict each other; "
+            "look at plot() with the column in question"
         )
     table = pd.DataFrame([part.row(weights[fine]) for part in parts])
     return Matched(cohort, weights, table, effective, tuple(notes))

@@ -1,4 +1,7 @@
-"""Pictures of virtual patients: how far all columns spread, one column patient by patient, two against each other."""
+"""Pictures of virtual patients: how far all columns spread, one column patient by patient, two against each other.
+
+Of patients that were weighted to match reported numbers: those numbers, and what the weights did to a column.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pkpd_mdr.errors import DataError
 from pkpd_mdr.plot.style import (
     COLOURS,
     MUTED,
+    beside,
     bracket,
     log_ticks,
     name_axis,
@@ -21,18 +25,20 @@ from pkpd_mdr.plot.style import (
     plain,
     rows_height,
     tidy,
+    written,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pkpd_mdr.patients import Cohort
+    from pkpd_mdr.patients import Cohort, Matched
 
-__all__ = ["plot_cohort"]
+__all__ = ["plot_cohort", "plot_matched"]
 
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SMALL = 7.0
 _WIDE = 8.0  # ratio of the 95 % to the 5 % quantile from which an axis is logarithmic
+_ALIKE = "all alike"
 _LEVELS = 8  # most values of a column that are drawn as bars of their own
 
 
@@ -98,16 +104,7 @@ def _spreads(cohort: Cohort, ax: Axes | None) -> Axes:
             ax.plot(1.0, row, "|", color="black", ms=7, mew=1.0)
             ends += [low / middle, high / middle]
         told = plain(middle) if low == high else f"{plain(middle)} ({plain(low)} to {plain(high)})"
-        ax.annotate(
-            f"{told} {cohort.units[names[row]]}".rstrip(),
-            (1.0, row),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=_SMALL,
-            annotation_clip=False,
-        )
+        beside(ax, row, f"{told} {cohort.units[names[row]]}".rstrip())
     if max(ends) > 1.5 * min(ends):
         ax.set_xscale("log")
         _room(ax, "x", min(ends), max(ends))
@@ -154,6 +151,95 @@ def _pair(cohort: Cohort, x: str, y: str, ax: Axes | None, log: bool | None) -> 
     if all(np.ptp(values) > 0 for values in table):
         rank = float(np.asarray(np.corrcoef(rankdata(table, axis=1)))[0, 1])
         ax.set_title(f"rank correlation {rank:.2f}", fontsize=_SMALL, color=MUTED, loc="right")
+    return ax
+
+
+@takes(DataError, x=TEXT, log=FLAG)
+def plot_matched(found: Matched, x: str | None = None, *, ax: Axes | None = None, log: bool | None = None) -> Axes:
+    """Draw what weighing patients did.
+
+    Without a column, the reported numbers, a row each: the cohort's before (open) and with weights (filled), relative
+    to what was reported. With one, how its values are spread before and after.
+
+    Parameters
+    ----------
+    found : Matched
+        What `pkpd_mdr.match_targets` returned.
+    x : str, optional
+        A column of the cohort: a parameter or a covariate.
+    ax : Axes, optional
+    log : bool, optional
+        A logarithmic axis of a column; left out, where its values are above zero and spread widely.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    DataError
+        There is no such column (the nearest is suggested), or a logarithmic axis is asked for where a value is not
+        above zero.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> from pkpd_mdr import distributions as dist
+    >>> model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6))
+    >>> cohort = mdr.patients(model, 400, {"growth_S": dist.lognormal("0.1 1/day", cv=0.5)}, seed=1)
+    >>> found = mdr.match_targets(model, cohort, mdr.target("growth_S", median="0.12 1/day"))
+    >>> plot_matched(found).get_xlabel()
+    'relative to what was reported'
+    """
+    ax = _reported(found, ax) if x is None else _weighted(found, x, ax, log)
+    outside_legend(ax)
+    return ax
+
+
+def _heavy(found: Matched) -> str:
+    return f"weighted, as good as {found.effective:.0f} of {len(found.cohort)}"
+
+
+def _reported(found: Matched, ax: Axes | None) -> Axes:
+    """Reported numbers; a zero, or one that the cohort does not reach, without a point."""
+    table = found.table
+    named = zip(table["what"], table["arm"], strict=True)
+    names = [written(f"{what}, {arm}" if arm else str(what), 26) for what, arm in named]
+    ax = new_axes(ax, height=1.1 + rows_height(names, 0.25))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = table[["before", "after"]].to_numpy(dtype=float) / table[["wanted"]].to_numpy(dtype=float)
+    for row, (before, after) in enumerate(parts):
+        ax.plot([before, after], [row, row], "-", color=COLOURS[0], lw=1.0)
+        for ratio, fill, label in ((before, "white", _ALIKE), (after, COLOURS[0], _heavy(found))):
+            first = label if row == 0 else None
+            ax.plot(ratio, row, "o", color=COLOURS[0], mfc=fill, ms=4.5, mew=1.2, label=first)
+        beside(ax, row, f"{plain(float(table['wanted'].iloc[row]))} {table['unit'].iloc[row]}".rstrip())
+    shown = np.array([*parts[np.isfinite(parts) & (parts > 0)], 1.0])
+    if shown.max() > _WIDE * shown.min():
+        ax.set_xscale("log")
+        _room(ax, "x", shown.min(), shown.max())
+    ax.axvline(1.0, color=MUTED, lw=0.7, ls=":", zorder=0)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel("relative to what was reported")
+    tidy(ax)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def _weighted(found: Matched, name: str, ax: Axes | None, log: bool | None) -> Axes:
+    """A column before and after, both as numbers of patients."""
+    cohort = found.cohort
+    values = cohort[name].to_numpy(dtype=float)
+    wide = _wide(name, values, log)
+    ax = new_axes(ax, height=2.4)
+    edges = _edges(values, wide).tolist()
+    ax.hist(values, bins=edges, color=MUTED, alpha=0.35, lw=0, label=_ALIKE)
+    weights = len(cohort) * found.weights
+    ax.hist(values, bins=edges, weights=weights, histtype="step", color=COLOURS[0], lw=1.4, label=_heavy(found))
+    _axis(ax, "x", cohort, name, values, wide)
+    ax.set_ylabel(f"patients, of {len(cohort)}")
+    tidy(ax)
     return ax
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "MUTED",
     "Looks",
     "as_svg",
+    "beside",
     "bracket",
     "colour",
     "dash",
@@ -204,6 +205,20 @@ def tidy(ax: Axes) -> None:
         axis.get_offset_text().set_fontsize(_TEXT - 1)
     for label in (ax.xaxis.label, ax.yaxis.label, ax.title):
         label.set_fontsize(_TEXT)
+
+
+def beside(ax: Axes, row: float, text: str) -> None:
+    """Numbers of a row, to the right of the axes."""
+    ax.annotate(
+        text,
+        (1.0, row),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=_TEXT - 1,
+        annotation_clip=False,
+    )
 
 
 def log_ticks(axis: Axis) -> None:

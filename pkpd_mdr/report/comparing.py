@@ -12,6 +12,7 @@ from pkpd_mdr.compare.verdict import limits_of_the_verdict
 from pkpd_mdr.errors import PkpdMdrError
 from pkpd_mdr.fit import Fit
 from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
+from pkpd_mdr.plot.fairness import plot_matching
 from pkpd_mdr.plot.patients import plot_swimmer, plot_waterfall
 from pkpd_mdr.plot.style import as_svg
 from pkpd_mdr.plot.survival import first_time, plot_survival
@@ -83,7 +84,9 @@ def _fairness(comparison: Comparison) -> Section:
         return Section("Fairness", (Text(text),))
     head = ("arm", "drug", "before", "as compared", "doses x")
     rows = [(row.arm, row.drug, str(row.before), str(row.after), f"{row.factor:.4g}") for row in matching.rows]
-    return Section("Fairness", (Text(str(matching)), of_rows(head, rows)))
+    changed = matching.changed
+    figures = (Figure(as_svg(plot_matching(matching)), "By how much doses were multiplied"),) if changed else ()
+    return Section("Fairness", (Text(str(matching)), of_rows(head, rows), *figures))
 
 
 def _results(comparison: Comparison) -> Section:

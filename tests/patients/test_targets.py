@@ -10,7 +10,7 @@ from scipy import optimize
 
 import pkpd_mdr as mdr
 from pkpd_mdr import distributions as dist
-from pkpd_mdr.patients.balancing import balanced
+from pkpd_mdr.patients.balancing import _apart, balanced
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,20 @@ def test_few_effective_patients_are_told(model, cohort):
     found = mdr.match_targets(model, cohort, mdr.target("growth_S", mean="0.24 1/day"))
     assert found.effective < 30
     assert "rest on few patients" in found.notes[0]
+
+
+def test_numbers_that_leave_patients_out_are_told(model, cohort):
+    """Half of the patients at most at 0.12, half above 0.1: nobody may be between."""
+    reported = mdr.target("growth_S", median="0.12 1/day", share=0.5, above="0.1 1/day")
+    between = int(((cohort["growth_S"] > 0.1) & (cohort["growth_S"] <= 0.12)).sum())
+    (note,) = mdr.match_targets(model, cohort, reported).notes
+    assert note.startswith(f"{between} of 300 patients weigh nothing")
+
+
+def test_a_refusal_says_who_would_be_left_out():
+    values = np.array([0.0, 1.0, 1.0])
+    told = _apart([("a", values, 0.5), ("b", values[::-1], 0.5)], np.array([0.5 - 1e-6, 2e-6, 0.5 - 1e-6]))
+    assert "only if 1 of these 3 patients weigh nothing" in told
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,30 @@ def in_column(ax):
     assert texts_overlap(ax) == []
 
 
+@pytest.mark.parametrize(
+    ("fair", "rows", "told"),
+    [
+        ("total_dose", ["weekly: dox", "weekly: pac", "once: dox", "once: pac"], ["360 mg", "600 mg", "60 to 360 mg"]),
+        (mdr.equal_toxicity("auc_burden", within=(0.01, 100)), ["weekly", "once"], None),
+        (mdr.tolerated("C_dox", above="3 mg/L", risk=0.5), ["weekly", "once"], ["0 % of draws"]),
+    ],
+)
+def test_the_picture_of_fairness_has_the_factors(model, fair, rows, told):
+    arms = {"weekly": WEEKLY & PAC, "once": mdr.bolus("dox", "60 mg") & PAC}
+    draws = pd.DataFrame({"CL_dox": [8.0, 12.0]})
+    found = compare(model, arms, parameters=draws, until="45 day", endpoints=["nadir"], fair=fair)
+    ax = found.matching.plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == rows
+    of_rows = found.matching.rows if len(rows) == 4 else found.matching.rows[::2]
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in dots] == pytest.approx([row.factor for row in of_rows])
+    assert [line.get_mfc() == "white" for line in dots] == [row.factor == 1 for row in of_rows]
+    assert found.matching.changed
+    if told:
+        assert [text.get_text() for text in ax.texts][: len(told)] == told
+    in_column(ax)
+
+
 @pytest.mark.parametrize(("endpoint", "reference"), [(None, "adaptive"), ("nadir", "untreated")])
 def test_a_forest_shows_the_paired_differences(comparison, endpoint, reference):
     ax = comparison.plot_forest(endpoint, reference=reference)

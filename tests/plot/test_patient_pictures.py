@@ -117,3 +117,86 @@ def test_a_belief_visit_by_visit(found, name):
 def test_a_belief_of_nothing_is_refused(found):
     with pytest.raises(mdr.SimulationError, match="nothing is believed of 'growt_S'; did you mean 'growth_S'"):
         found.plot("growt_S")
+
+
+# -- cohorts that were matched, compositions ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def matched(model, cohort):
+    reported = [
+        mdr.target("growth_S", median="0.11 1/day"),
+        mdr.target("WT", mean="75 kg", sd="10 kg"),
+        mdr.target("time_to_progression", median="1.6 day"),
+        mdr.target("delta", mean=-0.1),
+    ]
+    return mdr.match_targets(model, cohort, reported, arms={"watched": mdr.nothing()}, until="9 day")
+
+
+def test_reported_numbers_before_and_after(matched):
+    ax = matched.plot()
+    in_column(ax)
+    table = matched.table
+    for style, column in (("white", "before"), ("#0072B2", "after")):
+        dots = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o" and line.get_mfc() == style]
+        assert dots == pytest.approx((table[column] / table["wanted"]).tolist())
+    assert [text.get_text() for text in ax.texts] == ["0.11 1/day", "75 kg", "10 kg", "1.6 day", "-0.1"]
+    assert len(ax.get_yticklabels()) == len(table)
+    assert f"as good as {matched.effective:.0f} of 60" in ax.get_legend().get_texts()[1].get_text()
+
+
+@pytest.mark.parametrize("name", ["growth_S", "R0"])
+def test_what_the_weights_did_to_a_column(matched, cohort, name):
+    ax = matched.plot(name)
+    in_column(ax)
+    bars = ax.containers[0].patches
+    edges = [*(bar.get_x() for bar in bars), cohort[name].max()]
+    assert [bar.get_height() for bar in bars] == np.histogram(cohort[name], edges)[0].tolist()
+    outline = ax.patches[-1].get_xy()[:, 1]
+    heights = np.histogram(cohort[name], edges, weights=60 * matched.weights)[0]
+    assert outline[1:-1:2] == pytest.approx(heights)
+    assert ax.get_xscale() == ("log" if name == "R0" else "linear")
+    assert matched.plot(name, log=False).get_xscale() == "linear"
+
+
+def test_a_zero_that_was_reported_has_no_point(model, cohort):
+    ax = mdr.match_targets(model, cohort, mdr.target("delta", mean=0)).plot()
+    in_column(ax)
+    assert not np.isfinite([line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]).any()
+    assert [text.get_text() for text in ax.texts] == ["0"]
+
+
+def test_refusals_of_matched(matched):
+    with pytest.raises(mdr.DataError, match="did you mean 'WT'"):
+        matched.plot("WTT")
+    with pytest.raises(mdr.DataError, match="delta has values that are not above zero"):
+        matched.plot("delta", log=True)
+
+
+def test_shares_with_their_intervals():
+    counts = pd.DataFrame(
+        {"clone": ["S", "R", "T"] * 2, "count": [900, 5, 0, 800, 40, 0], "mouse": ["a"] * 3 + ["b"] * 3}
+    )
+    found = mdr.composition(counts, total="1e9 cell", sample="mouse")
+    ax = found.plot(level=0.9)
+    in_column(ax)
+    table = found.table(0.9)
+    bars = [line.get_xdata() for line in ax.lines if line.get_linestyle() == "-"]
+    assert bars[:2] == pytest.approx(table.loc[["S", "R"], ["lower", "upper"]].to_numpy())
+    assert bars[2][1] == pytest.approx(table.loc["T", "upper"])
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "<"] == [bars[2][0]]
+    samples = next(line for line in ax.lines if line.get_label() == "each sample")
+    assert sorted(samples.get_xdata()) == pytest.approx(sorted([900 / 905, 5 / 905, 800 / 840, 40 / 840]))
+    assert [text.get_text() for text in ax.texts] == ["1700 of 1745", "45 of 1745", "0 of 1745"]
+    assert ax.get_xscale() == "log"
+    assert "90 % interval" in ax.get_xlabel()
+
+
+def test_even_shares_need_no_logarithm():
+    ax = mdr.composition({"S": 50, "R": 40}, total="1e9 cell").plot()
+    in_column(ax)
+    assert ax.get_xlim() == (0, 1)
+    assert ax.get_legend() is None
+    for level in (0, 1.5, "0.95", float("nan")):
+        with pytest.raises(mdr.DataError, match="level"):
+            mdr.composition({"S": 50, "R": 40}, total="1e9 cell").plot(level=level)

@@ -182,8 +182,9 @@ def test_failures_are_counted_with_their_sentences(comparison, unpainted):
 def test_fairness_shows_factors(model, unpainted):
     arms = {"weekly": DOX, "single": mdr.bolus("dox", "60 mg")}
     found = mdr.compare(model, arms, until="30 day", endpoints=["nadir"], fair="total_dose")
-    text = Reader(html(found)).text
+    text = Reader(page := html(found)).text
     assert "single dox 60 mg 240 mg 4" in text
+    assert 'alt="By how much doses were multiplied"' in page
     assert "240 mg of dox, once" in text
 
 
