@@ -1,4 +1,4 @@
-"""Write what the code on the pages of docs/ prints: models.md, regimens.md and fitting.md.
+"""Write what the code on the pages of docs/ prints: models.md, regimens.md, fitting.md and words.md.
 
 Run it after a change to one of them: ``PYTHONPATH=. python benchmarks/write_pages.py``. It takes half a minute.
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["PAGES", "ROOT", "filled"]
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs" / name for name in ("models.md", "regimens.md", "fitting.md")]
+PAGES = [ROOT / "docs" / name for name in ("models.md", "regimens.md", "fitting.md", "words.md")]
 _PYTHON = re.compile(r"(```python\n)(.*?)(```)(\n\n```text\n.*?```)?", re.DOTALL)
 _END = "<end of a block>"
 
