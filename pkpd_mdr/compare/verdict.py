@@ -62,7 +62,7 @@ def _names(arms: Sequence[str]) -> str:
 def _all_alike(comparison: Comparison, item: Endpoint) -> str:
     values, one = comparison.array(item.name), comparison.settings.members.removesuffix("s")
     if np.isinf(values).all():
-        return f"no arm reaches it within {comparison.until}, in any {one}; a longer run would tell."
+        return f"no arm reaches it within {comparison.until}, in any {one}; a longer run may tell."
     if item.unit == "time" and not values.any():
         return f"it is reached at the start already, by all arms in every {one}; choose another level."
     if np.allclose(comparison.shares(item.name), 1.0 / len(comparison.arms)):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, Kind, takes
 from pkpd_mdr.data.assemble import number_repeats, tidy
 from pkpd_mdr.data.cells import Label, labels, several
 from pkpd_mdr.data.checks import check_choice, check_names, check_not_negative, check_present, check_unique
@@ -36,10 +36,15 @@ from pkpd_mdr.errors import DataError, shown
 
 __all__ = ["read_assay"]
 
+_VALUE = Kind(
+    "one column; a table with a column for each observable is made long first: DataFrame.melt, then observable_column=",
+    TEXT.fits,
+)
+
 
 @takes(
     DataError,
-    value=TEXT,
+    value=_VALUE,
     time=TEXT,
     observable_column=TEXT,
     value_unit=TEXT,
@@ -187,12 +192,16 @@ def read_assay(
     >>> read_assay(frame, time="h [h]", value="cells [cell]", drug={"dox": "nM [nM]"}, exposure="6 h")
     Data: 4 rows, 2 conditions, burden [cell], 0 to 24 h, from the table
 
-    A wide table, with a column for each dose, is made long first:
+    A wide table, with a column for each dose or for each observable, is made long first:
 
     >>> wide = pd.DataFrame({"time [h]": [0, 24], "0": [10, 30], "50": [10, 8]})
     >>> long = wide.melt("time [h]", var_name="dox [nM]", value_name="count").astype({"dox [nM]": float})
     >>> read_assay(long, time="time", value="count [cell]", drug={"dox": "dox"})
     Data: 4 rows, 2 conditions, burden [cell], 0 to 24 h, from the table
+    >>> mixed = pd.DataFrame({"h": [0, 24], "green": [90, 160], "red": [10, 15]}).melt("h", var_name="colour")
+    >>> clones = {"green": "S [cell]", "red": "R [cell]"}
+    >>> read_assay(mixed, time="h [h]", value="value", observable_column="colour", observable=clones)
+    Data: 4 rows, 1 conditions, R [cell], S [cell], 0 to 24 h, from the table
     """
     raw = keep_rows(open_table(table, **file), keep, decimal)
     limits = Limits(lloq, uloq, censoring, outside)
