@@ -1,14 +1,20 @@
-"""Write README.md from docs/readme.md, the examples and the output of the demo.
+"""Write README.md from docs/readme.md, what its first script prints and draws, the examples and the demo's output.
 
 Run it after a change to any of them: ``python benchmarks/write_readme.py``. It runs the demo (about a minute).
 """
 
+import contextlib
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from pkpd_mdr.demo import run_demo
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from strategies.pages import FIRST_PART, filled
 
 
 def example(name: str) -> str:
@@ -32,7 +38,10 @@ def excerpt() -> str:
 
 def main() -> None:
     """Fill the template."""
-    page = (ROOT / "docs" / "readme.md").read_text(encoding="utf-8")
+    first, end, rest = (ROOT / "docs" / "readme.md").read_text(encoding="utf-8").partition(FIRST_PART)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        page = filled(first) + end + rest
+        shutil.copy("courses.png", ROOT / "docs" / "readme" / "courses.png")
     for mark, name in (("@@EX1@@", "01_simulate.py"), ("@@EX2@@", "02_fit.py"), ("@@EX3@@", "03_compare.py")):
         page = page.replace(mark, example(name))
     (ROOT / "README.md").write_text(page.replace("@@DEMO@@", excerpt()), encoding="utf-8")

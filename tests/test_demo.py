@@ -31,7 +31,7 @@ def rows(text: str) -> dict[str, list[float]]:
 def test_the_demo_gives_what_the_readme_shows(tmp_path: Path) -> None:
     said: list[str] = []
     found = run_demo(tmp_path / "new", say=said.append)
-    shown = README.split("```text\n")[1].split("```")[0]
+    shown = README.split("## What the demo does")[1].split("```text\n")[1].split("```")[0]
     report, table = found.fits[WITHOUT].report(), str(found.comparison).split("\n\n")[1]
     assert found.verdict.split(". By AICc")[0] in shown
     expected, got = rows(shown), rows(report[report.index("Estimates") : report.index("What could")] + "\n" + table)

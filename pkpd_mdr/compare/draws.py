@@ -78,7 +78,11 @@ def read_draws(model: Model, given: Drawn) -> Members:
     own = np.array([item.internal for item in model.parameters.values()], dtype=float)
     if given is None:
         return Members(own[None], names=tuple(model.parameters))
-    rows = read_rows(given, parameter_slots(model), what="parameter draws", item="parameter")
+    unnamed = {  # a start that nobody declared is zero, and no parameter
+        f"{clone}0": f" as its clone has no start; declare one, as in clone({clone!r}, start='1 cell')"
+        for clone in model.clones
+    }
+    rows = read_rows(given, parameter_slots(model), what="parameter draws", item="parameter", elsewhere=unnamed)
     for sentence in rows.faults.values():
         raise DataError(sentence)
     values = np.tile(own, (len(rows), 1))

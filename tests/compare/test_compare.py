@@ -371,6 +371,12 @@ def test_refusals(model, options, error, words):
         compare(model, given.pop("arms"), **given)
 
 
+def test_a_start_that_is_no_parameter_is_refused_with_the_way_out():
+    model = mdr.Model(mdr.clone("S", start=1e6), mdr.clone("R", resistant=True))
+    with pytest.raises(mdr.DataError, match=r"'R0', which is no parameter .* declare one, as in clone\('R', start"):
+        compare(model, {"A": mdr.nothing()}, parameters=[{"R0": 10.0}], until="10 day")
+
+
 def test_resistant_share_needs_a_resistant_clone():
     model = mdr.Model(
         mdr.medium("A", unit="nM"), mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6)

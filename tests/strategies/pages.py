@@ -9,10 +9,13 @@ import runpy
 import tempfile
 from pathlib import Path
 
-__all__ = ["PAGES", "ROOT", "filled"]
+__all__ = ["FIRST_PART", "PAGES", "ROOT", "filled"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "docs" / name for name in ("models.md", "regimens.md", "fitting.md", "words.md")]
+FIRST_PART = "## Where to begin"
+"""The README is such a page up to here."""
+
 _PYTHON = re.compile(r"(```python\n)(.*?)(```)(\n\n```text\n.*?```)?", re.DOTALL)
 _END = "<end of a block>"
 
