@@ -9,12 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from strategies.pages import FIRST_PART, ROOT, filled
+
 from pkpd_mdr.demo import run_demo
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from strategies.pages import FIRST_PART, filled
 
 
 def example(name: str) -> str:

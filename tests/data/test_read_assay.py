@@ -224,5 +224,5 @@ def test_numbered_replicates_do_not_depend_on_the_order_of_rows(values: list[flo
 def test_several_columns_of_values_are_refused_with_the_way_out():
     frame = pd.DataFrame({"h": [0, 24], "green": [90, 160], "red": [10, 15]})
     for value in ({"S": "green [cell]", "R": "red [cell]"}, ["green", "red"]):
-        with pytest.raises(DataError, match="not one column; .* made long first: DataFrame.melt"):
+        with pytest.raises(DataError, match=r"not one column; .* made long first: DataFrame\.melt"):
             read_assay(frame, time="h [h]", value=value)
