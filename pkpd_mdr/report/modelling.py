@@ -31,7 +31,7 @@ def origins(model: Model) -> Text:
     if not unknown:
         return Text(f"All {count} parameters name a source.")
     names = ", ".join(unknown[:12]) + (f" and {len(unknown) - 12} more" if len(unknown) > 12 else "")
-    return Text(f"{len(unknown)} of {count} parameters have no source and are assumptions of the author: {names}.")
+    return Text(f"{len(unknown)} of {count} parameters name no source and count as assumed: {names}.")
 
 
 def model_sections(model: Model, varied: Collection[str] = ()) -> tuple[Section, ...]:

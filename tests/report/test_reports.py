@@ -136,7 +136,7 @@ def test_a_comparison_page_has_all_its_parts(page):
 def test_origins_of_parameters_are_told(page):
     text = Reader(page).text
     assert "plate 7" in text
-    assert "have no source and are assumptions of the author: " in text
+    assert "name no source and count as assumed: " in text
     cells = re.findall(r"<tr>\s*<td>(\w+)</td><td[^>]*>[^<]*</td><td>[^<]*</td><td>(varied|fixed)</td>", page)
     assert {name for name, kind in cells if kind == "varied"} == {"CL_dox", "growth_S"}
 
