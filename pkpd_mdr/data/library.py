@@ -75,10 +75,20 @@ def bundled(name: str, *, complete: bool = True) -> Data:
 def bundled_path(name: str) -> Path:
     """Path of a bundled table, to be read with `read_assay` or shown to a user.
 
+    Parameters
+    ----------
+    name : str
+        Of a set that `bundled` knows, or of a further table of it.
+
     Raises
     ------
     DataError
         No such table; the nearest name is shown.
+
+    Examples
+    --------
+    >>> bundled_path("mckenna_dox_pulses").suffix
+    '.csv'
     """
     if name not in _TABLES:
         raise DataError(f"no table {shown(name)} comes with the library{did_you_mean(name, _TABLES)}")
@@ -86,7 +96,7 @@ def bundled_path(name: str) -> Path:
 
 
 def bundled_table(name: str) -> pd.DataFrame:
-    """A bundled table as it stands on disk, with the rows that `bundled` leaves out.
+    """A bundled table as it stands on disk, with the rows that `bundled` leaves out; names as of `bundled_path`.
 
     Examples
     --------
@@ -97,7 +107,13 @@ def bundled_table(name: str) -> pd.DataFrame:
 
 
 def bundled_source(name: str) -> str:
-    """Origin, licence, derivation and citation of a bundled set."""
+    """Origin, licence, derivation and citation of a bundled set; names as of `bundled_path`.
+
+    Examples
+    --------
+    >>> "MIT" in bundled_source("mckenna_dox_pulses")
+    True
+    """
     return (bundled_path(name).parent / "SOURCE.md").read_text(encoding="utf-8")
 
 

@@ -239,6 +239,18 @@ def read_patients(path: str | os.PathLike[str], model: Model) -> Cohort:
         the bounds of its parameter; row and column are named.
     UnitError
         A header with a unit of another kind than the parameter's.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pkpd_mdr as mdr
+    >>> from pkpd_mdr import distributions as dist
+    >>> model = mdr.Model(mdr.pk.one_compartment("dox", CL="5 L/h", V="20 L"))
+    >>> cohort = mdr.patients(model, 20, {"CL_dox": dist.lognormal("5 L/h", cv=0.3)}, seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     same = mdr.read_patients(cohort.to_csv(f"{folder}/patients.csv"), model)
+    >>> same["CL_dox"].equals(cohort["CL_dox"])
+    True
     """
     file = Path(path)
     if not _exists(file):

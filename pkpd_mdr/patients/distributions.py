@@ -267,7 +267,21 @@ def logit_normal(
 
 
 def uniform(low: QuantityLike, high: QuantityLike) -> Distribution:
-    """Every value between two ends is equally likely; `DataError` where they are not in order.
+    """Every value between two ends is equally likely.
+
+    Parameters
+    ----------
+    low, high : quantity
+        The ends, with units of the same kind.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DataError
+        The ends are not in order.
 
     Examples
     --------
@@ -284,6 +298,15 @@ def uniform(low: QuantityLike, high: QuantityLike) -> Distribution:
 
 def log_uniform(low: QuantityLike, high: QuantityLike) -> Distribution:
     """Every order of magnitude between two ends is equally likely: a wide prior for what nobody has measured.
+
+    Parameters
+    ----------
+    low, high : quantity
+        The ends, above zero, with units of the same kind.
+
+    Returns
+    -------
+    Distribution
 
     Raises
     ------
@@ -343,7 +366,21 @@ def beta(mean: float, *, sd: float, low: QuantityLike = 0, high: QuantityLike = 
 
 
 def triangular(low: QuantityLike, mode: QuantityLike, high: QuantityLike) -> Distribution:
-    """A triangle between two ends with its top at the mode; `DataError` where the three are not in order.
+    """A triangle between two ends with its top at the mode.
+
+    Parameters
+    ----------
+    low, mode, high : quantity
+        With units of the same kind.
+
+    Returns
+    -------
+    Distribution
+
+    Raises
+    ------
+    DataError
+        The three are not in order.
 
     Examples
     --------
@@ -395,6 +432,15 @@ def empirical(values: Sequence[float] | FloatArray, unit: str = "") -> Distribut
 def share(of_ones: float) -> Distribution:
     """1 for a share of the patients, 0 for the others: a sex, a mutation carried or not.
 
+    Parameters
+    ----------
+    of_ones : float
+        From 0 to 1.
+
+    Returns
+    -------
+    Distribution
+
     Examples
     --------
     >>> from pkpd_mdr.patients import distributions
@@ -407,6 +453,21 @@ def share(of_ones: float) -> Distribution:
 
 
 def fixed(value: QuantityLike) -> Distribution:
-    """The same for all patients."""
+    """The same for all patients.
+
+    Parameters
+    ----------
+    value : quantity
+
+    Returns
+    -------
+    Distribution
+
+    Examples
+    --------
+    >>> from pkpd_mdr.patients import distributions
+    >>> print(distributions.fixed("70 kg"))
+    fixed(70) kg
+    """
     found = _number(value, "fixed(): the value")
     return Distribution("fixed", found.unit, (found.value,))

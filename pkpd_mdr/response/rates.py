@@ -244,6 +244,14 @@ def gr_over_time(
     ------
     DataError
         A column is missing, or no well has a control at its times.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wells = {"h": [0, 24, 0, 24], "nM": [0, 0, 50, 50], "cells": [100, 400, 100, 200]}
+    >>> found = gr_over_time(pd.DataFrame(wells), control={"nM": 0}, time="h", count="cells", by="nM")
+    >>> found["gr"].round(3).tolist()  # half as many doublings as the control
+    [0.414]
     """
     from pkpd_mdr.response.growth import gr_value
     from pkpd_mdr.response.reading import matching

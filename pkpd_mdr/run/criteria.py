@@ -135,6 +135,11 @@ def psa_progression(
     -------
     Endpoint
         In time; infinite when not reached, or not confirmed before the end.
+
+    Examples
+    --------
+    >>> psa_progression().description
+    'psa above 1.25 x nadir and 2 ng/mL more, confirmed 3 week later'
     """
     if not growth > 1:
         raise SimulationError(f"growth = {shown(growth)} is not progression; choose a factor above 1, such as 1.25")
@@ -175,6 +180,11 @@ def progression_free_survival(
     -------
     Endpoint
         In time; infinite when neither was reached.
+
+    Examples
+    --------
+    >>> progression_free_survival(time_to_progression("nadir", growth=1.2)).description
+    'burden above 1.2 x nadir, or the level of stop='
     """
     first = time_to_progression("nadir") if progression is None else progression
     for item in (first, death):
@@ -242,6 +252,11 @@ def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extin
     -------
     Endpoint
         1 or 0.
+
+    Examples
+    --------
+    >>> extinct(below="100 cell").description
+    'burden below 100 cell at the end'
     """
     level = quantity(below, "below")
     told = f"fewer than {below:g} of {of} at the end" if isinstance(below, float) else f"{of} below {below} at the end"
@@ -251,7 +266,15 @@ def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extin
 
 @takes(SimulationError, of=TEXT, name=TEXT)
 def time_to_extinction(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "time_to_extinction") -> Endpoint:
-    """Time until an output first falls below what counts as nothing; infinite when it does not."""
+    """Time until an output first falls below what counts as nothing; infinite when it does not.
+
+    Arguments are those of `extinct`.
+
+    Examples
+    --------
+    >>> time_to_extinction("R", below="1 cell").description
+    'first time of R below 1 cell'
+    """
     level = quantity(below, "below")
     reads, told = partial(_time_gone, of=of, level=level.internal), f"first time of {of} below {below}"
     return Endpoint(name, (of, f"d/dt {of}"), reads, "low", "time", told, like=unit_of(level))
@@ -275,6 +298,11 @@ def objective_response(
     -------
     Endpoint
         1 or 0.
+
+    Examples
+    --------
+    >>> objective_response(0.5, check="6 week").description
+    'burden shrinks by 50 %'
     """
     if not 0 < shrinkage <= 1:
         raise SimulationError(f"shrinkage = {shown(shrinkage)} is no share of the start; write for example 0.3")

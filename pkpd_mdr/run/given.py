@@ -65,6 +65,11 @@ def cost(weights: Mapping[str, QuantityLike], *, name: str = "cost") -> Endpoint
     ------
     SimulationError
         No weight, or one below zero; when it is read: a weight per another kind of amount than is given.
+
+    Examples
+    --------
+    >>> cost({"dox": "1.5 1/mg", "pac": "0.4 1/mg"}).description
+    'cost of dox at 1.5 1/mg, pac at 0.4 1/mg'
     """
     prices = {drug: quantity(weight, f"cost of {shown(drug)}") for drug, weight in weights.items()}
     bad = [drug for drug, price in prices.items() if not 0 <= price.value < float("inf")]

@@ -134,7 +134,16 @@ def survival_probability(
     of: str = "burden",
     name: str = "survival_probability",
 ) -> Endpoint:
-    """Probability to live at the end of the run under a hazard, without drawing; as `overall_survival`."""
+    """Probability to live at the end of the run under a hazard, without drawing; arguments as of `overall_survival`.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> tumour = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0 1/day"), start="1e10 cell"))
+    >>> lives = survival_probability(baseline="0.1 1/year", reference="1e10 cell")
+    >>> print(f"{tumour.simulate(until='5 year').endpoint(lives):.4f}")  # exp(-0.5)
+    0.6065
+    """
     found, told, like = _hazard(hazard, baseline, reference, power, of)
     needs = (found.output, f"d/dt {found.output}")
     return Endpoint(name, needs, partial(_alive, hazard=found), "high", "", f"alive at the end, {told}", like=like)

@@ -45,6 +45,14 @@ def time_to_threshold(level: QuantityLike, *, of: str = "burden", name: str = "t
     -------
     Endpoint
         In time; infinite when not reached.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> tumour = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start="1e6 cell"))
+    >>> run = tumour.simulate(until="90 day")
+    >>> print(f"{run.endpoint(time_to_threshold('1e9 cell')):.2f} days")
+    69.08 days
     """
     limit = quantity(level, "level")
     told = f"{limit.value:g}" if limit.bare else str(limit)
@@ -85,7 +93,13 @@ def time_below(level: QuantityLike, *, of: str, better: str = "low", name: str |
 
 @takes(SimulationError, of=TEXT, name=TEXT)
 def time_above(level: QuantityLike, *, of: str, better: str = "low", name: str | None = None) -> Endpoint:
-    """Time that an output spends above a level; as `time_below`."""
+    """Time that an output spends above a level, as bilirubin above 3 mg/dL; arguments as of `time_below`.
+
+    Examples
+    --------
+    >>> time_above("3 mg/dL", of="bilirubin").description
+    'time of bilirubin above 3 mg/dL'
+    """
     limit = quantity(level, "level")
     reads = partial(_spent, of=of, level=limit.internal, below=False)
     label, told = name or f"{of}_time_above", f"time of {of} above {level}"
@@ -93,24 +107,104 @@ def time_above(level: QuantityLike, *, of: str, better: str = "low", name: str |
 
 
 def nadir_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
-    """Lowest value of an output."""
+    """Lowest value of an output.
+
+    Parameters
+    ----------
+    of : str
+        State or observable, such as ``"burden"`` or ``"anc"``.
+    better : {"high", "low"}
+        Which direction is good for the patient.
+    name : str, optional
+        Under which the endpoint is listed; ``<of>_nadir`` if absent.
+
+    Returns
+    -------
+    Endpoint
+        In the unit of the output.
+
+    Examples
+    --------
+    >>> nadir_of("anc", better="high").name
+    'anc_nadir'
+    """
     label = name or ("nadir" if of == "burden" else f"{of}_nadir")
     return Endpoint(label, (of, f"d/dt {of}"), partial(_lowest, of=of, which=1), better, "same", f"lowest {of}")
 
 
 def peak_of(of: str, *, better: str = "low", name: str | None = None) -> Endpoint:
-    """Highest value of an output."""
+    """Highest value of an output.
+
+    Parameters
+    ----------
+    of : str
+        State or observable, such as ``"burden"`` or ``"anc"``.
+    better : {"high", "low"}
+        Which direction is good for the patient.
+    name : str, optional
+        Under which the endpoint is listed; ``<of>_peak`` if absent.
+
+    Returns
+    -------
+    Endpoint
+        In the unit of the output.
+
+    Examples
+    --------
+    >>> peak_of("C_dox").name
+    'C_dox_peak'
+    """
     label = name or f"{of}_peak"
     return Endpoint(label, (of, f"d/dt {of}"), partial(_highest, of=of), better, "same", f"highest {of}")
 
 
 def end_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
-    """Value of an output at the end of the run."""
+    """Value of an output at the end of the run.
+
+    Parameters
+    ----------
+    of : str
+        State or observable, such as ``"burden"`` or ``"anc"``.
+    better : {"high", "low"}
+        Which direction is good for the patient.
+    name : str, optional
+        Under which the endpoint is listed; ``<of>_end`` if absent.
+
+    Returns
+    -------
+    Endpoint
+        In the unit of the output.
+
+    Examples
+    --------
+    >>> end_of("psa").name
+    'psa_end'
+    """
     return Endpoint(name or f"{of}_end", (of,), partial(_last, of=of), better, "same", f"{of} at the end")
 
 
 def area_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:
-    """Area under an output over time."""
+    """Area under an output over time.
+
+    Parameters
+    ----------
+    of : str
+        State or observable, such as ``"burden"`` or ``"anc"``.
+    better : {"high", "low"}
+        Which direction is good for the patient.
+    name : str, optional
+        Under which the endpoint is listed; ``auc_<of>`` if absent.
+
+    Returns
+    -------
+    Endpoint
+        In the unit of the output times time.
+
+    Examples
+    --------
+    >>> area_of("burden").name
+    'auc_burden'
+    """
     return Endpoint(
         name or f"auc_{of}",
         (of, f"d/dt {of}"),
@@ -122,7 +216,13 @@ def area_of(of: str = "burden", *, better: str = "low", name: str | None = None)
 
 
 def time_of_nadir(of: str = "burden") -> Endpoint:
-    """When an output is lowest."""
+    """When an output (`of`, a state or an observable) is lowest, in time.
+
+    Examples
+    --------
+    >>> time_of_nadir("anc").description
+    'time of lowest anc'
+    """
     return Endpoint(
         "nadir_time",
         (of, f"d/dt {of}"),
@@ -134,19 +234,37 @@ def time_of_nadir(of: str = "burden") -> Endpoint:
 
 
 def best_response(of: str = "burden") -> Endpoint:
-    """Largest relative shrinkage from the start (1 = gone, negative = only growth)."""
+    """Largest relative shrinkage of an output (`of`) from the start: 1 is gone, below zero is growth only.
+
+    Examples
+    --------
+    >>> best_response("psa").description
+    '1 - lowest/first psa'
+    """
     return Endpoint(
         "best_response", (of, f"d/dt {of}"), partial(_shrinkage, of=of), "high", "", f"1 - lowest/first {of}"
     )
 
 
 def share_of_start(of: str = "burden") -> Endpoint:
-    """Burden at the end relative to the start."""
+    """An output (`of`) at the end of the run, relative to the start.
+
+    Examples
+    --------
+    >>> share_of_start("psa").description
+    'last/first psa'
+    """
     return Endpoint("final_share", (of,), partial(_final_share, of=of), "low", "", f"last/first {of}")
 
 
 def resistant_share() -> Endpoint:
-    """Share of resistant cells at the end of the run."""
+    """Share of resistant cells (of clones with ``resistant=True``) at the end of the run, from 0 to 1.
+
+    Examples
+    --------
+    >>> resistant_share().better
+    'low'
+    """
     return Endpoint(
         "resistant_share",
         ("resistant_share",),
@@ -158,12 +276,30 @@ def resistant_share() -> Endpoint:
 
 
 def time_to_stop() -> Endpoint:
-    """When the run ended at a level given as ``stop=``, as overall survival up to a lethal burden; infinite if not."""
+    """When the run ended at a level given as ``stop=``, as overall survival up to a lethal burden; infinite if not.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> tumour = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start="1e6 cell"))
+    >>> run = tumour.simulate(until="90 day", stop={"burden": "1e9 cell"})
+    >>> print(f"{run.endpoint(time_to_stop()):.2f} days")
+    69.08 days
+    """
     return Endpoint("time_to_stop", (), _stopped, "high", "time", "end of the run at a level")
 
 
 def exposure(drug: str) -> Endpoint:
-    """Area under the concentration of a drug over the run (from the state ``AUC_<drug>``)."""
+    """Area under the concentration of a drug over the run (from the state ``AUC_<drug>``), in its unit times hours.
+
+    Examples
+    --------
+    >>> import pkpd_mdr as mdr
+    >>> kinetics = mdr.Model(mdr.pk.one_compartment("dox", CL="5 L/h", V="20 L"))
+    >>> run = kinetics.simulate(mdr.bolus("dox", "60 mg"), until="200 h")
+    >>> print(f"{run.endpoint(exposure('dox')):.4g} mg/L * h")
+    12 mg/L * h
+    """
     state = f"AUC_{drug}"
     return Endpoint(f"exposure_{drug}", (state,), partial(_last, of=state), "low", "same", f"AUC of {drug}")
 

@@ -50,6 +50,16 @@ class Endpoint:
     ------
     SimulationError
         `better` is no direction.
+
+    Examples
+    --------
+    One of your own, the burden in the middle of the run:
+
+    >>> import pkpd_mdr as mdr
+    >>> middle = mdr.Endpoint("middle", ("burden",), lambda course: course.output("burden")[120], "low", "cell")
+    >>> tumour = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start="1e6 cell"))
+    >>> print(f"{tumour.simulate(until='20 day').endpoint(middle) / 1e6:.3f} million")
+    2.718 million
     """
 
     name: str
