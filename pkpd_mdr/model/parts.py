@@ -232,6 +232,8 @@ class Port:
 
 _RECEIVERS = {"radiation": "radiotherapy(...)", "surgery": "resection()", "apheresis": "vesicles.apheresis()"}
 
+_GIVERS = {"expose": "medium", "dose": "pk.one_compartment"}
+
 
 def _builders(ports: tuple[Port, ...], named: list[int]) -> str:
     found = [_builder(ports[i]) for i in named if ports[i].action != "act"]
@@ -261,7 +263,10 @@ def find_port(ports: tuple[Port, ...], name: str, route: str, action: str) -> in
     if not fits:
         ways = ", ".join(f"{ports[i].action} by {ports[i].route!r}" for i in named)
         wanted = f"{action} by {shown(route)}" if route else action
+        other = action in _GIVERS and all(ports[i].action != action for i in named)
+        declared = f", or declare {_GIVERS[action]}({shown(name)}, ...) in its place" if other else ""
         raise RegimenError(
             f"{shown(name)} cannot be given as {wanted}; this model takes it as {ways}{_builders(ports, named)}"
+            f"{declared}"
         )
     return fits[0]
