@@ -129,7 +129,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a dose into a medium": (
         lambda: simulated(plan=mdr.bolus("dox", "1 mg")),
-        r"'dox' cannot be given as dose; .* expose by 'medium'; write exposure\(\.\.\.\), or declare pk\.one_compartment\('dox', \.\.\.\) in",
+        r"'dox' cannot be given as dose; .* expose by 'medium'; write exposure\(\.\.\.\), or declare pk\.one_comp",
     ),
     "a tablet of an infusion": (
         lambda: simulated(

@@ -45,7 +45,8 @@ class Matched:
     ----------
     arm, drug : str
     before, after : Quantity
-        Planned total (or area) as written and as compared.
+        What was matched, as written and as compared: the planned total, the area, the peak, or over the draws a
+        toxicity or the share in which its limit is passed.
     factor : float
         By which each dose of the drug was multiplied; 1 for no change.
     """
