@@ -187,21 +187,18 @@ def check_scale(
     if kind is None or len(values) == 0:
         return {}
     top = float(np.quantile(np.abs(values), 0.9))
-    example = raw.place(int(np.flatnonzero(wells & (np.abs(y) >= top))[0]), header)
+    row = int(np.flatnonzero(wells & (np.abs(y) >= top))[0])
+    example = f"{raw.place(row, header)}: a response of {y[row]:g}"
     percent = kind.control == 100.0
     if top > _SIGNAL:
         raise DataError(
-            f"scale={shown(scale)}: {example}: a response of {top:g} looks like a raw signal; say normalise=True with "
+            f"scale={shown(scale)}: {example} looks like a raw signal; say normalise=True with "
             "control={'column': 'entry of untreated wells'}, or give no scale"
         )
     if not percent and top > _PERCENT:
-        raise DataError(
-            f"scale={shown(scale)}: {example}: a response of {top:g} looks like per cent; say scale='{_twin(kind)}'"
-        )
+        raise DataError(f"scale={shown(scale)}: {example} looks like per cent; say scale='{_twin(kind)}'")
     if percent and 0.05 < top <= 2.0:
-        raise DataError(
-            f"scale={shown(scale)}: {example}: a response of {top:g} looks like a fraction; say scale='{_twin(kind)}'"
-        )
+        raise DataError(f"scale={shown(scale)}: {example} looks like a fraction; say scale='{_twin(kind)}'")
     first, last = _ends(x, y, wells, codes)
     started, ended = (first - kind.none) / (kind.full - kind.none), (last - kind.none) / (kind.full - kind.none)
     if started > 0.65 and ended < 0.35:

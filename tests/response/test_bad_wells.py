@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -149,8 +151,11 @@ def test_saturated_wells_are_left_out() -> None:
 )
 def test_a_table_that_contradicts_its_scale_is_refused(change: object, scale: str, sentence: str) -> None:
     table = plate({"a": (1.0, 0.0, 0.3, 1.5), "b": (1.0, 0.1, 1.0, 1.5)})
-    with pytest.raises(mdr.DataError, match=sentence):
-        fitted(table.assign(v=change(table["v"])), scale=scale)  # type: ignore[operator]
+    table = table.assign(v=change(table["v"]))  # type: ignore[operator]
+    with pytest.raises(mdr.DataError, match=sentence) as refused:
+        fitted(table, scale=scale)
+    for row, value in re.findall(r"row (\d+): a response of (\S+) looks", str(refused.value)):
+        assert f"{table['v'][int(row)]:g}" == value
 
 
 def test_a_curve_in_per_cent_among_fractions_is_left_out_and_named() -> None:
