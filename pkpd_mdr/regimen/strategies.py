@@ -466,8 +466,9 @@ def rule(function: Callable[[Visit], Regimen | None], *, visit: QuantityLike) ->
     Parameters
     ----------
     function : callable
-        Takes a `Visit`, returns a regimen timed from that visit or None. What lies beyond the next visit is not
-        given, as the function is asked again there.
+        Takes a `Visit` (``burden``, ``baseline``, ``nadir``, ``time`` in hours, ``of("anc")`` for what else is shown),
+        returns a regimen timed from that visit or None. What lies beyond the next visit is not given, as the function
+        is asked again there.
     visit : str
         Time between visits.
 
