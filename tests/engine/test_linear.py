@@ -169,7 +169,7 @@ def test_absorption_as_fast_as_elimination() -> None:
     """Bateman's function where ka = ke: the depot is exact, and its kinetics are t*exp(-k t)."""
     compiled, p = driven(
         mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", ka="0.5 1/h", amount_unit="mg"),
-        mdr.kill("d", on="S", emax="0.1 1/h", ec50="1 mg/L"),
+        mdr.kill("d", on="S", slope="0.1 L/mg/h"),
     )
     assert in_closed_form(compiled) == {"depot_d"}
     times = np.linspace(0.0, 60.0, 61)
@@ -219,6 +219,112 @@ def test_a_depot_that_an_infusion_fills() -> None:
             wanted = [5 * (-mpmath.expm1(-rate * a) / rate if k else a) * mpmath.exp(-rate * b)
                       for a, b in zip(on, off, strict=True)]  # fmt: skip
         np.testing.assert_allclose(found.values[:, 0], np.array(wanted, dtype=float), rtol=1e-12)
+
+
+# -- kinetics that lead a nonlinear model -------------------------------------------------------------------------
+
+
+ORAL = {"V1": "10 L", "CL": "5 L/h", "Q": "3 L/h", "V2": "30 L", "ka": "1.2 1/h", "lag": "0.25 h", "amount_unit": "mg"}
+
+
+def oral_kill(*others: object, **pk: str) -> tuple[Model, Compiled, Timeline]:
+    """Two clones under an oral and infused drug with Hill kills: the drug's three states lead them."""
+    parts: list[object] = [mdr.pk.two_compartment("d", **(ORAL | pk))]
+    for name, potency in (("S", "1 mg/L"), ("R", "6 mg/L")):
+        growth = mdr.growth.gompertz(rate="0.02 1/h", capacity="1e9")
+        parts += [mdr.clone(name, growth=growth, start=1e6)]
+        parts += [mdr.kill("d", on=name, emax="0.2 1/h", ec50=potency, hill=2.3)]
+    model = mdr.Model(*parts, *others)
+    compiled = compile_model(model)
+    given = mdr.oral("d", "100 mg").every("12 h", times=3) & mdr.infusion(
+        "d", "80 mg", over="5 h", route="iv", at="40 h"
+    )
+    regimen = arrange(given, np.arange(0.0, 72.5, 0.5).tolist())
+    return model, compiled, build(regimen, BoundPorts(compiled, values(model)), stop=72.0)
+
+
+@pytest.mark.parametrize("width", [1, 8])
+def test_kinetics_lead_the_clones_they_kill(width: int) -> None:
+    """The drug is exact whatever the tolerance, at marks inside steps too; the clones keep it."""
+    model, compiled, timeline = oral_kill()
+    assert in_closed_form(compiled) == {"depot_d", "central_d", "peripheral_d"}
+    rows = values(model)
+    tight = solve(compiled, rows, None, [timeline], compiled.states, accuracy=Accuracy(method="Radau", rtol=1e-11))
+    wanted = dict(zip(compiled.states, tight.members[0].values.T, strict=True))
+    for rtol in (1e-4, 1e-6, 1e-8):
+        accuracy = Accuracy(rtol=rtol, atol=1e-3 * rtol)
+        many = np.repeat(rows, width, axis=0)
+        found = solve_compiled(
+            compiled, many, None, [timeline] * width, compiled.states, accuracy=accuracy, width=width
+        ).members[-1]
+        for name, got in zip(compiled.states, found.values.T, strict=True):
+            if name in "SR":
+                np.testing.assert_allclose(got, wanted[name], rtol=5 * rtol)
+            else:
+                np.testing.assert_allclose(got, wanted[name], rtol=1e-8, atol=1e-9)
+
+
+def test_they_save_steps_and_change_no_answer() -> None:
+    """Beside the same model with sensitivities, where everything is integrated."""
+    model, compiled, timeline = oral_kill()
+    rows, states = values(model), ["S", "R"]
+    led = solve_compiled(compiled, rows, None, [timeline], states, accuracy=Accuracy(rtol=1e-7)).members[0]
+    column = compiled.parameters[:1]
+    whole = solve_compiled(
+        compiled, rows, None, [timeline], states, accuracy=Accuracy(rtol=1e-7), sensitivities=column
+    ).members[0]
+    np.testing.assert_allclose(led.values, whole.values, rtol=1e-6)
+    assert led.steps < 0.8 * whole.steps
+
+
+def test_kinetics_that_cannot_be_decomposed_are_integrated_beside_others_that_can() -> None:
+    """Absorption as fast as elimination, in the middle of an ensemble: each member is what it is alone."""
+    model = mdr.Model(
+        mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", ka="0.5 1/h", amount_unit="mg"),
+        mdr.clone("S", growth=mdr.growth.gompertz(rate="0.02 1/h", capacity="1e9"), start=1e6),
+        mdr.kill("d", on="S", emax="0.2 1/h", ec50="1 mg/L", hill=1.7),
+    )
+    compiled = compile_model(model)
+    assert in_closed_form(compiled) == {"depot_d", "central_d"}
+    rows = np.vstack([values(model, ka_d=ka) for ka in (0.3, 0.5, 0.7, 0.5 * (1 + 1e-7), 2.0)])
+    times = np.linspace(0.0, 48.0, 25)
+    timeline = marked(times, Instruction(0.0, Kind.JUMP, 0, 100.0), Instruction(24.0, Kind.JUMP, 0, 50.0))
+    together = solve_compiled(compiled, rows, None, [timeline] * 5, compiled.states)
+    for i in range(5):
+        one = solve_compiled(compiled, rows[[i]], None, [timeline], compiled.states, width=8).members[0]
+        assert one.values.tobytes() == together.members[i].values.tobytes()
+        tight = solve(
+            compiled, rows[[i]], None, [timeline], compiled.states, accuracy=Accuracy(method="LSODA", rtol=1e-11)
+        )
+        np.testing.assert_allclose(one.values, tight.members[0].values, rtol=5e-6, atol=1e-7)
+
+
+def test_what_leads_must_be_worth_it() -> None:
+    """A kill in proportion has no function to save; a chain of equal rates has no eigenvectors, whatever its parameters."""
+    plain, _ = driven(mdr.pk.two_compartment("d", **ORAL), mdr.kill("d", on="S", slope="0.1 L/mg/h"))
+    assert in_closed_form(plain) == {"depot_d"}
+    kill = [mdr.process("kill", "0.2*per_h*(B/(B + mg))**h*S", {"S": -1})]
+    units = [mdr.parameter("per_h", "1 1/h"), mdr.parameter("mg", "1 mg"), mdr.parameter("h", 1.7)]
+    chain = [mdr.state(name, 0.0, unit="mg", kind="amount") for name in "AB"]
+    flows = [mdr.process("on", "k*A", {"A": -1, "B": 1}), mdr.process("off", "k*B", {"B": -1})]
+    transit, _ = driven(
+        *chain, mdr.parameter("k", "0.3 1/h"), *flows, *units, *kill, mdr.dosing("d", into="A", unit="mg")
+    )
+    assert in_closed_form(transit) == {"A"}
+
+
+def test_a_switch_on_what_leads_is_found() -> None:
+    """A rate that changes where the concentration crosses a limit: the states in closed form are asked, too."""
+    stop = mdr.process("shock", "0.05*rate*S if central_d > limit else 0*rate*S", {"S": -1})
+    model, compiled, timeline = oral_kill(stop, mdr.parameter("rate", "1 1/h"), mdr.parameter("limit", "40 mg"))
+    assert "central_d" in in_closed_form(compiled)
+    found = solve_compiled(compiled, values(model), None, [timeline], ["S"], accuracy=Accuracy(rtol=1e-6)).members[0]
+    finer = solve_compiled(compiled, values(model), None, [timeline], ["S"], accuracy=Accuracy(rtol=1e-10)).members[0]
+    np.testing.assert_allclose(found.values, finer.values, rtol=5e-6)
+    without = oral_kill()
+    free = solve_compiled(without[1], values(without[0]), None, [without[2]], ["S"]).members[0]
+    assert (found.values[20:] < free.values[20:]).all()
+    assert found.values[-1] < 0.9 * free.values[-1]
 
 
 # -- ensembles -----------------------------------------------------------------------------------------------------

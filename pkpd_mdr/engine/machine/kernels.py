@@ -6,7 +6,7 @@ its slots afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,9 @@ from pkpd_mdr.engine.machine.sparse import Plan, plan
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT
 
-__all__ = ["Kernels", "System", "flow_kernel", "kernel", "place"]
+__all__ = ["Kernels", "System", "flow_graph", "flow_kernel", "kernel", "place"]
+
+_TRUTHS = ("<", "<=", "==", "and", "or")
 
 _POINTERS = {
     "y": "%y",
@@ -139,6 +141,36 @@ class Kernels:
         by_time = {i: node for i, node in zip(rows, slopes, strict=True) if node != zero}
         return System(rows, jacobian, by_time, plan(rows, jacobian))
 
+    def led(self, outputs: Sequence[Node], states: Iterable[int]) -> tuple[set[Node], list[Node]]:
+        """What nodes take from some states alone, such as a kill by the concentration in plasma.
+
+        Parameters
+        ----------
+        outputs : sequence of int
+            The nodes.
+        states : iterable of int
+            The states that lead.
+
+        Returns
+        -------
+        led : set of int
+            Nodes below the outputs that depend on these states, and on nothing else that moves within a step.
+        imposed : list of int
+            Those of them, other than the states, that the outputs or nodes that are not led use.
+        """
+        graph, leading = self.graph, {self.states[i] for i in states}
+        led, free, used = set(leading), set(), set()
+        for node in graph.needed(outputs):
+            code, inputs = graph.codes[node], {*graph.inputs(node)}
+            if code[0] == "x" and code[1] in ("y", "t") and node not in leading:
+                free.add(node)
+            elif free & inputs or (led & inputs and code[0] in _TRUTHS):
+                free.add(node)
+                used |= led & inputs
+            elif led & inputs:
+                led.add(node)
+        return led, sorted((used | led & {*outputs}) - leading)
+
     def seeds(self, columns: Sequence[str]) -> dict[Node, Row]:
         """Seeds for derivatives by some parameters; direction k is column k."""
         one, names = self.graph.constant(1.0), list(self.compiled.parameters)
@@ -158,11 +190,7 @@ class Kernels:
         needed = graph.needed(outputs)
         used = [i for node in needed if not graph.settled[node] for i in graph.inputs(node)] + list(outputs)
         for node in sorted(set(used)):
-            if (
-                graph.settled[node]
-                and graph.value(node) is None
-                and graph.codes[node][0] not in ("<", "<=", "==", "and", "or")
-            ):
+            if graph.settled[node] and graph.value(node) is None and graph.codes[node][0] not in _TRUTHS:
                 found[node] = ("%q", len(found))
         return found
 
@@ -170,6 +198,19 @@ class Kernels:
 def place(leaf: Leaf) -> Place:
     """Where a leaf stands: its kind's pointer and its number."""
     return _POINTERS[leaf[0]], leaf[1]
+
+
+def flow_graph(
+    kernels: Kernels, code: Code, nodes: Sequence[Node], kept: Mapping[Node, Place], moved: Mapping[Place, Place]
+) -> list[str]:
+    """Compute nodes of the right-hand side in a function body; `moved` as in `flow_kernel`."""
+
+    def placed(leaf: Leaf) -> Place:
+        found = ("%u", kernels.modes + leaf[1]) if leaf[0] == "m" else place(leaf)
+        return moved.get(found, found)
+
+    code.stocks = {placed(("y", i)) for i in kernels.stocks}
+    return code.graph(kernels.graph, nodes, placed, kept)
 
 
 def flow_kernel(
@@ -181,18 +222,14 @@ def flow_kernel(
     arguments: Sequence[str],
     *,
     internal: bool = False,
-    common: Sequence[str] = (),
+    moved: Mapping[Place, Place] | None = None,
 ) -> list[str]:
     """As `kernel`, for what belongs to the right-hand side: with modes, and with stocks that are not below zero.
 
-    Behind the pointers in `common` stand single numbers that serve all lanes.
+    States in `moved` are read from there.
     """
-
-    def placed(leaf: Leaf) -> Place:
-        return ("%u", kernels.modes + leaf[1]) if leaf[0] == "m" else place(leaf)
-
-    code = Code(width, {("%y", i) for i in kernels.stocks}, common)
-    values = code.graph(kernels.graph, [node for _, _, node in outputs], placed, slots)
+    code = Code(width)
+    values = flow_graph(kernels, code, [node for _, _, node in outputs], slots, moved or {})
     parts: dict[str, dict[int, str]] = {pointer: {} for pointer, _, _ in outputs}
     for (pointer, number, _), value in zip(outputs, values, strict=True):
         parts[pointer][number] = value

@@ -26,17 +26,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from pkpd_mdr.engine.machine import tableau
-from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, System, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, Place, function, over
+from pkpd_mdr.engine.machine.lanes import Code, function, over
+from pkpd_mdr.engine.machine.lead import SHARED, Lead
 from pkpd_mdr.engine.machine.march import march
 
 __all__ = ["Sizes", "dense_rows", "guard_module", "observe_module", "stage_rows", "step_module"]
 
 _ENDLESS = 1e300
-_SHARED = 8
-"""With one lane, driving states are computed for this many times at once."""
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
 
 
@@ -71,24 +69,25 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> tuple[
     right = [("%f", i, kernels.right[i]) for i in system.rows]
     full = right + [("%jac", z, node) for z, node in enumerate(system.jacobian.values())]
     full += [("%ft", i, system.by_time.get(i, graph.constant(0.0))) for i in system.rows if system.by_time]
-    ahead = [("%o", m, node) for m, node in enumerate(kernels.linear.ahead)] if driven else []
     flow = right if not driven else [("%f", i, node) for i, node in enumerate(kernels.right)]
-    slots = kernels.slots([node for _, _, node in full + ahead + flow])
+    lead = Lead(kernels, width, [node for _, _, node in right]) if driven else None
+    slots = kernels.slots([*(node for _, _, node in full + flow), *(lead.nodes if lead else ())])
+    kept, moved = (slots | lead.places, lead.moved) if lead else (slots, {})
     common = ["%y", "%q", "%u", "%t"]
-    lines = functions(width, *((_SHARED,) if driven and width == 1 else ()))
+    lines = functions(width, *((SHARED,) if lead and width == 1 else ()))
     lines += kernel(graph, "prepare", width, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     lines += kernel(graph, "start", width, ["%p", "%y"], [("%y", i, node) for i, node in enumerate(kernels.starts)], {})
     lines += flow_kernel(kernels, "flow", width, flow, slots, [*common, "%f"])
-    lines += flow_kernel(kernels, "rates", width, right, slots, [*common, "%f"], internal=True)
+    lines += flow_kernel(kernels, "rates", width, right, kept, [*common, "%z", "%f"], internal=True, moved=moved)
     lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", "%jac", "%ft"], internal=True)
     for port, part in enumerate(kernels.compiled.ports):
         if part.action == "act":
             after = [("%out", i, node) for i, node in enumerate(kernels.act(port))]
             lines += kernel(graph, f"act_{port}", width, ["%y", "%p", "%t", "%amount", "%out"], after, {})
-    whole = _Step(kernels, system, width, kernels.linear.states if driven else ())
+    whole = _Step(kernels, system, width, lead)
     if n:
-        lines += whole.ahead(ahead, slots) + _matrix(system, width) + stage_rows(system.rows, n, width)
-        lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.states, ("%q", "%u", "%h"))
+        lines += (lead.functions(slots) if lead else []) + _matrix(system, width) + stage_rows(system.rows, n, width)
+        lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.leading, ("%q", "%u", "%h"))
         lines += march(width)
     return "\n".join(lines), Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
 
@@ -187,10 +186,6 @@ def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
     return lines + over("drift", ["%ft", "%hd", "%b"], width, rows, drift)
 
 
-_TIMES = (*tableau.ALPHA[1:5].tolist(), 1.0)
-"""Shares of a step at which driving states are needed: for the stages 1 to 4, and for the later ones and the end."""
-
-
 class _Step:
     """Writes ``step`` and its parts.
 
@@ -199,32 +194,22 @@ class _Step:
     kernels : Kernels
     system : System
     width : int
-    states : tuple of int
-        The states that are in closed form.
+    lead : Lead or None
+        What is in closed form.
     """
 
-    def __init__(self, kernels: Kernels, system: System, width: int, states: tuple[int, ...]) -> None:
-        self.kernels, self.system, self.width, self.states = kernels, system, width, states
-        n, lanes = kernels.size, _SHARED if width == 1 else 1
+    def __init__(self, kernels: Kernels, system: System, width: int, lead: Lead | None) -> None:
+        self.kernels, self.system, self.width, self.lead = kernels, system, width, lead
+        self.leading = lead.states if lead else ()
+        n = kernels.size
         sizes = {
             "%f": n, "%ft": n, "%jac": len(system.jacobian), "%lu": len(system.plan.cells),
-            "%a": len(_TIMES) * lanes, "%path": len(states) * (lanes if width == 1 else len(_TIMES)),
+            "%a": lead.times if lead else 0, "%path": lead.size if lead else 0,
         }  # fmt: skip
         self.areas, self.size = {}, 0
         for name, size in sizes.items():
             self.areas[name] = self.size
             self.size += size
-
-    def ahead(self, nodes: list[tuple[str, int, Node]], slots: dict[Node, Place]) -> list[str]:
-        """``ahead(y, q, u, a, o)``, and for one lane the same for several times at once."""
-        if not self.states:
-            return []
-        given = ["%y", "%q", "%u", "%a", "%o"]
-        lines = flow_kernel(self.kernels, "ahead", self.width, nodes, slots, given, internal=True)
-        if self.width == 1:
-            common = ("%y", "%q", "%u")
-            lines += flow_kernel(self.kernels, "ahead_wide", _SHARED, nodes, slots, given, internal=True, common=common)
-        return lines
 
     def step(self) -> list[str]:
         """The function ``step``."""
@@ -243,10 +228,12 @@ class _Step:
             "call void @full(ptr %y, ptr %q, ptr %u, ptr %t, ptr %k, ptr %jac, ptr %ft)",
             "call void @factor(ptr %jac, ptr %diagonal, ptr %lu)",
         ]
-        self._paths(code, h)
+        if self.lead:
+            self.lead.fill(code, h)
         for s in range(tableau.STAGES if self.system.rows else 0):
             self._stage(code, s, h, t, timed, n)
-        self._follow(code, len(_TIMES) - 1)
+        if self.lead:
+            self.lead.land(code)
         code.lines += ["call void @finish(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %f, ptr %e)"]
         return function("step", _STEP, code)
 
@@ -257,36 +244,16 @@ class _Step:
             if self.kernels.by_time:
                 code.store(code.multiply_add(h, code.constant(float(tableau.ALPHA[s])), t), "%ts", 0)
                 place = "%ts"
-            code.lines.append(f"call void @argument_{s}(ptr %y, ptr %k, ptr %w)")
-            if s <= len(_TIMES):
-                self._follow(code, s - 1)
+            then = self.lead.at(code, s) if self.lead else "%path"
             code.lines += [
-                f"call void @rates(ptr %w, ptr %q, ptr %u, ptr {place}, ptr %f)",
+                f"call void @argument_{s}(ptr %y, ptr %k, ptr %w)",
+                f"call void @rates(ptr %w, ptr %q, ptr %u, ptr {place}, ptr {then}, ptr %f)",
                 f"call void @right_{s}(ptr %f, ptr %ih, ptr %k)",
             ]
         if timed:
             code.store(code.binary("fmul", h, code.constant(float(tableau.SLOPES[s]))), "%hd", 0)
             code.lines.append(f"call void @drift(ptr %ft, ptr %hd, ptr {stage})")
         code.lines.append(f"call void @solve(ptr %lu, ptr {stage})")
-
-    def _paths(self, code: Code, h: str) -> None:
-        """The driving states at all times of the step, into ``%path``."""
-        if not self.states:
-            return
-        for i, share in enumerate(_TIMES):
-            code.store(code.binary("fmul", h, code.constant(share)), "%a", i)
-        if self.width == 1:
-            code.lines.append("call void @ahead_wide(ptr %y, ptr %q, ptr %u, ptr %a, ptr %path)")
-            return
-        for i in range(len(_TIMES)):
-            places = code.place("%a", i), code.place("%path", i * len(self.states))
-            code.lines.append(f"call void @ahead(ptr %y, ptr %q, ptr %u, ptr {places[0]}, ptr {places[1]})")
-
-    def _follow(self, code: Code, time: int) -> None:
-        """Put the driving states at one of the times into ``%w``."""
-        for m, state in enumerate(self.states):
-            place = m * _SHARED + time if self.width == 1 else time * len(self.states) + m
-            code.store(code.load("%path", place), "%w", state)
 
     def finish(self) -> list[str]:
         """``begin(take, w, y)``, and ``finish(y, tol, k, w, squares, e)``: w takes the last stage, the error."""
@@ -308,7 +275,7 @@ class _Step:
         if rows:
             code.lines.append("call void @measure(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %squares)")
         square = code.binary("fmul", _total(code, rows), code.constant(1.0 / max(len(rows), 1)))
-        for state in self.states:  # nothing else would stop what grows in closed form
+        for state in self.leading:  # nothing else would stop what grows in closed form
             size = code.intrinsic("fabs", code.load("%w", state))
             square = code.select(code.compare("fcmp olt", size, code.constant(_ENDLESS)), square, code.constant(1e60))
         code.store(square, "%e", 0)
