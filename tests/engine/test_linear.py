@@ -300,7 +300,7 @@ def test_kinetics_that_cannot_be_decomposed_are_integrated_beside_others_that_ca
 
 
 def test_what_leads_must_be_worth_it() -> None:
-    """A kill in proportion has no function to save; a chain of equal rates has no eigenvectors, whatever its parameters."""
+    """A kill in proportion has no function to save; a chain of equal rates has no eigenvectors at all."""
     plain, _ = driven(mdr.pk.two_compartment("d", **ORAL), mdr.kill("d", on="S", slope="0.1 L/mg/h"))
     assert in_closed_form(plain) == {"depot_d"}
     kill = [mdr.process("kill", "0.2*per_h*(B/(B + mg))**h*S", {"S": -1})]
