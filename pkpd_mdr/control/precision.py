@@ -51,7 +51,7 @@ class _Line:
     before: float = math.nan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CurrentPractice(Strategy):
     """Strategy 0: each drug in turn, the next at relapse; made by `dynamic_precision`.
 

@@ -11,18 +11,9 @@ from pkpd_mdr.regimen.measured import Measured, measured
 from pkpd_mdr.regimen.protocols import Rechallenge, rechallenge, stupp
 from pkpd_mdr.regimen.ranges import Modulated, RangeBounded, modulated, range_bounded
 from pkpd_mdr.regimen.records import read_doses, write_doses
-from pkpd_mdr.regimen.strategies import (
-    Adaptive,
-    OnProgression,
-    Rule,
-    Strategy,
-    Truth,
-    Visit,
-    adaptive,
-    on_progression,
-    rule,
-)
+from pkpd_mdr.regimen.strategies import Adaptive, OnProgression, Rule, Strategy, adaptive, on_progression, rule
 from pkpd_mdr.regimen.table import DoseRecords, Record, Subject
+from pkpd_mdr.regimen.visits import Truth, Visit
 
 __all__ = [
     "Act",

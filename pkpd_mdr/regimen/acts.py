@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["MOST_ACTS", "REMOVALS", "Act", "begun", "hours"]
+__all__ = ["MOST_ACTS", "REMOVALS", "Act", "begun", "hours", "in_days", "length"]
 
 REMOVALS = frozenset({"surgery", "apheresis"})
 """Modalities that remove a share, so that they are no dose to be matched or scaled."""
 
 MOST_ACTS = 100_000
 _CLOSE = 1e-12  # an end within rounding of an edge is not cut
+_SHORT = 1e-6 / 24  # of a day
 _HOUR = Unit.of("h")
 _ACTIONS = ("dose", "expose", "act")
 _MODELLED = ("", "rate", "duration")
@@ -52,6 +53,27 @@ def hours(given: QuantityLike, where: str) -> float:
     """
     found = quantity(given, where)
     return 0.0 if found.bare and found.value == 0.0 else read(found, _HOUR, where)
+
+
+def in_days(time: float) -> bool:
+    """Whether hours are a short number of days: two digits behind the point at most."""
+    return abs(time / 24 - round(time / 24, 2)) < _SHORT
+
+
+def length(time: float) -> str:
+    """A length of time, given in hours, in the largest unit in which it is a short number.
+
+    Examples
+    --------
+    >>> length(504.0), length(1.0), length(0.5)
+    ('21 days', '1 h', '30 min')
+    """
+    if time >= 24 and in_days(time):
+        days = round(time / 24, 2)
+        return f"{days:g} day" + ("s" if days != 1 else "")
+    if time >= 1 or time == 0:
+        return f"{time:g} h"
+    return f"{60 * time:g} min"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from numbers import Integral
 
 from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, Kind, takes
 from pkpd_mdr.errors import RegimenError, did_you_mean, shown
-from pkpd_mdr.regimen.acts import MOST_ACTS, REMOVALS, Act, hours
+from pkpd_mdr.regimen.acts import MOST_ACTS, REMOVALS, Act, hours, in_days, length
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
 __all__ = ["Regimen", "alternate"]
@@ -67,7 +67,7 @@ class Regimen:
 
     def __repr__(self) -> str:
         on = ", ".join(self.ports) or "nothing"
-        long = "without end" if self.length == math.inf else f"over {self.length:g} h"
+        long = "without end" if self.length == math.inf else f"over {length(self.length)}"
         return f"<Regimen: {len(self.acts)} {'act' if len(self.acts) == 1 else 'acts'} on {on}, {long}>"
 
     @property
@@ -341,9 +341,23 @@ class Regimen:
         return total
 
     def describe(self) -> str:
-        """A text table: time, port, amount, route and manner of every act."""
-        head = ("time [h]", "on", "amount", "route", "how")
-        rows = [head, *((f"{act.time:g}", act.port, str(act.amount), act.route or "-", _how(act)) for act in self.acts)]
+        """A text table: time, port, amount, route and manner of every act.
+
+        Times are in days where all of them are short numbers of days, in hours otherwise.
+
+        Examples
+        --------
+        >>> from pkpd_mdr.regimen.builders import infusion
+        >>> print(infusion("dox", "60 mg", over="1 h").every("21 day", times=2).describe())
+        time [day]  on   amount  route  how
+        0           dox  60 mg   -      over 1 h
+        21          dox  60 mg   -      over 1 h
+        """
+        days = all(in_days(act.time) for act in self.acts) and any(act.time >= 24 for act in self.acts)
+        head = ("time [day]" if days else "time [h]", "on", "amount", "route", "how")
+        times = [f"{act.time / 24 if days else act.time:.6g}" for act in self.acts]
+        acts = zip(times, self.acts, strict=True)
+        rows = [head, *((time, act.port, str(act.amount), act.route or "-", _how(act)) for time, act in acts)]
         widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
         return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
@@ -449,15 +463,15 @@ def _added(total: Quantity | None, act: Act) -> Quantity:
 def _how(act: Act) -> str:
     parts = []
     if act.action == "expose":
-        parts.append("until further notice" if act.duration == math.inf else f"held for {act.duration:g} h")
+        parts.append("until further notice" if act.duration == math.inf else f"held for {length(act.duration)}")
     elif act.duration:
-        parts.append(f"over {act.duration:g} h")
+        parts.append(f"over {length(act.duration)}")
     if act.rate is not None:
         parts.append(f"at {act.rate}")
     if act.modelled:
         parts.append(f"modelled {act.modelled}")
     if act.steady:
-        parts.append(f"steady state {act.steady}" + (f" every {act.interval:g} h" if act.interval else ""))
+        parts.append(f"steady state {act.steady}" + (f" every {length(act.interval)}" if act.interval else ""))
     if act.additional:
-        parts.append(f"and {act.additional} more every {act.interval:g} h")
+        parts.append(f"and {act.additional} more every {length(act.interval)}")
     return ", ".join(parts) or ("at once" if act.action == "act" else "bolus")

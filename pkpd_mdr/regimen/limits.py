@@ -10,7 +10,8 @@ from pkpd_mdr.arguments import COUNT, FLAG, TEXT, listed, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
-from pkpd_mdr.regimen.strategies import Decision, Memory, Strategy, Visit, _interval, _next_due
+from pkpd_mdr.regimen.strategies import Decision, Memory, Strategy, _interval, _next_due
+from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import Quantity, QuantityLike, quantity
 
 __all__ = ["Limit", "Limited", "limit", "limited"]
@@ -112,7 +113,7 @@ class _Care:
     free: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Limited(Strategy):
     """A plan under rules of toxicity; made by `limited`."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import ClassVar
 
 from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import hours
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.regimen.builders import bolus, nothing, radiation
-from pkpd_mdr.regimen.strategies import _CLOSE, Decision, Memory, Strategy, Visit, _interval
+from pkpd_mdr.regimen.strategies import _CLOSE, Decision, Memory, Strategy, _interval
+from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import QuantityLike
 
 __all__ = ["Rechallenge", "rechallenge", "stupp"]
@@ -28,7 +30,7 @@ class _Challenge:
     reference: float = math.nan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rechallenge(Strategy):
     """The same regimen again after a holiday; made by `rechallenge`."""
 
@@ -39,6 +41,7 @@ class Rechallenge(Strategy):
     growth: float
     reference: str
     visit_interval: float
+    in_hours: ClassVar[tuple[str, ...]] = ("visit_interval", "holiday")
 
     @property
     def planned(self) -> Regimen | None:

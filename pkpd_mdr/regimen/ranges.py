@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pkpd_mdr.arguments import NUMBER, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.algebra import Regimen
-from pkpd_mdr.regimen.strategies import Adaptive, Decision, Memory, Strategy, Visit, _Course, _interval, _next_due
+from pkpd_mdr.regimen.strategies import Adaptive, Decision, Memory, Strategy, _Course, _interval, _next_due
+from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import Quantity, QuantityLike, quantity
 
 __all__ = ["Modulated", "RangeBounded", "modulated", "range_bounded"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RangeBounded(Adaptive):
     """Treat from an upper level down to a lower one; made by `range_bounded`.
 
     The bounds of `Adaptive` are then levels of the burden in internal units.
     """
 
+    stop_below: float = field(repr=False)
+    restart_above: float = field(repr=False)
     lower: Quantity
     upper: Quantity
 
@@ -97,7 +100,7 @@ class _Dose:
     last: float = math.nan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Modulated(Strategy):
     """More when the burden grew, less when it shrank; made by `modulated`."""
 

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
 from pkpd_mdr.arguments import NUMBER, TEXT, takes
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, did_you_mean, shown
-from pkpd_mdr.regimen.acts import Act, hours
+from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
+from pkpd_mdr.regimen.acts import Act, hours, length
 from pkpd_mdr.regimen.algebra import Regimen
+from pkpd_mdr.regimen.visits import Truth, Visit
 from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = [
@@ -31,8 +29,6 @@ __all__ = [
     "OnProgression",
     "Rule",
     "Strategy",
-    "Truth",
-    "Visit",
     "adaptive",
     "on_progression",
     "rule",
@@ -41,120 +37,6 @@ __all__ = [
 Memory = Any  # each strategy's own frozen value; callers only hand it back
 Decision = tuple[tuple[Act, ...], Memory, str]
 _CLOSE = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What a strategy is shown.
-
-    Parameters
-    ----------
-    time : float
-        Hours since the start of treatment.
-    burden : float
-        Measured now.
-    history : tuple of (float, float)
-        Times and measured burdens, this visit included.
-    baseline : float
-        Burden at the first visit.
-    nadir : float
-        Lowest measured burden so far.
-    number : int
-        0 for the visit at time zero.
-    others : tuple of (str, tuple of float)
-        Further outputs that visits show, with their values at all visits up to this one.
-    lost : tuple of (float, str)
-        Time and output of what was not measured up to this visit, where the last value stands.
-
-    Examples
-    --------
-    >>> start = Visit.first(1e9, others={"weight": 70.0})
-    >>> now = start.following(336.0, 4e8, others={"weight": 63.0})
-    >>> now.baseline, now.of("weight"), now.change("weight")
-    (1000000000.0, 63.0, 0.9)
-    """
-
-    time: float
-    burden: float
-    history: tuple[tuple[float, float], ...]
-    baseline: float
-    nadir: float
-    number: int
-    others: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    lost: tuple[tuple[float, str], ...] = ()
-
-    @property
-    def missed(self) -> tuple[str, ...]:
-        """Outputs that were not measured now."""
-        return tuple(output for time, output in self.lost if time == self.time)
-
-    @classmethod
-    def first(cls, burden: float, *, time: float = 0.0, others: Mapping[str, float] | None = None) -> Visit:
-        """The visit at which treatment starts."""
-        shown_too = tuple((name, (value,)) for name, value in (others or {}).items())
-        return cls(time, burden, ((time, burden),), burden, burden, 0, shown_too)
-
-    def following(
-        self, time: float, burden: float, *, others: Mapping[str, float] | None = None, missed: Sequence[str] = ()
-    ) -> Visit:
-        """The next visit after this one; it shows the same outputs.
-
-        Raises
-        ------
-        RegimenError
-            One of them is missing, or another one is there.
-        """
-        history = (*self.history, (time, burden))
-        now, before = others or {}, [name for name, _ in self.others]
-        if set(now) != set(before):
-            raise RegimenError(
-                f"visits show {shown(before)} from the first one on, not {shown(list(now))} at {time:g} h"
-            )
-        shown_too = tuple((name, (*values, now[name])) for name, values in self.others)
-        lost = (*self.lost, *((time, output) for output in missed))
-        return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1, shown_too, lost)
-
-    def series(self, output: str) -> tuple[float, ...]:
-        """A further output at all visits up to this one, in internal units.
-
-        Raises
-        ------
-        RegimenError
-            Visits do not show it.
-        """
-        known = dict(self.others)
-        if output not in known:
-            raise RegimenError(
-                f"the visit does not show {shown(output)}{did_you_mean(output, known)}; "
-                f"name it in measure=['burden', {output!r}]"
-            )
-        return known[output]
-
-    def of(self, output: str) -> float:
-        """A further output as measured now, in internal units; see `series`."""
-        return self.series(output)[-1]
-
-    def change(self, output: str) -> float:
-        """A further output as a share of its value at the first visit; see `series`."""
-        series = self.series(output)
-        return series[-1] / series[0] if series[0] else math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What no clinic knows: parameters and states of the members at a visit, for strategies that ask for it.
-
-    Attributes
-    ----------
-    names : tuple of (tuple of str, tuple of str)
-        Of parameters and of states.
-    parameters, states : ndarray, shapes (members, parameters) and (members, states)
-        Internal units.
-    """
-
-    names: tuple[tuple[str, ...], tuple[str, ...]]
-    parameters: npt.NDArray[np.float64]
-    states: npt.NDArray[np.float64]
 
 
 class Strategy(ABC):
@@ -166,10 +48,18 @@ class Strategy(ABC):
         Hours between visits.
     knows_truth : bool
         Whether `decide_all` is told the truth, to show what perfect knowledge would be worth.
+    in_hours : tuple of str
+        What is printed as a length of time.
     """
 
     visit_interval: float
     knows_truth: ClassVar[bool] = False
+    in_hours: ClassVar[tuple[str, ...]] = ("visit_interval",)
+
+    def __repr__(self) -> str:
+        names = [item.name for item in fields(self) if item.repr] if is_dataclass(self) else list[str]()
+        told = [f"{name}={_told(getattr(self, name), name in self.in_hours)}" for name in names]
+        return f"{type(self).__name__}({', '.join(told)})"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -233,6 +123,12 @@ class Strategy(ABC):
         return tuple(replace(act, time=visit.time + act.time) for act in window)
 
 
+def _told(value: object, in_hours: bool) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(_told(item, in_hours) for item in value)})"
+    return length(value) if in_hours and isinstance(value, float) else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     index: int = 0
@@ -240,7 +136,7 @@ class _Line:
     reference: float = math.nan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OnProgression(Strategy):
     """Switch to the next regimen at progression; made by `on_progression`."""
 
@@ -334,7 +230,7 @@ class _Course:
     since: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Adaptive(Strategy):
     """Pause when the burden is low, treat again when it is back; made by `adaptive`."""
 
@@ -429,7 +325,7 @@ def _next_due(regimen: Regimen, clock: float) -> float:
     return next((act.time for act in acts if act.time >= clock - _CLOSE), clock)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rule(Strategy):
     """A user's function as a strategy; made by `rule`."""
 

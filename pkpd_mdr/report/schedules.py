@@ -11,32 +11,17 @@ from itertools import pairwise
 from pkpd_mdr.control.looking import Informed, LookAhead
 from pkpd_mdr.control.precision import CurrentPractice
 from pkpd_mdr.regimen import Act, Regimen, Strategy
+from pkpd_mdr.regimen.acts import length
 from pkpd_mdr.regimen.limits import Limited
 from pkpd_mdr.regimen.protocols import Rechallenge
 from pkpd_mdr.regimen.ranges import Modulated, RangeBounded
 from pkpd_mdr.regimen.strategies import Adaptive, OnProgression, Rule
 from pkpd_mdr.units import Quantity
 
-__all__ = ["length", "schedule"]
+__all__ = ["schedule"]
 
 _CLOSE = 1e-6  # hours
 _NAMED = 4  # times that are listed one by one
-
-
-def length(hours: float) -> str:
-    """A length of time in the largest unit in which it is a short number.
-
-    Examples
-    --------
-    >>> length(504.0), length(1.0), length(0.5)
-    ('21 days', '1 h', '30 min')
-    """
-    if hours >= 24 and abs(hours / 24 - round(hours / 24, 2)) < _CLOSE:
-        days = hours / 24
-        return f"{days:g} day" + ("s" if days != 1 else "")
-    if hours >= 1 or hours == 0:
-        return f"{hours:g} h"
-    return f"{60 * hours:g} min"
 
 
 @singledispatch

@@ -258,6 +258,21 @@ def test_strategies_and_their_memories_are_values(plan: Strategy) -> None:
     assert hash(plan) == hash(plan)
 
 
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (PLANS[0], "limits=(anc below 1e+09 1/L, anc below 5e+08 1/L), levels=(0.5, 0.75, 1.0)"),
+        (PLANS[1], "lower=1 cell, upper=5 cell)"),
+        (PLANS[2], "Modulated(regimen=<Regimen: 8 acts on dox, over 56 days>, step=0.5"),
+        (PLANS[3], "holiday=14 days, times=1"),
+        (adaptive(WEEKLY, visit="12 h"), "visit_interval=12 h)"),
+    ],
+)
+def test_strategies_are_printed_with_the_units_of_their_times(plan: Strategy, words: str) -> None:
+    assert words in repr(plan)
+    assert "visit_interval=7 days" in repr(plan) or "12 h" in words
+
+
 @pytest.fixture(scope="module")
 def model() -> mdr.Model:
     """A burden, and neutrophils that the drug's concentration lowers at once."""

@@ -199,9 +199,13 @@ def test_text_of_a_regimen() -> None:
     plan = infusion("dox", "60 mg", over="1 h").every("21 day", times=2) & exposure("pac", "5 nM")
     assert repr(plan) == "<Regimen: 3 acts on dox, pac, without end>"
     lines = plan.describe().splitlines()
-    assert lines[0].split() == ["time", "[h]", "on", "amount", "route", "how"]
+    assert lines[0].split() == ["time", "[day]", "on", "amount", "route", "how"]
     assert "over 1 h" in lines[1]
     assert "until further notice" in lines[2]
+    assert lines[3].split()[0] == "21"
+    assert repr(plan.until("9 week")) == "<Regimen: 3 acts on dox, pac, over 63 days>"
+    uneven = plan & bolus("dox", "1 mg", at="7 h")  # no short number of days
+    assert [line.split()[0] for line in uneven.describe().splitlines()[1:]] == ["0", "0", "7", "504"]
 
 
 # -- refusals -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 
 import pkpd_mdr as mdr
 from pkpd_mdr.regimen import Strategy
-from pkpd_mdr.report.schedules import length, schedule
+from pkpd_mdr.regimen.acts import length
+from pkpd_mdr.report.schedules import schedule
 
 DOX = mdr.infusion("dox", "75 mg", over="1 h")
 DAILY = mdr.oral("tmz", "200 mg").every("1 day", times=5)
