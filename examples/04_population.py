@@ -29,7 +29,7 @@ patients = mdr.patients(
         "eta_CL": dist.normal(0, sd=0.3),
         "eta_V1": dist.normal(0, sd=0.3),
     },
-    formulas={"CL_dox": "53.3*(WT/70)**0.75*exp(eta_CL)", "V1_dox": "17.7*(WT/70)*exp(eta_V1)"},
+    formulas={"CL_dox": "53.3*(WT[kg]/70)**0.75*exp(eta_CL)", "V1_dox": "17.7*(WT[kg]/70)*exp(eta_V1)"},
     correlations={("eta_CL", "eta_V1"): 0.5, ("ec50_dox_S", "ec50_dox_R"): 0.6},
     constraints="ec50_dox_R >= 5*ec50_dox_S",
     composition=mdr.composition({"S": 9990, "R": 10}, total=dist.lognormal("1e9 cell", cv=0.5)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ _ENOUGH = 20_000  # drawn patients after which a rate of acceptance is known wel
 _LARGEST = 200_000
 _MODEL = Kind.of(Model, words="a model; build one with Model(...)")
 _MOST = 10_000_000
+_WITH_UNIT = re.compile(r"([A-Za-z]\w*)\s*\[([^\[\]]*)\]")  # WT[kg]
 _SIZE = Kind(
     f"a whole number from 1 to {_MOST}; write for example 500",
     lambda given: COUNT.fits(given) and 0 < given <= _MOST,
@@ -83,10 +85,11 @@ def patients(
     covariates : mapping of str to Distribution, optional
         Further quantities of a patient, such as a weight or an eta, for formulas.
     formulas : mapping of str to str, optional
-        Parameters or covariates that follow from others, in order: ``{"CL_dox": "CL70*(WT/70)**0.75"}``. A name stands
-        for its number in the unit of its column, a parameter that does not vary for the model's value. The result is in
-        the unit of the header (``"CL_dox [L/h]"``), or of the model; with the unit in the header, a covariate of the
-        same kind may have another one, as in ``{"CL_dox [L/h]": "5*CLCR/100"}`` with CLCR in mL/min.
+        Parameters or covariates that follow from others, in order: ``{"CL_dox": "CL70*(WT[kg]/70)**0.75"}``.
+        ``WT[kg]`` is the number of kg, whatever the unit of the column; ``WT`` alone the number in the unit of its
+        column, a parameter that does not vary the model's value. The result is in the unit of the header
+        (``"CL_dox [L/h]"``), or of the model; with the unit in the header, a covariate of the same kind may have
+        another one, as in ``{"CL_dox [L/h]": "5*CLCR/100"}`` with CLCR in mL/min.
     correlations : mapping of (str, str) to float, or DataFrame, optional
         Of normal scores (a Gaussian copula): the correlation of values, logarithms or logits of normal, log-normal and
         logit-normal quantities, and the monotone association of others.
@@ -112,7 +115,8 @@ def patients(
         An unknown or doubled name, correlations that are not possible (the nearest ones are named), a formula without
         a value, or constraints that fewer than 0.1 % of the patients keep; the one that is broken most is named.
     UnitError
-        A distribution in a unit of another kind than its parameter, or a formula that mixes units of one kind.
+        A distribution in a unit of another kind than its parameter, or a formula that mixes units of one kind or asks
+        for a number in a unit of another kind.
     ExpressionError
         A formula that cannot be read.
 
@@ -126,7 +130,7 @@ def patients(
     ...     200,
     ...     {"V_dox": dist.lognormal("20 L", cv=0.2)},
     ...     covariates={"WT": dist.normal("70 kg", sd="12 kg").between("40 kg", "120 kg")},
-    ...     formulas={"CL_dox": "5*(WT/70)**0.75"},
+    ...     formulas={"CL_dox": "5*(WT[kg]/70)**0.75"},
     ...     correlations={("V_dox", "WT"): 0.6},
     ...     seed=1,
     ... )
@@ -339,8 +343,9 @@ def _formula(model: Model, header: str, text: str, units: dict[str, Unit]) -> _R
         _free(name, model, units, "formulas")
         unit = unit or DIMENSIONLESS
     where = f"formula of {shown(name)}"
-    expression = parse(text, list({**model.parameters, **units}), where=where, time=False)
-    _check_units(model, expression, units, where, None if said else (name, unit))
+    plain, known = _plain(text, _known(model, units), where)
+    expression = parse(plain, list(known), where=where, time=False)
+    _check_units(expression, known, where, None if said else (name, unit))
     units[name] = unit
     return _Rule(name, text, expression)
 
@@ -350,16 +355,42 @@ def _constraint(model: Model, text: str, units: Mapping[str, Unit]) -> _Rule:
     where = f"constraint {shown(text)}"
     if not any(sign in text for sign in "<>"):
         raise DataError(f"{where} compares nothing; write for example 'growth_R <= growth_S'")
-    expression = parse(f"1 if {text} else 0", list({**model.parameters, **units}), where=where, time=False)
-    _check_units(model, expression, units, where, None)
+    plain, known = _plain(text, _known(model, units), where)
+    expression = parse(f"1 if {plain} else 0", list(known), where=where, time=False)
+    _check_units(expression, known, where, None)
     return _Rule(text, text, expression)
 
 
-def _check_units(
-    model: Model, expression: object, units: Mapping[str, Unit], where: str, result: tuple[str, Unit] | None
-) -> None:
+def _known(model: Model, units: Mapping[str, Unit]) -> dict[str, Unit]:
+    """Units of everything that a formula may name."""
+    return {**{name: item.unit for name, item in model.parameters.items()}, **units}
+
+
+def _plain(text: object, known: dict[str, Unit], where: str) -> tuple[str, dict[str, Unit]]:
+    """A formula without units (``WT[kg]`` as the column times a factor), and the units in which its names stand."""
+    asked: dict[str, Unit] = {}
+
+    def number(found: re.Match[str]) -> str:
+        name, unit = found[1], Unit.of(found[2])
+        own = known.get(name, unit)  # who knows no such name says so when reading the formula
+        if not unit.like(own):
+            raise UnitError(f"{where}: {shown(name)} is in {shown(own.text)} and has no number of {shown(unit.text)}")
+        if asked.setdefault(name, unit) != unit:
+            raise UnitError(f"{where}: {shown(name)} stands in two units; write {name}[{unit.text}] each time")
+        factor = own.factor / unit.factor
+        return name if factor == 1 else f"({name}*{factor!r})"
+
+    if not isinstance(text, str):
+        return text, known  # type: ignore[return-value]  # refused when it is read
+    plain, rest = _WITH_UNIT.sub(number, text), _WITH_UNIT.sub("", text)
+    for name, unit in asked.items():
+        if re.search(rf"\b{name}\b", rest) and unit.factor != known.get(name, unit).factor:
+            raise UnitError(f"{where}: {shown(name)} stands in two units; write {name}[{unit.text}] each time")
+    return plain, {**known, **{name: unit for name, unit in asked.items() if name in known}}
+
+
+def _check_units(expression: object, known: Mapping[str, Unit], where: str, result: tuple[str, Unit] | None) -> None:
     """Numbers stand for themselves in a formula, so two units of one kind cannot both be meant."""
-    known = {**{name: item.unit for name, item in model.parameters.items()}, **units}
     used = sorted(symbol.name for symbol in getattr(expression, "free_symbols", ()))
     items = [*((name, known[name]) for name in used), *([result] if result else [])]
     for place, (name, unit) in enumerate(items):
@@ -372,5 +403,5 @@ def _check_units(
                 )
                 raise UnitError(
                     f"{where}: {shown(other)} is in {shown(unlike.text)} and {shown(name)} in {shown(unit.text)}; a "
-                    f"formula takes numbers as they stand, so give both in one unit{repair}"
+                    f"formula takes numbers as they stand, so write {other}[{unit.text}]{repair}"
                 )

@@ -238,7 +238,7 @@ def _subject(identity: int | str, block: Sequence[tuple[int, Row]], rules: _Rule
             if key in doses:
                 raise row.error("TIME", f"the dose of {doses[key]} is repeated; remove it or say allow_duplicates=True")
             doses[key] = row.where
-        values = tuple(_covariate(row, name) for name in rules.covariates)
+        values = tuple(_covariate(row, name, identity) for name in rules.covariates)
         state = states.setdefault(values, len(states))
         if state and not rules.carry:
             varying = next(k for k, (a, b) in enumerate(zip(values, next(iter(states)), strict=True)) if a != b)
@@ -252,10 +252,14 @@ def _subject(identity: int | str, block: Sequence[tuple[int, Row]], rules: _Rule
     return Subject(identity, tuple(records), tuple(states), carry, rules.cancel)
 
 
-def _covariate(row: Row, name: str) -> float:
+def _covariate(row: Row, name: str, identity: int | str) -> float:
     value = row.number(name)
     if value is None:
-        raise row.error(name, "the covariate is missing; fill it in, or leave the column out of covariate_columns=")
+        raise row.error(
+            name,
+            f"the covariate of subject {shown(identity)} is missing; fill it in, or leave the column out of "
+            "covariate_columns=",
+        )
     return value
 
 

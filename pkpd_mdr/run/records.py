@@ -18,7 +18,7 @@ from pkpd_mdr.regimen import DoseRecords, Subject
 from pkpd_mdr.run.many.rows import parameter_slots, read_rows
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, start_vector, with_exposure
-from pkpd_mdr.units import Quantity, QuantityLike, Unit
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, split_header
 
 __all__ = ["simulate_records"]
 
@@ -56,7 +56,8 @@ def simulate_records(
         From `pkpd_mdr.read_doses`, which also says how covariates are carried between rows.
     covariates : mapping of column to "parameter [unit]", optional
         What columns stand for, such as ``{"WGT": "WT [kg]"}``; other columns are not used. Without it every covariate
-        of the table has to be a parameter of the model, in the unit in which the model declares it.
+        of the table has to be a parameter of the model, in the unit of its header (``"WT [g]"``) or, without one, in
+        that in which the model declares it.
     outputs : str or sequence of str, optional
         States or observables; all of them if left out.
     start, parameters : mapping of str to quantity, optional
@@ -169,7 +170,7 @@ def _parameter_rows(
     if not columns:
         return values[None]
     for column in columns:
-        if named is None and column not in model.parameters:
+        if named is None and split_header(column)[0] not in model.parameters:
             raise SimulationError(
                 f"the covariate {shown(column)} is no parameter of the model{did_you_mean(column, model.parameters)}; "
                 f"say which columns count, and as what: covariates={{{column!r}: 'parameter [unit]'}}, or {{}} for none"

@@ -78,6 +78,22 @@ def test_allometry_by_a_formula(model):
     assert list(cohort.covariates) == ["WT [kg]", "CL70 [L/h]", "BMI [kg/m**2]"]
 
 
+@pytest.mark.parametrize(("weight", "sd"), [("70 kg", "10 kg"), ("70000 g", "10000 g")])
+def test_a_name_with_a_unit_is_the_same_number_whatever_its_column_is_in(model, weight, sd):
+    cohort = mdr.patients(
+        model,
+        30,
+        {"V_dox": dist.lognormal("20 L", cv=0.2)},
+        covariates={"WT": dist.normal(weight, sd=sd)},
+        formulas={"CL_dox": "5*(WT[kg]/70)**0.75*(V_dox [mL]/2e4)"},
+        constraints="WT[kg] > 60",
+        seed=1,
+    )
+    kilograms = cohort["WT"] / (1000 if "000" in weight else 1)
+    assert (kilograms > 60).all()
+    np.testing.assert_allclose(cohort["CL_dox"], 5 * (kilograms / 70) ** 0.75 * cohort["V_dox"] / 20, rtol=1e-12)
+
+
 def test_a_formula_may_use_parameters_that_do_not_vary(model):
     cohort = mdr.patients(model, 3, covariates={"cost": dist.fixed(0.2)}, formulas={"growth_R": "growth_S*(1-cost)"})
     assert cohort["growth_R"].tolist() == pytest.approx([0.08] * 3)
@@ -218,6 +234,16 @@ CL = {"CL_dox": dist.lognormal("5 L/h", cv=0.3)}
             {"covariates": {"k": dist.fixed("1 1/h")}, "formulas": {"growth_S": "k"}},
             mdr.UnitError,
             r"'k' is in '1/h' and 'growth_S' in '1/day'.*or write 'growth_S \[1/day\]'",
+        ),
+        ({"formulas": {"V_dox": "CL_dox[kg]"}}, mdr.UnitError, "'CL_dox' is in 'L/h' and has no number of 'kg'"),
+        ({"formulas": {"V_dox": "CL_dox[L/day]*CL_dox"}}, mdr.UnitError, r"two units; write CL_dox\[L/day\] each time"),
+        ({"formulas": {"V_dox": "CL_dox[L/day]*CL_dox[L/h]"}}, mdr.UnitError, "'CL_dox' stands in two units"),
+        ({"formulas": {"V_dox": "CL_dx[L/h]"}}, mdr.ExpressionError, "did you mean 'CL_dox'"),
+        ({"formulas": {"V_dox": "CL_dox[furlong]"}}, mdr.UnitError, "furlong"),
+        (
+            {"covariates": {"W": dist.fixed("7e4 g"), "W0": dist.fixed("70 kg")}, "formulas": {"CL_dox": "5*W/W0"}},
+            mdr.UnitError,
+            r"'W' is in 'g' and 'W0' in 'kg'.*so write W\[kg\]",
         ),
         ({"distributions": CL, "correlations": {("CL_dox", "V"): 0.1}}, mdr.DataError, "'V' has no distribution"),
         ({"distributions": CL, "correlations": {"CL_dox": 0.1}}, mdr.DataError, "'CL_dox' is no pair of names"),

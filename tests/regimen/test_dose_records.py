@@ -245,7 +245,7 @@ def test_files(tmp_path: Path, text: str) -> None:
         ([{"DUR": 2, "RATE": 5}], r"column DUR: 2 stands beside RATE 5"),
         ([{"WT": 70}, {"TIME": 1, "WT": 71}], r"row 2, column WT: the value changes within subject 1; say how"),
         ([{"WT": 70}, {"TIME": 1, "WT": 71}, {"TIME": 2, "WT": "7O"}], r"row 3, column WT: '7O' is not a number|row 2"),
-        ([{"WT": 70}, {"TIME": 1, "WT": None}], r"row 2, column WT: the covariate is missing"),
+        ([{"WT": 70}, {"TIME": 1, "WT": None}], r"row 2, column WT: the covariate of subject 1 is missing"),
     ],
 )
 def test_refusals_name_row_and_column(rows: list[dict[str, object]], sentence: str) -> None:
