@@ -16,21 +16,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pkpd_mdr.arguments import NUMBER, TABLE, TEXT, takes
+from pkpd_mdr.arguments import NUMBER, TABLE, TEXT, Kind, takes
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
+from pkpd_mdr.run.asked import Asked, looks_of
 from pkpd_mdr.run.many.ensemble import COUNTED
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of, start_vector
-from pkpd_mdr.run.splitting import Search, Way, left_by_acts, timelines
+from pkpd_mdr.run.splitting import Search, Way, left_by_acts
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["RareEvent", "rare_event"]
 
 _LEAST_REPEATS = 5
+_ONE_SET = Kind(
+    "one value for each name, as {'name': ...}; with many sets of them call it once for each and take the mean of the "
+    "probabilities",
+    TABLE.fits,
+)
 _TRUSTED = 30.0  # effective paths; below, intervals missed exact chances (time-dependent treatment, as surgery)
 
 
@@ -102,7 +109,8 @@ class RareEvent:
     model=MODEL,
     of=TEXT,
     start=TABLE,
-    parameters=TABLE,
+    parameters=_ONE_SET,
+    measure=MEASURE,
     stochastic=STOCHASTIC,
     particles=COUNTED,
     repeats=COUNTED,
@@ -112,7 +120,7 @@ class RareEvent:
 )
 def rare_event(
     model: Model,
-    regimen: Regimen | None = None,
+    regimen: Regimen | Strategy | None = None,
     *,
     until: QuantityLike,
     of: str = "burden",
@@ -120,6 +128,7 @@ def rare_event(
     above: QuantityLike | None = None,
     start: Mapping[str, QuantityLike] | None = None,
     parameters: Mapping[str, QuantityLike] | None = None,
+    measure: Measure = "burden",
     stochastic: Stochastic | None = None,
     particles: int = 500,
     repeats: int = 10,
@@ -135,18 +144,21 @@ def rare_event(
     Parameters
     ----------
     model : Model
-    regimen : Regimen, optional
-        What is done; nothing if left out.
+    regimen : Regimen or Strategy, optional
+        What is done; nothing if left out. A strategy decides for each path by what was seen of it.
     until : str
         The end.
     of : str
         A state or an observable.
     below, above : quantity
-        The event, one of both: ``below="1 cell"`` is extinction. It is looked for at `looks` even times; what comes and
-        goes between two of them is not seen, which matters for `above` and not for the loss of all cells.
+        The event, one of both: ``below="1 cell"`` is extinction. It is looked for at `looks` even times and at visits;
+        what comes and goes between them is not seen, which matters for `above` and not for the loss of all cells.
     start : mapping of str to quantity, optional
         As in `pkpd_mdr.simulate`.
     parameters : mapping of str to quantity, optional
+        One set; with many, such as the rows of a cohort, the chance is the mean of the chances under each.
+    measure : str, Measured, or sequence of them
+        What a strategy is shown at visits, as in `pkpd_mdr.simulate`.
     stochastic : Stochastic, optional
         How paths are made, and the seed. Populations above its threshold have no luck but their mean; raise it where
         the event depends on them.
@@ -169,7 +181,7 @@ def rare_event(
     SimulationError
         Not one level, an unknown output, or no path that gets to the event.
     RegimenError
-        A strategy, or a drug that the model lacks.
+        No regimen or strategy, or a drug that the model lacks.
 
     Examples
     --------
@@ -191,11 +203,11 @@ def rare_event(
     compiled = compile_model(full)
     sign, target, words = _event(full, compiled, of, below, above)
     values = np.array([item.internal for item in full.parameters.values()])
-    rules, grid = stochastic or Stochastic(), np.linspace(0.0, end, looks + 1)
-    plan, vector = _regimen(regimen), start_vector(full, compiled, values, start)
-    lines = timelines(compiled, values, plan, grid)
+    plan, vector = _planned(regimen), start_vector(full, compiled, values, start)
+    rules, grid = stochastic or Stochastic(), looks_of(plan, end, looks)
+    asked = Asked(compiled, values, plan, grid, read_measures(full, measure, [plan]))
     left = left_by_acts(compiled, values, vector, plan, of, grid)
-    search = Search(compiled, values, lines, grid, (of, sign), target, left, rules, accuracy, particles)
+    search = Search(compiled, values, asked, grid, (of, sign), target, left, rules, accuracy, particles)
     begin = search.start(vector)
     what = f"{words} within {length}"
     if search.score(0, begin.states)[0] > target:
@@ -237,10 +249,8 @@ def _event(
     return sign, sign * value, f"{of} {'above' if below is None else 'below'} {quantity(given)}"
 
 
-def _regimen(given: object) -> Regimen:
+def _planned(given: object) -> Regimen | Strategy:
     plan = nothing() if given is None else given
-    if isinstance(plan, Strategy):
-        raise RegimenError("rare_event takes a regimen: the memory of a strategy does not go on with paths drawn anew")
-    if not isinstance(plan, Regimen):
+    if not isinstance(plan, (Regimen, Strategy)):
         raise RegimenError(f"{shown(plan)} is not a regimen; build one with bolus(...), infusion(...) or exposure(...)")
     return plan

@@ -13,33 +13,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Stochastic, Timeline, build
+from pkpd_mdr.engine import Accuracy, Compiled, Stochastic
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError
-from pkpd_mdr.regimen import Give, Regimen
+from pkpd_mdr.regimen import Regimen, Strategy
+from pkpd_mdr.run.asked import Asked, Minds
 from pkpd_mdr.run.course import courses, just_before
 
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Stream
 
-__all__ = ["Pool", "Search", "Walk", "Way", "left_by_acts", "timelines"]
+__all__ = ["Pool", "Search", "Walk", "Way", "left_by_acts"]
 
 Integers = npt.NDArray[np.int64]
 _SHARE = 0.2  # of the pilot's paths that get from level to level, about
 _FEW = 0.5  # effective share of the paths below which they are drawn anew
 
 
-def timelines(compiled: Compiled, values: FloatArray, plan: Regimen, grid: FloatArray) -> list[Timeline]:
-    """What happens from look to look; acts at the end of a stretch happen in the next one."""
-    ports = BoundPorts(compiled, values[None])
-    return [build([Give(act) for act in plan if act.time <= stop], ports, stop=stop) for stop in grid[1:].tolist()]
-
-
 def left_by_acts(
-    compiled: Compiled, values: FloatArray, start: FloatArray, plan: Regimen, of: str, grid: FloatArray
+    compiled: Compiled, values: FloatArray, start: FloatArray, plan: Regimen | Strategy, of: str, grid: FloatArray
 ) -> FloatArray:
-    """What acts behind each look (surgery, radiation) leave of the output at once, in the mean: shape (looks + 1,)."""
-    if not any(act.action == "act" for act in plan):
+    """What acts behind each look (surgery, radiation) leave of the output at once, in the mean: shape (looks + 1,).
+
+    Those of a strategy are not known beforehand.
+    """
+    if isinstance(plan, Strategy) or not any(act.action == "act" for act in plan):
         return np.ones(len(grid))
     one = courses(compiled, values[None], start[None], plan, until=float(grid[-1]), times=grid, outputs=[of])[0]
     if not one.status.ok:
@@ -52,18 +50,19 @@ def left_by_acts(
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Where paths are: the look, the states, and which populations were large there."""
+    """Where paths are: the look, the states, which populations were large there, and what a strategy remembers."""
 
     place: Integers
     states: FloatArray
     large: Integers
+    minds: Minds
 
     def __len__(self) -> int:
         return len(self.place)
 
     def take(self, rows: Integers) -> Pool:
         """Some of them, with repeats."""
-        return Pool(self.place[rows], self.states[rows], self.large[rows])
+        return Pool(self.place[rows], self.states[rows], self.large[rows], self.minds[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,7 @@ class Walk:
 
     states: FloatArray
     large: Integers
+    minds: Minds
     near: FloatArray
     score: FloatArray
 
@@ -79,7 +79,8 @@ class Walk:
     def empty(looks: int, states: FloatArray) -> Walk:
         """Nothing known yet."""
         scores = np.full((2, looks, len(states)), -math.inf)
-        return Walk(np.zeros((looks, *states.shape)), np.zeros((looks, *states.shape), dtype=np.int64), *scores)
+        minds = np.empty((looks, len(states)), dtype=object)
+        return Walk(np.zeros((looks, *states.shape)), np.zeros((looks, *states.shape), dtype=np.int64), minds, *scores)
 
     def put(
         self,
@@ -87,18 +88,19 @@ class Walk:
         rows: Integers,
         states: FloatArray,
         large: Integers,
+        minds: Minds,
         near: FloatArray,
         score: FloatArray,
     ) -> None:
         """Where some paths are at a look."""
-        self.states[look, rows], self.large[look, rows] = states, large
+        self.states[look, rows], self.large[look, rows], self.minds[look, rows] = states, large, minds
         self.near[look, rows], self.score[look, rows] = near, score
 
     def entered(self, passed: npt.NDArray[np.bool_]) -> Pool:
         """The first look of each path that is marked, shape (looks, paths); paths without one are left out."""
         rows = np.flatnonzero(passed.any(axis=0))
         looks = passed[:, rows].argmax(axis=0)
-        return Pool(looks, self.states[looks, rows], self.large[looks, rows])
+        return Pool(looks, self.states[looks, rows], self.large[looks, rows], self.minds[looks, rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Search:
 
     compiled: Compiled
     values: FloatArray
-    lines: list[Timeline]
+    asked: Asked
     grid: FloatArray
     output: tuple[str, float]
     target: float
@@ -133,7 +135,8 @@ class Search:
     def start(self, state: FloatArray) -> Pool:
         """All at time zero."""
         states = np.tile(state, (self.particles, 1))
-        return Pool(np.zeros(self.particles, dtype=np.int64), states, np.full(states.shape, -1, dtype=np.int64))
+        place, large = np.zeros(self.particles, dtype=np.int64), np.full(states.shape, -1, dtype=np.int64)
+        return Pool(place, states, large, self.asked.begin(self.particles))
 
     def score(self, look: int | Integers, states: FloatArray) -> FloatArray:
         """How near each state is to the event."""
@@ -193,29 +196,33 @@ class Search:
     def _walk(self, pool: Pool, key: tuple[int, int]) -> Walk:
         """Paths from where they are to the end."""
         chances, now, everyone = self._chances(key, pool.large), pool.states.copy(), np.arange(len(pool))
+        minds = pool.minds.copy()
         found = Walk.empty(len(self.grid), now)
-        found.put(pool.place, everyone, now, pool.large, self.near(pool.place, now), self.score(pool.place, now))
-        for look in range(int(pool.place.min()), len(self.lines)):
+        near, score = self.near(pool.place, now), self.score(pool.place, now)
+        found.put(pool.place, everyone, now, pool.large, minds, near, score)
+        for look in range(int(pool.place.min()), len(self.grid) - 1):
             going = np.flatnonzero(pool.place <= look)
-            ends = now[going] = self._step(look, now[going], [chances[k] for k in going])
+            minds[going] = self.asked.decide(look, now[going], minds[going], going, self._luck(key))
+            ends = now[going] = self._step(look, now[going], minds[going], [chances[k] for k in going])
             large = np.array([chances[k].large for k in going])
-            found.put(look + 1, going, ends, large, self.near(look + 1, ends), self.score(look + 1, ends))
+            found.put(look + 1, going, ends, large, minds[going], self.near(look + 1, ends), self.score(look + 1, ends))
         return found
 
     # -- estimates -------------------------------------------------------------------------------------
 
     def estimate(self, begin: Pool, way: Way, repeat: int) -> tuple[float, float]:
         """One unbiased estimate of the chance, and the fewest paths that count effectively at a look."""
-        count, states = self.particles, begin.states
+        count, states, minds = self.particles, begin.states, begin.minds
         chances, lot = self._chances((repeat,), begin.large), np.random.default_rng([self.rules.seed, repeat])
         at_start = before = way.log_chance(self.near(0, states))
         weights, done, total, fewest = np.zeros(count), np.zeros(count, dtype=bool), float(at_start[0]), float(count)
-        for look in range(len(self.lines)):
+        for look in range(len(self.grid) - 1):
             going = np.flatnonzero(~done)
             if not len(going):
                 break
-            states = states.copy()
-            states[going] = self._step(look, states[going], [chances[k] for k in going])
+            states, minds = states.copy(), minds.copy()
+            minds[going] = self.asked.decide(look, states[going], minds[going], going, self._luck((repeat,)))
+            states[going] = self._step(look, states[going], minds[going], [chances[k] for k in going])
             score = self.score(look + 1, states[going])
             done[going[score > self.target]] = True
             now = np.zeros(count)
@@ -229,7 +236,8 @@ class Search:
                 total += top + math.log(share.mean())
                 places = (lot.random() + np.arange(count)) / count * share.sum()
                 rows = np.minimum(np.searchsorted(np.cumsum(share), places), count - 1)
-                states, done, before, weights = states[rows], done[rows], before[rows], np.zeros(count)
+                states, minds, done, before = states[rows], minds[rows], done[rows], before[rows]
+                weights = np.zeros(count)
                 large = [chances[k].large for k in rows]
                 for chance, flags in zip(chances, large, strict=True):
                     chance.large = None if flags is None else flags.copy()
@@ -245,7 +253,11 @@ class Search:
         seeds = [np.random.SeedSequence(self.rules.seed, spawn_key=(*key, one)) for one in range(self.particles)]
         return [Stream(state, flags) for state, flags in zip(streams(seeds), large, strict=True)]
 
-    def _step(self, look: int, states: FloatArray, chances: Sequence[Stream]) -> FloatArray:
+    def _luck(self, key: tuple[int, ...]) -> int:
+        """Seed of the errors of measurement."""
+        return int(np.random.SeedSequence(self.rules.seed, spawn_key=key).generate_state(1)[0])
+
+    def _step(self, look: int, states: FloatArray, minds: Minds, chances: Sequence[Stream]) -> FloatArray:
         """From one look to the next, in one call of the engine."""
         from pkpd_mdr.engine.stochastic.solve import solve_stochastic
 
@@ -254,7 +266,7 @@ class Search:
             self.compiled,
             np.tile(self.values, (count, 1)),
             states,
-            [self.lines[look]] * count,
+            self.asked.timelines(look, minds),
             (),
             stochastic=self.rules,
             seeds=chances,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.linalg import expm
+from scipy.stats import norm
 
 import pkpd_mdr as mdr
 from pkpd_mdr.run.splitting import Way
@@ -105,6 +107,44 @@ def test_drugs_act_between_the_looks_as_they_do_everywhere():
     assert "paths count effectively" in str(few)
 
 
+EXPOSED = (mdr.medium("A", unit="nM"), mdr.kill("A", on="S", slope="0.1 1/day/nM"))
+
+
+def test_a_strategy_that_never_changes_its_mind_is_its_regimen():
+    """Cut at each visit and taken up again, with equal random numbers."""
+    treated, plan = model(1.0, 0.4, 12, 40, *EXPOSED), mdr.exposure("A", "4 nM", over="3.5 day", at="0.5 day")
+    options = {"until": "6 day", "below": "1 cell", "particles": 100, "repeats": 5, "looks": 24}
+    one = mdr.rare_event(treated, plan, **options)
+    other = mdr.rare_event(treated, mdr.on_progression(plan, visit="1 day", growth=1e9), **options)
+    np.testing.assert_allclose(other.estimates, one.estimates, rtol=1e-9)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.4])
+def test_a_strategy_decides_for_each_path_by_what_it_sees(error):
+    """Treated while eight cells or more are seen: the master equation from visit to visit, split by what was seen."""
+    free, treated = (expm(generator(1.0, death, 40)) for death in (0.4, 1.1))
+    numbers, alive = np.arange(41), np.eye(41)[15]
+    seen = numbers >= 8 if not error else norm.sf((7.5 / np.maximum(numbers, 1) - 1) / error)
+    for _ in range(7):
+        alive = (alive * seen) @ treated + (alive * (1 - seen)) @ free
+    held = mdr.exposure("A", "7 nM")
+    found = mdr.rare_event(
+        model(1.0, 0.4, 15, 40, *EXPOSED),
+        mdr.rule(lambda visit: held if visit.burden >= 7.5 else None, visit="1 day"),
+        until="7 day",
+        below="1 cell",
+        measure=mdr.measured("burden", relative_sd=error),
+        stochastic=mdr.Stochastic(seed=1),
+        particles=200,
+        repeats=20,
+        looks=20,  # visits are no multiples of them
+    )
+    assert found.lower < alive[0] < found.upper
+    assert found.upper < 2 * found.lower
+    always = expm(7 * generator(1.0, 1.1, 40))[15, 0]
+    assert alive[0] < 0.3 * always
+
+
 def test_the_same_seed_gives_the_same_numbers():
     options = {"until": "5 day", "below": "1 cell", "particles": 30, "repeats": 5, "looks": 8}
     one, again, other = (
@@ -134,7 +174,9 @@ def test_what_is_there_at_the_start_is_no_rare_event():
         ({"below": "1 cell", "repeats": 2}, mdr.SimulationError, "choose 5 or more"),
         ({"below": "1 cell", "particles": 0}, mdr.SimulationError, "particles is 0"),
         ({"below": "1 cell", "regimen": "dox"}, mdr.RegimenError, "'dox' is not a regimen"),
-        ({"below": "1 cell", "regimen": mdr.rule(lambda visit: None, visit="1 day")}, mdr.RegimenError, "memory"),
+        ({"below": "1 cell", "measure": "anc", "regimen": mdr.rule(len, visit="1 day")}, mdr.SimulationError, "'anc'"),
+        ({"below": "1 cell", "regimen": mdr.rule(lambda visit: 3, visit="1 day")}, mdr.RegimenError, "answered int"),
+        ({"below": "1 cell", "parameters": pd.DataFrame({"birth_S": [1.0]})}, mdr.SimulationError, "once for each"),
         ({"below": "1 cell", "regimen": mdr.bolus("dox", "1 mg")}, mdr.RegimenError, "no drug"),
         ({"below": "-1 cell"}, mdr.SimulationError, "burden below -1 cell within 5 day: no path got there"),
         (
