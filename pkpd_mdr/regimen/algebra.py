@@ -28,7 +28,8 @@ class Regimen:
     Parameters
     ----------
     acts : tuple of Act
-        Sorted by time on construction; the order of acts at one time is kept.
+        Sorted by time on construction; the order of acts at one time is kept. An exposure ends where a later one to the
+        same drug begins, as a medium has one level; of two that begin together the second one counts.
     length : float
         Hours including the rest of the last cycle; `then` starts the next regimen there. Never shorter than the
         acts take; infinite when an exposure has no end.
@@ -56,7 +57,7 @@ class Regimen:
             raise RegimenError(f"a regimen cannot be {self.length:g} h long; its length is zero or more")
         if len(self.acts) > MOST_ACTS:
             raise RegimenError(f"a regimen of {len(self.acts)} acts is larger than the {MOST_ACTS} allowed; shorten it")
-        object.__setattr__(self, "acts", tuple(sorted(self.acts, key=lambda act: act.time)))
+        object.__setattr__(self, "acts", _one_level(sorted(self.acts, key=lambda act: act.time)))
         object.__setattr__(self, "length", max([self.length, *(act.last for act in self.acts)]))
 
     def __iter__(self) -> Iterator[Act]:
@@ -417,6 +418,19 @@ def alternate(*regimens: Regimen, every: QuantityLike) -> Regimen:
     turns.sort(key=lambda turn: turn[:2])
     acts = [replace(act, time=act.time + n * step) for n, (_, _, part) in enumerate(turns) for act in part]
     return Regimen(tuple(acts), len(turns) * step)
+
+
+def _one_level(acts: list[Act]) -> tuple[Act, ...]:
+    """Acts in order of time, with exposures cut where another one replaces them."""
+    begins = dict[tuple[str, str], float]()
+    for place in range(len(acts) - 1, -1, -1):
+        act = acts[place]
+        if act.action == "expose":
+            following = begins.get((act.port, act.route), math.inf)
+            if act.time + act.duration > following * (1 + 1e-12):
+                acts[place] = replace(act, duration=following - act.time)
+            begins[act.port, act.route] = act.time
+    return tuple(acts)
 
 
 def _above_zero(given: QuantityLike, where: str) -> float:

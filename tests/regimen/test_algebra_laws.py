@@ -153,3 +153,66 @@ def test_a_regimen_from_the_table_of_its_rows(
 
 
 TABLE = {1: ("a", "oral"), 2: ("a", "iv"), 3: ("b", "iv"), 4: ("c", "oral"), 5: ("c", "iv")}
+
+
+# -- strategies that change nothing, and media --------------------------------------------------------------------
+
+UNCHANGED: dict[str, Callable[[Regimen, float], mdr.regimen.Strategy]] = {
+    "on_progression": lambda r, x: mdr.on_progression(r, visit=hours(x), growth=1e9),
+    "adaptive": lambda r, x: mdr.adaptive(r, visit=hours(x), stop_below=1e-12),
+    "limited": lambda r, x: mdr.limited(r, mdr.limit("S", above=1e30), visit=hours(x)),
+    "modulated": lambda r, x: mdr.modulated(r, visit=hours(x), tolerance=0.999, most=1.0, least=1.0),
+    "rechallenge": lambda r, x: mdr.rechallenge(r, visit=hours(x), holiday="1 day", growth=1e9),
+}
+VISITS = st.integers(8, 60).map(lambda n: n / 2)
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+@settings(max_examples=8)
+@given(PLANS.filter(lambda r: len(r) > 0), VISITS)
+def test_a_strategy_that_changes_nothing_is_its_regimen(name: str, r: Regimen, x: float) -> None:
+    same(course(UNCHANGED[name](r, x)), course(r))
+
+
+MEDIA = mdr.Model(
+    mdr.medium("A", unit="nM"),
+    mdr.medium("B", unit="nM", half_life="9 h"),
+    mdr.clone("S", growth=mdr.growth.exponential(rate="0.02 1/h"), start=1e6),
+    mdr.kill("A", on="S", slope="0.005 1/h/nM"),
+    mdr.kill("B", on="S", slope="0.01 1/h/nM"),
+)
+
+
+@st.composite
+def exposures(draw: st.DrawFn) -> Regimen:
+    """Of two drugs; later ones replace those that run."""
+    number = st.integers(1, 60)
+    found = mdr.nothing()
+    for _ in range(draw(st.integers(1, 4))):
+        level, length, at = draw(st.integers(1, 9)), draw(number), draw(st.integers(0, 60))
+        one = mdr.exposure(draw(st.sampled_from("AB")), (level, "nM"), over=(length, "h"), at=(at, "h"))
+        found = found & one
+    return found
+
+
+def in_medium(plan: Regimen | mdr.regimen.Strategy) -> np.ndarray:
+    run = MEDIA.simulate(plan, until="130 h", times=(np.linspace(0, 130, 53), "h"), accuracy=FINE)
+    return run.frame[["S", "C_A", "C_B", "AUC_A", "AUC_B"]].to_numpy()
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+@settings(max_examples=10)
+@given(exposures(), VISITS)
+def test_a_medium_has_one_level_at_visits_as_without_them(name: str, r: Regimen, x: float) -> None:
+    same(in_medium(UNCHANGED[name](r, x)), in_medium(r))
+
+
+@settings(max_examples=20)
+@given(exposures(), st.integers(1, 100))
+def test_levels_times_hours_are_the_area_that_cells_saw(r: Regimen, x: int) -> None:
+    """Of a medium that does not decay: the planned total, and the parts of a plan cut anywhere."""
+    found = in_medium(r)
+    planned = r.planned_total("A").value if "A" in r.ports else 0.0
+    assert planned == pytest.approx(found[-1, 3], rel=1e-9)
+    parts = r.until((x, "h")).then(r.between((x, "h")))
+    same(in_medium(parts)[:, [1, 3]], found[:, [1, 3]])
