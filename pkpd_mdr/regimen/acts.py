@@ -19,7 +19,7 @@ REMOVALS = frozenset({"surgery", "apheresis"})
 """Modalities that remove a share, so that they are no dose to be matched or scaled."""
 
 MOST_ACTS = 100_000
-_CLOSE = 1e-12  # an end within rounding of an edge is not cut
+_CLOSE = 1e-12  # what begins or ends within rounding of an edge does so at the edge
 _SHORT = 1e-6 / 24  # of a day
 _HOUR = Unit.of("h")
 _ACTIONS = ("dose", "expose", "act")
@@ -195,12 +195,12 @@ class Act:
                 f"{self}: an infusion whose {self.modelled} is modelled cannot be cut, because its length is not known"
                 " here; give it a duration or a rate"
             )
-        over = self.time + self.span
         close = _CLOSE * max(1.0, abs(begin), self.time)
-        if self.time >= end or (self.time < begin and over <= begin + close):
+        over = self.time + self.span
+        if self.time >= end - close or (self.time < begin - close and over <= begin + close):
             return None
-        if self.time >= begin and over <= end + close:
-            return replace(self, time=self.time - begin)
+        if self.time >= begin - close and over <= end + close:
+            return replace(self, time=self.time - begin if self.time > begin + close else 0.0)
         if self.steady:
             raise RegimenError(f"{self}: a steady-state infusion cannot be cut at {begin:g} h or {end:g} h")
         first, final = max(self.time, begin), min(over, end)
@@ -208,7 +208,7 @@ class Act:
         if self.action == "dose":
             amount = replace(amount, value=amount.value * ((final - first) / self.span))
         kept = 0.0 if self.rate is not None else final - first
-        resumed = self.resumed or self.time < begin
+        resumed = self.resumed or self.time < begin - close
         return replace(self, time=first - begin, amount=amount, duration=kept, resumed=resumed)
 
 

@@ -412,7 +412,7 @@ def alternate(*regimens: Regimen, every: QuantityLike) -> Regimen:
             )
         regimen._refuse_endless("alternated")
         latest = max((act.time for act in regimen.written_out()), default=0.0)
-        count = max(math.ceil(regimen.length / step - 1e-12), math.floor(latest / step) + 1)
+        count = max(math.ceil(regimen.length / step - 1e-12), math.floor(latest / step * (1 + 1e-12)) + 1)
         _refuse_too_many(count, f"alternate(every={shown(every)})")
         turns += [(k, order, regimen.between((k * step, "h"), ((k + 1) * step, "h"))) for k in range(count)]
     turns.sort(key=lambda turn: turn[:2])

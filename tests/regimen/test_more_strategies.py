@@ -16,6 +16,7 @@ from pkpd_mdr.regimen import (
     Strategy,
     Visit,
     adaptive,
+    alternate,
     bolus,
     exposure,
     infusion,
@@ -23,6 +24,7 @@ from pkpd_mdr.regimen import (
     limited,
     modulated,
     nothing,
+    on_progression,
     range_bounded,
     rechallenge,
     rule,
@@ -218,6 +220,28 @@ def test_holidays_last_as_long_as_they_should(burdens: list[float], times: int) 
     assert len(starts) <= times
     off = {k + n for k in starts for n in range(3)}  # 20 days are three visits of a week
     assert [k for k, acts in enumerate(found) if not acts] == sorted(k for k in off if k < len(burdens))
+
+
+# -- rounding -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("doses", [1, 2, 3, 7])
+@pytest.mark.parametrize("visit", ["0.1 day", "2.1 day", "7.3 h", "100 min"])
+def test_no_dose_at_a_visit_is_lost_or_doubled_by_rounding(visit: str, doses: int) -> None:
+    """Doses once, twice, three or seven times an interval whose multiples are no round numbers."""
+    interval = adaptive(WEEKLY, visit=visit).visit_interval
+    plan = bolus("dox", "60 mg").every((interval / doses, "h"), times=30 * doses)
+    for strategy in (
+        on_progression(plan, visit=visit, growth=1e9),
+        adaptive(plan, visit=visit, stop_below=1e-12),
+        modulated(plan, visit=visit, tolerance=0.9),
+        rechallenge(plan, visit=visit, holiday="1 day", growth=1e9),
+        limited(plan, HOLD, visit=visit),
+    ):
+        found, _ = played(strategy, [1.0] * 33, anc=[4e9] * 33)
+        assert [len(acts) for acts in found] == [doses] * 30 + [0] * 3
+    turns = alternate(plan, nothing((interval, "h")), every=visit)
+    assert len(turns) == 30 * doses
 
 
 # -- schedules ----------------------------------------------------------------------------------------------------
