@@ -15,6 +15,7 @@ from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Measured, Visit
+from pkpd_mdr.regimen.acts import acts_since
 from pkpd_mdr.run.many.ensemble import side_by_side
 from pkpd_mdr.run.stepping import advance
 
@@ -47,9 +48,9 @@ class Mind:
     visit: int = -1
     note: str = ""
 
-    def given(self, acts: tuple[Act, ...], since: float) -> Mind:
-        """The same with further acts; what ended before `since` is left out."""
-        return replace(self, acts=(*(act for act in self.acts if act.time >= since), *acts))
+    def given(self, acts: tuple[Act, ...], begin: float) -> Mind:
+        """The same with further acts; what began before `begin` is left out."""
+        return replace(self, acts=(*acts_since(self.acts, begin), *acts))
 
 
 @dataclass(frozen=True)

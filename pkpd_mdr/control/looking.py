@@ -20,8 +20,8 @@ from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Act, Regimen, Strategy, Truth, Visit
-from pkpd_mdr.regimen.acts import hours
+from pkpd_mdr.regimen import Regimen, Strategy, Truth, Visit
+from pkpd_mdr.regimen.acts import acts_since, hours
 from pkpd_mdr.regimen.strategies import Decision, Memory
 from pkpd_mdr.run.many import check_ports
 from pkpd_mdr.run.many.ensemble import side_by_side
@@ -155,7 +155,7 @@ class Informed(Strategy):
         found: list[Decision] = []
         for item, memory, visit in zip(chosen, memories, visits, strict=True):
             acts = self._acts(self.regimens[item], 0.0, visit)
-            last: tuple[Act, ...] = tuple(act for act in memory if act.time >= visit.time - self.visit_interval)
+            last = acts_since(memory, visit.time - self.visit_interval)
             found.append((acts, (*last, *acts), f"gives {self.names[item]}"))
         return found
 

@@ -19,6 +19,7 @@ from pkpd_mdr.engine import Accuracy, Compiled
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.regimen import Act, Regimen
+from pkpd_mdr.regimen.acts import acts_since
 from pkpd_mdr.run.stepping import advance
 
 __all__ = ["Planner", "ranked"]
@@ -110,11 +111,11 @@ class Planner:
         for step in range(self.steps):
             begin = now + step * self.visit
             menu = [tuple(replace(act, time=begin + act.time) for act in acts) for acts in self.menu]
-            since = begin - self.visit
+            last = begin - self.visit
             if step < self.ahead:
-                trees = [tree.kept(self, self.beam).branched(menu, since) for tree in trees]
+                trees = [tree.kept(self, self.beam).branched(menu, last) for tree in trees]
             else:
-                trees = [tree.kept(self, self._kept).continued(menu, since) for tree in trees]
+                trees = [tree.kept(self, self._kept).continued(menu, last) for tree in trees]
             trees = _grown(compiled, trees, (begin, begin + self.visit), self.objective.needs, accuracy)
         return [int(tree.first[tree.order(self)[0]]) for tree in trees]
 
@@ -136,18 +137,18 @@ class _Tree:
         seen = outputs(compiled, needs, now, swarm.parameters, swarm.states)
         return _Tree(swarm.parameters, (-1,), (-1,), (acts,), swarm.states[None], seen[None, :, None, :])
 
-    def branched(self, menu: Sequence[tuple[Act, ...]], since: float) -> _Tree:
-        """Every course with every item of the menu; acts that began before `since` are over."""
+    def branched(self, menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
+        """Every course with every item of the menu; acts that began before `begin` are over."""
         pairs = [(course, item) for course in range(len(self.last)) for item in range(len(menu))]
-        return self._followed(pairs, menu, since)
+        return self._followed(pairs, menu, begin)
 
-    def continued(self, menu: Sequence[tuple[Act, ...]], since: float) -> _Tree:
+    def continued(self, menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
         """Every course with its last item."""
-        return self._followed(list(enumerate(self.last)), menu, since)
+        return self._followed(list(enumerate(self.last)), menu, begin)
 
-    def _followed(self, pairs: list[tuple[int, int]], menu: Sequence[tuple[Act, ...]], since: float) -> _Tree:
+    def _followed(self, pairs: list[tuple[int, int]], menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
         rows = [course for course, _ in pairs]
-        before = [tuple(act for act in acts if act.time >= since) for acts in self.acts]
+        before = [acts_since(acts, begin) for acts in self.acts]
         return _Tree(
             self.parameters,
             tuple(item if self.first[course] < 0 else self.first[course] for course, item in pairs),

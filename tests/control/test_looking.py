@@ -257,3 +257,17 @@ def test_a_missed_value_teaches_nothing(yoon, belief, plan):
     assert np.array_equal(missed.swarm.states, carried.swarm.states)
     assert missed.visit == shown.visit == 1
     assert not np.array_equal(shown.swarm.states, carried.swarm.states)
+
+
+def test_what_was_given_at_the_visit_before_is_known_whatever_the_interval(yoon, belief):
+    """Multiples of 2.1 days differ by more or less than 2.1 days; an exposure that is forgotten would never end."""
+    from pkpd_mdr.regimen import Visit
+
+    menu = {"A": mdr.exposure("A", (1.0, ""), over="50.4 h"), "none": mdr.nothing()}
+    plan = mdr.look_ahead(yoon, menu, belief=belief, visit="2.1 day", measure=SCAN)
+    interval = plan.visit_interval
+    mind = plan.learner.fresh()
+    for number in range(25):
+        acts = plan._acts(plan.regimens[0], 0.0, Visit.first(1e6, time=number * interval))
+        mind = mind.given(acts, number * interval - interval)
+        assert [act.time for act in mind.acts] == [k * interval for k in (number - 1, number) if k >= 0]
