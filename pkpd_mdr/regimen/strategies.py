@@ -126,7 +126,7 @@ class Strategy(ABC):
 def _told(value: object, in_hours: bool) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(_told(item, in_hours) for item in value)})"
-    return length(value) if in_hours and isinstance(value, float) else str(value)
+    return length(value) if in_hours and isinstance(value, float) else str(getattr(value, "__name__", value))
 
 
 @dataclass(frozen=True, slots=True)

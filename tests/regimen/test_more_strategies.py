@@ -295,6 +295,7 @@ def test_strategies_and_their_memories_are_values(plan: Strategy) -> None:
 def test_strategies_are_printed_with_the_units_of_their_times(plan: Strategy, words: str) -> None:
     assert words in repr(plan)
     assert "visit_interval=7 days" in repr(plan) or "12 h" in words
+    assert repr(rule(played, visit="14 day")) == "Rule(function=played, visit_interval=14 days)"
 
 
 @pytest.fixture(scope="module")
