@@ -19,10 +19,12 @@ class Solver:
 
     def __init__(self, problem: Problem) -> None:
         warm_up()
-        self.model = problem.model
+        self.model, self.calls = problem.model, 0
 
     def solve(self, rows: np.ndarray, rtol: float) -> np.ndarray:
         count, model = len(rows), self.model
+        self.calls += 1
+        rows = rows * (1 + self.calls * np.finfo(float).eps)  # values of its own: nothing that is remembered serves
         timeline, starts = model.timeline, np.repeat(model.start[None], count, axis=0)
         found = solve_compiled(
             model.compiled, rows, starts, [timeline] * count, model.compiled.states,

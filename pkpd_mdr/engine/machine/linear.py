@@ -46,6 +46,7 @@ _LARGEST_LEAD = 4
 _FUNCTIONS = ("exp", "exp2", "log", "expm1", "log1p", "tanh", "sin", "cos")
 _WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
 _REAL = 1e-12
+_REMEMBERED = 64  # decompositions of single members
 _FLAT = 1e-290  # an eigenvalue below is zero: its inverse would overflow
 
 
@@ -78,6 +79,7 @@ class Linear:
             components = [block for group in components for block in _pieces(kernels, group)]
         self.blocks = tuple(components)
         self.states = tuple(state for block in self.blocks for state in block)
+        self._known: dict[bytes, tuple[FloatArray, Flags]] = {}
         self.columns = sum(2 * len(block) * (1 + len(block)) for block in self.blocks if len(block) > 1)
 
     @cached_property
@@ -139,11 +141,23 @@ class Linear:
         usable : ndarray of bool, shape (r,)
             Rows for which the closed form is good to rounding.
         """
+        if len(rows) > 1:
+            return self._decompose(rows)
+        key = rows.tobytes()  # one run after another with the same values, as between visits
+        found = self._known.get(key)
+        if found is None:
+            found = self._decompose(rows)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _decompose(self, rows: FloatArray) -> tuple[FloatArray, Flags]:
         usable: Flags = np.asarray(np.isfinite(rows).all(axis=1))
         parts = []
         leaves: Mapping[tuple[str, int], FloatArray] = {("p", j): rows[:, j] for j in range(rows.shape[1])}
         for block in (block for block in self.blocks if len(block) > 1):
-            numbers, good = _decompose(self._matrices(block, leaves, len(rows)))
+            numbers, good = _eigen(self._matrices(block, leaves, len(rows)))
             usable &= good
             parts.append(numbers)
         return np.hstack(parts) if parts else np.zeros((len(rows), 0)), usable
@@ -158,7 +172,7 @@ class Linear:
         return matrices
 
 
-def _decompose(matrices: FloatArray) -> tuple[FloatArray, Flags]:
+def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
     """Eigenvalues, inverses of them, eigenvectors and their inverse by row, and whether they serve."""
     count, size = len(matrices), matrices.shape[1]
     finite: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
