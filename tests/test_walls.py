@@ -116,6 +116,8 @@ def room_violations(room: str, found: Import) -> Iterator[str]:
     parts = found.target.split(".")
     if parts[0] != "pkpd_mdr" or not room:
         return
+    if parts[-1].startswith("_") and not parts[-1].startswith("__"):
+        yield f"{found.target} belongs to its module alone"
     other = parts[1] if len(parts) > 1 else ""
     if other not in ROOMS:
         if room != "__main__":
@@ -274,6 +276,7 @@ PLANTED = [
     ("fit/problem.py", "import pkpd_mdr", "no room"),
     ("helpers.py", "", "is no room of the house"),
     ("fit/problem.py", "from .error import x", "relative"),
+    ("fit/problem.py", "from pkpd_mdr.fit.error import _x", "its module alone"),
     # libraries
     ("mechanisms/pk.py", "def _f():\n    import scipy.linalg", "must not import scipy"),
     ("model/model.py", "import pandas as pd", "must not import pandas"),

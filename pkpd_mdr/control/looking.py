@@ -32,7 +32,7 @@ from pkpd_mdr.run.simulate import ACCURACY as ACCURACY_KIND
 from pkpd_mdr.run.simulate import MODEL
 from pkpd_mdr.units import Quantity, QuantityLike
 
-__all__ = ["Informed", "LookAhead", "informed", "look_ahead"]
+__all__ = ["Informed", "LookAhead", "informed", "look_ahead", "menu_of", "objective_of"]
 
 _FARTHEST = 1000  # visits ahead
 _POSITIVE = Kind(
@@ -273,9 +273,9 @@ def look_ahead(
     >>> [what for what in run.events["what"] if what.startswith("gives")]
     ['gives B', 'gives A']
     """
-    names, regimens, interval = _menu(model, menu, visit)
+    names, regimens, interval = menu_of(model, menu, visit)
     looks = looks_of(model, measure)
-    goal = _objective(model, objective)
+    goal = objective_of(model, objective)
     chosen = filter or particle_filter()
     planner = _planner(regimens, interval, goal, (ahead, horizon, beam), planning)
     rows, varied = read_belief(model, belief, chosen.particles)
@@ -313,14 +313,15 @@ def informed(
     >>> bool(run.frame["burden"].iloc[-1] < 1e6)
     True
     """
-    names, regimens, interval = _menu(model, menu, visit)
-    planner = _planner(regimens, interval, _objective(model, objective), (ahead, horizon, beam), 1)
+    names, regimens, interval = menu_of(model, menu, visit)
+    planner = _planner(regimens, interval, objective_of(model, objective), (ahead, horizon, beam), 1)
     return Informed(names, regimens, model, planner, interval, accuracy or ACCURACY)
 
 
-def _menu(
+def menu_of(
     model: Model, menu: Mapping[str, Regimen], visit: QuantityLike
 ) -> tuple[tuple[str, ...], tuple[Regimen, ...], float]:
+    """Names and regimens of a menu, and hours between visits, checked."""
     if len(menu) < 2:
         raise RegimenError("the menu has fewer than two items; give a dict such as {'dox': dox, 'rest': nothing()}")
     for name, regimen in menu.items():
@@ -348,7 +349,7 @@ class _Own:
         return self.function(outlook)
 
 
-def _objective(model: Model, given: Any) -> Objective:
+def objective_of(model: Model, given: Any) -> Objective:
     """An objective, checked against the model."""
     goal: Any = given
     if isinstance(given, str):

@@ -16,7 +16,7 @@ from typing import Any
 
 from pkpd_mdr.arguments import COUNT, TEXT, Kind, takes
 from pkpd_mdr.control.filters import Filter
-from pkpd_mdr.control.looking import _menu, _objective, informed, look_ahead
+from pkpd_mdr.control.looking import informed, look_ahead, menu_of, objective_of
 from pkpd_mdr.control.objectives import Objective, Preventing, Smallest, Sparing, Surviving
 from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.model import Model
@@ -159,10 +159,10 @@ def dynamic_precision(
             f"dynamic precision medicine has no strategy {shown(strategy)}{did_you_mean(strategy, STRATEGIES)}"
         )
     if strategy == "0":
-        names, regimens, interval = _menu(model, menu, visit)
+        names, regimens, interval = menu_of(model, menu, visit)
         return CurrentPractice(names, regimens, quantity(detectable, "detectable").internal, 2.0, interval)
     goal = _goal(strategy, total, incurable, quantity(lethal, "lethal"))
-    _objective(model, goal)
+    objective_of(model, goal)
     shared: dict[str, Any] = {"visit": visit, "objective": goal, "ahead": ahead or (5 if strategy == _FAR_AHEAD else 1)}
     if strategy == "4":
         shared["horizon"] = horizon

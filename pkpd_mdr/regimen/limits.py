@@ -10,7 +10,7 @@ from pkpd_mdr.arguments import COUNT, FLAG, TEXT, listed, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
-from pkpd_mdr.regimen.strategies import Decision, Memory, Strategy, _interval, _next_due
+from pkpd_mdr.regimen.strategies import Decision, Memory, Strategy, interval_of, next_due
 from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import Quantity, QuantityLike, quantity
 
@@ -162,7 +162,7 @@ class Limited(Strategy):
         if silent:
             return (), care, note
         if was_held:
-            care = replace(care, clock=_next_due(self.plan, before.clock))
+            care = replace(care, clock=next_due(self.plan, before.clock))
         return self._levelled(self._acts(self.plan, care.clock, visit), care), care, note
 
     def _judged(self, care: _Care, visit: Visit) -> tuple[_Care, str]:
@@ -266,5 +266,5 @@ def limited(
     if isinstance(plan, Strategy) is (visit is not None):
         repair = "leave out visit=, the strategy has its own" if visit is not None else "write visit='7 day'"
         raise RegimenError(f"limited(): the time between visits is given by a strategy, or by visit=; {repair}")
-    interval = plan.visit_interval if isinstance(plan, Strategy) else _interval(visit)  # type: ignore[arg-type]
+    interval = plan.visit_interval if isinstance(plan, Strategy) else interval_of(visit)  # type: ignore[arg-type]
     return Limited(plan, tuple(limits), tuple(float(x) for x in factors), escalate_after or 0, interval)

@@ -12,7 +12,7 @@ from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import hours
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.regimen.builders import bolus, nothing, radiation
-from pkpd_mdr.regimen.strategies import _CLOSE, Decision, Memory, Strategy, _interval
+from pkpd_mdr.regimen.strategies import CLOSE, Decision, Memory, Strategy, interval_of
 from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import QuantityLike
 
@@ -63,7 +63,7 @@ class Rechallenge(Strategy):
         note = ""
         if now.started is None:
             now, note = replace(now, started=visit.time, reference=visit.burden), "treatment starts"
-        elif not now.on and visit.time - now.started >= self.holiday - _CLOSE * visit.time:
+        elif not now.on and visit.time - now.started >= self.holiday - CLOSE * visit.time:
             now = _Challenge(now.number + 1, True, visit.time, visit.burden)
             note = f"rechallenge {now.number} starts"
         elif now.on and visit.burden > self.growth * now.reference:
@@ -147,7 +147,7 @@ def rechallenge(
     length = hours(holiday, "the holiday")
     if not 0 < length < math.inf:
         raise RegimenError(f"the holiday is {shown(holiday)}; it has to be above zero, as in holiday='56 day'")
-    return Rechallenge(regimen, bridge or nothing(), length, times, growth, reference, _interval(visit))
+    return Rechallenge(regimen, bridge or nothing(), length, times, growth, reference, interval_of(visit))
 
 
 @takes(RegimenError, drug=TEXT, route=TEXT, cycles=COUNT)

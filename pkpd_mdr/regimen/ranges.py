@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pkpd_mdr.arguments import NUMBER, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.algebra import Regimen
-from pkpd_mdr.regimen.strategies import Adaptive, Decision, Memory, Strategy, _Course, _interval, _next_due
+from pkpd_mdr.regimen.strategies import Adaptive, Cycle, Decision, Memory, Strategy, interval_of, next_due
 from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import Quantity, QuantityLike, quantity
 
@@ -34,7 +34,7 @@ class RangeBounded(Adaptive):
 
     def begin(self) -> Memory:
         """Off treatment, at the regimen's zero."""
-        return _Course(on=False)
+        return Cycle(on=False)
 
     def decide(self, visit: Visit, memory: Memory) -> Decision:
         """Go on, pause, or treat."""
@@ -90,13 +90,13 @@ def range_bounded(regimen: Regimen, *, visit: QuantityLike, lower: QuantityLike,
             f"lower={shown(lower)} and upper={shown(upper)} are not in order; write two levels of the burden with "
             "0 < lower < upper, as in '1e8 cell' and '1e9 cell'"
         )
-    return RangeBounded(regimen, low.internal, high.internal, _interval(visit), low, high)
+    return RangeBounded(regimen, low.internal, high.internal, interval_of(visit), low, high)
 
 
 @dataclass(frozen=True, slots=True)
 class _Dose:
     factor: float
-    course: _Course
+    course: Cycle
     last: float = math.nan
 
 
@@ -119,7 +119,7 @@ class Modulated(Strategy):
 
     def begin(self) -> Memory:
         """At the full dose, at the regimen's zero."""
-        return _Dose(min(1.0, self.most), _Course())
+        return _Dose(min(1.0, self.most), Cycle())
 
     def decide(self, visit: Visit, memory: Memory) -> Decision:
         """Change the dose by what the burden did since the visit before."""
@@ -133,7 +133,7 @@ class Modulated(Strategy):
             factor = max(self.least, factor * (1 - self.step))
         off = visit.number > 0 and visit.burden < self.stop_below * visit.baseline
         if off != (not course.on):
-            clock = course.clock if off else _next_due(self.regimen, course.clock)
+            clock = course.clock if off else next_due(self.regimen, course.clock)
             course, note = replace(course, on=not off, clock=clock), "treatment pauses" if off else "treatment restarts"
         elif visit.number == 0:
             note = "treatment starts"
@@ -204,7 +204,7 @@ def modulated(
     ):
         if not fits:
             raise RegimenError(f"modulated(): {name}={shown(value)} is not possible; write {repair}")
-    return Modulated(regimen, step, tolerance, least, most, stop_below, _interval(visit))
+    return Modulated(regimen, step, tolerance, least, most, stop_below, interval_of(visit))
 
 
 def _gives_something(regimen: object, example: str) -> None:

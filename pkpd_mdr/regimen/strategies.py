@@ -23,20 +23,24 @@ from pkpd_mdr.regimen.visits import Truth, Visit
 from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = [
+    "CLOSE",
     "Adaptive",
+    "Cycle",
     "Decision",
     "Memory",
     "OnProgression",
     "Rule",
     "Strategy",
     "adaptive",
+    "interval_of",
+    "next_due",
     "on_progression",
     "rule",
 ]
 
 Memory = Any  # each strategy's own frozen value; callers only hand it back
 Decision = tuple[tuple[Act, ...], Memory, str]
-_CLOSE = 1e-9
+CLOSE = 1e-9  # of an hour: times nearer to each other are one
 
 
 class Strategy(ABC):
@@ -220,11 +224,13 @@ def on_progression(
         raise RegimenError(f"growth={shown(growth)} cannot define progression; it has to be above 1, as in growth=1.2")
     if reference not in ("baseline", "nadir"):
         raise RegimenError(f"reference={shown(reference)} is not known; write 'baseline' or 'nadir'")
-    return OnProgression(regimens, float(growth), reference, _interval(visit))
+    return OnProgression(regimens, float(growth), reference, interval_of(visit))
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
+class Cycle:
+    """Whether treatment is on, how far its regimen was given (hours), and the time of the last visit."""
+
     on: bool = True
     clock: float = 0.0
     since: float | None = None
@@ -246,11 +252,11 @@ class Adaptive(Strategy):
 
     def begin(self) -> Memory:
         """On treatment, at the regimen's zero."""
-        return _Course()
+        return Cycle()
 
     def decide(self, visit: Visit, memory: Memory) -> Decision:
         """Go on, pause, or treat again."""
-        course: _Course = memory
+        course: Cycle = memory
         if course.on and course.since is not None:
             course = replace(course, clock=course.clock + visit.time - course.since)
         course = replace(course, since=visit.time)
@@ -259,11 +265,11 @@ class Adaptive(Strategy):
         if course.on and visit.number > 0 and visit.burden < self.stop_below * unit:
             course, note = replace(course, on=False), "treatment pauses"
         elif not course.on and visit.burden > self.restart_above * unit:
-            course, note = replace(course, on=True, clock=_next_due(self.regimen, course.clock)), "treatment restarts"
+            course, note = replace(course, on=True, clock=next_due(self.regimen, course.clock)), "treatment restarts"
         if not course.on:
             return (), course, note
         acts = self._acts(self.regimen, course.clock, visit)
-        over = course.clock >= self.regimen.length - _CLOSE and not acts
+        over = course.clock >= self.regimen.length - CLOSE and not acts
         return acts, course, "no dose of the regimen is left" if over else note
 
     def _reference(self, visit: Visit) -> float:
@@ -314,15 +320,15 @@ def adaptive(regimen: Regimen, *, visit: QuantityLike, stop_below: float = 0.5, 
             f"stop_below={shown(stop_below)} and restart_above={shown(restart_above)} are not in order;"
             " write fractions of the baseline with 0 < stop_below < restart_above, as in 0.5 and 1.0"
         )
-    return Adaptive(regimen, float(stop_below), float(restart_above), _interval(visit))
+    return Adaptive(regimen, float(stop_below), float(restart_above), interval_of(visit))
 
 
-def _next_due(regimen: Regimen, clock: float) -> float:
+def next_due(regimen: Regimen, clock: float) -> float:
     """The clock itself while something is running there, else the time of the next act."""
     acts = regimen.written_out().acts
-    if any(act.time < clock < act.time + act.span - _CLOSE for act in acts):
+    if any(act.time < clock < act.time + act.span - CLOSE for act in acts):
         return clock
-    return next((act.time for act in acts if act.time >= clock - _CLOSE), clock)
+    return next((act.time for act in acts if act.time >= clock - CLOSE), clock)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -386,10 +392,11 @@ def rule(function: Callable[[Visit], Regimen | None], *, visit: QuantityLike) ->
     """
     if not callable(function):
         raise RegimenError(f"rule() needs a function of a visit, not {type(function).__name__}")
-    return Rule(function, _interval(visit))
+    return Rule(function, interval_of(visit))
 
 
-def _interval(visit: QuantityLike) -> float:
+def interval_of(visit: QuantityLike) -> float:
+    """Hours between visits, checked."""
     value = hours(visit, "the visit interval")
     if not value > 0:
         raise RegimenError(f"the visit interval is {shown(visit)}; it has to be above zero, as in visit='14 day'")

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from pkpd_mdr.engine import BoundPorts, Compiled, Timeline, build
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.regimen import Act, Give, Measured, Regimen, Strategy
-from pkpd_mdr.run.course import _decide, _Member
+from pkpd_mdr.run.course import Member, decide
 
 __all__ = ["Asked", "Minds", "looks_of"]
 
 Integers = npt.NDArray[np.int64]
-Minds = npt.NDArray[np.object_]  # a `_Member` for each path, which is replaced and never changed
+Minds = npt.NDArray[np.object_]  # a `Member` for each path, which is replaced and never changed
 _MOST_LINES = 20_000
 
 
@@ -43,8 +43,8 @@ class Asked:
     def begin(self, count: int) -> Minds:
         """What all paths know at time zero."""
         if isinstance(self.plan, Strategy):
-            return _array([_Member(self.values, None, memory=self.plan.begin())] * count)
-        return _array([_Member(self.values, None, active=self.plan.acts)] * count)
+            return _array([Member(self.values, None, memory=self.plan.begin())] * count)
+        return _array([Member(self.values, None, active=self.plan.acts)] * count)
 
     def decide(self, look: int, states: FloatArray, minds: Minds, numbers: Integers, seed: int) -> Minds:
         """What paths know behind a look; errors of measurement depend on `seed`, the number of a path and the visit."""
@@ -55,7 +55,7 @@ class Asked:
             replace(mind, state=state, number=int(number), acts=(), events=[])
             for mind, state, number in zip(minds, states, numbers, strict=True)
         ]
-        _decide(self.compiled, members, self.plan, now, (self.measures, seed))
+        decide(self.compiled, members, self.plan, now, (self.measures, seed))
         for member in members:
             member.active = self.same.setdefault(member.active, member.active)
         return _array(members)
@@ -78,7 +78,7 @@ def _is_visit(now: float, interval: float) -> bool:
     return round(now / interval) * interval == now
 
 
-def _array(members: Sequence[_Member]) -> Minds:
+def _array(members: Sequence[Member]) -> Minds:
     found = np.empty(len(members), dtype=object)
     found[:] = members
     return found

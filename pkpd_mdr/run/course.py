@@ -34,7 +34,7 @@ from pkpd_mdr.run.stopping import Stop
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Seed, Stream
 
-__all__ = ["Course", "Event", "courses", "just_before"]
+__all__ = ["Course", "Event", "Member", "courses", "decide", "just_before"]
 
 Flags = npt.NDArray[np.bool_]
 Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
@@ -100,7 +100,7 @@ class Course:
 
 
 @dataclass(slots=True)
-class _Member:
+class Member:
     """One member while visits go on."""
 
     parameters: FloatArray
@@ -182,7 +182,7 @@ def courses(
         In the order of members; a failed member keeps what was computed.
     """
     names = tuple(dict.fromkeys(outputs))
-    members = [_Member(row, None if starts is None else starts[i]) for i, row in enumerate(np.atleast_2d(parameters))]
+    members = [Member(row, None if starts is None else starts[i]) for i, row in enumerate(np.atleast_2d(parameters))]
     for place, member in enumerate(members):
         member.number = place if numbers is None else int(numbers[place])
     if stochastic is not None:
@@ -203,7 +203,7 @@ def courses(
     return _courses(members, names, until, tuple(look.output for look in looks))
 
 
-def _seed(members: Sequence[_Member], stochastic: Stochastic, seeds: Sequence[Seed] | None) -> None:
+def _seed(members: Sequence[Member], stochastic: Stochastic, seeds: Sequence[Seed] | None) -> None:
     """Give each member the stream of its random numbers."""
     from pkpd_mdr.engine.stochastic.solve import streams_of
 
@@ -211,7 +211,7 @@ def _seed(members: Sequence[_Member], stochastic: Stochastic, seeds: Sequence[Se
         member.chance = stochastic, stream
 
 
-def _engine(members: Sequence[_Member]) -> Callable[..., Ensemble]:
+def _engine(members: Sequence[Member]) -> Callable[..., Ensemble]:
     """What solves these members: differential equations, or paths that go on with their streams."""
     chances = [member.chance for member in members if member.chance is not None]
     if not chances:
@@ -223,10 +223,10 @@ def _engine(members: Sequence[_Member]) -> Callable[..., Ensemble]:
 
 def _visits(
     compiled: Compiled,
-    members: list[_Member],
+    members: list[Member],
     plan: Strategy,
     until: float,
-    engine: Callable[[list[_Member], tuple[float, float]], None],
+    engine: Callable[[list[Member], tuple[float, float]], None],
     looks: Looks,
 ) -> None:
     """Decide at each visit and solve up to the next; members under the same acts share one tuple of them."""
@@ -237,14 +237,14 @@ def _visits(
     for k in range(count):
         now = k * plan.visit_interval
         going = [member for member in members if member.going]
-        _decide(compiled, going, plan, now, looks)
+        decide(compiled, going, plan, now, looks)
         for member in going:
             member.active = same.setdefault(member.active, member.active)
         window = (now, math.inf if k == count - 1 else (k + 1) * plan.visit_interval)
         engine(going, window)
 
 
-def _look(compiled: Compiled, member: _Member, now: float, looks: Looks) -> Visit:
+def _look(compiled: Compiled, member: Member, now: float, looks: Looks) -> Visit:
     """The visit as the clinic sees it."""
     state = _state(compiled, member)
     measures, seed = looks
@@ -262,11 +262,11 @@ def _look(compiled: Compiled, member: _Member, now: float, looks: Looks) -> Visi
     return before.following(now, seen.pop(names[0]), others=seen, missed=missed)
 
 
-def _state(compiled: Compiled, member: _Member) -> FloatArray:
+def _state(compiled: Compiled, member: Member) -> FloatArray:
     return compiled.start(member.parameters) if member.state is None else member.state
 
 
-def _decide(compiled: Compiled, members: list[_Member], plan: Strategy, now: float, looks: Looks) -> None:
+def decide(compiled: Compiled, members: list[Member], plan: Strategy, now: float, looks: Looks) -> None:
     """Show all members what was measured, and give them what the strategy says."""
     if not members:
         return
@@ -314,7 +314,7 @@ def _going_on(running: Sequence[Act], acts: Sequence[Act], now: float, ports: Bo
 
 def _window(
     compiled: Compiled,
-    members: list[_Member],
+    members: list[Member],
     window: tuple[float, float],
     *,
     rows: Rows,
@@ -362,7 +362,7 @@ def _window(
 
 
 def _cut(
-    member: _Member, trajectory: Trajectory, shown: Flags, stop: Stop, names: tuple[str, ...]
+    member: Member, trajectory: Trajectory, shown: Flags, stop: Stop, names: tuple[str, ...]
 ) -> tuple[Trajectory, Flags]:
     """A path up to the first row beyond a level."""
     found = stop.seen(trajectory.values[:, [names.index(name) for name in stop.outputs]])
@@ -380,8 +380,8 @@ def just_before(visit: float) -> float:
 
 
 def _timelines(
-    compiled: Compiled, members: list[_Member], window: tuple[float, float], rows: Rows
-) -> list[tuple[_Member, tuple[Timeline, Flags]]]:
+    compiled: Compiled, members: list[Member], window: tuple[float, float], rows: Rows
+) -> list[tuple[Member, tuple[Timeline, Flags]]]:
     """A timeline for each member; a member whose parameters do not allow one (a negative lag) fails by itself.
 
     Members that are given the same under the same dosing parameters share one, which costs far more than a lookup.
@@ -405,7 +405,7 @@ def _timelines(
 
 
 def _tried(
-    compiled: Compiled, member: _Member, window: tuple[float, float], part: Rows
+    compiled: Compiled, member: Member, window: tuple[float, float], part: Rows
 ) -> tuple[Timeline, Flags] | RegimenError:
     try:
         return _timeline(compiled, member, window, part)
@@ -413,14 +413,14 @@ def _tried(
         return problem
 
 
-def _append(member: _Member, trajectory: Trajectory, shown: Flags) -> None:
+def _append(member: Member, trajectory: Trajectory, shown: Flags) -> None:
     member.state, member.status = trajectory.end, trajectory.status
     member.times.append(trajectory.times)
     member.values.append(trajectory.values)
     member.shown.append(shown[: len(trajectory.times)])
 
 
-def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], part: Rows) -> tuple[Timeline, Flags]:
+def _timeline(compiled: Compiled, member: Member, window: tuple[float, float], part: Rows) -> tuple[Timeline, Flags]:
     """The timeline up to the end of a window, with marks inside the window only."""
     low, high = window
     stop, ports = min(high, part.until), BoundPorts(compiled, member.parameters[None])
@@ -438,7 +438,7 @@ def _timeline(compiled: Compiled, member: _Member, window: tuple[float, float], 
 
 
 def _courses(
-    members: Sequence[_Member], names: tuple[str, ...], until: float, measured: tuple[str, ...]
+    members: Sequence[Member], names: tuple[str, ...], until: float, measured: tuple[str, ...]
 ) -> list[Course]:
     """Members as courses; what was given is described once for all who were given the same."""
     given: dict[tuple[int, float], tuple[tuple[Act, ...], tuple[Event, ...]]] = {}

@@ -11,15 +11,15 @@ from pkpd_mdr.engine.machine import loop
 from pkpd_mdr.engine.machine.column_records import Columns, Wide
 from pkpd_mdr.engine.machine.guards import crossing, first_change, see, turn
 from pkpd_mdr.engine.machine.loop import (
-    _aim,
-    _apply,
-    _commit,
-    _enter,
-    _finish,
-    _land,
-    _mark,
-    _marking,
-    _remember,
+    aim,
+    apply,
+    commit,
+    enter,
+    finish,
+    land,
+    marking_of,
+    remember,
+    write_mark,
 )  # fmt: skip
 from pkpd_mdr.engine.machine.records import (
     ACT,
@@ -205,7 +205,7 @@ def _event_columns(run: Run, wide: Wide, item: int) -> None:
     if moves:
         _shift(run, wide, row, 1.0)
     _jump_columns(run, wide, item, row)
-    _apply(run, 0, item)
+    apply(run, 0, item)
     if run.program.kind[item] == CHANGE:
         _spread_parameters(run, wide)
     _feed(run, wide)
@@ -223,7 +223,7 @@ def _due_columns(run: Run, wide: Wide, after: float, entered: bool) -> bool:
         time = program.time[item]
         inside = time < after and not committed
         if not committed and not inside:
-            _commit(lanes, 0, after)
+            commit(lanes, 0, after)
             _take(wide.columns)
             committed = True
         if time > after or program.kind[item] == END:
@@ -234,7 +234,7 @@ def _due_columns(run: Run, wide: Wide, after: float, entered: bool) -> bool:
             _event_columns(run, wide, item)
             changed = events = True
         lanes.place[0] = item + 1
-    _aim(run, 0, item, changed)
+    aim(run, 0, item, changed)
     if events:
         see(run, 0, False)
     return bool(time <= after) or run.results.crossed[lanes.member[0]] >= 0
@@ -244,13 +244,13 @@ def _mark_both(run: Run, wide: Wide, time: float, share: float) -> None:
     """Write the outputs of one mark and their derivatives."""
     member = run.lanes.member[0]
     row = run.members.mark_first[member] + run.results.reached[member]
-    _mark(_marking(run), 0, member, row, time, share)
+    write_mark(marking_of(run), 0, member, row, time, share)
     _mark_columns(run, wide, row, time, share)
     run.results.reached[member] += 1
 
 
 def _land_columns(run: Run, wide: Wide, share: float) -> float:
-    """End the last step at a share of it, where a condition changes; returns the time there. As `loop._land`."""
+    """End the last step at a share of it, where a condition changes; returns the time there. As `loop.land`."""
     lanes, columns, at = run.lanes, wide.columns, wide.at
     after, n = float(lanes.t[0] + share * lanes.used[0]), columns.S.shape[1]
     while run.program.time[lanes.place[0]] < after:
@@ -265,7 +265,7 @@ def _land_columns(run: Run, wide: Wide, share: float) -> float:
         for i in range(n):
             for lane in range(8):
                 columns.S[g, i, lane] = columns.inner[i, lane]
-    _land(run, 0, share)
+    land(run, 0, share)
     _switch(run, wide, first_change(run, 0))
     return after
 
@@ -382,14 +382,14 @@ def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
     """
     guarded = run.lanes.g.shape[0] > 0
     for member in range(begin, end):
-        _enter(run, 0, member)
+        enter(run, 0, member)
         _enter_columns(run, wide, member)
         ended, verdict = _due_columns(run, wide, run.lanes.t[0], True), -1
         while not ended and verdict < 0:
             verdict = _step_columns(run, wide)
             if verdict == -1:
                 if run.lanes.fresh[0]:
-                    _remember(run.lanes, 0)
+                    remember(run.lanes, 0)
                 after, entered = _after(run.lanes.target[0], run.lanes.t[0], run.lanes.used[0]), False
                 share = crossing(run, 0) if guarded else 2.0
                 worked = 0.0
@@ -399,7 +399,7 @@ def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
                 ended = run.results.crossed[member] >= 0 or _due_columns(run, wide, after, entered)
                 run.lanes.stretch[0] += worked
         _leave(wide, member)
-        _finish(run, 0, max(verdict, OK))
+        finish(run, 0, max(verdict, OK))
 
 
 def _leave(wide: Wide, member: int) -> None:

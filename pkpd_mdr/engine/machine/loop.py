@@ -34,7 +34,9 @@ from pkpd_mdr.engine.machine.records import (
     invoke,
 )  # fmt: skip
 
-__all__ = ["HELPERS", "drive"]
+__all__ = [
+    "HELPERS", "aim", "apply", "commit", "drive", "enter", "finish", "land", "marking_of", "remember", "write_mark",
+]  # fmt: skip
 
 
 def _inputs(run: Run, lane: int) -> None:
@@ -55,7 +57,7 @@ def _parameters(run: Run, lane: int, row: int) -> None:
     invoke(run.machine.prepare, (run.at.p, run.at.q))
 
 
-def _enter(run: Run, lane: int, member: int) -> None:
+def enter(run: Run, lane: int, member: int) -> None:
     """Put a member into a lane, at the begin of its timeline."""
     lanes, line = run.lanes, run.members.line[member]
     lanes.member[lane], lanes.place[lane], lanes.memory[lane] = member, run.program.first[line], 0
@@ -89,7 +91,8 @@ class Marking(NamedTuple):
     values: Floats
 
 
-def _marking(run: Run) -> Marking:
+def marking_of(run: Run) -> Marking:
+    """What marks of a run need."""
     lanes, machine, results = run.lanes, run.machine, run.results
     return Marking(
         machine.dense, machine.observe, run.at, lanes.y, lanes.out, lanes.high, lanes.x, lanes.seen, run.control.slack,
@@ -97,7 +100,7 @@ def _marking(run: Run) -> Marking:
     )  # fmt: skip
 
 
-def _mark(marking: Marking, lane: int, member: int, row: int, time: float, share: float) -> None:
+def write_mark(marking: Marking, lane: int, member: int, row: int, time: float, share: float) -> None:
     """Write the outputs of one mark, at a share of the last step or (1) at its end.
 
     Stocks below zero within rounding count as zero.
@@ -158,7 +161,7 @@ def _act(run: Run, lane: int, port: int, amount: float) -> None:
         run.lanes.y[i, lane] = run.lanes.out[i, lane]
 
 
-def _apply(run: Run, lane: int, item: int) -> None:
+def apply(run: Run, lane: int, item: int) -> None:
     """Execute one instruction that is neither MARK nor END."""
     lanes = run.lanes
     kind, slot, value = run.program.kind[item], run.program.slot[item], run.program.value[item]
@@ -181,14 +184,14 @@ def _apply(run: Run, lane: int, item: int) -> None:
     run.results.event[lanes.member[lane]], lanes.memory[lane] = item, run.program.memory[item]
 
 
-def _commit(lanes: Lanes, lane: int, after: float) -> None:
+def commit(lanes: Lanes, lane: int, after: float) -> None:
     """The accepted step becomes the state."""
     for i in range(lanes.y.shape[0]):
         lanes.y[i, lane] = lanes.w[i, lane]
     lanes.t[lane], lanes.take[lane] = after, 0.0
 
 
-def _aim(run: Run, lane: int, item: int, changed: bool) -> None:
+def aim(run: Run, lane: int, item: int, changed: bool) -> None:
     """Where the next steps lead, and how long the first of them is after something changed."""
     lanes = run.lanes
     lanes.target[lane] = run.program.time[run.program.stop[item]]
@@ -207,7 +210,7 @@ def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
         time = program.time[item]
         inside = time < after and not committed
         if not committed and not inside:
-            _commit(lanes, lane, after)
+            commit(lanes, lane, after)
             committed = True
         if time > after or program.kind[item] == END:
             break
@@ -215,36 +218,36 @@ def _due(run: Run, lane: int, after: float, entered: bool) -> bool:
             member = lanes.member[lane]
             row = run.members.mark_first[member] + run.results.reached[member]
             share = (time - lanes.t[lane]) / lanes.used[lane] if inside else 1.0
-            _mark(_marking(run), lane, member, row, time, share)
+            write_mark(marking_of(run), lane, member, row, time, share)
             run.results.reached[member] += 1
         else:
-            _apply(run, lane, item)
+            apply(run, lane, item)
             changed = events = True
         lanes.place[lane] = item + 1
-    _aim(run, lane, item, changed)
+    aim(run, lane, item, changed)
     if events:
         see(run, lane, False)
     return bool(time <= after) or run.results.crossed[lanes.member[lane]] >= 0
 
 
-def _land(run: Run, lane: int, share: float) -> float:
+def land(run: Run, lane: int, share: float) -> float:
     """End the last step at a share of it, with marks before written; returns the time there."""
     lanes, program, member = run.lanes, run.program, run.lanes.member[lane]
     after = float(lanes.t[lane] + share * lanes.used[lane])
     while program.time[lanes.place[lane]] < after:
         time = program.time[lanes.place[lane]]
         row = run.members.mark_first[member] + run.results.reached[member]
-        _mark(_marking(run), lane, member, row, time, (time - lanes.t[lane]) / lanes.used[lane])
+        write_mark(marking_of(run), lane, member, row, time, (time - lanes.t[lane]) / lanes.used[lane])
         run.results.reached[member] += 1
         lanes.place[lane] += 1
     across(run, lane, share)
     for i in range(lanes.w.shape[0]):
         lanes.w[i, lane] = lanes.out[i, lane]
-    _commit(lanes, lane, after)
+    commit(lanes, lane, after)
     return after
 
 
-def _finish(run: Run, lane: int, status: int) -> None:
+def finish(run: Run, lane: int, status: int) -> None:
     """Write what became of the member and free the lane."""
     lanes, results = run.lanes, run.results
     member = lanes.member[lane]
@@ -255,7 +258,7 @@ def _finish(run: Run, lane: int, status: int) -> None:
     lanes.member[lane], lanes.take[lane], lanes.active[lane] = -1, 0.0, 0.0
 
 
-def _remember(lanes: Lanes, lane: int) -> None:
+def remember(lanes: Lanes, lane: int) -> None:
     """What fits after this kind of event is where the next one of its kind begins."""
     lanes.fresh[lane] = 0
     lanes.memo[lanes.memory[lane], lane] = lanes.h[lane]
@@ -264,12 +267,12 @@ def _remember(lanes: Lanes, lane: int) -> None:
 def _refill(run: Run, lane: int, begin: int, end: int) -> int:
     """Move members in until one has something to integrate; return the first not yet begun."""
     while begin < end:
-        _enter(run, lane, run.members.order[begin])
+        enter(run, lane, run.members.order[begin])
         begin += 1
         if not _due(run, lane, run.lanes.t[lane], True):
             _await(run, lane)
             break
-        _finish(run, lane, OK)
+        finish(run, lane, OK)
     return begin
 
 
@@ -286,7 +289,7 @@ def _attend(run: Run, lane: int) -> bool:
     after, entered, worked = lanes.after[lane], False, 0.0
     share = crossing(run, lane) if lanes.g.shape[0] > 0 else 2.0
     if share <= 1.0:
-        after, entered, worked = _land(run, lane, share), True, lanes.stretch[lane]
+        after, entered, worked = land(run, lane, share), True, lanes.stretch[lane]
         turn(run, lane, False)
     ended = False
     if run.program.time[lanes.place[lane]] > after and not entered:
@@ -382,7 +385,7 @@ def drive(run: Run, begin: int, end: int) -> None:
     """
     lanes, at, times = run.lanes, run.at, run.program.time
     member, verdict, fresh, place, after = lanes.member, lanes.verdict, lanes.fresh, lanes.place, lanes.after
-    guarded, marking, marks = lanes.g.shape[0] > 0, _marking(run), _marks(run)
+    guarded, marking, marks = lanes.g.shape[0] > 0, marking_of(run), _marks(run)
     pointers = (
         at.y, at.q, at.u, at.t, at.h, at.used, at.target, at.due, at.active, at.tolerances, at.most, at.take, at.k,
         at.w, at.work, at.e, at.steps, at.stretch, at.after, at.verdict,
@@ -408,7 +411,7 @@ def drive(run: Run, begin: int, end: int) -> None:
                     continue
                 if not _attend(run, lane):
                     continue
-            _finish(run, lane, OK if outcome == DUE else outcome)
+            finish(run, lane, OK if outcome == DUE else outcome)
             begin = _refill(run, lane, begin, end)
             occupied -= int(member[lane] < 0)
 
@@ -417,20 +420,20 @@ HELPERS = (
     *guards.HELPERS,
     _inputs,
     _parameters,
-    _enter,
+    enter,
     _silence,
     _settle,
     _reset,
     _act,
-    _apply,
-    _finish,
-    _marking,
-    _mark,
-    _commit,
-    _aim,
+    apply,
+    finish,
+    marking_of,
+    write_mark,
+    commit,
+    aim,
     _due,
-    _land,
-    _remember,
+    land,
+    remember,
     _await,
     _refill,
     _attend,
