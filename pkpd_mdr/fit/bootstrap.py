@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray
@@ -360,7 +361,7 @@ def _acceleration(fit: Fit, labels: IntArray) -> FloatArray:
     residuals, jacobian = fit.best.residuals[: fit.n], fit.best.jacobian[: fit.n]
     scores = np.zeros((int(labels.max()) + 1, jacobian.shape[1]))
     np.add.at(scores, labels, -jacobian * residuals[:, None])
-    influence = (scores @ np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-11, hermitian=True))[:, :k]
+    influence = (scores @ pseudo_inverse(jacobian.T @ jacobian))[:, :k]
     influence = np.hstack([influence, influence @ space.chain(fit.best.point[:k])[k:].T])
     influence = influence - influence.mean(axis=0)
     squares = np.sum(influence**2, axis=0)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.likelihoods import Terms
@@ -30,6 +31,7 @@ from pkpd_mdr.fit.readout import on_curves, solved
 __all__ = ["Evaluation", "Objective"]
 
 _TINY = 1e-290
+_ROUNDING = 1e-13  # share of a curvature that may be left by rounding where all of it is taken out
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Evaluation:
     gradient: FloatArray
     curvature: FloatArray
     prediction: Prediction
+
+    @property
+    def finite(self) -> bool:
+        """Whether value, slope and curvature are numbers that a search can go on from."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.gradient).all() and np.isfinite(self.curvature).all())
 
 
 @dataclass(slots=True)
@@ -231,8 +238,8 @@ class Objective:
     def _without_readouts(self, jacobian: FloatArray) -> FloatArray:
         """The Jacobian once readouts follow (variable projection, Kaufman's form)."""
         d = self.dimension
-        if jacobian.shape[1] == d:
-            return jacobian
+        if jacobian.shape[1] == d or not np.isfinite(jacobian).all():
+            return jacobian[:, :d]
         own, readouts = jacobian[:, :d], jacobian[:, d:]
         return np.asarray(own - readouts @ np.linalg.lstsq(readouts, own, rcond=None)[0])
 
@@ -241,8 +248,10 @@ class Objective:
         d = self.dimension
         if len(curvature) == d:
             return curvature
-        cross = curvature[d:, :d]
-        return np.asarray(curvature[:d, :d] - cross.T @ np.linalg.pinv(curvature[d:, d:], hermitian=True) @ cross)
+        own, cross = curvature[:d, :d], curvature[d:, :d]
+        reduced = own - cross.T @ pseudo_inverse(curvature[d:, d:]) @ cross
+        gone = np.diag(reduced) <= _ROUNDING * np.diag(own)  # readouts can do what the coordinate does
+        return np.asarray(np.where(gone[:, None] | gone, 0.0, reduced))
 
     def curves(self, evaluation: Evaluation, times: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray, str]]:
         """Curves of all members as the readouts show them; see `Problem.simulate`."""

@@ -212,7 +212,9 @@ def multistart(
 
 def ranked(found: Sequence[Found]) -> list[Found]:
     """Best first; starts that cannot be simulated at their end come last."""
-    return sorted(found, key=lambda item: (not item.finished, item.evaluation.value, item.number))
+    return sorted(
+        found, key=lambda item: (not item.finished, not item.evaluation.finite, item.evaluation.value, item.number)
+    )
 
 
 def best_of(objective: Objective, found: list[Found]) -> Evaluation:
@@ -228,12 +230,15 @@ def best_of(objective: Objective, found: list[Found]) -> Evaluation:
         name, sentence = next(iter(first.evaluation.prediction.failures.items()))
         several = f"none of {len(found)} starts" if len(found) > 1 else "the start does not lead to a point that"
         raise FitError(f"{several} can be simulated; the first fails in condition {shown(name)}: {sentence}")
-    if not math.isfinite(found[0].evaluation.value):
+    if not found[0].evaluation.finite:
         raise FitError(
-            f"the likelihood is not finite where any of {len(found)} starts ended; "
+            f"the likelihood or its slope is not finite where any of {len(found)} starts ended; "
             "narrow the bounds, or choose another error model"
         )
-    return polish(objective, found[0].evaluation.point)
+    best = polish(objective, found[0].evaluation.point)
+    for point in objective.layout.ends(best.point):  # two errors may share the spread in more than one way
+        best = min(best, polish(objective, point), key=lambda item: (bool(item.prediction.failures), item.value))
+    return best
 
 
 def reached(found: list[Found], best: Evaluation) -> int:

@@ -21,6 +21,7 @@ from pkpd_mdr.fit.problem import Prediction, Problem
 __all__ = ["Layout", "Parts", "row_parts", "row_terms"]
 
 _PENALTY = 1e3  # residual of a row whose condition failed, in sds of the measurements
+_END = 5.0  # mixing ratio, as a logarithm, from which on one of two errors is nearly all of the sd
 _SPAN = 30.0  # bound of the logarithm of a scale around its first guess
 
 
@@ -109,6 +110,15 @@ class Layout:
         """A point at `u` with first guesses of the nuisance coordinates."""
         extras = [extra[0] for i in self.extras if (extra := self.models[i].extra)]
         return np.concatenate([u, np.zeros(len(self.mixes)), self.guess[list(self.scales)], extras])
+
+    def ends(self, point: FloatArray) -> list[FloatArray]:
+        """The point with each combined error nearly additive, then nearly proportional."""
+        found = []
+        for observable in self.mixes:
+            for mix in (-_END, _END):
+                found.append(point.copy())
+                found[-1][self.mix_at(observable)] = mix
+        return found
 
     def mix_at(self, observable: int) -> int | None:
         """Position of the mixing ratio of an observable."""

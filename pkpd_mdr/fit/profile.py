@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.estimates import quantile
 from pkpd_mdr.fit.free import FloatArray, Free
 from pkpd_mdr.fit.objective import Evaluation
@@ -330,10 +331,7 @@ class _Walk:
         """The other coordinates where a quadratic likelihood would have them."""
         curvature = self.best.curvature
         others = np.arange(len(warm)) != self.index
-        slope = (
-            np.linalg.pinv(curvature[np.ix_(others, others)], rcond=1e-10, hermitian=True)
-            @ curvature[others, self.index]
-        )
+        slope = pseudo_inverse(curvature[np.ix_(others, others)], cut=1e-10) @ curvature[others, self.index]
         point = warm.copy()
         point[others] -= slope * (x - warm[self.index])
         point[self.index] = x

@@ -15,6 +15,7 @@ import numpy as np
 
 from pkpd_mdr.arguments import TEXTS
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.grouping import group_of, group_text, labels_of
 from pkpd_mdr.fit.parts import Layout, row_parts, row_terms
@@ -102,7 +103,8 @@ def _first(layout: Layout, prediction: Prediction) -> FloatArray:
     design = plain.readout_by * weight[:, None]
     fixed = np.where(rows.scale >= 0, 0.0, np.nan_to_num(prediction.values))
     aim = np.where(usable & ((rows.scale >= 0) | (rows.offset >= 0)), rows.value - fixed, 0.0) * weight
-    found = np.linalg.lstsq(design, aim, rcond=None)[0]
+    numbers = np.isfinite(aim) & np.isfinite(design).all(axis=1)
+    found = np.linalg.lstsq(np.where(numbers[:, None], design, 0.0), np.where(numbers, aim, 0.0), rcond=None)[0]
     return np.asarray(found)
 
 
@@ -127,9 +129,8 @@ def _objective(layout: Layout, point: FloatArray, seen: Prediction, profiled: bo
         curvature = np.einsum("ird,rij,jre->de", by, terms.information, by, optimize=True)
 
     def step(damping: float) -> FloatArray:
-        size = np.sqrt(np.maximum(np.diag(curvature), 1e-300))
-        scaled = curvature / np.outer(size, size) + damping * np.eye(len(size))
-        return np.asarray(-np.linalg.pinv(scaled, hermitian=True) @ (gradient / size) / size)
+        ridge = damping * np.diag(np.diag(curvature))
+        return np.asarray(-pseudo_inverse(curvature + ridge, cut=1e-15) @ gradient)
 
     return value if np.isfinite(value) else np.inf, step
 

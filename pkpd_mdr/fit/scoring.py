@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.objective import Evaluation, Objective
 
@@ -21,6 +22,9 @@ __all__ = ["Descent", "Found", "negligible", "polish"]
 
 _FAR = 1.0  # longest step of a coordinate that is a logarithm: longer ones reach the best point less often
 _FIRST_DAMPING = 0.1
+_LEAST_DAMPING = 1e-10  # from which a search goes on where the curvature alone leads nowhere
+_SILENT = 1e-6  # sds by which a coordinate moves predictions, across its whole box, when nothing depends on it
+_DIGITS = 1e-11  # relative change of the value that is noise
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -97,8 +101,9 @@ class Descent:
         logs = [item.log for item in objective.problem.space.free]
         self.reach = np.full(len(point), np.inf)
         self.reach[: len(logs)][logs] = _FAR
-        layout = objective.layout
-        self.reach[[at for i in layout.scales if (at := layout.scale_at(i)) is not None]] = _FAR
+        self.reach[len(logs) :] = _FAR  # all that errors add is a logarithm
+        width = self.high - self.low
+        self.width = np.where(np.isfinite(width), width, np.maximum(np.abs(self.trial), 1.0))
 
     @property
     def ended(self) -> bool:
@@ -112,9 +117,11 @@ class Descent:
         best = self.best
         if best is None:
             self.best = result
+            if not result.finite:
+                self._end("the likelihood or its slope is beyond all numbers")
         elif _better(result, best):
             self._accept(result, best)
-        elif not abs(result.value - best.value) <= 1e-11 * max(1.0, abs(best.value)):
+        elif not self._same(result, best):
             self.gain, self.damping = self._before, max(self.growth * self.damping, 1e-4)
             self.growth *= 2.0
         elif self.gain < self._before and self.damping == 0.0:
@@ -123,6 +130,11 @@ class Descent:
             self._end("the value has no more digits")
         if not self.message:
             self._next()
+
+    def _same(self, result: Evaluation, best: Evaluation) -> bool:
+        """Whether two values differ by noise alone, where no more than noise was foretold."""
+        noise = _DIGITS * max(1.0, abs(best.value))
+        return result.finite and abs(result.value - best.value) <= noise and self.gain <= 100.0 * noise
 
     def _accept(self, result: Evaluation, best: Evaluation) -> None:
         """Less damping the better the quadratic model foretold the gain (Nielsen 1999)."""
@@ -135,8 +147,12 @@ class Descent:
 
     def _next(self) -> None:
         assert self.best is not None
-        step = self._step(self.best)
-        self._before, self.gain = self.gain, float(-self.best.gradient @ step)
+        self._before = self.gain
+        step, self.gain = self._step(self.best)
+        if not self.gain >= self.tolerance and self.damping < _LEAST_DAMPING:
+            # a direction without curvature has no step of its own; damped, the slope may still lead along it
+            self.damping = _LEAST_DAMPING
+            step, self.gain = self._step(self.best)
         if self.count >= self.most:
             self._end(f"stopped after {self.most} evaluations")
         elif not self.gain >= self.tolerance:
@@ -149,25 +165,29 @@ class Descent:
     def _end(self, message: str) -> None:
         self.trial, self.message = None, message
 
-    def _step(self, here: Evaluation) -> FloatArray:
-        """The damped step; coordinates that meet a bound or go too far stop there and the others are solved again."""
+    def _step(self, here: Evaluation) -> tuple[FloatArray, float]:
+        """The damped step, and what it gains by the slope.
+
+        Coordinates that meet a bound or go too far stop there and the others are solved again.
+        """
+        size = np.sqrt(np.maximum(np.diag(here.curvature), 0.0))
         weight = len(here.residuals) / max(here.squares, 1e-290) if self.objective.profiled else 1.0
-        self.sizes = np.maximum(self.sizes, np.sqrt(np.maximum(np.diag(here.curvature), 0.0) / weight))
-        ridge = self.damping * weight * self.sizes**2
+        self.sizes = np.maximum(self.sizes, size / math.sqrt(weight))
+        ridge = np.diag(self.damping * weight * self.sizes**2)
         stopped = ((here.point <= self.low) & (here.gradient > 0)) | ((here.point >= self.high) & (here.gradient < 0))
         low, high = np.maximum(self.low, here.point - self.reach), np.minimum(self.high, here.point + self.reach)
-        moving, step = ~self.held & ~stopped, np.zeros(len(here.point))
+        moving, step = ~self.held & ~stopped & (size * self.width > _SILENT), np.zeros(len(here.point))
         for _ in range(len(step)):
             if not moving.any():
                 break
             slope = here.gradient + here.curvature @ np.where(moving, 0.0, step)
-            step[moving] = -_solve(here.curvature, slope, moving, ridge)
+            step[moving] = -pseudo_inverse((here.curvature + ridge)[np.ix_(moving, moving)]) @ slope[moving]
             ends = np.clip(here.point + step, low, high) - here.point
             crossed = moving & (ends != step) & (np.abs(ends - step) > 1e-12 * np.abs(step))
             if not crossed.any():
                 break
             step[crossed], moving = ends[crossed], moving & ~crossed
-        return step
+        return step, float(-here.gradient @ step)
 
     def found(self, number: int, start: FloatArray) -> Found | None:
         """Where the search stands; None before its first evaluation."""
@@ -177,18 +197,9 @@ class Descent:
         return Found(number, start, self.best, self.count, self.failures, message, self.ended)
 
 
-def _solve(curvature: FloatArray, gradient: FloatArray, moving: BoolArray, ridge: FloatArray) -> FloatArray:
-    curvature = curvature[np.ix_(moving, moving)] + np.diag(ridge[moving])
-    size = np.sqrt(np.maximum(np.diag(curvature), 0.0))
-    size = np.where(size > 1e-12 * max(float(size.max(initial=0.0)), 1e-300), size, 1.0)
-    # pinv leaves directions on which nothing depends where they are
-    inverse = np.linalg.pinv(curvature / np.outer(size, size), rcond=1e-11, hermitian=True)
-    return np.asarray(inverse @ (gradient[moving] / size) / size)
-
-
 def _better(result: Evaluation, best: Evaluation) -> bool:
     usable = not result.prediction.failures or bool(best.prediction.failures)
-    return usable and result.value < best.value
+    return usable and result.finite and result.value < best.value
 
 
 def negligible(objective: Objective) -> float:
