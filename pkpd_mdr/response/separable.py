@@ -20,6 +20,7 @@ __all__ = ["COLLINEAR", "Block", "Reduced", "columns_of", "descend", "project"]
 
 IndexArray = npt.NDArray[np.int64]
 LINEAR = ("c", "d", "f")
+_TRUSTED = 0.25  # share of the foretold fall from which on a step earns less damping: others jump to and fro
 COLLINEAR = 1e-9  # a column that keeps less of its length beside the others counts as none
 
 
@@ -262,6 +263,7 @@ def descend(
         old = found.rss[open_rows]
         better = tried.rss <= old
         gain = (old - tried.rss) / np.maximum(old, 1e-300)
+        good = better & (old - tried.rss >= _TRUSTED * _foretold(found, open_rows, there - here))
         at = open_rows[better]
         theta[at] = there[better]
         chosen = np.flatnonzero(better)
@@ -271,7 +273,7 @@ def descend(
             tried.residual[chosen],
         )
         found.jacobian[at] = tried.jacobian[chosen]  # type: ignore[index]
-        damping[open_rows] = np.where(better, damping[open_rows] * 0.1, damping[open_rows] * 8.0)
+        damping[open_rows] = np.where(good, damping[open_rows] * 0.1, np.maximum(damping[open_rows] * 8.0, 1e-3))
         np.clip(damping, 1e-12, 1e12, out=damping)
         quiet[open_rows] = np.where(
             better & (gain < tolerance), quiet[open_rows] + 1, np.where(better, 0, quiet[open_rows])
@@ -281,6 +283,13 @@ def descend(
     settled = np.ones(len(block), dtype=bool)
     settled[open_rows] = False
     return theta, found, settled
+
+
+def _foretold(found: Reduced, rows: IndexArray, step: FloatArray) -> FloatArray:
+    """By how much the sum of squares of some curves would fall if curves were linear in their parameters."""
+    jacobian: FloatArray = found.jacobian[rows]  # type: ignore[index]
+    along = np.einsum("kmp,kp->km", jacobian, step[:, : jacobian.shape[2]])
+    return 2.0 * _dot(found.residual[rows], along) - _dot(along, along)
 
 
 def _stepped(

@@ -25,6 +25,7 @@ _STEEPEST = 3e4  # bound of the steepness times the span: a step, even seen clos
 _WITHIN = np.array([-2.0, -0.6, 0.6, 2.0])  # u at the dose in the middle of a step
 _BEYOND = 120.0  # how far a location may run from the doses, on the log scale
 _ASYMMETRY = (-1.2, 0.0, 1.2)  # ln f
+_HUMPED = 3  # more starts of each set where a hump may lie at any dose: its sum of squares has an optimum at several
 
 
 def _span(at: Coordinates, used: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -111,7 +112,7 @@ def _with(part: FloatArray, value: float) -> FloatArray:
 
 
 def choose_starts(block: Block, *, most: int = 2) -> list[FloatArray]:
-    """The best starts of each curve: `most` distinct ones of the interior, one of each ridge.
+    """The best starts of each curve: `most` distinct ones of the interior, one of each ridge; more with hormesis.
 
     Parameters
     ----------
@@ -122,11 +123,11 @@ def choose_starts(block: Block, *, most: int = 2) -> list[FloatArray]:
     -------
     list of ndarray, each of shape (k, p)
     """
-    chosen = []
+    chosen, more = [], 0 if block.family.hump is None else _HUMPED
     for number, part in enumerate(grid(block)):
         part = np.clip(part, block.low[:, None, :], block.high[:, None, :])
         rss = _shared(block, part[0]) if len(part) == 1 and _simple(block) else _ragged(block, part)
-        for _ in range(most if number == 0 else 1):
+        for _ in range((most if number == 0 else 1) + more):
             best = rss.argmin(axis=1)
             theta = part[0, best] if len(part) == 1 else part[np.arange(len(block)), best]
             chosen.append(theta)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 
 from pkpd_mdr.response.estimates import Curves, curve_at, fit_stack, working_names
 from pkpd_mdr.response.families import family
@@ -148,3 +149,33 @@ def test_steps_tails_and_flat_curves_have_no_better_start() -> None:
         for log_e in np.linspace(-7, 9, 17):
             best = np.minimum(best, descend(block, np.tile([log_b, log_e], (len(y), 1)))[1].rss)
     assert np.mean(found.rss <= best * (1 + 1e-4)) >= 0.96
+
+
+def hormesis(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Eight doses of a noisy Brain-Cousens curve."""
+    rng, x = np.random.default_rng(seed), np.array([0.0, *np.geomspace(0.1, 100, 7)])
+    c, b, e = rng.uniform(0, 0.2), rng.uniform(1.2, 4), 10 ** rng.uniform(0, 1.3)
+    f = 3 * rng.uniform(0, 0.3) / e
+    return x, c + (1 - c + f * x) / (1 + (x / e) ** b) + rng.uniform(0.01, 0.3) * rng.normal(size=8)
+
+
+@pytest.mark.parametrize("seed", [3, 21, 62])
+def test_no_hump_lies_below_the_fit(seed: int) -> None:
+    """Dense least squares over slope and location, all else solved for; 21 is slow, 62 has an optimum at each dose."""
+    x, y = hormesis(seed)
+
+    def rss(u: np.ndarray) -> float:
+        with np.errstate(divide="ignore"):
+            s = 1 / (1 + np.exp(np.clip(np.exp(u[0]) * (np.log(x) - u[1]), -500, 500)))
+        columns = np.stack([np.ones(8), s, x * s], axis=1)
+        columns = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+        return float(np.sum((y - columns @ np.linalg.lstsq(columns, y, rcond=1e-9)[0]) ** 2))
+
+    grid = [np.array([b, e]) for b in np.linspace(-1, 4, 26) for e in np.linspace(-6, 8, 50)]
+    options = {"xatol": 1e-9, "fatol": 1e-15, "maxiter": 2000}
+    near = sorted(grid, key=rss)[:6]
+    least = min(minimize(rss, u, method="Nelder-Mead", options=options).fun for u in near)
+    found = curves_of(y[None, :], "BC.5", x)
+    assert found.rss[0] == pytest.approx(rss(found.theta[0]), rel=1e-9)
+    assert found.rss[0] <= least * (1 + 1e-7)
+    assert found.settled.all()
