@@ -76,13 +76,17 @@ FLAG = Kind("True or False", is_flag, bool)
 TABLE = Kind("a dict from a name to a value; write for example {'name': ...}", lambda given: isinstance(given, Mapping))
 
 
-def takes(error: type[PkpdMdrError], **kinds: Kind) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+def takes(
+    error: type[PkpdMdrError], options: type | None = None, /, **kinds: Kind
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Check arguments where they are handed in, so that none fails later in somebody else's words.
 
     Parameters
     ----------
     error : type
         Raised for an argument of another kind.
+    options : type, optional
+        The `TypedDict` of a function that hands on ``**options``.
     **kinds : Kind
         By argument name. None passes where it is the default; numbers are handed on as Python's own.
 
@@ -100,13 +104,15 @@ def takes(error: type[PkpdMdrError], **kinds: Kind) -> Callable[[Callable[_P, _R
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
         signature = inspect.signature(function)
+        known = _known(signature, options)
 
         @wraps(function)
         def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            if known is not None:
+                _refuse_unknown(function.__name__, known, kwargs)
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError:
-                _refuse_unknown(function.__name__, signature, kwargs)
                 return function(*args, **kwargs)  # Python itself says which argument is too many or missing
             for name, kind in kinds.items():
                 if name in bound.arguments:
@@ -120,12 +126,19 @@ def takes(error: type[PkpdMdrError], **kinds: Kind) -> Callable[[Callable[_P, _R
     return decorate
 
 
-def _refuse_unknown(function: str, signature: inspect.Signature, given: Iterable[str]) -> None:
+def _known(signature: inspect.Signature, options: type | None) -> tuple[str, ...] | None:
+    """Names of all arguments; None where any name is one."""
+    rest = [name for name, one in signature.parameters.items() if one.kind is inspect.Parameter.VAR_KEYWORD]
+    if rest and options is None:
+        return None
+    return (*(name for name in signature.parameters if name not in rest), *getattr(options, "__annotations__", ()))
+
+
+def _refuse_unknown(function: str, known: Collection[str], given: Iterable[str]) -> None:
     """A `TypeError` as Python's own for a misspelt argument, with the nearest one."""
-    kinds = {parameter.kind for parameter in signature.parameters.values()}
     for name in given:
-        if name not in signature.parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
-            near = did_you_mean(name, signature.parameters)
+        if name not in known:
+            near = did_you_mean(name, known)
             raise TypeError(f"{function}() got an unexpected keyword argument {shown(name)}{near}") from None
 
 

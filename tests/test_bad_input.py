@@ -1026,7 +1026,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "amount_unit": "mg",
             "time_unit": "h",
             "covariates": None,
-            "covariate_columns": None,
+            "carry": None,
             "columns": {},
             "default": 1,
         },
@@ -1204,6 +1204,9 @@ def test_a_table_of_a_million_rows_is_read_and_more_is_refused(tmp_path: Path) -
         (lambda: mdr.kill("dox", on="S", ic50="1 uM"), "unexpected keyword argument 'ic50'; did you mean 'ec50'?"),
         (lambda: MODEL.simulate(EXPOSED, untl="1 h"), "argument 'untl'; did you mean 'until'?"),
         (lambda: mdr.simulate_many(MODEL, start={"S": 1}), "argument 'start'; did you mean 'starts'?"),
+        (lambda: mdr.read_assay(FRAME, value="v", decimals=","), "read_assay() got an unexpected keyword argument"),
+        (lambda: mdr.read_assay(FRAME, value="v", seperator=","), "'seperator'; did you mean 'separator'?"),
+        (lambda: mdr.read_events(FRAME, FRAME, max_row=3), "read_events() got an unexpected keyword argument"),
         (lambda: mdr.kill("dox", emax="1 1/h"), "missing 1 required keyword-only argument: 'on'"),
     ],
 )

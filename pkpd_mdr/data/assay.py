@@ -44,6 +44,7 @@ _VALUE = Kind(
 
 @takes(
     DataError,
+    FileOptions,
     value=_VALUE,
     time=TEXT,
     observable_column=TEXT,

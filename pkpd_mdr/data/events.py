@@ -33,6 +33,7 @@ __all__ = ["read_events"]
 
 @takes(
     DataError,
+    FileOptions,
     subject=TEXT,
     time=TEXT,
     value=TEXT,

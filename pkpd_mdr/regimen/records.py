@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pkpd_mdr.arguments import FLAG, TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import FLAG, TABLE, TEXT, TEXTS, Kind, takes
 from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
@@ -29,14 +29,19 @@ __all__ = ["doses_of", "layout_of", "read_doses", "write_doses"]
 
 _DATES = ("DATE", "DAT1", "DAT2", "DAT3")
 
+_CARRIES = ("nocb", "locf")
+_COLUMNS = Kind(
+    "a list of columns; write for example ['WT']", lambda given: isinstance(given, Mapping) or TEXTS.fits(given)
+)
+
 Compartments = Mapping[int, tuple[str, str]] | Mapping[str, tuple[str, str]] | Mapping[Compartment, tuple[str, str]]
 
 
 @takes(
     RegimenError,
     compartments=TABLE,
-    covariates=TEXT,
-    covariate_columns=TEXTS,
+    covariates=_COLUMNS,
+    carry=TEXT,
     columns=TABLE,
     allow_duplicates=FLAG,
     reset_cancels=FLAG,
@@ -47,8 +52,8 @@ def read_doses(
     compartments: Compartments,
     amount_unit: str,
     time_unit: str = "h",
-    covariates: str | None = None,
-    covariate_columns: Sequence[str] | None = None,
+    covariates: Sequence[str] | Mapping[str, str] | None = None,
+    carry: str | None = None,
     columns: Mapping[str, str] | None = None,
     default: Compartment | None = None,
     allow_duplicates: bool = False,
@@ -64,11 +69,12 @@ def read_doses(
         CMT to port and route, ``{1: ("dox", "oral"), 2: ("dox", "iv")}``. Others are only observed.
     amount_unit, time_unit : str
         Units of AMT and of TIME, II and DUR; RATE is amount per time.
-    covariates : {"nocb", "locf"}, optional
+    covariates : sequence of str, or mapping of column to "parameter [unit]", optional
+        Columns to keep; without it every numeric column that has no role. Of a mapping as in `simulate_records` and
+        `read_nonmem` only the columns are read here: what they are to a model is said there.
+    carry : {"nocb", "locf"}, optional
         How covariates that vary in time are carried: next observation backward (as NONMEM does) or last
         observation forward. Has to be said when one varies.
-    covariate_columns : sequence of str, optional
-        Columns to keep; without it every numeric column that has no role.
     columns : mapping, optional
         Role to column where names differ: ``{"TIME": "hours", "AMT": "dose_mg"}``.
     default : int or str, optional
@@ -105,16 +111,17 @@ def read_doses(
     >>> print(records.subject(1).acts[0], records.subject(1).acts[0].additional)
     100 mg of 'dox' at 0 h 3
     """
-    if covariates not in (None, "nocb", "locf"):
-        raise RegimenError(f"covariates={shown(covariates)} is not known; write 'nocb' (as NONMEM) or 'locf'")
+    if carry is not None and carry not in _CARRIES:
+        raise RegimenError(f"carry={shown(carry)} is not known; write 'nocb' (as NONMEM) or 'locf'")
+    wanted = [covariates] if isinstance(covariates, str) else covariates
     layout = layout_of(compartments, amount_unit, time_unit, default)
     header, rows = table_rows(table, columns or {})
     return doses_of(
         header,
         rows,
         layout,
-        carry=covariates or "",
-        wanted=covariate_columns,
+        carry=carry or "",
+        wanted=None if wanted is None else list(wanted),
         allow_duplicates=allow_duplicates,
         cancel=reset_cancels,
     )
@@ -199,7 +206,8 @@ def _covariates(header: Sequence[str], rows: Sequence[Row], wanted: Sequence[str
         folded = {name.casefold(): name for name in header}
         for name in wanted:
             if name.casefold() not in folded:
-                raise RegimenError(f"the dose table has no covariate column {shown(name)}{did_you_mean(name, header)}")
+                near = f"; say carry={name!r}" if name in _CARRIES else did_you_mean(name, header)
+                raise RegimenError(f"the dose table has no covariate column {shown(name)}{near}")
         return [folded[name.casefold()] for name in wanted]
     used = set(rows[0].names.values())
     return [name for name in header if name not in used and _numeric(name, rows)]
@@ -244,8 +252,8 @@ def _subject(identity: int | str, block: Sequence[tuple[int, Row]], rules: _Rule
             varying = next(k for k, (a, b) in enumerate(zip(values, next(iter(states)), strict=True)) if a != b)
             raise row.error(
                 rules.covariates[varying],
-                f"the value changes within subject {shown(identity)}; say how: covariates='nocb' (as NONMEM) or 'locf',"
-                " or name the covariates you want in covariate_columns=",
+                f"the value changes within subject {shown(identity)}; say how: carry='nocb' (as NONMEM) or 'locf',"
+                " or name the covariates you want in covariates=",
             )
         records.append(replace(record, state=state))
     carry = rules.carry if len(states) > 1 else ""
@@ -258,7 +266,7 @@ def _covariate(row: Row, name: str, identity: int | str) -> float:
         raise row.error(
             name,
             f"the covariate of subject {shown(identity)} is missing; fill it in, or leave the column out of "
-            "covariate_columns=",
+            "covariates=",
         )
     return value
 

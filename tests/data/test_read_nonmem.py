@@ -134,6 +134,6 @@ def test_a_date_beside_a_time_of_day_is_refused(column: str) -> None:
     with pytest.raises(RegimenError, match=sentence):
         mdr.read_nonmem(frame, observe="C_dox [mg/L]", **ONE_DRUG)
     with pytest.raises(RegimenError, match=sentence):
-        mdr.read_doses(frame, covariates="locf", **ONE_DRUG)
+        mdr.read_doses(frame, carry="locf", **ONE_DRUG)
     same = frame.assign(**{column: "2024-01-02"})
     assert mdr.read_nonmem(same, observe="C_dox [mg/L]", **ONE_DRUG).table["time"].tolist() == [9.5]

@@ -232,8 +232,8 @@ def test_nonmem(shared: Path, table: str, clearance: str, extra: list[str], rows
         folder / f"{table}.csv",
         compartments={1: ("drug", "oral"), 2: ("drug", "iv")},
         amount_unit="mg",
-        covariates="nocb",
-        covariate_columns=[*extra, *DOSING],
+        carry="nocb",
+        covariates=[*extra, *DOSING],
     )
     expected = pd.read_csv(folder / f"{table}-nm.csv")
     model = nonmem(clearance)

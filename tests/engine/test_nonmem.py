@@ -53,8 +53,8 @@ def test_every_row_of_29_scenarios(shared: Path, accuracy: Accuracy) -> None:
         folder / "1001.csv",
         compartments=COMPARTMENTS,
         amount_unit="mg",
-        covariates="nocb",
-        covariate_columns=DOSING,
+        carry="nocb",
+        covariates=DOSING,
     )
     reference = pd.read_csv(folder / "1001-nm.csv")
     found = predicted(records, "CL_typical", accuracy)
@@ -72,8 +72,8 @@ def test_time_varying_covariate(shared: Path, accuracy: Accuracy, rule: str, mat
         folder / "2001.csv",
         compartments=COMPARTMENTS,
         amount_unit="mg",
-        covariates=rule,
-        covariate_columns=["WT", *DOSING],
+        carry=rule,
+        covariates=["WT", *DOSING],
     )
     expected = pd.read_csv(folder / "2001-nm.csv")["CP"]
     found = predicted(records, "CL_typical*(WT/70)**0.75", accuracy)["C_drug"]

@@ -150,8 +150,8 @@ def test_nocb_holds_from_the_record_before_and_locf_from_the_record_on() -> None
     frame = table(
         {"WT": 70}, {**SEEN, "TIME": 4, "WT": 80}, {**SEEN, "TIME": 8, "WT": 80}, {**SEEN, "TIME": 9, "WT": 70}
     )
-    backward = read(frame, covariates="nocb").subject(1)
-    forward = read(frame, covariates="locf").subject(1)
+    backward = read(frame, carry="nocb").subject(1)
+    forward = read(frame, carry="locf").subject(1)
     assert backward.covariates == ((70.0,), (80.0,))
     assert [(e.time, e.row) for e in backward.entries() if isinstance(e, Change)] == [(0.0, 1), (8.0, 0)]
     assert [(e.time, e.row) for e in forward.entries() if isinstance(e, Change)] == [(4.0, 1), (9.0, 0)]
@@ -169,8 +169,9 @@ def test_constant_covariates_need_no_choice_and_comments_are_none() -> None:
 
 def test_covariate_columns_are_chosen() -> None:
     frame = table({"WT": 70, "CP": 1}, {**SEEN, "TIME": 4, "WT": 70, "CP": 2})
-    assert read(frame, covariate_columns=["wt"]).covariates == ("WT",)
-    assert read(frame, covariate_columns=[]).covariates == ()
+    assert read(frame, covariates=["wt"]).covariates == ("WT",)
+    assert read(frame, covariates={"WT": "weight [kg]"}).covariates == ("WT",)
+    assert read(frame, covariates=[]).covariates == ()
 
 
 def test_allowed_duplicates() -> None:
@@ -257,7 +258,7 @@ def test_refusals_name_row_and_column(rows: list[dict[str, object]], sentence: s
 def test_text_in_a_covariate_is_refused_even_though_comments_are_not() -> None:
     frame = table({"WT": 70}, {"TIME": 1, "WT": 70}, {"TIME": 2, "WT": "7O"})
     with pytest.raises(RegimenError, match=r"row 3, column WT: '7O' is not a number"):
-        read(frame, covariates="locf")
+        read(frame, carry="locf")
 
 
 def test_refusals_of_a_file_name_the_line(tmp_path: Path) -> None:
@@ -336,8 +337,10 @@ def test_a_cell_that_cannot_be_read_is_told_what_to_write(cells: dict[str, objec
         (table({}).assign(time=1), {}, r"column 'time' twice"),
         (table({}), {"columns": {"TIM": "TIME"}}, r"unknown role 'TIM'; did you mean 'TIME'"),
         (table({}), {"columns": {"TIME": "HOUR"}}, r"no column 'HOUR'"),
-        (table({}), {"covariates": "linear"}, r"covariates='linear' is not known"),
-        (table({}), {"covariate_columns": ["WT"]}, r"no covariate column 'WT'"),
+        (table({}), {"carry": "linear"}, r"carry='linear' is not known"),
+        (table({}), {"covariates": ["WT"]}, r"no covariate column 'WT'"),
+        (table({}), {"covariates": "locf"}, r"no covariate column 'locf'; say carry='locf'"),
+        (table({}), {"covariates": 3}, r"covariates is 3, not a list of columns"),
         (table({}), {"time_unit": "mg"}, r"time_unit='mg' does not measure time"),
         (table({}), {"compartments": {}}, r"compartments= is empty"),
         (table({}), {"compartments": {1: "dox"}}, r"compartment 1 has to map to a port and a route"),
@@ -397,7 +400,7 @@ def rows(draw: st.DrawFn) -> pd.DataFrame:
 @settings(max_examples=100, deadline=None)
 @given(rows(), st.sampled_from(["h", "day"]), st.sampled_from(["nocb", "locf"]))
 def test_what_is_written_reads_back(frame: pd.DataFrame, time_unit: str, carry: str) -> None:
-    options = {"covariates": carry, "time_unit": time_unit, "covariate_columns": ["WT"], "allow_duplicates": True}
+    options = {"carry": carry, "time_unit": time_unit, "covariates": ["WT"], "allow_duplicates": True}
     records = read(frame, **options)
     again = read(write_doses(records), **options)
     if time_unit == "h":

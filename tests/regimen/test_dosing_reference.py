@@ -135,8 +135,8 @@ def test_every_row_of_29_scenarios_matches_nonmem(shared: Path) -> None:
         folder / "1001.csv",
         compartments=COMPARTMENTS,
         amount_unit="mg",
-        covariates="nocb",
-        covariate_columns=DOSING,
+        carry="nocb",
+        covariates=DOSING,
     )
     reference = pd.read_csv(folder / "1001-nm.csv")
     found = np.concatenate([predicted(records, subject) for subject in records])
@@ -153,8 +153,8 @@ def test_time_varying_clearance_follows_nonmem_only_with_nocb(shared: Path, carr
         folder / "2001.csv",
         compartments=COMPARTMENTS,
         amount_unit="mg",
-        covariates=carry,
-        covariate_columns=["WT", *DOSING],
+        carry=carry,
+        covariates=["WT", *DOSING],
     )
     reference = pd.read_csv(folder / "2001-nm.csv")["CP"].to_numpy()
     worst = relative(predicted(records, records.subject(1)), reference).max()

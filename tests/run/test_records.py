@@ -53,11 +53,11 @@ def test_a_reset_goes_back_to_the_start_that_was_given(saturable: bool) -> None:
 @pytest.mark.parametrize(("carry", "rates"), [("nocb", (0.1, 0.3)), ("locf", (0.2, 0.1))])
 def test_a_clearance_that_changes_between_rows(carry: str, rates: tuple[float, float]) -> None:
     frame = table(TIME=[0, 4.5, 8.5], EVID=[1, 0, 0], AMT=[100, 0, 0], WGT=[70, 35, 105])
-    found = mdr.simulate_records(model(), read(frame, covariates=carry), covariates={"WGT": "WT [kg]"}, outputs="C_x")
+    found = mdr.simulate_records(model(), read(frame, carry=carry), covariates={"WGT": "WT [kg]"}, outputs="C_x")
     once = 8 * np.exp(-4 * rates[0])
     assert found["C_x"].tolist() == pytest.approx([0, once, once * np.exp(-4 * rates[1])], rel=1e-9)
     pounds = frame.assign(WGT=frame["WGT"] / 0.45359237)
-    again = mdr.simulate_records(model(), read(pounds, covariates=carry), covariates={"WGT": "WT [lb]"}, outputs="C_x")
+    again = mdr.simulate_records(model(), read(pounds, carry=carry), covariates={"WGT": "WT [lb]"}, outputs="C_x")
     assert again["C_x"].tolist() == pytest.approx(found["C_x"].tolist(), rel=1e-9)
 
 
