@@ -14,7 +14,10 @@ from pkpd_mdr.units import Quantity, Unit
 __all__ = ["COLUMNS", "Compartment", "Layout", "Row", "act_of", "event_of"]
 
 COLUMNS = ("ID", "TIME", "EVID", "AMT", "CMT", "RATE", "DUR", "II", "ADDL", "SS", "MDV", "DV")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)"
+_NUMBER = re.compile(_PLAIN + r"(?:[eEdD][+-]?\d+)?")  # Fortran writes 1.0D+02
+_LABEL = re.compile(_PLAIN + r"(?:[eE][+-]?\d+|[dD][+-]\d+)?")  # and a subject may be called 1D2
+_FORTRAN = str.maketrans("dD", "ee")
 _CLOCK = re.compile(r"\d[:/-]\d")
 _MISSING = frozenset({"", ".", "na", "nan", "<na>", "nat", "none"})
 _EVENTS = "0 (observation), 1 (dose), 2 (other), 3 (reset) or 4 (reset and dose)"
@@ -63,7 +66,7 @@ class Row:
             text = text.replace(",", ".")
         if not _NUMBER.fullmatch(text):
             raise self.error(column, f"{shown(text)} is not a number; {_repair(column, text)}")
-        value = float(text)
+        value = _float(text)
         if not math.isfinite(value):
             raise self.error(column, f"{shown(text)} is not finite")
         return value
@@ -85,9 +88,13 @@ class Row:
         if cell is None:
             return None
         text = str(cell).strip()
-        if _NUMBER.fullmatch(text) and float(text).is_integer():
-            return int(float(text))
+        if _LABEL.fullmatch(text) and _float(text).is_integer():
+            return int(_float(text))
         return text
+
+
+def _float(text: str) -> float:
+    return float(text.translate(_FORTRAN))
 
 
 def _repair(column: str, text: str) -> str:

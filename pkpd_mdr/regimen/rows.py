@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ __all__ = ["table_rows"]
 _REQUIRED = ("ID", "TIME", "AMT")
 _MOST_ROWS = 1_000_000
 _MOST_BYTES = 100_000_000
+_TITLE = re.compile(r"TABLE NO\.\s*(\d+)")  # above each page that NONMEM's $TABLE writes, header below
+
+Lines = list[tuple[str, list[str]]]
 
 
 def table_rows(table: pd.DataFrame | str | os.PathLike[str], columns: Mapping[str, str]) -> tuple[list[str], list[Row]]:
@@ -28,6 +32,7 @@ def table_rows(table: pd.DataFrame | str | os.PathLike[str], columns: Mapping[st
     Parameters
     ----------
     table : DataFrame or path
+        A file may be one that NONMEM wrote: titles (TABLE NO. 1) and repeated headers are left out.
     columns : mapping
         Role to column where names differ.
 
@@ -58,7 +63,7 @@ def table_rows(table: pd.DataFrame | str | os.PathLike[str], columns: Mapping[st
     return header, rows
 
 
-def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list[str]]], bool]:
+def _file(path: str | os.PathLike[str]) -> tuple[list[str], Lines, bool]:
     try:
         if Path(path).stat().st_size > _MOST_BYTES:
             raise RegimenError(
@@ -66,12 +71,16 @@ def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list
             )
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
+            paged = _TITLE.match(first.strip()) is not None
+            first = file.readline() if paged else first
             mark = next((mark for mark in (";", "\t") if mark in first), ",")
             file.seek(0)
             if first.startswith("PK\x03\x04"):
                 raise csv.Error("it is a workbook or a zip file")
+            spaced = paged and mark not in first
             reader = csv.reader(file, delimiter=mark)
-            filled = [(f"line {reader.line_num}", cells) for cells in reader if any(cell.strip() for cell in cells)]
+            numbered = enumerate(map(str.split, file), 1) if spaced else ((reader.line_num, row) for row in reader)
+            filled = [(f"line {n}", cells) for n, cells in numbered if any(cell.strip() for cell in cells)]
     except OSError as problem:
         raise RegimenError(f"{shown(os.fspath(path))} cannot be read: {problem.strerror or problem}") from problem
     except (UnicodeDecodeError, csv.Error) as problem:
@@ -79,12 +88,35 @@ def _file(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[str, list
             f"{shown(os.fspath(path))} is not a UTF-8 text table ({problem}); save it as CSV in UTF-8, or pass a "
             "workbook as pandas.read_excel(path)"
         ) from problem
+    filled = _one_table(filled) if paged else filled
     lines = [(where, cells) for where, cells in filled if not cells[0].startswith("#")]
     if not lines:
         raise RegimenError(f"{shown(os.fspath(path))} is empty; a dose table begins with a line of column names")
     header = [cell.strip() for cell in lines[0][1]]
     _check_header(path, header, filled[: filled.index(lines[0])])
     return header, lines[1:], mark == ";"
+
+
+def _one_table(filled: Lines) -> Lines:
+    """The pages of a table as NONMEM writes it, one below the other; each repeats title and header."""
+    kept: Lines = []
+    number, below = "", False
+    for where, cells in filled:
+        title = _TITLE.match(" ".join(cells).strip())
+        if title is not None:
+            if number not in ("", title[1]):
+                raise RegimenError(f"{where}: table {title[1]} begins below table {number}; keep one table in a file")
+            number, below = title[1], True
+            continue
+        if not (below and kept):
+            kept.append((where, cells))
+        elif cells != kept[0][1]:
+            raise RegimenError(
+                f"{where}: this page has other columns than the first, {shown(cells)} for {shown(kept[0][1])}; keep "
+                "one table in a file"
+            )
+        below = False
+    return kept
 
 
 def _check_header(path: str | os.PathLike[str], header: list[str], comments: Sequence[tuple[str, list[str]]]) -> None:

@@ -50,6 +50,43 @@ def test_a_file_is_read_like_a_frame(tmp_path: Path) -> None:
     assert mdr.read_nonmem(tmp_path / "table.csv", **READ) == mdr.read_nonmem(FRAME, **READ)
 
 
+def as_nonmem_writes(frame: pd.DataFrame, *, mark: str = "", page: int = 3) -> str:
+    """A file of $TABLE: pages with a title and a header each, numbers with exponents."""
+    cells = [[f"{0.0 if cell == '.' else float(cell):.4E}" for cell in row] for row in frame.to_numpy()]
+    lines = [f" {(mark + ' ').join(row)}" for row in cells]
+    head = f"TABLE NO.  1\n {(mark + ' ').join(frame.columns)}\n"
+    return "".join(head + "\n".join(lines[at : at + page]) + "\n" for at in range(0, len(lines), page))
+
+
+@pytest.mark.parametrize("mark", ["", ","])
+def test_tables_that_nonmem_wrote(tmp_path: Path, mark: str) -> None:
+    file = tmp_path / "sdtab1"
+    file.write_text(as_nonmem_writes(FRAME, mark=mark))
+    assert mdr.read_nonmem(file, **READ) == mdr.read_nonmem(FRAME, **READ)
+
+
+def test_exponents_of_fortran() -> None:
+    text = FRAME.assign(AMT=["1.0D+02" if amount == 100 else amount for amount in FRAME["AMT"]])
+    assert text["AMT"].tolist().count("1.0D+02")
+    assert mdr.read_nonmem(text, **READ) == mdr.read_nonmem(FRAME, **READ)
+    named = FRAME.assign(ID=["1D2"] * 5 + ["1.0D+00"] * 3)
+    assert {one.labels["ID"] for one in mdr.read_nonmem(named, **READ).conditions} == {"1D2", 1}
+
+
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        ("TABLE NO.  2\nID TIME AMT DV\n", "line 5: table 2 begins below table 1; keep one table in a file"),
+        ("TABLE NO.  1\nID TIME AMT CL\n", "line 6: this page has other columns than the first"),
+    ],
+)
+def test_other_tables_below_one_are_refused(tmp_path: Path, second: str, sentence: str) -> None:
+    file = tmp_path / "sdtab1"
+    file.write_text("TABLE NO.  1\nID TIME AMT DV\n1 0 100 0\n1 1 0 4.5\n" + second + "2 0 100 0\n")
+    with pytest.raises(mdr.RegimenError, match=sentence):
+        mdr.read_nonmem(file, compartments={1: ("dox", "iv")}, amount_unit="mg", observe="C_dox [mg/L]")
+
+
 def test_a_limit_for_all_rows() -> None:
     data = mdr.read_nonmem(FRAME, lloq="1 mg/L", **READ)
     assert data.table["censored"].tolist() == ["", "", "below", "below", ""]
