@@ -237,7 +237,9 @@ def best_of(objective: Objective, found: list[Found]) -> Evaluation:
         )
     best = polish(objective, found[0].evaluation.point)
     for point in objective.layout.ends(best.point):  # two errors may share the spread in more than one way
-        best = min(best, polish(objective, point), key=lambda item: (bool(item.prediction.failures), item.value))
+        other = polish(objective, point, tolerance=_ENOUGH)
+        if not other.prediction.failures and other.value < best.value - _ENOUGH:
+            best = polish(objective, other.point)
     return best
 
 

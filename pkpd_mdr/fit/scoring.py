@@ -23,6 +23,7 @@ __all__ = ["Descent", "Found", "negligible", "polish"]
 _FAR = 1.0  # longest step of a coordinate that is a logarithm: longer ones reach the best point less often
 _FIRST_DAMPING = 0.1
 _LEAST_DAMPING = 1e-10  # from which a search goes on where the curvature alone leads nowhere
+_TRUSTED, _AGAIN = 0.25, 1e-2  # share of the foretold gain below which a step is damped again, and how much at least
 _SILENT = 1e-6  # sds by which a coordinate moves predictions, across its whole box, when nothing depends on it
 _DIGITS = 1e-11  # relative change of the value that is noise
 
@@ -133,7 +134,7 @@ class Descent:
 
     def _same(self, result: Evaluation, best: Evaluation) -> bool:
         """Whether two values differ by noise alone, where no more than noise was foretold."""
-        noise = _DIGITS * max(1.0, abs(best.value))
+        noise = _noise(best)
         return result.finite and abs(result.value - best.value) <= noise and self.gain <= 100.0 * noise
 
     def _accept(self, result: Evaluation, best: Evaluation) -> None:
@@ -143,16 +144,19 @@ class Descent:
         ratio = min((best.value - result.value) / max(foretold, 1e-300), 1.0)
         self.damping *= max(0.1, 1.0 - (2.0 * ratio - 1.0) ** 3)
         self.damping = self.damping if self.damping > 1e-9 else 0.0
+        if ratio < _TRUSTED and foretold > _noise(best):  # steps this long jump to and fro across the optimum
+            self.damping = max(4.0 * self.damping, _AGAIN)
         self.best, self.growth = result, 2.0
 
     def _next(self) -> None:
         assert self.best is not None
         self._before = self.gain
-        step, self.gain = self._step(self.best)
-        if not self.gain >= self.tolerance and self.damping < _LEAST_DAMPING:
+        step, self.gain = self._step(self.best, self.damping)
+        if self.damping < _LEAST_DAMPING and self.gain < max(self.tolerance, _noise(self.best)):
             # a direction without curvature has no step of its own; damped, the slope may still lead along it
-            self.damping = _LEAST_DAMPING
-            step, self.gain = self._step(self.best)
+            along, gain = self._step(self.best, _LEAST_DAMPING)
+            if gain > 2.0 * self.gain:
+                step, self.gain, self.damping = along, gain, _LEAST_DAMPING
         if self.count >= self.most:
             self._end(f"stopped after {self.most} evaluations")
         elif not self.gain >= self.tolerance:
@@ -165,7 +169,7 @@ class Descent:
     def _end(self, message: str) -> None:
         self.trial, self.message = None, message
 
-    def _step(self, here: Evaluation) -> tuple[FloatArray, float]:
+    def _step(self, here: Evaluation, damping: float) -> tuple[FloatArray, float]:
         """The damped step, and what it gains by the slope.
 
         Coordinates that meet a bound or go too far stop there and the others are solved again.
@@ -173,7 +177,7 @@ class Descent:
         size = np.sqrt(np.maximum(np.diag(here.curvature), 0.0))
         weight = len(here.residuals) / max(here.squares, 1e-290) if self.objective.profiled else 1.0
         self.sizes = np.maximum(self.sizes, size / math.sqrt(weight))
-        ridge = np.diag(self.damping * weight * self.sizes**2)
+        ridge = np.diag(damping * weight * self.sizes**2)
         stopped = ((here.point <= self.low) & (here.gradient > 0)) | ((here.point >= self.high) & (here.gradient < 0))
         low, high = np.maximum(self.low, here.point - self.reach), np.minimum(self.high, here.point + self.reach)
         moving, step = ~self.held & ~stopped & (size * self.width > _SILENT), np.zeros(len(here.point))
@@ -182,11 +186,11 @@ class Descent:
                 break
             slope = here.gradient + here.curvature @ np.where(moving, 0.0, step)
             step[moving] = -pseudo_inverse((here.curvature + ridge)[np.ix_(moving, moving)]) @ slope[moving]
-            ends = np.clip(here.point + step, low, high) - here.point
-            crossed = moving & (ends != step) & (np.abs(ends - step) > 1e-12 * np.abs(step))
+            end = here.point + step
+            crossed = moving & ((end < low) | (end > high))
             if not crossed.any():
                 break
-            step[crossed], moving = ends[crossed], moving & ~crossed
+            step[crossed], moving = (np.clip(end, low, high) - here.point)[crossed], moving & ~crossed
         return step, float(-here.gradient @ step)
 
     def found(self, number: int, start: FloatArray) -> Found | None:
@@ -195,6 +199,10 @@ class Descent:
             return None
         message = self.message or "interrupted"
         return Found(number, start, self.best, self.count, self.failures, message, self.ended)
+
+
+def _noise(here: Evaluation) -> float:
+    return _DIGITS * max(1.0, abs(here.value))
 
 
 def _better(result: Evaluation, best: Evaluation) -> bool:
@@ -207,7 +215,14 @@ def negligible(objective: Objective) -> float:
     return 1e-24 if objective.problem.algebraic else 1e-8
 
 
-def polish(objective: Objective, point: FloatArray, *, fixed: BoolArray | None = None, most: int = 60) -> Evaluation:
+def polish(
+    objective: Objective,
+    point: FloatArray,
+    *,
+    fixed: BoolArray | None = None,
+    most: int = 60,
+    tolerance: float | None = None,
+) -> Evaluation:
     """Scoring to full accuracy from a point near the optimum.
 
     Parameters
@@ -217,13 +232,16 @@ def polish(objective: Objective, point: FloatArray, *, fixed: BoolArray | None =
     fixed : ndarray of bool, shape (d,), optional
         Coordinates that must not move (profiles).
     most : int
-        Most evaluations. It ends earlier when the expected gain in minus twice the log-likelihood is negligible.
+        Most evaluations.
+    tolerance : float, optional
+        Expected gain in minus twice the log-likelihood at which it ends earlier; what is negligible when absent.
 
     Returns
     -------
     Evaluation
     """
-    descent = Descent(objective, point, fixed=fixed, tolerance=negligible(objective), most=most, damping=0.0)
+    enough = negligible(objective) if tolerance is None else tolerance
+    descent = Descent(objective, point, fixed=fixed, tolerance=enough, most=most, damping=0.0)
     while descent.trial is not None:
         descent.tell(objective.evaluate(descent.trial))
     assert descent.best is not None
