@@ -102,7 +102,7 @@ def test_subjects_with_records_of_their_own(carry: str) -> None:
     drawn, rng = etas(9), np.random.default_rng(5)
     tables = [rows_of(subject, drawn.loc[subject], rng) for subject in range(9)]
     records = mdr.read_doses(
-        pd.concat(tables), compartments={1: ("x", "oral"), 2: ("x", "iv")}, amount_unit="mg", covariates=carry
+        pd.concat(tables), compartments={1: ("x", "oral"), 2: ("x", "iv")}, amount_unit="mg", carry=carry
     )
     found = mdr.simulate_records(MODEL, records, outputs="C_x", accuracy=mdr.Accuracy(rtol=1e-9))
     assert len({len(table) for table in tables}) > 4
@@ -120,7 +120,7 @@ def test_an_occasion_begins_where_its_rows_say() -> None:
         mdr.parameter("CL_pop", "2 L/h"), mdr.parameter("kappa", 0.0),
     )  # fmt: skip
     for carry in ("nocb", "locf"):
-        records = mdr.read_doses(table, compartments={1: ("x", "iv")}, amount_unit="mg", covariates=carry)
+        records = mdr.read_doses(table, compartments={1: ("x", "iv")}, amount_unit="mg", carry=carry)
         found = mdr.simulate_records(plain, records, outputs="C_x")["C_x"]
         np.testing.assert_allclose(found, 5 * np.exp([0, -1.0, -2.0, -2.0, -2.5]), rtol=1e-9)
 
@@ -145,12 +145,12 @@ def test_a_covariate_that_is_missing_is_named_with_subject_and_row() -> None:
     table = pd.DataFrame({"ID": [7, 7, 8, 8], "TIME": [0, 1, 0, 1], "EVID": [1, 0, 1, 0], "AMT": [9, 0, 9, 0]})
     table["WT"] = [70.0, 70.0, 60.0, math.nan]
     with pytest.raises(mdr.RegimenError, match=r"^row 4, column WT: the covariate of subject 8 is missing; fill it in"):
-        mdr.read_doses(table, compartments={1: ("x", "iv")}, amount_unit="mg", covariates="nocb")
+        mdr.read_doses(table, compartments={1: ("x", "iv")}, amount_unit="mg", carry="nocb")
 
 
 def test_a_weight_in_grams_by_its_header() -> None:
     table = pd.DataFrame({"ID": 1, "TIME": [0, 3], "EVID": [1, 0], "AMT": [100, 0], "WT": [70.0, 35.0]})
-    options = {"compartments": {1: ("x", "iv")}, "amount_unit": "mg", "covariates": "nocb"}
+    options = {"compartments": {1: ("x", "iv")}, "amount_unit": "mg", "carry": "nocb"}
     grams = table.assign(WT=1000 * table["WT"]).rename(columns={"WT": "WT [g]"})
     one, other = (
         mdr.simulate_records(MODEL, mdr.read_doses(rows, **options), outputs="C_x") for rows in (table, grams)
