@@ -163,39 +163,51 @@ class Linear:
         return np.hstack(parts) if parts else np.zeros((len(rows), 0)), usable
 
     def _matrices(self, block: tuple[int, ...], leaves: Mapping[tuple[str, int], FloatArray], count: int) -> FloatArray:
-        jacobian = self.kernels.jacobian
-        cells = [(i, j) for i, row in enumerate(block) for j, column in enumerate(block) if (row, column) in jacobian]
-        found = self.kernels.graph.evaluate([jacobian[block[i], block[j]] for i, j in cells], leaves)
+        cells, nodes = self._cells[block]
         matrices = np.zeros((count, len(block), len(block)))
-        for (i, j), values in zip(cells, found, strict=True):
+        for (i, j), values in zip(cells, self.kernels.graph.evaluate(nodes, leaves), strict=True):
             matrices[:, i, j] = values
         return matrices
 
+    @cached_property
+    def _cells(self) -> dict[tuple[int, ...], tuple[list[tuple[int, int]], list[Node]]]:
+        """By block, its cells that are not zero, and their nodes."""
+        found = {}
+        for block in self.blocks:
+            places = [(i, j) for i in range(len(block)) for j in range(len(block))]
+            cells = [(i, j) for i, j in places if (block[i], block[j]) in self.kernels.jacobian]
+            found[block] = cells, [self.kernels.jacobian[block[i], block[j]] for i, j in cells]
+        return found
+
 
 def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
-    """Eigenvalues, inverses of them, eigenvectors and their inverse by row, and whether they serve."""
-    count, size = len(matrices), matrices.shape[1]
-    finite: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
-    safe = np.where(finite[:, None, None], matrices, np.eye(size))
-    complex_values, vectors = np.linalg.eig(safe)
-    scale = np.abs(complex_values).max(axis=1, initial=0.0) + 1e-300
-    good: Flags = finite & (np.abs(complex_values.imag).max(axis=1, initial=0.0) <= _REAL * scale)
-    real, plain = np.array(complex_values.real), np.array(vectors.real)
-    try:
-        back = np.linalg.inv(plain)
-    except np.linalg.LinAlgError:  # of one of the members
-        plain[np.linalg.cond(plain) > _WORST] = np.nan
-        good &= np.isfinite(plain).all(axis=(1, 2))
-        plain[~good] = np.eye(size)
-        back = np.linalg.inv(plain)
-    with np.errstate(over="ignore", invalid="ignore"):  # of members that do not serve
-        good &= (plain * plain).sum(axis=(1, 2)) * (back * back).sum(axis=(1, 2)) <= _WORST**2
-        rebuilt = (plain * real[:, None, :]) @ back
-    good &= np.abs(rebuilt - safe).max(axis=(1, 2), initial=0.0) <= _REAL * scale
-    real[np.abs(real) <= np.maximum(1e-14 * scale[:, None], _FLAT)] = 0.0
-    inverses = np.divide(1.0, real, out=np.zeros_like(real), where=real != 0.0)
-    numbers = np.concatenate([real, inverses, plain.reshape(count, -1), back.reshape(count, -1)], axis=1)
-    return np.where(good[:, None], numbers, 0.0), good
+    """Eigenvalues, inverses of them, eigenvectors and their inverse by row, and whether they serve.
+
+    A single run waits for this, so that it takes as few calls as may be; each member's numbers are its own in any case.
+    """
+    count, eye = len(matrices), np.eye(matrices.shape[1])
+    with np.errstate(all="ignore"):
+        good: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+        safe = matrices if good.all() else np.where(good[:, None, None], matrices, eye)
+        values, vectors = np.linalg.eig(safe)
+        scale = np.abs(values).max(axis=1) + 1e-300
+        if np.iscomplexobj(values):  # where one of them oscillates
+            good &= np.abs(values.imag).max(axis=1) <= _REAL * scale
+            values, vectors = np.array(values.real), np.array(vectors.real)
+        try:
+            back = np.linalg.inv(vectors)
+        except np.linalg.LinAlgError:  # of one of the members
+            good &= np.linalg.cond(vectors) <= _WORST
+            vectors[~good] = eye
+            back = np.linalg.inv(vectors)
+        good &= (vectors * vectors).sum(axis=(1, 2)) * (back * back).sum(axis=(1, 2)) <= _WORST**2
+        good &= np.abs((vectors * values[:, None, :]) @ back - safe).max(axis=(1, 2)) <= _REAL * scale
+        flat = np.abs(values) <= np.maximum(1e-14 * scale[:, None], _FLAT)
+        values = np.where(flat, 0.0, values)
+        inverses = np.where(flat, 0.0, 1.0 / values)
+    numbers = np.concatenate([values, inverses, vectors.reshape(count, -1), back.reshape(count, -1)], axis=1)
+    numbers[~good] = 0.0
+    return numbers, good
 
 
 def _components(kernels: Kernels) -> list[tuple[int, ...]]:

@@ -102,12 +102,13 @@ class Work:
         linear, parts, count = MachineCode.of(self.compiled).kernels.linear, [stacked], len(self.parameters)
         order = np.arange(count)
         self.driven = count if linear.blocks and not self.columns else 0
-        if linear.columns:
+        if linear.columns and self.driven:
             numbers, usable = linear.decompose(stacked)
             parts.append(numbers)
-            if self.driven:
-                driven = np.logical_and.reduceat(usable, first[:-1])
-                self.driven, order = int(driven.sum()), np.argsort(~driven, kind="stable")
+            driven = np.logical_and.reduceat(usable, first[:-1])
+            self.driven, order = int(driven.sum()), np.argsort(~driven, kind="stable")
+        elif linear.columns:
+            parts.append(np.zeros((len(stacked), linear.columns)))
         if self.levels is not None:
             parts.append(np.repeat(self.levels, np.diff(first), axis=0))
         rows = np.hstack(parts) if len(parts) > 1 else stacked
