@@ -6,13 +6,13 @@ from pkpd_mdr.patients.composition import Composition, composition
 from pkpd_mdr.patients.correlation import nearest_correlation
 from pkpd_mdr.patients.distributions import Distribution
 from pkpd_mdr.patients.drawing import patients
-from pkpd_mdr.patients.targets import Matched, Target, match_targets, target
+from pkpd_mdr.patients.targets import Reweighted, Target, match_targets, target
 
 __all__ = [
     "Cohort",
     "Composition",
     "Distribution",
-    "Matched",
+    "Reweighted",
     "Target",
     "composition",
     "distributions",

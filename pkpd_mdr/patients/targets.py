@@ -34,7 +34,7 @@ from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Matched", "Target", "match_targets", "target"]
+__all__ = ["Reweighted", "Target", "match_targets", "target"]
 
 _MOST = 10_000_000
 _FEW = 0.1  # effective share of the cohort below which a note says so
@@ -168,7 +168,7 @@ def _ordered(name: str, points: Sequence[tuple[float, Quantity]]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
+class Reweighted:
     """A cohort with weights under which it has what was reported; made by `match_targets`.
 
     Attributes
@@ -258,7 +258,7 @@ def match_targets(
     seed: int = 0,
     executor: Executor | None = None,
     accuracy: Accuracy | None = None,
-) -> Matched:
+) -> Reweighted:
     """Weigh the patients of a cohort so that it has what a trial reported.
 
     Endpoints are simulated under the arms, columns of the cohort are taken as they are. The weights are the most even
@@ -282,7 +282,7 @@ def match_targets(
 
     Returns
     -------
-    Matched
+    Reweighted
 
     Raises
     ------
@@ -328,7 +328,7 @@ def match_targets(
             "look at plot() with the column in question"
         )
     table = pd.DataFrame([part.row(weights[fine]) for part in parts])
-    return Matched(cohort, weights, table, effective, tuple(notes))
+    return Reweighted(cohort, weights, table, effective, tuple(notes))
 
 
 def _placed(item: Target, plans: Mapping[str, Plan], cohort: Cohort) -> Target:

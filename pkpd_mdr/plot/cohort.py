@@ -31,7 +31,7 @@ from pkpd_mdr.plot.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pkpd_mdr.patients import Cohort, Matched
+    from pkpd_mdr.patients import Cohort, Reweighted
 
 __all__ = ["plot_cohort", "plot_matched"]
 
@@ -155,7 +155,7 @@ def _pair(cohort: Cohort, x: str, y: str, ax: Axes | None, log: bool | None) -> 
 
 
 @takes(DataError, x=TEXT, log=FLAG)
-def plot_matched(found: Matched, x: str | None = None, *, ax: Axes | None = None, log: bool | None = None) -> Axes:
+def plot_matched(found: Reweighted, x: str | None = None, *, ax: Axes | None = None, log: bool | None = None) -> Axes:
     """Draw what weighing patients did.
 
     Without a column, the reported numbers, a row each: the cohort's before (open) and with weights (filled), relative
@@ -163,7 +163,7 @@ def plot_matched(found: Matched, x: str | None = None, *, ax: Axes | None = None
 
     Parameters
     ----------
-    found : Matched
+    found : Reweighted
         What `pkpd_mdr.match_targets` returned.
     x : str, optional
         A column of the cohort: a parameter or a covariate.
@@ -196,11 +196,11 @@ def plot_matched(found: Matched, x: str | None = None, *, ax: Axes | None = None
     return ax
 
 
-def _heavy(found: Matched) -> str:
+def _heavy(found: Reweighted) -> str:
     return f"weighted, as good as {found.effective:.0f} of {len(found.cohort)}"
 
 
-def _reported(found: Matched, ax: Axes | None) -> Axes:
+def _reported(found: Reweighted, ax: Axes | None) -> Axes:
     """Reported numbers; a zero, or one that the cohort does not reach, without a point."""
     table = found.table
     named = zip(table["what"], table["arm"], strict=True)
@@ -227,7 +227,7 @@ def _reported(found: Matched, ax: Axes | None) -> Axes:
     return ax
 
 
-def _weighted(found: Matched, name: str, ax: Axes | None, log: bool | None) -> Axes:
+def _weighted(found: Reweighted, name: str, ax: Axes | None, log: bool | None) -> Axes:
     """A column before and after, both as numbers of patients."""
     cohort = found.cohort
     values = cohort[name].to_numpy(dtype=float)
