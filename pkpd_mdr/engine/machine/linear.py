@@ -14,8 +14,8 @@ as a system that they lead (`lead`):
   magnitude, and following that to the relative tolerance would decide on the steps of all.
 - kinetics of up to four states from which rates take functions that cost more than they do, such as the powers in the
   kill of several clones: stages at one time share what is taken from states that are known ahead. An exponential for
-  each state and time is the price. Where the rates take less (measured: 26 states, 5 of them linear, one power: 1.2
-  times the time of an ensemble), they stay with the integrator.
+  each state and time is the price. Where the rates take less (M2 of benchmarks/engine_models.py: five linear states,
+  one power), an ensemble would take longer, and they stay with the integrator.
 
 So does, member by member, a matrix that cannot be decomposed well (equal rates in a chain, oscillation).
 """
