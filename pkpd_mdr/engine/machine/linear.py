@@ -1,4 +1,4 @@
-"""Linear parts of a model in closed form: a whole pharmacokinetic model, or the depots that feed another one.
+"""Linear parts of a model in closed form: a whole pharmacokinetic model, or what leads another one.
 
 States whose rates are affine in themselves with coefficients that depend on parameters alone need no integrator. For a
 block of them, x' = A x + b with A = V diag(e) V^-1 (one decomposition per member), the state a time s after x is::
