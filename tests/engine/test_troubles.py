@@ -187,6 +187,53 @@ def test_without_numba_the_loop_runs_in_python_and_says_so(
     ]
 
 
+def test_what_is_on_disk_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects are found by the structure of the model; where files cannot have two names, by the text of the module."""
+    compiled, p, timeline = case()
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
+    written: list[str] = []
+    load = native.load
+
+    def noted(text: str, key: str = "", *, also: str = "") -> native.Library:
+        written.append(text)
+        return load(text, key, also=also)
+
+    monkeypatch.setattr(native, "load", noted)
+
+    def solved() -> tuple[list[list[tuple[bytes, bytes]]], list[str]]:
+        monkeypatch.setattr(native, "_loaded", type(native._loaded)())
+        monkeypatch.setattr(code, "_codes", type(code._codes)())
+        written.clear()
+        found = [solve(compiled, p, None, [timeline], ["S"], sensitivities=by) for by in ((), compiled.parameters)]
+        return [bits(item) for item in found], list(written)
+
+    wanted, texts = solved()
+    assert len(texts) == len({*texts}) >= 4  # a step, its derivatives, outputs and theirs
+    assert solved() == (wanted, [])
+    monkeypatch.setattr(code, "_makers", lambda: b"another version")
+    assert solved() == (wanted, texts)
+    assert solved() == (wanted, [])
+    monkeypatch.setattr(code, "_makers", lambda: b"a third, where files cannot have two names")
+    monkeypatch.setattr(native.os, "link", refuse)
+    assert solved() == solved() == (wanted, texts)
+
+
+def refuse(*_: object) -> None:
+    raise OSError("this disk has no links")
+
+
+def test_modes_are_numbered_by_the_process_that_uses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept for a model with conditions is found by its text alone: the numbers of modes are in it."""
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
+    rate = mdr.process("p", "v if x < 2 else -v", {"x": 1})
+    switched = compile_model(mdr.Model(mdr.state("x", 1.0), mdr.parameter("v", "1.25 1/h"), rate))
+    machine = code.MachineCode(switched)
+    assert machine.kernels.conditions
+    machine.step(1)
+    [file] = tmp_path.glob("*.o")
+    assert file.stem == native.key_of(code.step_module(machine.kernels, 1).encode())
+
+
 def test_a_folder_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled, p, timeline = case()
     wanted = bits(solve(compiled, p, None, [timeline], ["S"]))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from pkpd_mdr.engine.lowering import Compiled
 from pkpd_mdr.engine.machine import driver, native, records
@@ -37,6 +40,15 @@ BenchKey = tuple[int, bool, int, int, int, int]
 """Lanes, whether linear parts are in closed form, outputs, numbers in a parameter row, remembered steps, conditions."""
 _codes: OrderedDict[str, MachineCode] = OrderedDict()
 _lock = threading.RLock()
+
+
+@cache
+def _makers() -> bytes:
+    """Which code makes modules of a structure: all between the text that its hash is of and LLVM IR."""
+    package = Path(__file__).parents[2]
+    rooms = [package / "model", package / "engine", package / "engine" / "machine"]
+    formulas = (package / "expression.py").read_bytes()
+    return native.sources(*rooms) + formulas + str(sp.__version__).encode()
 
 
 class MachineCode:
@@ -74,15 +86,17 @@ class MachineCode:
         """The functions of a step over `width` lanes, linear parts in closed form or not, and array sizes."""
         with _lock:
             if (width, driven) not in self._steps:
-                text, sizes = step_module(self.kernels, width, driven=driven)
-                self._steps[width, driven] = native.load(text), sizes
+                write = partial(step_module, self.kernels, width, driven=driven)
+                library = self._load(write, "step", width, driven)
+                self._steps[width, driven] = library, Sizes.of(library)
             return self._steps[width, driven]
 
     def observer(self, width: int, outputs: tuple[str, ...]) -> native.Library:
         """The function that computes outputs over `width` lanes."""
         with _lock:
             if (width, outputs) not in self._observers:
-                self._observers[width, outputs] = native.load(observe_module(self.kernels, outputs, width))
+                write = partial(observe_module, self.kernels, outputs, width)
+                self._observers[width, outputs] = self._load(write, "observe", width, outputs)
             return self._observers[width, outputs]
 
     def guard(self, width: int, watched: tuple[str, ...]) -> native.Library:
@@ -96,15 +110,16 @@ class MachineCode:
         """The functions that carry derivatives by some parameters, and the sizes of their arrays."""
         with _lock:
             if columns not in self._tangents:
-                text, arrays = tangent_module(self.kernels, columns)
-                self._tangents[columns] = native.load(text), arrays
+                library = self._load(partial(tangent_module, self.kernels, columns), "tangent", columns)
+                self._tangents[columns] = library, Arrays.of(library)
             return self._tangents[columns]
 
     def observer_by(self, outputs: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
         """The function that differentiates outputs."""
         with _lock:
             if (outputs, columns) not in self._observers_by:
-                self._observers_by[outputs, columns] = native.load(observe_by_module(self.kernels, outputs, columns))
+                write = partial(observe_by_module, self.kernels, outputs, columns)
+                self._observers_by[outputs, columns] = self._load(write, "observe_by", outputs, columns)
             return self._observers_by[outputs, columns]
 
     def guard_by(self, watched: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
@@ -113,6 +128,17 @@ class MachineCode:
             if (watched, columns) not in self._guards_by:
                 self._guards_by[watched, columns] = native.load(guard_by_module(self.kernels, watched, columns))
             return self._guards_by[watched, columns]
+
+    def _load(self, write: Callable[[], str], *what: object) -> native.Library:
+        """Machine code; its text is written only where no object of this model's structure is on disk.
+
+        A model with conditions has its text written: its modes are numbered as they are met in the rates, and what is
+        kept must number them as this process does.
+        """
+        if self.kernels.conditions:
+            return native.load(write())
+        kept = native.key_of(_makers(), repr((self.kernels.compiled.structure_hash, *what)).encode())
+        return native.load_kept(kept) or native.load(write(), also=kept)
 
     def program(self, timelines: tuple[Timeline, ...], window: tuple[float, float] | None) -> Lowered:
         """Timelines as arrays; the last few are kept, because fits solve the same ones again and again."""

@@ -175,8 +175,7 @@ class _Driver:
 def _key(drive: Callable[..., Any]) -> str:
     """Of a driver's object: the content of all sources that it is made of, and versions."""
     rooms = {Path(__file__).parent, Path(drive.__code__.co_filename).parent}
-    sources = [path.read_bytes() for room in sorted(rooms) for path in sorted(room.glob("*.py"))]
-    return f"{native.DRIVER}{drive.__name__}-{native.key_of(version('numba').encode(), *sources)}"
+    return f"{native.DRIVER}{drive.__name__}-{native.key_of(version('numba').encode(), native.sources(*sorted(rooms)))}"
 
 
 @cache

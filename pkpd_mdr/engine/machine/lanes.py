@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
 
-__all__ = ["BLOCKS", "Code", "function", "loop", "over"]
+__all__ = ["BLOCKS", "Code", "function", "loop", "numbers", "over"]
 
 Place = tuple[str, int]
 
@@ -277,6 +277,17 @@ class _Writer:
             return emit.multiply_add(emit.negative(x) if code[0] == "-" else x, y, self.names[a])
         x, y = (self.names[i] for i in self.dag.inputs(a))
         return emit.multiply_add(x, y, emit.negative(self.names[b]) if code[0] == "-" else self.names[b])
+
+
+def numbers(name: str, values: Sequence[int]) -> str:
+    """Whole numbers that a module tells of itself, for `Library.numbers`.
+
+    Examples
+    --------
+    >>> numbers("sizes", [6, 12])
+    '@sizes = constant [2 x i64] [i64 6, i64 12]'
+    """
+    return f"@{name} = constant [{len(values)} x i64] [{', '.join(f'i64 {value}' for value in values)}]"
 
 
 def function(name: str, arguments: Sequence[str], code: Code, *, internal: bool = False) -> list[str]:

@@ -1,7 +1,8 @@
 """LLVM IR to machine code through llvmlite, kept on disk.
 
 Objects are kept by the hash of the IR, the processor and the versions, in the user's cache folder (or where the
-environment variable ``PKPD_MDR_CACHE`` says; ``off`` keeps nothing). A file is written beside its place and then moved
+environment variable ``PKPD_MDR_CACHE`` says; ``off`` keeps nothing). A second name may lead to one, such as that of the
+model from which the IR would be written. A file is written beside its place and then moved
 there, so that readers and other writers never see half of it; a file that cannot be read or written is as good as none.
 Of too many files those go that were not used for longest.
 """
@@ -26,7 +27,7 @@ from pkpd_mdr.errors import SimulationError
 
 __all__ = [
     "DRIVER", "Library", "available", "cache_folder", "kept", "key_of", "load", "load_kept", "mathematics",
-    "preferred_width",
+    "preferred_width", "sources",
 ]  # fmt: skip
 
 DRIVER = "driver-"
@@ -64,6 +65,10 @@ class Library:
         if found is None:
             found = self._addresses[name] = int(self._engine.get_function_address(name))
         return found
+
+    def numbers(self, name: str, count: int) -> list[int]:
+        """Whole numbers that the module tells of itself, as `lanes.numbers` wrote them."""
+        return list((ctypes.c_int64 * count).from_address(self._engine.get_global_value_address(name)))
 
     def call(self, name: str, arguments: int) -> Callable[..., None]:
         """A function of `arguments` addresses, callable from Python."""
@@ -109,7 +114,7 @@ def cache_folder() -> Path | None:
     return base / "pkpd_mdr"
 
 
-def load(text: str, key: str = "") -> Library:
+def load(text: str, key: str = "", *, also: str = "") -> Library:
     """Machine code of a module: from memory, from disk, or compiled now.
 
     Parameters
@@ -118,6 +123,8 @@ def load(text: str, key: str = "") -> Library:
         LLVM IR.
     key : str
         Under which it is kept; that of its text when not given.
+    also : str, optional
+        A second key, for `load_kept`, under which the same object is found on disk.
 
     Returns
     -------
@@ -141,6 +148,8 @@ def load(text: str, key: str = "") -> Library:
         _loaded[key] = library
         while len(_loaded) > _KEPT:
             _loaded.popitem(last=False)
+    if also:
+        _link_file(key, also)
     return library
 
 
@@ -168,6 +177,12 @@ def kept(key: str) -> bool:
     """Whether there is an object on disk under a key."""
     folder = cache_folder()
     return folder is not None and available() and (folder / f"{key}.o").is_file()
+
+
+def sources(*rooms: Path) -> bytes:
+    """A digest of the source files of some folders: what other code made has another key."""
+    files = [path.read_bytes() for room in rooms for path in sorted(room.glob("*.py"))]
+    return hashlib.sha256(b"".join(files)).digest()
 
 
 def key_of(*parts: bytes) -> str:
@@ -278,6 +293,14 @@ def _write(key: str, body: bytes) -> None:
     except OSError:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _link_file(key: str, also: str) -> None:
+    """Let a second name lead to an object; where files cannot have two, it is found by the first alone."""
+    folder = cache_folder()
+    if folder is not None:
+        with contextlib.suppress(OSError):
+            os.link(folder / f"{key}.o", folder / f"{also}.o")
 
 
 def _prune(folder: Path, kind: str) -> None:

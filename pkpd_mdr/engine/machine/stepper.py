@@ -22,15 +22,16 @@ the mean over states of (error/(atol + rtol*max(abs(y), abs(w))))**2; a step is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import partial
 
 from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.kernels import Kernels, System, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, over
+from pkpd_mdr.engine.machine.lanes import Code, function, numbers, over
 from pkpd_mdr.engine.machine.lead import SHARED, Lead
 from pkpd_mdr.engine.machine.march import march
+from pkpd_mdr.engine.machine.native import Library
 
 __all__ = ["Sizes", "dense_rows", "guard_module", "observe_module", "stage_rows", "step_module"]
 
@@ -48,9 +49,14 @@ class Sizes:
     work: int
     factors: int
 
+    @classmethod
+    def of(cls, library: Library) -> Sizes:
+        """Those of a module in memory."""
+        return cls(*library.numbers("sizes", len(fields(cls))))
 
-def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> tuple[str, Sizes]:
-    """The module of a model for a number of lanes.
+
+def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
+    """The module of a model for a number of lanes; it tells its `Sizes`.
 
     Parameters
     ----------
@@ -61,9 +67,8 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> tuple[
 
     Returns
     -------
-    text : str
+    str
         LLVM IR.
-    sizes : Sizes
     """
     graph, n, system = kernels.graph, kernels.size, kernels.system(driven=driven)
     right = [("%f", i, kernels.right[i]) for i in system.rows]
@@ -89,7 +94,8 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> tuple[
         lines += (lead.functions(slots) if lead else []) + _matrix(system, width) + stage_rows(system.rows, n, width)
         lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.leading, ("%q", "%u", "%h"))
         lines += march(width)
-    return "\n".join(lines), Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
+    sizes = Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
+    return "\n".join([*lines, numbers("sizes", astuple(sizes))])
 
 
 def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:

@@ -22,13 +22,14 @@ act_by_<port>(y, p, t, amount, s, dp, out)                  derivatives of the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 
 from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, loop
+from pkpd_mdr.engine.machine.lanes import Code, function, loop, numbers
+from pkpd_mdr.engine.machine.native import Library
 from pkpd_mdr.engine.machine.stepper import dense_rows, stage_rows
 
 __all__ = ["GROUP", "Arrays", "guard_by_module", "observe_by_module", "tangent_module"]
@@ -52,9 +53,14 @@ class Arrays:
     slots: int
     area: int
 
+    @classmethod
+    def of(cls, library: Library) -> Arrays:
+        """Those of a module in memory."""
+        return cls(*library.numbers("arrays", len(fields(cls))))
 
-def tangent_module(kernels: Kernels, columns: Sequence[str]) -> tuple[str, Arrays]:
-    """The module of a model for some parameters.
+
+def tangent_module(kernels: Kernels, columns: Sequence[str]) -> str:
+    """The module of a model for some parameters; it tells its `Arrays`.
 
     Parameters
     ----------
@@ -64,9 +70,8 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> tuple[str, Array
 
     Returns
     -------
-    text : str
+    str
         LLVM IR.
-    arrays : Arrays
     """
     graph, n = kernels.graph, kernels.size
     rows = graph.gradient(kernels.right, kernels.seeds(columns))
@@ -87,7 +92,8 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> tuple[str, Array
     lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area) + _group(kernels, n)
     lines += _columns(n, groups, area) + dense_rows(range(n), n, GROUP)
     lines += _event_kernels(kernels, columns)
-    return "\n".join(lines), Arrays(n, groups, len(slots), area["end"])
+    arrays = Arrays(n, groups, len(slots), area["end"])
+    return "\n".join([*lines, numbers("arrays", astuple(arrays))])
 
 
 def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequence[str]) -> str:

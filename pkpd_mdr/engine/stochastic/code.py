@@ -23,7 +23,7 @@ from pkpd_mdr.engine.machine import native
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanes import Place
-from pkpd_mdr.engine.machine.stepper import observe_module, step_module
+from pkpd_mdr.engine.machine.stepper import Sizes, observe_module, step_module
 from pkpd_mdr.engine.stochastic.network import Augmented, Network
 from pkpd_mdr.engine.stochastic.parts import Codes, Net
 
@@ -56,13 +56,14 @@ class Events:
     def __init__(self, compiled: Compiled) -> None:
         self.network = Network(compiled)
         self.kernels = Kernels(Augmented(self.network), switched=False)
-        text, self.sizes = step_module(self.kernels, 1)
+        text = step_module(self.kernels, 1)
         reader = self.kernels.reader
         self._rates = [reader.read(process.rate) for process in self.network.processes]
         self._slopes, self._varied = self._derivatives(), self._changes()
         self.varied = len(self._varied)
         lines, self.slots = self._functions()
         self.library = native.load("\n".join([text, *lines]))
+        self.sizes = Sizes.of(self.library)
         self.net = self._net()
         self._observers: dict[tuple[str, ...], native.Library] = {}
 
