@@ -153,8 +153,9 @@ def _unit_of(text: str) -> Unit:
         raise UnitError(
             f"unit {shown(text)} has a number in it; numbers stand before the unit, as in '10 mg/mL', and as exponents"
         )
+    registry = _registry()  # not below: a pint that cannot be imported is no fault of the text
     try:
-        base = _registry().Quantity(Fraction(1), _registry().parse_expression(cleaned)).to_base_units()
+        base = registry.Quantity(Fraction(1), registry.parse_expression(cleaned)).to_base_units()
         dimensionality: Mapping[str, Fraction] = dict(base.dimensionality)
         factor = Fraction(base.magnitude)
         for name, exponent in dimensionality.items():
