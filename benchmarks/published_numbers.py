@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pkpd_mdr import gallery
-from pkpd_mdr.gallery.published import FLAGS, TOPICS, Outcome
+from pkpd_mdr.gallery.published import FLAGS, ORIGINS, TOPICS, Outcome
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "published_numbers.md"
 HEAD = """# Published numbers
@@ -41,12 +41,21 @@ def page(outcomes: list[Outcome]) -> str:
     counts = ", ".join(f"{count} {flag}" for flag, count in flags.items())
     parts = [HEAD, f"{len(reached)} of {len(outcomes)} numbers and claims are reproduced ({counts}).\n", CALIBRATED]
     parts += [f"- **{flag}**: {words}" for flag, words in FLAGS.items()]
+    origins = {word: sum(entry.origins().get(word, 0) for entry in gallery.MODELS.values()) for word in ORIGINS}
+    counts = ", ".join(f"{count} {word}" for word, count in origins.items())
+    parts.append(
+        f"\nThe models have {sum(origins.values())} parameters at their defaults ({counts}), listed by source:\n"
+    )
+    parts += [f"- **{word}**: {words}" for word, words in ORIGINS.items()]
     listed = list(gallery.numbers(outcomes).columns)
     for entry in gallery.MODELS.values():
         rows = [outcome.row()[1:] for outcome in outcomes if outcome.model == entry.name and outcome.ok]
         parts += [f"\n## {entry.name}\n", f"{entry.summary} {entry.citation}. Topics {', '.join(entry.topics)}.\n"]
         parts += [f"Not the paper's own: {entry.ours}.\n"] if entry.ours else []
-        parts += [f"`{entry.run}`\n", markdown(listed[1:], rows)]
+        parts += [f"`{entry.run}`\n", markdown(listed[1:], rows), ""]
+        parts += [
+            f"- {cell(', '.join(f'`{name}`' for name in names))}: {source}" for source, names in entry.sources().items()
+        ]
     missed = [(o.model, *o.row()[1:4], o.result.flag, o.result.unreached) for o in outcomes if not o.ok]
     columns = ["model", "quantity", "expected", "obtained", "flag", "best explanation"]
     parts += ["\n## Not reproduced\n", markdown(columns, missed) if missed else "None."]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter, process, state, switching
 from pkpd_mdr.model import Model
@@ -18,6 +18,24 @@ from pkpd_mdr.regimen import exposure
 __all__ = ["ENTRY", "alvarezarenas2019"]
 
 _FOLD = {"S": 1.0, "A": 5.0, "R": 20.0}
+
+_SOURCES = {
+    "assumed: doubling in about a day, as cell lines do in vitro; carriers and donors a little slower": "growth_*",
+    "assumed: a well that is full at 1e6 cells": "K",
+    "assumed: equal parts of recipients and donors, as in one of the co-cultures of BE(2)-C": "S0 R0",
+    "range: 1e2 to 1e4 vesicles per cell and day in assays (recalled), that is 4 to 420 per hour": "sigma",
+    "range: loss of vesicles in medium and tissue of 0.05 to 1 per hour (recalled, weak evidence)": "delta",
+    "assumed: set so that 1e4 cells take up as many vesicles as are lost; no rate was measured": "uptake",
+    "assumed: set so that a co-culture of days changes a fair share of recipients; no rate was measured": "kappa",
+    "assumed: the growth rate of S, which makes dose 1 the dose that stops it": "slope_dox_S",
+    "derived: slope_dox_S/5, as vesicles of A2780/PTX made recipients 5-fold resistant (PubMed "
+    "24877693)": "slope_dox_A",
+    "range: slope_dox_S/20; doxorubicin-resistant K562 cells are 22-fold resistant (Acta Pharmacol Sin, "
+    "article 6442)": "slope_dox_R",
+    "assumed: rare beside transfer, so that vesicles make the difference": "switching_slope_dox_S_A",
+    "assumed: a mean of four days, so that resistance falls over passages without drug as in BIU-87": "switching_A_S",
+    "assumed: faster than the loss, so that resistance holds under drug as in BIU-87": "switching_slope_dox_A_R",
+}
 
 
 def alvarezarenas2019() -> Model:
@@ -38,29 +56,32 @@ def alvarezarenas2019() -> Model:
     True
     """
     capacity = parameter("K", "1e6 cell", description="carrying capacity; wide prior, 1e5 to 1e7")
-    return Model(
-        medium("dox", unit=""),
-        *(
-            clone(
-                name,
-                growth=growth.logistic(rate=rate, capacity=capacity),
-                start=5000 if name in "SR" else None,
-                resistant=name != "S",
-            )
-            for name, rate in (("S", "0.03 1/h"), ("A", "0.028 1/h"), ("R", "0.025 1/h"))
+    return sourced(
+        Model(
+            medium("dox", unit=""),
+            *(
+                clone(
+                    name,
+                    growth=growth.logistic(rate=rate, capacity=capacity),
+                    start=5000 if name in "SR" else None,
+                    resistant=name != "S",
+                )
+                for name, rate in (("S", "0.03 1/h"), ("A", "0.028 1/h"), ("R", "0.025 1/h"))
+            ),
+            *(kill("dox", on=name, slope=(0.03 / fold, "1/h")) for name, fold in _FOLD.items()),
+            switching("S", "A", induced_by="dox", slope="1e-4 1/h", back="0.01 1/h"),
+            switching("A", "R", induced_by="dox", slope="0.02 1/h"),
+            state("X", unit="vesicle", kind="vesicles", description="vesicles of R"),
+            parameter("sigma", "20 1/h", description="vesicles set free per cell; wide prior, 1 to 500 per h"),
+            parameter("delta", "0.2 1/h", description="vesicles are lost; wide prior, 0.05 to 1 per h"),
+            parameter("uptake", "2e-5 1/(cell*h)", description="vesicles taken up per cell; wide prior"),
+            parameter("kappa", "2e-7 1/h", description="cells changed per vesicle; wide prior, 1e-9 to 1e-5 per h"),
+            process("shedding", "sigma*R", {"X": 1}),
+            process("vesicle_loss", "delta*X", {"X": -1}),
+            process("vesicle_uptake", "uptake*burden*X", {"X": -1}),
+            process("transfer", "kappa*X*S", {"S": -1, "A": 1}, transfer=True),
         ),
-        *(kill("dox", on=name, slope=(0.03 / fold, "1/h")) for name, fold in _FOLD.items()),
-        switching("S", "A", induced_by="dox", slope="1e-4 1/h", back="0.01 1/h"),
-        switching("A", "R", induced_by="dox", slope="0.02 1/h"),
-        state("X", unit="vesicle", kind="vesicles", description="vesicles of R"),
-        parameter("sigma", "20 1/h", description="vesicles set free per cell; wide prior, 1 to 500 per h"),
-        parameter("delta", "0.2 1/h", description="vesicles are lost; wide prior, 0.05 to 1 per h"),
-        parameter("uptake", "2e-5 1/(cell*h)", description="vesicles taken up per cell; wide prior"),
-        parameter("kappa", "2e-7 1/h", description="cells changed per vesicle; wide prior, 1e-9 to 1e-5 per h"),
-        process("shedding", "sigma*R", {"X": 1}),
-        process("vesicle_loss", "delta*X", {"X": -1}),
-        process("vesicle_uptake", "uptake*burden*X", {"X": -1}),
-        process("transfer", "kappa*X*S", {"S": -1, "A": 1}, transfer=True),
+        _SOURCES,
     )
 
 

@@ -16,12 +16,10 @@ from pkpd_mdr.regimen import exposure
 
 __all__ = ["ENTRY", "anthracycline_efflux"]
 
-_VALUES = {
-    "k0": ("0.5 1/h", "passive exchange; prior, 0.1 to 3 per h"),
-    "vP": ("3.5 uM/h", "largest efflux of a cell with P = 1; prior, vP/(k0 Km) from 0 to 30"),
-    "Km": ("0.7 uM", "content of half the efflux; wide prior, 0.1 to 10 uM"),
-    "P": ("1", "P-glycoprotein per cell, 1 for a resistant reference"),
-}
+_PASSIVE = {"k0": ("0.5 1/h", "passive exchange; prior, 0.1 to 3 per h")}
+_PUMP = {"vP": ("3.5 uM/h", "largest efflux of a cell with P = 1; prior, vP/(k0 Km) from 0 to 30")}
+_HALF = {"Km": ("0.7 uM", "content of half the efflux; wide prior, 0.1 to 10 uM")}
+_CELL = {"P": ("1", "P-glycoprotein per cell, 1 for a resistant reference")}
 _INHIBITOR = {"Ki": ("4.1 uM", "inhibitor of half the effect; cyclosporin A")}
 
 
@@ -44,8 +42,13 @@ def anthracycline_efflux() -> Model:
         medium("dox", unit="uM"),
         medium("csa", unit="uM"),
         state("Ci", unit="uM", kind="concentration", description="drug in cells"),
-        *declared(_VALUES, source="assumed"),
-        *declared(_INHIBITOR, source="IC50 of cyclosporin A on efflux of verapamil at the rat blood-brain barrier"),
+        *declared(_PASSIVE, source="range: 0.1 to 3 per h for anthracyclines (recalled)"),
+        *declared(_PUMP, source="range: vP/(k0 Km) = 10, between 0 (parental cells) and 30 (recalled)"),
+        *declared(_HALF, source="assumed: order of magnitude; only vP/(k0 Km) matters at low content"),
+        *declared(_CELL, source="assumed: 1 is a resistant reference cell by definition"),
+        *declared(
+            _INHIBITOR, source="published: IC50 on efflux of verapamil at the rat blood-brain barrier, PubMed 18384156"
+        ),
         process("entry", "k0*C_dox", {"Ci": 1}),
         process("leak", "k0*Ci", {"Ci": -1}),
         process("efflux", "vP*P*Ci/(Km*(1 + C_csa/Ki) + Ci)", {"Ci": -1}),
@@ -66,7 +69,8 @@ def _needed(pgp: float) -> float:
 
 ENTRY = Published(
     anthracycline_efflux,
-    "Eur J Biochem 2000, 267:649; Robertus, Kannan and Putnam 2025, Molecules 30:3014",
+    "Passive and P-gp-mediated efflux of anthracyclines, 2000, Eur J Biochem 267:649 (PubMed 10651800); "
+    "Robertus, Kannan and Putnam 2025, Molecules 30:3014",
     ("S1", "S3"),
     'mdr.gallery.anthracycline_efflux().simulate(mdr.exposure("dox", "1 uM"), until="24 h")',
     (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level, levels
 from pkpd_mdr.mechanisms import clone, medium, parameter, process
 from pkpd_mdr.model import Model
@@ -21,6 +21,14 @@ __all__ = ["ENTRY", "beckman2012"]
 
 _G, _T1, _T2, _K1, _K2 = 0.05, 1e-7, 1e-6, 0.15, 0.12
 _S, _R1, _R2 = 5e9, 1e4, 1e5
+
+_SOURCES = {
+    "assumed: a tumour that doubles in two weeks; the ranges of the virtual patients were not obtained": "g",
+    "assumed: order of magnitude of rare resistance; the ranges of the virtual patients were not obtained": "T1 T2",
+    "assumed: two to three times g, so that a drug shrinks what it reaches": "kill1 kill2",
+    "assumed: a detectable tumour": "S0",
+    "assumed: few resistant cells among 5e9, none to both, so that the order of drugs matters": "R10 R20 R120",
+}
 
 
 def beckman2012() -> Model:
@@ -41,25 +49,32 @@ def beckman2012() -> Model:
     arrows = {("S", "R1"): "T1", ("S", "R2"): "T2", ("R1", "R12"): "T2", ("R2", "R12"): "T1"}
     reached = {"S": (1, 2), "R1": (2,), "R2": (1,)}
     starts = {"S": _S, "R1": _R1, "R2": _R2, "R12": 0}
-    return Model(
-        medium("drug1", unit=""),
-        medium("drug2", unit=""),
-        parameter("g", (_G, "1/day"), lower=0, description="growth of every phenotype"),
-        parameter("T1", _T1, lower=0, upper=1, description="probability per division to become resistant to drug 1"),
-        parameter("T2", _T2, lower=0, upper=1, description="probability per division to become resistant to drug 2"),
-        parameter("kill1", (_K1, "1/day"), lower=0, description="death by drug 1 at dose 1"),
-        parameter("kill2", (_K2, "1/day"), lower=0, description="death by drug 2 at dose 1"),
-        *(clone(name, start=(cells, "cell"), resistant=name != "S") for name, cells in starts.items()),
-        *(process(f"growth_{name}", f"g*{name} if {name} >= 1 else 0", {name: 1}) for name in starts),
-        *(
-            process(f"change_{source}_{into}", f"g*{share}*{source} if {source} >= 1 else 0", {into: 1})
-            for (source, into), share in arrows.items()
+    return sourced(
+        Model(
+            medium("drug1", unit=""),
+            medium("drug2", unit=""),
+            parameter("g", (_G, "1/day"), lower=0, description="growth of every phenotype"),
+            parameter(
+                "T1", _T1, lower=0, upper=1, description="probability per division to become resistant to drug 1"
+            ),
+            parameter(
+                "T2", _T2, lower=0, upper=1, description="probability per division to become resistant to drug 2"
+            ),
+            parameter("kill1", (_K1, "1/day"), lower=0, description="death by drug 1 at dose 1"),
+            parameter("kill2", (_K2, "1/day"), lower=0, description="death by drug 2 at dose 1"),
+            *(clone(name, start=(cells, "cell"), resistant=name != "S") for name, cells in starts.items()),
+            *(process(f"growth_{name}", f"g*{name} if {name} >= 1 else 0", {name: 1}) for name in starts),
+            *(
+                process(f"change_{source}_{into}", f"g*{share}*{source} if {source} >= 1 else 0", {into: 1})
+                for (source, into), share in arrows.items()
+            ),
+            *(
+                process(f"kill_{drug}_{name}", f"kill{drug}*medium_drug{drug}*{name}", {name: -1})
+                for name, drugs in reached.items()
+                for drug in drugs
+            ),
         ),
-        *(
-            process(f"kill_{drug}_{name}", f"kill{drug}*medium_drug{drug}*{name}", {name: -1})
-            for name, drugs in reached.items()
-            for drug in drugs
-        ),
+        _SOURCES,
     )
 
 

@@ -16,7 +16,7 @@ from functools import cache, partial
 import numpy as np
 
 from pkpd_mdr.errors import ModelError
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import course, crossing, level
 from pkpd_mdr.mechanisms import clone, growth, medium, mutation, parameter, process
 from pkpd_mdr.model import Model
@@ -25,6 +25,13 @@ from pkpd_mdr.regimen import exposure
 __all__ = ["ENTRY", "Lesion", "bozic2013"]
 
 _NODES = 400
+_SOURCES = {
+    "derived: 1/s, the start with which lines that survive grow": "S0",
+    "published: Bozic et al. 2013, unless the lesion was given other rates": "birth_S death_*",
+    "derived: d plus the net growth b - d less the cost of resistance": "birth_R*",
+    "derived: d' - d": "hit",
+    "derived: u times the number of sites": "mutation_*",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +185,20 @@ class Lesion:
             ("R1", "R12"): n2 + both,
             ("R2", "R12"): n1 + both,
         }
-        return Model(
-            medium("drug1", unit=""),
-            medium("drug2", unit=""),
-            clone("S", growth=laws[0], start=1 / self.survival),
-            *(clone(name, growth=laws[1], resistant=True) for name in ("R1", "R2")),
-            clone("R12", growth=laws[2], resistant=True),
-            *(mutation(source, into, probability=u * n) for (source, into), n in steps.items()),
-            parameter(
-                "hit", (self.death_treated - self.death, "1/day"), description="added death of cells that are hit"
+        return sourced(
+            Model(
+                medium("drug1", unit=""),
+                medium("drug2", unit=""),
+                clone("S", growth=laws[0], start=1 / self.survival),
+                *(clone(name, growth=laws[1], resistant=True) for name in ("R1", "R2")),
+                clone("R12", growth=laws[2], resistant=True),
+                *(mutation(source, into, probability=u * n) for (source, into), n in steps.items()),
+                parameter(
+                    "hit", (self.death_treated - self.death, "1/day"), description="added death of cells that are hit"
+                ),
+                *(process(f"treatment_{name}", f"hit*{drug}*{name}", {name: -1}) for name, drug in hits.items()),
             ),
-            *(process(f"treatment_{name}", f"hit*{drug}*{name}", {name: -1}) for name, drug in hits.items()),
+            _SOURCES,
         )
 
     def _growing(self, first: int, second: int, k: float) -> float:
@@ -258,7 +268,7 @@ _PATIENTS = [("N22", 8.5e8, 0.677, 0.001, 2e-3), ("N19", 1.8e10, 1.0, 0.023, 1e-
 
 ENTRY = Published(
     bozic2013,
-    "Bozic et al. 2013, eLife 2:e00747",
+    "Bozic et al. 2013, eLife 2:e00747, doi:10.7554/eLife.00747",
     ("S5",),
     "mdr.gallery.bozic2013(8.5e8, sites_both=1).eradication()",
     (

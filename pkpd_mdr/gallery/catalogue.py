@@ -93,7 +93,7 @@ def find(name: str) -> Published:
 
 
 def table() -> Listing:
-    """The models: name, topics, citation, states, what is reproduced, and what is not the paper's own.
+    """The models: name, topics, citation, states, what is reproduced, what is not the paper's own, origins of values.
 
     Returns
     -------
@@ -109,8 +109,12 @@ def table() -> Listing:
     rows = []
     for entry in MODELS.values():
         numbers_of = f"{len(entry.results)}: {entry.results[0].quantity}" + (", ..." if len(entry.results) > 1 else "")
-        rows.append((entry.name, " ".join(entry.topics), entry.citation, _states(entry), numbers_of, entry.ours))
-    return Listing(("model", "topics", "citation", "states", "reproduces", "not the paper's own"), tuple(rows))
+        values = ", ".join(f"{count} {word}" for word, count in entry.origins().items())
+        rows.append(
+            (entry.name, " ".join(entry.topics), entry.citation, _states(entry), numbers_of, entry.ours, values)
+        )
+    columns = ("model", "topics", "citation", "states", "reproduces", "not the paper's own", "parameters")
+    return Listing(columns, tuple(rows))
 
 
 def _states(entry: Published) -> str:

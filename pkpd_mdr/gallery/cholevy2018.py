@@ -11,12 +11,20 @@ from itertools import pairwise
 from typing import Any
 
 from pkpd_mdr.errors import ModelError
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter, switching
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, exposure
 
 __all__ = ["ENTRY", "cholevy2018"]
+
+_SOURCES = {
+    "assumed: 0.1 per day without resistance, 30 % less with all of it (a cost)": "growth_n*",
+    "assumed: far above the start, order of magnitude": "K",
+    "assumed: a small tumour, all of it with little resistance": "n*0",
+    "assumed: 0.2 per day without resistance, falling to nothing with all of it": "slope_drug_n*",
+    "derived: D/h^2 from an assumed D (argument alteration) and the grid": "hop",
+}
 
 
 def cholevy2018(*, traits: int = 11, alteration: float = 1e-3) -> Model:
@@ -53,19 +61,22 @@ def cholevy2018(*, traits: int = 11, alteration: float = 1e-3) -> Model:
     x = {name: i * step for i, name in enumerate(names)}
     capacity = parameter("K", "1e10 cell", description="carrying capacity; wide prior")
     hop = parameter("hop", (alteration / step**2, "1/day"), description="alteration to the next grid point, D/h^2")
-    return Model(
-        medium("drug", unit=""),
-        *(
-            clone(
-                name,
-                growth=growth.logistic(rate=(0.1 * (1 - 0.3 * x[name]), "1/day"), capacity=capacity),
-                start=1e6 if name == names[(traits - 1) // 5] else None,
-                resistant=x[name] > 0.5,
-            )
-            for name in names
+    return sourced(
+        Model(
+            medium("drug", unit=""),
+            *(
+                clone(
+                    name,
+                    growth=growth.logistic(rate=(0.1 * (1 - 0.3 * x[name]), "1/day"), capacity=capacity),
+                    start=1e6 if name == names[(traits - 1) // 5] else None,
+                    resistant=x[name] > 0.5,
+                )
+                for name in names
+            ),
+            *(kill("drug", on=name, slope=(0.2 * (1 - x[name]), "1/day")) for name in names),
+            *(switching(low, high, rate=hop, back=hop) for low, high in pairwise(names)),
         ),
-        *(kill("drug", on=name, slope=(0.2 * (1 - x[name]), "1/day")) for name in names),
-        *(switching(low, high, rate=hop, back=hop) for low, high in pairwise(names)),
+        _SOURCES,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import medium, observable, process, state
 from pkpd_mdr.model import Model
@@ -21,6 +21,10 @@ _VALUES = {
     "KL": ("0.021 1/week", "tumour growth"),
     "KD0": ("0.025 1/(g*week)", "shrinkage per exposure at the start"),
     "lam": ("0.053 1/week", "the effect fades"),
+}
+
+_SOURCES = {
+    "published: Claret et al. 2009, start of MODEL1708310001": "y0",
 }
 
 
@@ -37,13 +41,18 @@ def claret2009() -> Model:
     >>> round(claret2009().simulate(daily(), until="100 week").endpoint("nadir_time"), 2)
     24.02
     """
-    return Model(
-        state("y", "200 mm", unit="mm", description="sum of diameters"),
-        medium("cape", unit="g"),
-        *declared(_VALUES, source="MODEL1708310001; the unit of exposure is recalled"),
-        process("growth", "KL*y", {"y": 1}),
-        process("shrinkage", "KD0*exp(-lam*t)*C_cape*y", {"y": -1}),
-        observable("burden", "y", "mm"),
+    return sourced(
+        Model(
+            state("y", "200 mm", unit="mm", description="sum of diameters"),
+            medium("cape", unit="g"),
+            *declared(
+                _VALUES, source="published: Claret et al. 2009, in MODEL1708310001; that exposure is in g is recalled"
+            ),
+            process("growth", "KL*y", {"y": 1}),
+            process("shrinkage", "KD0*exp(-lam*t)*C_cape*y", {"y": -1}),
+            observable("burden", "y", "mm"),
+        ),
+        _SOURCES,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level, levels
 from pkpd_mdr.mechanisms import observable, process, state
 from pkpd_mdr.model import Model
@@ -34,6 +34,10 @@ _VALUES = {
     "r": ("1.1e-7 1/(cell*day)", "T cells primed by killed tumour cells"),
 }
 
+_SOURCES = {
+    "published: de Pillis et al. 2005, start of MODEL1907260001": "T0 N0",
+}
+
 
 def depillis2005() -> Model:
     """T' = a T (1 - b T) - c N T - D T with D = d (L/T)^l/(s + (L/T)^l); N and L are recruited and exhausted.
@@ -49,24 +53,27 @@ def depillis2005() -> Model:
     >>> round(float(run.frame["N"].iloc[-1]))
     315534
     """
-    return Model(
-        state("T", "100 cell", unit="cell", kind="cells", description="tumour cells"),
-        state("N", "1000 cell", unit="cell", kind="cells", description="natural killer cells"),
-        state("L", unit="cell", kind="cells", description="CD8+ T cells"),
-        *declared(_VALUES, source="MODEL1907260001"),
-        observable("D", "d*hill(L/max(T, 1e-100), s**(1/l), l)", "1/day", description="killing by T cells"),
-        process("growth", "a*T*(1 - b*T)", {"T": 1}),
-        process("natural_killing", "c*N*T", {"T": -1}),
-        process("specific_killing", "D*T", {"T": -1}),
-        process("arrival", "sig", {"N": 1}),
-        process("N_recruitment", "g*T**2*N/(h + T**2)", {"N": 1}),
-        process("N_exhaustion", "p*N*T", {"N": -1}),
-        process("N_death", "f*N", {"N": -1}),
-        process("L_recruitment", "j*(D*T)**2*L/(k + (D*T)**2)", {"L": 1}),
-        process("L_priming", "r*N*T", {"L": 1}),
-        process("L_exhaustion", "q*L*T", {"L": -1}),
-        process("L_death", "m*L", {"L": -1}),
-        observable("burden", "T", "cell"),
+    return sourced(
+        Model(
+            state("T", "100 cell", unit="cell", kind="cells", description="tumour cells"),
+            state("N", "1000 cell", unit="cell", kind="cells", description="natural killer cells"),
+            state("L", unit="cell", kind="cells", description="CD8+ T cells"),
+            *declared(_VALUES, source="published: de Pillis et al. 2005, in MODEL1907260001"),
+            observable("D", "d*hill(L/max(T, 1e-100), s**(1/l), l)", "1/day", description="killing by T cells"),
+            process("growth", "a*T*(1 - b*T)", {"T": 1}),
+            process("natural_killing", "c*N*T", {"T": -1}),
+            process("specific_killing", "D*T", {"T": -1}),
+            process("arrival", "sig", {"N": 1}),
+            process("N_recruitment", "g*T**2*N/(h + T**2)", {"N": 1}),
+            process("N_exhaustion", "p*N*T", {"N": -1}),
+            process("N_death", "f*N", {"N": -1}),
+            process("L_recruitment", "j*(D*T)**2*L/(k + (D*T)**2)", {"L": 1}),
+            process("L_priming", "r*N*T", {"L": 1}),
+            process("L_exhaustion", "q*L*T", {"L": -1}),
+            process("L_death", "m*L", {"L": -1}),
+            observable("burden", "T", "cell"),
+        ),
+        _SOURCES,
     )
 
 

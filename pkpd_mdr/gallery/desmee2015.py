@@ -1,6 +1,6 @@
 """Prostate cancer under docetaxel: cells stop responding at a time of escape, and PSA follows them.
 
-Desmee et al. 2015, values as in the nlmixr2lib file. Declared from text.
+Desmee et al. 2015, AAPS J 17:691; values as in the nlmixr2lib file. Declared from text.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import course
 from pkpd_mdr.mechanisms import observable, process, state
 from pkpd_mdr.model import Model
@@ -17,10 +17,16 @@ __all__ = ["ENTRY", "desmee2015"]
 
 _VALUES = {
     "r": ("0.05 1/day", "proliferation"),
-    "d": ("0.046 1/day", "death"),
     "effect": ("0.3", "share of proliferation that treatment takes away until the escape"),
     "escape": ("140 day", "time of escape"),
+}
+_FIXED = {
+    "d": ("0.046 1/day", "death"),
     "out": ("0.23 1/day", "PSA is cleared"),
+}
+
+_SOURCES = {
+    "assumed: scaled to the start, PSA and cells in balance there as in the paper": "cells0 psa0",
 }
 
 
@@ -39,15 +45,19 @@ def desmee2015() -> Model:
     >>> round(float(desmee2015().simulate(until="140 day").frame["cells"].iloc[-1]), 4)
     0.2144
     """
-    return Model(
-        state("cells", 1.0, description="tumour cells, relative to the start"),
-        state("psa", 1.0, description="PSA, relative to the start"),
-        *declared(_VALUES, source="Desmee et al. 2015, nlmixr2lib"),
-        process("growth", "r*cells*(1 - (effect if t < escape else 0))", {"cells": 1}),
-        process("death", "d*cells", {"cells": -1}),
-        process("secretion", "out*cells", {"psa": 1}),
-        process("clearance", "out*psa", {"psa": -1}),
-        observable("burden", "cells"),
+    return sourced(
+        Model(
+            state("cells", 1.0, description="tumour cells, relative to the start"),
+            state("psa", 1.0, description="PSA, relative to the start"),
+            *declared(_VALUES, source="published: Desmee et al. 2015, Table I; set for a simulation study"),
+            *declared(_FIXED, source="published: Desmee et al. 2015, fixed to literature values"),
+            process("growth", "r*cells*(1 - (effect if t < escape else 0))", {"cells": 1}),
+            process("death", "d*cells", {"cells": -1}),
+            process("secretion", "out*cells", {"psa": 1}),
+            process("clearance", "out*psa", {"psa": -1}),
+            observable("burden", "cells"),
+        ),
+        _SOURCES,
     )
 
 
@@ -79,7 +89,7 @@ def _turn() -> float:
 
 ENTRY = Published(
     desmee2015,
-    "Desmee et al. 2015; nlmixr2lib",
+    "Desmee et al. 2015, AAPS J 17:691, doi:10.1208/s12248-015-9745-5; nlmixr2lib",
     ("S1",),
     'mdr.gallery.desmee2015().simulate(until="300 day")',
     (

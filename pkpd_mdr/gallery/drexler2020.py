@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import dosing, observable, parameter, process, state
 from pkpd_mdr.model import Model
@@ -29,6 +29,11 @@ _VALUES = {
     "bk": ("1e-4 mg/(kg*mm**3*day)", "drug used up by killing; wide prior, 0 to 1e-2"),
 }
 
+_SOURCES = {
+    "assumed: a palpable tumour": "x10",
+    "assumed: a mouse": "weight",
+}
+
 
 def drexler2020() -> Model:
     """x1' = (a-n) x1 - b x1 E; x2' = n x1 + b x1 E - w x2; x3' = -(c+k1) x3 + k2 x4 - bk x1 E.
@@ -46,24 +51,30 @@ def drexler2020() -> Model:
     >>> sorted(drexler2020().states)
     ['x1', 'x2', 'x3', 'x4']
     """
-    return Model(
-        state("x1", "100 mm**3", unit="mm**3", description="living tumour"),
-        state("x2", unit="mm**3", description="dead tumour"),
-        state("x3", unit="mg", kind="amount", balance="pld", description="drug in blood"),
-        state("x4", unit="mg", kind="amount", balance="pld", description="drug in tissues"),
-        *declared(_VALUES, source="assumed"),
-        dosing("pld", into="x3", unit="mg"),
-        parameter("weight", "20 g", description="weight of the mouse"),
-        observable("E", "x3/(ED50*weight + x3)", description="share of the largest killing"),
-        process("growth", "a*x1", {"x1": 1}),
-        process("necrosis", "n*x1", {"x1": -1, "x2": 1}),
-        process("killing", "b*x1*E", {"x1": -1, "x2": 1}),
-        process("washout", "w*x2", {"x2": -1}),
-        process("clearance", "c*x3", {"x3": -1}),
-        process("to_tissues", "k1*x3", {"x3": -1, "x4": 1}, transfer=True),
-        process("from_tissues", "k2*x4", {"x4": -1, "x3": 1}, transfer=True),
-        process("use", "bk*weight*x1*E", {"x3": -1}),
-        observable("burden", "x1 + x2", "mm**3"),
+    return sourced(
+        Model(
+            state("x1", "100 mm**3", unit="mm**3", description="living tumour"),
+            state("x2", unit="mm**3", description="dead tumour"),
+            state("x3", unit="mg", kind="amount", balance="pld", description="drug in blood"),
+            state("x4", unit="mg", kind="amount", balance="pld", description="drug in tissues"),
+            *declared(
+                _VALUES,
+                source="assumed: order of magnitude of a fast murine tumour; the paper's values were not obtained",
+            ),
+            dosing("pld", into="x3", unit="mg"),
+            parameter("weight", "20 g", description="weight of the mouse"),
+            observable("E", "x3/(ED50*weight + x3)", description="share of the largest killing"),
+            process("growth", "a*x1", {"x1": 1}),
+            process("necrosis", "n*x1", {"x1": -1, "x2": 1}),
+            process("killing", "b*x1*E", {"x1": -1, "x2": 1}),
+            process("washout", "w*x2", {"x2": -1}),
+            process("clearance", "c*x3", {"x3": -1}),
+            process("to_tissues", "k1*x3", {"x3": -1, "x4": 1}, transfer=True),
+            process("from_tissues", "k2*x4", {"x4": -1, "x3": 1}, transfer=True),
+            process("use", "bk*weight*x1*E", {"x3": -1}),
+            observable("burden", "x1 + x2", "mm**3"),
+        ),
+        _SOURCES,
     )
 
 

@@ -24,6 +24,8 @@ _PRIORS = {
     "K1": ("0.5 1/ng", "effect of the peak in cells; wide prior, 0.05 to 5 per ng"),
     "K2": ("0.1 mL/ug", "effect of the peak in medium; wide prior, 0 to 1 mL/ug"),
     "m": ("2", "exponent; wide prior, 1 to 4"),
+}
+_DEVICE = {
     "track": ("1e4 1/h", "how fast the peaks follow a rise; a device, not biology"),
 }
 
@@ -47,8 +49,9 @@ def elkareh2003() -> Model:
         state("Ci", unit="ng", kind="amount", description="drug in 1e5 cells"),
         state("peak_i", unit="ng", kind="amount", balance="peak_i", description="highest content so far"),
         state("peak_e", unit="ug/mL", kind="concentration", description="highest concentration in medium so far"),
-        *declared(_VALUES, source="recalled from El-Kareh and Secomb 2003"),
-        *declared(_PRIORS, source="assumed"),
+        *declared(_VALUES, source="recalled: El-Kareh and Secomb"),
+        *declared(_PRIORS, source="assumed: effects of order 1 at the peaks of these doses; values not obtained"),
+        *declared(_DEVICE, source="assumed: a device of the running peak, fast beside uptake"),
         process("uptake", "Vmax*C_dox/(C_dox + Ke)", {"Ci": 1}),
         process("release", "Vmax*Ci/(Ci + Ki)", {"Ci": -1}),
         process("rise_i", "track*max(0, Ci - peak_i)", {"peak_i": 1}),

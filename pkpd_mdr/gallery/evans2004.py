@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import course, level
 from pkpd_mdr.mechanisms import observable, process, state
 from pkpd_mdr.model import Model
@@ -36,6 +36,10 @@ _STATES = {
     "Ln": "lactone on DNA",
 }
 
+_SOURCES = {
+    "published: Evans et al. 2004, the dose D": "Lm0",
+}
+
 
 def evans2004() -> Model:
     """Lm, Hm in medium, Lc, Hc in cytoplasm, Ln on DNA; v1 (Lm+Hm) + Lc + Hc + v2 Ln stays.
@@ -51,22 +55,25 @@ def evans2004() -> Model:
     >>> [round(float(level), 3) for level in run.frame["Lm"].iloc[1:]]
     [8.652, 7.489, 6.484, 5.613]
     """
-    return Model(
-        *(
-            state(name, "10 uM" if name == "Lm" else None, unit="uM", kind="concentration", description=text)
-            for name, text in _STATES.items()
+    return sourced(
+        Model(
+            *(
+                state(name, "10 uM" if name == "Lm" else None, unit="uM", kind="concentration", description=text)
+                for name, text in _STATES.items()
+            ),
+            *declared(_VALUES, source="published: Evans et al. 2004, Table 2"),
+            process("open_in_medium", "kom*Lm", {"Lm": -1, "Hm": 1}),
+            process("close_in_medium", "kcm*Hm", {"Hm": -1, "Lm": 1}),
+            process("entry", "ki*Lm", {"Lm": -1, "Lc": "v1"}),
+            process("efflux", "ke*Lc", {"Lc": -1, "Lm": "1/v1"}),
+            process("open_in_cell", "koc*Lc", {"Lc": -1, "Hc": 1}),
+            process("close_in_cell", "kcc*Hc", {"Hc": -1, "Lc": 1}),
+            process("binding", "kb*(BT - Ln)*Lc", {"Lc": -1, "Ln": "1/v2"}),
+            process("unbinding", "kd*Ln", {"Ln": -1, "Lc": "v2"}),
+            observable("cell_lactone", "(Lc + v2*Ln)/(1 + v2)", "uM"),
+            observable("total", "v1*(Lm + Hm) + Lc + Hc + v2*Ln", "uM"),
         ),
-        *declared(_VALUES, source="Evans et al. 2004"),
-        process("open_in_medium", "kom*Lm", {"Lm": -1, "Hm": 1}),
-        process("close_in_medium", "kcm*Hm", {"Hm": -1, "Lm": 1}),
-        process("entry", "ki*Lm", {"Lm": -1, "Lc": "v1"}),
-        process("efflux", "ke*Lc", {"Lc": -1, "Lm": "1/v1"}),
-        process("open_in_cell", "koc*Lc", {"Lc": -1, "Hc": 1}),
-        process("close_in_cell", "kcc*Hc", {"Hc": -1, "Lc": 1}),
-        process("binding", "kb*(BT - Ln)*Lc", {"Lc": -1, "Ln": "1/v2"}),
-        process("unbinding", "kd*Ln", {"Ln": -1, "Lc": "v2"}),
-        observable("cell_lactone", "(Lc + v2*Ln)/(1 + v2)", "uM"),
-        observable("total", "v1*(Lm + Hm) + Lc + Hc + v2*Ln", "uM"),
+        _SOURCES,
     )
 
 

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import course
 from pkpd_mdr.mechanisms import pk, toxicity
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, infusion
 
 __all__ = ["ENTRY", "friberg2002"]
+
+_SOURCES = {
+    "published: Friberg et al. 2002, J Clin Oncol "
+    "20:4713, leukocytes under paclitaxel "
+    "(DDMODEL00000186)": "baseline_wbc transit_time_wbc feedback_wbc slope_pac_wbc",
+    "published: fixed in DDMODEL00000186": "Q_pac",
+    "derived: median of the individual values in the data of DDMODEL00000186": "CL_pac V1_pac V2_pac",
+}
 
 
 def friberg2002() -> Model:
@@ -31,11 +39,14 @@ def friberg2002() -> Model:
     >>> round(float(friberg2002().simulate(cycle, until="40 day", times="1 h").frame["wbc"].min() / 1e9), 3)
     2.918
     """
-    return Model(
-        pk.two_compartment("pac", CL="285 L/h", V1="290 L", Q="204 L/h", V2="995 L", molar_mass="853.9 g/mol"),
-        toxicity.myelosuppression(
-            "wbc", slope={"pac": "28.9 L/umol"}, baseline="7.21e9 1/L", transit_time="124 h", feedback=0.239
+    return sourced(
+        Model(
+            pk.two_compartment("pac", CL="285 L/h", V1="290 L", Q="204 L/h", V2="995 L", molar_mass="853.9 g/mol"),
+            toxicity.myelosuppression(
+                "wbc", slope={"pac": "28.9 L/umol"}, baseline="7.21e9 1/L", transit_time="124 h", feedback=0.239
+            ),
         ),
+        _SOURCES,
     )
 
 
@@ -61,7 +72,7 @@ def _constant(level: float) -> float:
 
 ENTRY = Published(
     friberg2002,
-    "Friberg et al. 2002, J Clin Oncol 20:4713",
+    "Friberg et al. 2002, J Clin Oncol 20:4713, doi:10.1200/JCO.2002.02.140; DDMODEL00000186",
     ("S1", "S5"),
     'mdr.gallery.friberg2002().simulate(mdr.infusion("pac", "369 umol", over="3 h"), until="40 day")',
     (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, growth, observable, process, state
 from pkpd_mdr.model import Model
@@ -16,6 +16,11 @@ from pkpd_mdr.model import Model
 __all__ = ["ENTRY", "goldie1979"]
 
 _VALUES = {"alpha": ("1e-6", "mutations to resistance per division; wide prior, 1e-9 to 1e-4")}
+
+_SOURCES = {
+    "assumed: the paper starts from one cell; recalled": "N0",
+    "assumed: doubling in two days; the result depends on the number of cells alone": "growth_N",
+}
 
 
 def goldie1979() -> Model:
@@ -32,12 +37,15 @@ def goldie1979() -> Model:
     >>> bool(run.frame["none_resistant"].iloc[-1] > 0.9)
     True
     """
-    return Model(
-        clone("N", growth=growth.exponential(rate="0.35 1/day"), start=1),
-        state("mutations", description="expected mutations so far"),
-        *declared(_VALUES, source="assumed"),
-        process("mutate", "alpha*growth_N*N", {"mutations": 1}),
-        observable("none_resistant", "exp(-mutations)"),
+    return sourced(
+        Model(
+            clone("N", growth=growth.exponential(rate="0.35 1/day"), start=1),
+            state("mutations", description="expected mutations so far"),
+            *declared(_VALUES, source="assumed: order of magnitude, chosen to show the fall between 1e5 and 1e7 cells"),
+            process("mutate", "alpha*growth_N*N", {"mutations": 1}),
+            observable("none_resistant", "exp(-mutations)"),
+        ),
+        _SOURCES,
     )
 
 
@@ -47,7 +55,7 @@ def _chance(cells: float) -> float:
 
 ENTRY = Published(
     goldie1979,
-    "Goldie and Coldman 1979",
+    "Goldie and Coldman 1979, Cancer Treat Rep 63:1727 (recalled)",
     ("S5",),
     'mdr.gallery.goldie1979().simulate(until="40 day")',
     tuple(

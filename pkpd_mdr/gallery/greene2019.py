@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import outcome
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter, switching
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, exposure
 
 __all__ = ["ENTRY", "greene2019"]
+
+_SOURCES = {
+    "published: Greene et al. 2019, in BIOMD0000000825": "S0 growth_R slope_u_S switching_S_R",
+    "derived: the unit of time is 1/growth of S, of burden the capacity": "growth_S K",
+    "published: Greene et al. 2019 compares 0 and 0.01 (argument induction)": "switching_slope_u_S_R",
+}
 
 
 def greene2019(induction: float = 0.0) -> Model:
@@ -38,12 +44,15 @@ def greene2019(induction: float = 0.0) -> Model:
     dR/dt = R*growth_R*(1 - (R + S)/K) + S*medium_u*switching_slope_u_S_R + S*switching_S_R
     """
     capacity = parameter("K", 1.0, description="carrying capacity, the unit of burden")
-    return Model(
-        medium("u", unit=""),
-        clone("S", growth=growth.logistic(rate="1 1/day", capacity=capacity), start=0.01, unit=""),
-        clone("R", growth=growth.logistic(rate="0.2 1/day", capacity=capacity), unit="", resistant=True),
-        kill("u", on="S", slope="1 1/day"),
-        switching("S", "R", rate="1e-6 1/day", induced_by="u", slope=(induction, "1/day")),
+    return sourced(
+        Model(
+            medium("u", unit=""),
+            clone("S", growth=growth.logistic(rate="1 1/day", capacity=capacity), start=0.01, unit=""),
+            clone("R", growth=growth.logistic(rate="0.2 1/day", capacity=capacity), unit="", resistant=True),
+            kill("u", on="S", slope="1 1/day"),
+            switching("S", "R", rate="1e-6 1/day", induced_by="u", slope=(induction, "1/day")),
+        ),
+        _SOURCES,
     )
 
 

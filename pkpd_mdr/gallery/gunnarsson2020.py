@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level, levels
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter, process, switching
 from pkpd_mdr.model import Model
@@ -25,6 +25,19 @@ _INDUCED: dict[str, dict[str, Any]] = {
     "uniform": {"induced_by": "drug", "emax": "0.01 1/day", "ec50": 1e-6},
 }
 _RETURN = {"none": "b", "linear": "b*max(0, 1 - C_drug/10)", "uniform": "b*(1 if C_drug <= 0 else 0)"}
+
+_SOURCES = {
+    "assumed: a small tumour": "n00",
+    "assumed: tolerant cells grow more slowly; order of magnitude": "growth_n0 growth_n1",
+    "range: retention of 1 to 100 generations (recalled); argument back": "b",
+    "assumed: the dose is in units of it": "ec50_drug_n0",
+    "assumed: simplest curve": "hill_drug_n0",
+    "assumed: much above growth, so that sensitive cells shrink": "emax_drug_n0",
+    "range: switching of 1e-6 to 1e-2 per generation (recalled)": "switching_n0_n1",
+    "assumed: of the order of the return, so that induction can undo the kill": "switching_slope_* switching_emax_*",
+    "assumed: any dose at once, far below all doses": "switching_ec50_*",
+    "assumed: any dose at once": "switching_hill_*",
+}
 
 
 def gunnarsson2020(induction: str = "none", *, back: float = 0.1, blocked: bool = True) -> Model:
@@ -56,16 +69,19 @@ def gunnarsson2020(induction: str = "none", *, back: float = 0.1, blocked: bool 
     """
     if induction not in _INDUCED:
         raise ModelError(f"the induction {shown(induction)} is not known{did_you_mean(induction, _INDUCED)}")
-    return Model(
-        medium("drug", unit=""),
-        clone("n0", growth=growth.exponential(rate="0.04 1/day"), start=1e6),
-        clone("n1", growth=growth.exponential(rate="0.015 1/day"), resistant=True),
-        kill("drug", on="n0", emax="0.5 1/day", ec50=1.0),
-        switching("n0", "n1", rate="5e-4 1/day", **_INDUCED[induction]),
-        parameter("b", (back, "1/day"), description="return without drug"),
-        process(
-            "switching_n1_n0", f"{_RETURN[induction if blocked else 'none']}*n1", {"n1": -1, "n0": 1}, transfer=True
+    return sourced(
+        Model(
+            medium("drug", unit=""),
+            clone("n0", growth=growth.exponential(rate="0.04 1/day"), start=1e6),
+            clone("n1", growth=growth.exponential(rate="0.015 1/day"), resistant=True),
+            kill("drug", on="n0", emax="0.5 1/day", ec50=1.0),
+            switching("n0", "n1", rate="5e-4 1/day", **_INDUCED[induction]),
+            parameter("b", (back, "1/day"), description="return without drug"),
+            process(
+                "switching_n1_n0", f"{_RETURN[induction if blocked else 'none']}*n1", {"n1": -1, "n0": 1}, transfer=True
+            ),
         ),
+        _SOURCES,
     )
 
 
@@ -162,8 +178,10 @@ ENTRY = Published(
             lambda: _best_pulsed("uniform", False) < _best_constant("uniform", False)[0],
             flag="C",
             source="abstract; at our rates",
-            unreached="with b constant, cells that return in a break have the same odds at the next pulse as under "
-            "constant drug, so breaks only cost; the drug must also act on the return",
+            unreached="with b constant the kill and the induction rise together, so that the characteristic polynomial "
+            "is linear in the share of time on drug: growth under fast pulses is monotone in it, and no pulses are "
+            "better than the better of a constant dose and none, whatever the rates; the drug must also act on the "
+            "return, as the abstract says it may",
         ),
     ),
     ours="equations recalled, the block of the return is ours; all rates are wide priors",

@@ -6,7 +6,7 @@ Hahnfeldt et al. 1999, Cancer Res 59:4770 (mouse, Lewis lung carcinoma); surface
 from __future__ import annotations
 
 from pkpd_mdr.errors import ModelError, did_you_mean
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, delivery, dosing, formula, growth, parameter, process, state
 from pkpd_mdr.model import Model
@@ -14,6 +14,13 @@ from pkpd_mdr.model import Model
 __all__ = ["ENTRY", "hahnfeldt1999"]
 
 _INHIBITORS = {"endostatin": (0.66, 1.7), "angiostatin": (0.15, 0.38), "tnp470": (1.3, 10.1)}
+
+_SOURCES = {
+    "published: Hahnfeldt et al. 1999, in the R package canceR": "growth_V stimulation_K inhibition_K K0",
+    "range: 180 to 200 mm3 at the start of experiments, Hahnfeldt et al. 1999": "V0",
+    "published: Hahnfeldt et al. 1999, in the R package canceR (TNP-470: recalled)": "slope_*_K clr",
+    "assumed: a mouse; doses are per kg": "weight",
+}
 
 
 def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
@@ -44,27 +51,30 @@ def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
             f"the inhibitor {inhibitor!r} is not in Hahnfeldt 1999{did_you_mean(inhibitor, list(_INHIBITORS))}"
         )
     strength, clearance = _INHIBITORS[inhibitor]
-    return Model(
-        clone(
-            "V",
-            growth=growth.gompertz(rate="0.192 1/day", capacity=formula("K")),
-            start="200 mm**3",
-            unit="mm**3",
-            description="tumour volume",
+    return sourced(
+        Model(
+            clone(
+                "V",
+                growth=growth.gompertz(rate="0.192 1/day", capacity=formula("K")),
+                start="200 mm**3",
+                unit="mm**3",
+                description="tumour volume",
+            ),
+            delivery.vasculature(
+                stimulation="5.85 1/day",
+                inhibition="0.00873 1/(day*mm**2)",
+                start="625 mm**3",
+                blocked_by={inhibitor: f"{strength} kg/(mg*day)"},
+                unit="mm**3",
+                name="K",
+            ),
+            state("g", unit="mg", kind="amount", description=inhibitor),
+            process("clearance", "clr*g", {"g": -1}),
+            parameter("clr", f"{clearance} 1/day", description=f"{inhibitor} is cleared"),
+            parameter("weight", "20 g", description="weight of the mouse"),
+            dosing(inhibitor, into="g", unit="mg", concentration="g/weight", concentration_unit="mg/kg"),
         ),
-        delivery.vasculature(
-            stimulation="5.85 1/day",
-            inhibition="0.00873 1/(day*mm**2)",
-            start="625 mm**3",
-            blocked_by={inhibitor: f"{strength} kg/(mg*day)"},
-            unit="mm**3",
-            name="K",
-        ),
-        state("g", unit="mg", kind="amount", description=inhibitor),
-        process("clearance", "clr*g", {"g": -1}),
-        parameter("clr", f"{clearance} 1/day", description=f"{inhibitor} is cleared"),
-        parameter("weight", "20 g", description="weight of the mouse"),
-        dosing(inhibitor, into="g", unit="mg", concentration="g/weight", concentration_unit="mg/kg"),
+        _SOURCES,
     )
 
 

@@ -12,11 +12,16 @@ from functools import cache
 from typing import Any
 
 from pkpd_mdr.errors import ModelError
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.mechanisms import parameter, pgp
 from pkpd_mdr.model import Model
 
 __all__ = ["ENTRY", "hinow2009"]
+
+_SOURCES = {
+    "assumed: equal parts without P-gp and with content 1": "cells_u_*",
+    "assumed: a meeting in two days; transfer rates were not obtained": "tau",
+}
 
 
 def hinow2009(*, groups: int = 11, share: float = 0.2) -> Model:
@@ -51,7 +56,7 @@ def hinow2009(*, groups: int = 11, share: float = 0.2) -> Model:
     if not 0 < share <= 0.5:
         raise ModelError(f"a share of {share:g} is not possible; write 0 < share <= 0.5")
     tau = parameter("tau", "0.01 1/h", description="meetings; wide prior, 0.001 to 0.1 per h")
-    return Model(pgp.grid("u", largest=1, bins=groups, tau=tau, f=share, start={0: 5e3, 1: 5e3}))
+    return sourced(Model(pgp.grid("u", largest=1, bins=groups, tau=tau, f=share, start={0: 5e3, 1: 5e3})), _SOURCES)
 
 
 def _moments(row: Any) -> dict[str, float]:

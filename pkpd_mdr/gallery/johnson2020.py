@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import course, crossing, level
 from pkpd_mdr.mechanisms import clone, formula, growth, kill, medium, observable, parameter, seeding, switching
 from pkpd_mdr.model import Model
@@ -17,7 +17,15 @@ from pkpd_mdr.regimen import Regimen, exposure
 
 __all__ = ["ENTRY", "johnson2020", "pulse"]
 
-_SOURCE = "authors' code, starting guess"
+_SOURCE = "published: starting guess in the authors' code, not a fit"
+
+_SOURCES = {
+    "assumed: order of magnitude of a well": "K",
+    "assumed: a half-life of 40 h; the rate was not obtained": "loss_u",
+    "assumed: order of magnitude of a well at the start": "N0",
+    "published: starting guess in the authors' code (phi0 0.8, alpha 0.01), "
+    "not a fit": "R0_share switching_slope_u_S_R",
+}
 
 
 def johnson2020() -> Model:
@@ -42,16 +50,19 @@ def johnson2020() -> Model:
         parameter("ds", "0.2 1/h", source=_SOURCE, description="kill of sensitive cells"),
         parameter("zd", 0.5, source=_SOURCE, description="kill of resistant cells, relative"),
     ]
-    return Model(
-        *shared,
-        medium("u", unit="", loss="0.0175 1/h"),
-        clone("S", growth=growth.formula("rs*(1 - burden/K)")),
-        clone("R", growth=growth.formula("zr*rs*(1 - burden/K)"), resistant=True),
-        seeding(total="2000 cell", R=0.2),
-        kill("u", on="S", slope=shared[3]),
-        kill("u", on="R", slope=formula("zd*ds")),
-        switching("S", "R", induced_by="u", slope="0.01 1/h"),
-        observable("sensitive_share", "S/max(S + R, 1e-100)"),
+    return sourced(
+        Model(
+            *shared,
+            medium("u", unit="", loss="0.0175 1/h"),
+            clone("S", growth=growth.formula("rs*(1 - burden/K)")),
+            clone("R", growth=growth.formula("zr*rs*(1 - burden/K)"), resistant=True),
+            seeding(total="2000 cell", R=0.2),
+            kill("u", on="S", slope=shared[3]),
+            kill("u", on="R", slope=formula("zd*ds")),
+            switching("S", "R", induced_by="u", slope="0.01 1/h"),
+            observable("sensitive_share", "S/max(S + R, 1e-100)"),
+        ),
+        _SOURCES,
     )
 
 
@@ -80,7 +91,7 @@ def _cells(name: str, hours: int) -> float:
 
 ENTRY = Published(
     johnson2020,
-    "Johnson et al. 2020; authors' code",
+    "Johnson et al. 2020, Phys Biol 18:016001 (volume recalled); authors' code",
     ("S1", "S2"),
     'mdr.gallery.johnson2020().simulate(mdr.exposure("u", 5), until="28 day")',
     (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, cytokine, growth, immune, process, state
 from pkpd_mdr.model import Model
@@ -29,6 +29,14 @@ _RECALLED = {
     "m2": ("0.0144 1/h", "MHC class II is lost"),
 }
 
+_SOURCES = {
+    "published: Kronik et al. 2008, in BIOMD0000000808": (
+        "T0 C0 growth_T capacity_T death_C attack_* half_MHC_T suppression_* source_* secretion_* loss_* "
+        "induction_ec50_IFN_MHC_T induction_emax_IFN_MHC_T"
+    ),
+    "derived: Michaelis-Menten, exponent 1": "induction_hill_IFN_MHC_T",
+}
+
 
 def kronik2008() -> Model:
     """T' = r T (1 - T/K) - aT M1/(M1 + e) (aTb + eTb (1 - aTb)/(F + eTb)) C T/(h + T), with F, M2, IFN and M1 = MHC_T.
@@ -43,27 +51,30 @@ def kronik2008() -> Model:
     >>> round(float(kronik2008().simulate(until="2000 h").frame["MHC_T"].iloc[-1]))
     100
     """
-    return Model(
-        clone("T", growth=growth.logistic(rate="3.5e-4 1/h", capacity="1e11 cell"), start="1e10 cell"),
-        immune.effector("C", start="2e6 cell", death="0.007 1/h", description="cytotoxic T cells"),
-        immune.attack("C", on="T", rate="0.12 1/h", form="tumour_saturated", half="5e8 cell"),
-        cytokine("F", unit="", source="63945 1/h", secretion={"T": "5.75e-6 1/(cell*h)"}, loss="7 1/h"),
-        immune.suppression("F", on="C", half=1e4, floor=0.69),
-        cytokine("IFN", unit="", secretion={"C": "1.02e-4 1/(cell*h)"}, loss="0.102 1/h"),
-        immune.mhc(
-            "T",
-            source="1.44 1/h",
-            loss="0.0144 1/h",
-            half=50,
-            induced_by="IFN",
-            emax="2.88 1/h",
-            ec50=338000,
+    return sourced(
+        Model(
+            clone("T", growth=growth.logistic(rate="3.5e-4 1/h", capacity="1e11 cell"), start="1e10 cell"),
+            immune.effector("C", start="2e6 cell", death="0.007 1/h", description="cytotoxic T cells"),
+            immune.attack("C", on="T", rate="0.12 1/h", form="tumour_saturated", half="5e8 cell"),
+            cytokine("F", unit="", source="63945 1/h", secretion={"T": "5.75e-6 1/(cell*h)"}, loss="7 1/h"),
+            immune.suppression("F", on="C", half=1e4, floor=0.69),
+            cytokine("IFN", unit="", secretion={"C": "1.02e-4 1/(cell*h)"}, loss="0.102 1/h"),
+            immune.mhc(
+                "T",
+                source="1.44 1/h",
+                loss="0.0144 1/h",
+                half=50,
+                induced_by="IFN",
+                emax="2.88 1/h",
+                ec50=338000,
+            ),
+            state("M2", kind="concentration", description="MHC class II per tumour cell"),
+            *declared(_RECALLED, source="published: Kronik et al. 2008, in BIOMD0000000808"),
+            process("C_recruitment", "aC*M2*T/(M2*T/eC + 1)*(aCb + eCb*(1 - aCb)/(F + eCb))", {"C": 1}),
+            process("M2_source", "a2*IFN/(IFN + e2)*(a2b + e2b*(1 - a2b)/(F + e2b))", {"M2": 1}),
+            process("M2_loss", "m2*M2", {"M2": -1}),
         ),
-        state("M2", kind="concentration", description="MHC class II per tumour cell"),
-        *declared(_RECALLED, source="recalled from Kronik et al. 2008"),
-        process("C_recruitment", "aC*M2*T/(M2*T/eC + 1)*(aCb + eCb*(1 - aCb)/(F + eCb))", {"C": 1}),
-        process("M2_source", "a2*IFN/(IFN + e2)*(a2b + e2b*(1 - a2b)/(F + e2b))", {"M2": 1}),
-        process("M2_loss", "m2*M2", {"M2": -1}),
+        _SOURCES,
     )
 
 

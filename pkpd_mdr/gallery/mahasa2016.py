@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level, levels
 from pkpd_mdr.mechanisms import clone, growth, immune, parameter, process
 from pkpd_mdr.model import Model
@@ -26,6 +26,11 @@ _TUMOUR = {"T0": "visible", "TN": "invisible to natural killer cells", "TL": "in
 _SELECTED = {("N", "T0", "TN"): 0.05, ("L", "T0", "TL"): 0.05, ("N", "TL", "TNL"): 0.18, ("L", "TN", "TNL"): 0.13}
 """Which effector selects which cells, and how many for each that it kills."""
 
+_SOURCES = {
+    "published: Mahasa et al. 2016, in MODEL2003040001": "T00 N0 L0 antigen_loss_*",
+    "published: de Pillis et al. 2005, MODEL1907260001, whose effectors stand here": "r source_N death_N death_L",
+}
+
 
 def mahasa2016() -> Model:
     """T0, TN, TL, TNL share logistic growth; each visible pair is killed, and a share per kill loses the antigen.
@@ -40,23 +45,26 @@ def mahasa2016() -> Model:
     >>> sorted(mahasa2016().states)
     ['L', 'N', 'T0', 'TL', 'TN', 'TNL']
     """
-    shared = {item.name: item for item in declared(_VALUES, source="MODEL2003040001")}
+    shared = {item.name: item for item in declared(_VALUES, source="published: Mahasa et al. 2016, in MODEL2003040001")}
     law = growth.logistic(rate=shared["a"], capacity=shared["K"])
-    return Model(
-        *(
-            clone(name, growth=law, start="1e4 cell" if name == "T0" else None, description=text)
-            for name, text in _TUMOUR.items()
+    return sourced(
+        Model(
+            *(
+                clone(name, growth=law, start="1e4 cell" if name == "T0" else None, description=text)
+                for name, text in _TUMOUR.items()
+            ),
+            immune.effector("N", source="13000 cell/day", death="0.0412 1/day", start="1e5 cell"),
+            immune.effector("L", death="0.02 1/day", start="100 cell"),
+            immune.attack("N", on=["T0", "TL"], rate=shared["aN"]),
+            immune.attack("L", on=["T0", "TN"], rate=shared["bL"]),
+            *(
+                immune.antigen_loss(source, into, effector=by, share=share)
+                for (by, source, into), share in _SELECTED.items()
+            ),
+            parameter("r", "1.1e-7 1/(cell*day)", description="T cells primed by the death of visible cells"),
+            process("L_priming", "r*N*T0", {"L": 1}),
         ),
-        immune.effector("N", source="13000 cell/day", death="0.0412 1/day", start="1e5 cell"),
-        immune.effector("L", death="0.02 1/day", start="100 cell"),
-        immune.attack("N", on=["T0", "TL"], rate=shared["aN"]),
-        immune.attack("L", on=["T0", "TN"], rate=shared["bL"]),
-        *(
-            immune.antigen_loss(source, into, effector=by, share=share)
-            for (by, source, into), share in _SELECTED.items()
-        ),
-        parameter("r", "1.1e-7 1/(cell*day)", description="T cells primed by the death of visible cells"),
-        process("L_priming", "r*N*T0", {"L": 1}),
+        _SOURCES,
     )
 
 

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level, outcome
 from pkpd_mdr.mechanisms import clone, death, fading, growth, kill, parameter, pk, switching
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, bolus
 
 __all__ = ["ENTRY", "mazzocco2015"]
+
+_SOURCES = {
+    "published: Mazzocco et al. 2015, Table 2": (
+        "P0 Q0 growth_P res_tmz_P switching_P_Q g recovery_damaged_Q death_damaged_Q"
+    ),
+    "published: Mazzocco et al. 2015, Table 2, fixed to a half-life of 2.5 days": "KDE_tmz",
+    "published: fixed as in Ribba et al. 2012": "capacity_P",
+}
 
 
 def mazzocco2015(*, p53_mutant: bool = False, codeleted: bool = False) -> Model:
@@ -41,17 +49,20 @@ def mazzocco2015(*, p53_mutant: bool = False, codeleted: bool = False) -> Model:
     26.5
     """
     g = parameter("g", 0.143 if p53_mutant else 0.254, description="damage per elimination of drug")
-    return Model(
-        pk.kpd("tmz", KDE="8.3 1/month"),
-        clone("P", growth=growth.logistic(rate="0.143 1/month", capacity="100 mm"), start="1.72 mm", unit="mm"),
-        clone("Q", start="32.1 mm", unit="mm"),
-        switching("P", "Q", rate="0.0429 1/month"),
-        kill("tmz", on="P", slope=g),
-        fading("tmz", on="P", rate="0.1 1/month", since="start"),
-        death.path("tmz", on="Q", slope=g, via="damaged"),
-        death.damaged(
-            "Q", recovery="0.00807 1/month" if codeleted else "0.00947 1/month", death="0.0188 1/month", into="P"
+    return sourced(
+        Model(
+            pk.kpd("tmz", KDE="8.3 1/month"),
+            clone("P", growth=growth.logistic(rate="0.143 1/month", capacity="100 mm"), start="1.72 mm", unit="mm"),
+            clone("Q", start="32.1 mm", unit="mm"),
+            switching("P", "Q", rate="0.0429 1/month"),
+            kill("tmz", on="P", slope=g),
+            fading("tmz", on="P", rate="0.1 1/month", since="start"),
+            death.path("tmz", on="Q", slope=g, via="damaged"),
+            death.damaged(
+                "Q", recovery="0.00807 1/month" if codeleted else "0.00947 1/month", death="0.0188 1/month", into="P"
+            ),
         ),
+        _SOURCES,
     )
 
 
@@ -88,7 +99,7 @@ _WHAT = (
 
 ENTRY = Published(
     mazzocco2015,
-    "Mazzocco et al. 2015, CPT Pharmacometrics Syst Pharmacol 4:728",
+    "Mazzocco et al. 2015, CPT Pharmacometrics Syst Pharmacol 4:728, doi:10.1002/psp4.54",
     ("S4",),
     'mdr.gallery.mazzocco2015().simulate(mdr.bolus("tmz", 1).every("28 day", times=18), until="40 month")',
     (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, growth, medium, process, state
 from pkpd_mdr.model import Model
@@ -32,6 +32,10 @@ _PRIORS = {
     "hB": ("2", "its exponent; wide prior, 0.5 to 5"),
 }
 
+_SOURCES = {
+    "assumed: order of magnitude of a well at the start": "N0",
+}
+
 
 def mckenna2017() -> Model:
     """F' = k12 C - (k21 + k23) F; B' = k23 F; N' = (kp - kd(B)) N (1 - N/theta).
@@ -47,17 +51,23 @@ def mckenna2017() -> Model:
     >>> bool(run.frame["N"].iloc[-1] < 2000)
     True
     """
-    return Model(
-        medium("dox", unit="nM"),
-        state("F", unit="nM", kind="concentration", description="free drug in cells"),
-        state("B", unit="nM", kind="concentration", description="bound drug in cells"),
-        *declared(_UPTAKE, source="McKenna et al. 2017, authors' code, MDA-MB-231"),
-        *declared(_GROWTH, source="fitted to the authors' counts of MDA-MB-231"),
-        *declared(_PRIORS, source="assumed"),
-        process("uptake", "k12*C_dox", {"F": 1}),
-        process("release", "k21*F", {"F": -1}),
-        process("binding", "k23*F", {"F": -1, "B": 1}),
-        clone("N", growth=growth.formula("(kp - kmax*hill(B, B50, hB))*(1 - N/theta)"), start=2000),
+    return sourced(
+        Model(
+            medium("dox", unit="nM"),
+            state("F", unit="nM", kind="concentration", description="free drug in cells"),
+            state("B", unit="nM", kind="concentration", description="bound drug in cells"),
+            *declared(_UPTAKE, source="published: McKenna et al. 2017, authors' code, MDA-MB-231"),
+            *declared(_GROWTH, source="derived: logistic growth fitted to the authors' counts of MDA-MB-231"),
+            *declared(
+                _PRIORS,
+                source="assumed: set so that doses of the experiments (10 to 1000 nM) slow, stop and reverse growth",
+            ),
+            process("uptake", "k12*C_dox", {"F": 1}),
+            process("release", "k21*F", {"F": -1}),
+            process("binding", "k23*F", {"F": -1, "B": 1}),
+            clone("N", growth=growth.formula("(kp - kmax*hill(B, B50, hB))*(1 - N/theta)"), start=2000),
+        ),
+        _SOURCES,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import outcome
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, mutation, parameter
 from pkpd_mdr.model import Model
@@ -16,7 +16,12 @@ from pkpd_mdr.regimen import exposure
 
 __all__ = ["ENTRY", "monro2009"]
 
-_SOURCE = "BIOMD0000000776"
+_SOURCE = "published: Monro and Gaffney 2009, in BIOMD0000000776"
+
+_SOURCES = {
+    "published: Monro and Gaffney 2009, in BIOMD0000000776": "S0 R0 mutation_*",
+    "derived: the dose C0 is in units of it": "slope_C0_S",
+}
 
 
 def monro2009() -> Model:
@@ -35,13 +40,16 @@ def monro2009() -> Model:
     b = parameter("b", "0.005928 1/day", source=_SOURCE, description="speed of Gompertz growth")
     capacity = parameter("Ninf", "2e12 cell", source=_SOURCE, description="carrying capacity")
     law = growth.gompertz(rate=b, capacity=capacity)
-    return Model(
-        clone("S", growth=law, start=1e10),
-        clone("R", growth=law, start=2e5, resistant=True),
-        medium("C0", unit=""),
-        kill("C0", on="S", slope=1.0, form="norton_simon"),
-        mutation("S", "R", probability=1e-6),
-        mutation("R", "S", probability=1e-6),
+    return sourced(
+        Model(
+            clone("S", growth=law, start=1e10),
+            clone("R", growth=law, start=2e5, resistant=True),
+            medium("C0", unit=""),
+            kill("C0", on="S", slope=1.0, form="norton_simon"),
+            mutation("S", "R", probability=1e-6),
+            mutation("R", "S", probability=1e-6),
+        ),
+        _SOURCES,
     )
 
 

@@ -8,13 +8,19 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import course
 from pkpd_mdr.mechanisms import delivery, pk, process, state
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, oral
 
 __all__ = ["ENTRY", "ostermann2004"]
+
+_SOURCES = {
+    "published: Ostermann et al. 2004, Clin Cancer Res "
+    "10:3728, abstract": "V_tmz CL_tmz ka_tmz kin_tmz_csf kout_tmz_csf",
+    "derived: with it the ratio of areas in fluid and plasma is the published 0.20; also a usual volume": "V_tmz_csf",
+}
 
 
 def ostermann2004() -> Model:
@@ -32,9 +38,12 @@ def ostermann2004() -> Model:
     >>> round(float(run.frame["C_tmz"].max()), 1)
     10.0
     """
-    return Model(
-        pk.one_compartment("tmz", CL="10 L/h", V="30.3 L", ka="5.8 1/h"),
-        delivery.csf("tmz", kin="7.2e-4 1/h", kout="0.76 1/h", volume="0.14 L"),
+    return sourced(
+        Model(
+            pk.one_compartment("tmz", CL="10 L/h", V="30.3 L", ka="5.8 1/h"),
+            delivery.csf("tmz", kin="7.2e-4 1/h", kout="0.76 1/h", volume="0.14 L"),
+        ),
+        _SOURCES,
     )
 
 

@@ -1,13 +1,13 @@
 """Oligodendroglioma under temozolomide: damaged cells die only when they try to divide, so the response comes late.
 
-Perez-Garcia et al. 2019, values as in BIOMD0000000814.
+Perez-Garcia et al. 2019, PLoS Comput Biol 15:e1006778 (volume recalled); values as in BIOMD0000000814.
 """
 
 from __future__ import annotations
 
 import math
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, death, growth, pk
 from pkpd_mdr.model import Model
@@ -16,6 +16,11 @@ from pkpd_mdr.regimen import Regimen, bolus
 __all__ = ["ENTRY", "cycles", "perezgarcia2019"]
 
 _DOSE = 0.0021 * 1.9 * 150
+
+_SOURCES = {
+    "published: Perez-Garcia et al. 2019, in "
+    "BIOMD0000000814": "KDE_tmz P0 growth_P capacity_P apoptosis_slope_tmz_P other_slope_tmz_P mitotic_death_damaged_P",
+}
 
 
 def perezgarcia2019() -> Model:
@@ -32,18 +37,21 @@ def perezgarcia2019() -> Model:
     >>> round(float(run.frame["burden"].iloc[-1]), 1)
     163.2
     """
-    return Model(
-        pk.kpd("tmz", KDE="8.3184 1/day", driver="amount"),
-        clone(
-            "P",
-            growth=growth.logistic(rate="0.00293193 1/day", capacity="261.799 cm**3"),
-            start="144.95 cm**3",
-            unit="cm**3",
-            description="proliferating cells",
+    return sourced(
+        Model(
+            pk.kpd("tmz", KDE="8.3184 1/day", driver="amount"),
+            clone(
+                "P",
+                growth=growth.logistic(rate="0.00293193 1/day", capacity="261.799 cm**3"),
+                start="144.95 cm**3",
+                unit="cm**3",
+                description="proliferating cells",
+            ),
+            death.path("tmz", on="P", slope="0.1028 1/day", via="damaged"),
+            death.path("tmz", on="P", path="other", slope="0.1397 1/day"),
+            death.damaged("P", at_division=1.0),
         ),
-        death.path("tmz", on="P", slope="0.1028 1/day", via="damaged"),
-        death.path("tmz", on="P", path="other", slope="0.1397 1/day"),
-        death.damaged("P", at_division=1.0),
+        _SOURCES,
     )
 
 
@@ -68,7 +76,7 @@ def _damaged(days: int) -> float:
 
 ENTRY = Published(
     perezgarcia2019,
-    "Perez-Garcia et al. 2019; BIOMD0000000814",
+    "Perez-Garcia et al. 2019, PLoS Comput Biol 15:e1006778 (volume recalled); BIOMD0000000814",
     ("S4",),
     'mdr.gallery.perezgarcia2019().simulate(mdr.bolus("tmz", 0.5985).every("28 day", times=20), until="600 day")',
     (

@@ -10,13 +10,15 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.mechanisms import parameter
 from pkpd_mdr.mechanisms.user import SharedParameter
+from pkpd_mdr.model import Model
 
-__all__ = ["FLAGS", "TOPICS", "Outcome", "Published", "Result", "declared"]
+__all__ = ["FLAGS", "ORIGINS", "TOPICS", "Outcome", "Published", "Result", "declared", "origin", "sourced"]
 
 FLAGS: Mapping[str, str] = {
     "C": "published, or confirmed in a source",
@@ -24,6 +26,15 @@ FLAGS: Mapping[str, str] = {
     "R": "recalled, or derived from recalled values",
 }
 """How far a number is to be trusted."""
+
+ORIGINS: Mapping[str, str] = {
+    "published": "stands in the publication, or in the file named, for this model",
+    "derived": "computed from such values, as said",
+    "range": "chosen within a range that is published or recalled, as said",
+    "recalled": "remembered from the publication, not looked up",
+    "assumed": "chosen here, for the reason given",
+}
+"""How the source of a parameter begins, and what that means."""
 
 TOPICS: Mapping[str, str] = {
     "S1": "mechanisms of multidrug resistance",
@@ -155,10 +166,30 @@ class Published:
         """First line of the module's own description."""
         return (inspect.getdoc(inspect.getmodule(self.make)) or "").partition("\n")[0]
 
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Source to the parameters of the default model that it stands for, in the order of `ORIGINS`."""
+        made = self.make()
+        found: dict[str, list[str]] = {}
+        for item in (made if isinstance(made, Model) else made.model()).parameters.values():
+            found.setdefault(item.source, []).append(item.name)
+        order = list(ORIGINS)
+        return {source: tuple(found[source]) for source in sorted(found, key=lambda text: order.index(origin(text)))}
+
+    def origins(self) -> dict[str, int]:
+        """Number of parameters of each origin, such as ``{"published": 9, "assumed": 2}``."""
+        counts: dict[str, int] = {}
+        for source, names in self.sources().items():
+            counts[origin(source)] = counts.get(origin(source), 0) + len(names)
+        return counts
+
     def __str__(self) -> str:
         own = f"Not the paper's own: {self.ours}\n" if self.ours else ""
         what = "\n".join(f"  [{result.flag}] {result.quantity}" for result in self.results)
-        return f"{self.name}: {self.summary}\n{self.citation}\n{own}Run it: {self.run}\nReproduces:\n{what}"
+        where = "\n".join(f"  {', '.join(names)}: {source}" for source, names in self.sources().items())
+        return (
+            f"{self.name}: {self.summary}\n{self.citation}\n{own}Run it: {self.run}\n"
+            f"Parameters:\n{where}\nReproduces:\n{what}"
+        )
 
     __repr__ = __str__
 
@@ -240,3 +271,51 @@ def declared(values: Mapping[str, tuple[str, str]], *, source: str) -> Iterable[
     ['a']
     """
     return (parameter(name, value, source=source, description=text) for name, (value, text) in values.items())
+
+
+def sourced(model: Model, sources: Mapping[str, str]) -> Model:
+    """A model all of whose parameters say where their values come from.
+
+    Parameters
+    ----------
+    model : Model
+    sources : mapping of str to str
+        Source, which begins with one of `ORIGINS`, to the parameters that it stands for: names with blanks between,
+        or patterns such as ``"hill_*"``, which may also match nothing.
+
+    Raises
+    ------
+    ModelError
+        A name that the model does not have, or a parameter without a source, with two, or with one of no known origin.
+
+    Examples
+    --------
+    >>> from pkpd_mdr.mechanisms import clone
+    >>> sourced(Model(clone("S", start=100)), {"assumed: a small tumour": "S0"}).parameters["S0"].source
+    'assumed: a small tumour'
+    """
+    told: dict[str, str] = {}
+    for source, names in sources.items():
+        for pattern in names.split():
+            for name in _matching(model, pattern):
+                if name in told:
+                    raise ModelError(f"parameter {shown(name)} has two sources: {told[name]}; {source}")
+                told[name] = source
+    complete = model.with_sources(told)
+    for item in complete.parameters.values():
+        origin(item.source)
+    return complete
+
+
+def _matching(model: Model, pattern: str) -> list[str]:
+    if "*" not in pattern:
+        return [model.parameter(pattern).name]
+    return [name for name in model.parameters if fnmatchcase(name, pattern)]
+
+
+def origin(source: str) -> str:
+    """The word of `ORIGINS` that a source begins with; `ModelError` if it begins with none or says no more."""
+    word, _, more = source.partition(":")
+    if word not in ORIGINS or not more.strip():
+        raise ModelError(f"the source {shown(source)} does not begin with one of {', '.join(ORIGINS)}, and a reason")
+    return word

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import course, crossing, level
 from pkpd_mdr.mechanisms import dosing, observable, process, state
 from pkpd_mdr.model import Model
@@ -26,6 +26,10 @@ _VALUES = {
     "K": ("100 mm", "largest mean tumour diameter"),
 }
 
+_SOURCES = {
+    "published: Ribba et al. 2012, start of BIOMD0000000521": "P0 Q0",
+}
+
 
 def ribba2012() -> Model:
     """P' = lP P (1 - N/K) + kQpP Qp - kPQ P - g KDE C P; Q' = kPQ P - g KDE C Q; Qp' = g KDE C Q - (kQpP + dQp) Qp.
@@ -40,21 +44,24 @@ def ribba2012() -> Model:
     >>> round(float(ribba2012().simulate(until="12 month").frame["burden"].iloc[-1]), 2)
     55.46
     """
-    return Model(
-        state("C", kind="amount", description="drug, in cycles"),
-        state("P", "7.13 mm", unit="mm", description="proliferating tissue"),
-        state("Q", "41.2 mm", unit="mm", description="quiescent tissue"),
-        state("Qp", unit="mm", description="damaged quiescent tissue"),
-        *declared(_VALUES, source="BIOMD0000000521"),
-        dosing("pcv", into="C", unit=""),
-        process("elimination", "KDE*C", {"C": -1}),
-        process("growth", "lP*P*(1 - (P + Q + Qp)/K)", {"P": 1}),
-        process("quiescence", "kPQ*P", {"P": -1, "Q": 1}),
-        process("killing", "g*KDE*C*P", {"P": -1}),
-        process("damage", "g*KDE*C*Q", {"Q": -1, "Qp": 1}),
-        process("repair", "kQpP*Qp", {"Qp": -1, "P": 1}),
-        process("loss", "dQp*Qp", {"Qp": -1}),
-        observable("burden", "P + Q + Qp", "mm"),
+    return sourced(
+        Model(
+            state("C", kind="amount", description="drug, in cycles"),
+            state("P", "7.13 mm", unit="mm", description="proliferating tissue"),
+            state("Q", "41.2 mm", unit="mm", description="quiescent tissue"),
+            state("Qp", unit="mm", description="damaged quiescent tissue"),
+            *declared(_VALUES, source="published: Ribba et al. 2012, in BIOMD0000000521"),
+            dosing("pcv", into="C", unit=""),
+            process("elimination", "KDE*C", {"C": -1}),
+            process("growth", "lP*P*(1 - (P + Q + Qp)/K)", {"P": 1}),
+            process("quiescence", "kPQ*P", {"P": -1, "Q": 1}),
+            process("killing", "g*KDE*C*P", {"P": -1}),
+            process("damage", "g*KDE*C*Q", {"Q": -1, "Qp": 1}),
+            process("repair", "kQpP*Qp", {"Qp": -1, "P": 1}),
+            process("loss", "dQp*Qp", {"Qp": -1}),
+            observable("burden", "P + Q + Qp", "mm"),
+        ),
+        _SOURCES,
     )
 
 
@@ -77,7 +84,7 @@ def _untreated(month: int) -> float:
 
 ENTRY = Published(
     ribba2012,
-    "Ribba et al. 2012, Clin Cancer Res 18:5071; BIOMD0000000521",
+    "Ribba et al. 2012, Clin Cancer Res 18:5071, doi:10.1158/1078-0432.CCR-12-0084; BIOMD0000000521",
     ("S4",),
     'mdr.gallery.ribba2012().simulate(mdr.bolus("pcv", 1).every("1.5 month", times=6), until="60 month")',
     (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import levels
 from pkpd_mdr.mechanisms import clone, growth, observable, stem_hierarchy
 from pkpd_mdr.model import Model
@@ -16,6 +16,13 @@ __all__ = ["ENTRY", "sigal2019"]
 
 _SELF, _ASYMMETRIC, _DIFFERENTIATION = 0.41, 1.6, 0.2  # divisions of a stem cell a day, by what they yield
 _ALL = _SELF + _ASYMMETRIC + _DIFFERENTIATION
+
+_SOURCES = {
+    "assumed: one stem cell; long-run rates do not depend on it": "S0",
+    "published: Sigal et al. 2019, in MODEL1911270001": "death_S growth_P switching_P_S",
+    "derived: sum, and shares of it, of 0.41, 1.6 and 0.2 "
+    "divisions a day (Sigal et al. 2019, MODEL1911270001)": "birth_S asymmetric_S_P differentiation_S_P",
+}
 
 
 def sigal2019() -> Model:
@@ -32,22 +39,25 @@ def sigal2019() -> Model:
     >>> bool(run.frame["stem_share"].iloc[-1] < 0.1)
     True
     """
-    return Model(
-        clone(
-            "S",
-            growth=growth.birth_death(birth=(_ALL, "1/day"), death="0.1 1/day"),
-            start=1,
-            description="stem cells",
+    return sourced(
+        Model(
+            clone(
+                "S",
+                growth=growth.birth_death(birth=(_ALL, "1/day"), death="0.1 1/day"),
+                start=1,
+                description="stem cells",
+            ),
+            clone("P", growth=growth.exponential(rate="0.04 1/day"), description="progenitor cells"),
+            stem_hierarchy(
+                "S",
+                "P",
+                asymmetric=_ASYMMETRIC / _ALL,
+                differentiation=_DIFFERENTIATION / _ALL,
+                dedifferentiation="1.8e-4 1/day",
+            ),
+            observable("stem_share", "S/max(S + P, 1e-100)"),
         ),
-        clone("P", growth=growth.exponential(rate="0.04 1/day"), description="progenitor cells"),
-        stem_hierarchy(
-            "S",
-            "P",
-            asymmetric=_ASYMMETRIC / _ALL,
-            differentiation=_DIFFERENTIATION / _ALL,
-            dedifferentiation="1.8e-4 1/day",
-        ),
-        observable("stem_share", "S/max(S + P, 1e-100)"),
+        _SOURCES,
     )
 
 
@@ -66,7 +76,7 @@ def _stem_share(days: int = 400, **parameters: float) -> float:
 
 ENTRY = Published(
     sigal2019,
-    "Sigal et al. 2019; MODEL1911270001",
+    "Sigal et al. 2019, Mathematical modelling of cancer stem cell-targeted immunotherapy; MODEL1911270001",
     ("S2",),
     'mdr.gallery.sigal2019().simulate(until="60 day")',
     (

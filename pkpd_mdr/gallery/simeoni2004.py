@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, death, growth, medium
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import exposure
 
 __all__ = ["ENTRY", "simeoni2004"]
+
+_SOURCES = {
+    "published: Simeoni et al. 2004, Table 2, "
+    "paclitaxel experiment 1": "growth_x1 linear_x1 apoptosis_slope_pac_x1 transit_x1",
+    "published: Simeoni et al. 2004, fixed": "psi_x1",
+    "assumed: a small tumour, before growth is linear": "x10",
+}
 
 
 def simeoni2004() -> Model:
@@ -30,17 +37,20 @@ def simeoni2004() -> Model:
     >>> round(float(simeoni2004().simulate(until="30 day").frame["burden"].iloc[-1]), 4)
     17.2659
     """
-    return Model(
-        medium("pac", unit="ng/mL"),
-        clone(
-            "x1",
-            growth=growth.exponential_linear(rate="0.273 1/day", linear="0.814 g/day"),
-            start="0.1 g",
-            unit="g",
-            description="proliferating cells",
+    return sourced(
+        Model(
+            medium("pac", unit="ng/mL"),
+            clone(
+                "x1",
+                growth=growth.exponential_linear(rate="0.273 1/day", linear="0.814 g/day"),
+                start="0.1 g",
+                unit="g",
+                description="proliferating cells",
+            ),
+            death.path("pac", on="x1", slope="6.29e-4 mL/ng/day", via="transit"),
+            death.transit("x1", rate="0.968 1/day"),
         ),
-        death.path("pac", on="x1", slope="6.29e-4 mL/ng/day", via="transit"),
-        death.transit("x1", rate="0.968 1/day"),
+        _SOURCES,
     )
 
 
@@ -57,7 +67,7 @@ def _untreated(day: int) -> float:
 
 ENTRY = Published(
     simeoni2004,
-    "Simeoni et al. 2004, Cancer Res 64:1094",
+    "Simeoni et al. 2004, Cancer Res 64:1094, doi:10.1158/0008-5472.CAN-03-2524",
     ("S1",),
     'mdr.gallery.simeoni2004().simulate(mdr.exposure("pac", "500 ng/mL"), until="60 day")',
     (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import observable, process, state
 from pkpd_mdr.model import Model
@@ -18,6 +18,10 @@ __all__ = ["ENTRY", "stein2008"]
 _VALUES = {
     "d": ("0.02 1/day", "regression; wide prior, 0.002 to 0.1 per day"),
     "g": ("0.003 1/day", "growth; wide prior, 0.0003 to 0.02 per day"),
+}
+
+_SOURCES = {
+    "derived: each part is 1 at the start, so that their sum less 1 is the relative size": "dying0 growing0",
 }
 
 
@@ -34,13 +38,16 @@ def stein2008() -> Model:
     >>> round(stein2008().simulate(until="300 day").endpoint("nadir_time"), 1)
     82.5
     """
-    return Model(
-        state("dying", 1.0, description="part that regresses"),
-        state("growing", 1.0, description="part that grows"),
-        *declared(_VALUES, source="assumed"),
-        process("regression", "d*dying", {"dying": -1}),
-        process("growth", "g*growing", {"growing": 1}),
-        observable("burden", "dying + growing - 1"),
+    return sourced(
+        Model(
+            state("dying", 1.0, description="part that regresses"),
+            state("growing", 1.0, description="part that grows"),
+            *declared(_VALUES, source="assumed: order of magnitude; the rates are fitted to each patient"),
+            process("regression", "d*dying", {"dying": -1}),
+            process("growth", "g*growing", {"growing": 1}),
+            observable("burden", "dying + growing - 1"),
+        ),
+        _SOURCES,
     )
 
 

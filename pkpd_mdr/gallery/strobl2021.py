@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache, partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import outcome
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, parameter
 from pkpd_mdr.model import Model
@@ -18,6 +18,13 @@ from pkpd_mdr.regimen import Regimen, Strategy, adaptive, exposure
 __all__ = ["ENTRY", "strobl2021"]
 
 _RATE = 0.027
+
+_SOURCES = {
+    "published: Strobl et al. 2021, authors' code": "growth_S slope_D_S",
+    "derived: (1 - cost) growth_S, Strobl et al. 2021": "growth_R",
+    "derived: turnover growth_S, Strobl et al. 2021": "death_S death_R",
+    "derived: burden and resistant share at the start, of which the paper tries several": "S0 R0",
+}
 
 
 def strobl2021(burden: float = 0.75, resistant: float = 0.01, *, cost: float = 0.0, turnover: float = 0.0) -> Model:
@@ -44,26 +51,31 @@ def strobl2021(burden: float = 0.75, resistant: float = 0.01, *, cost: float = 0
     >>> strobl2021().parameters["growth_S"].value
     0.027
     """
-    capacity = parameter("K", 1.0, source="authors' code", description="carrying capacity, the unit of burden")
+    capacity = parameter(
+        "K", 1.0, source="derived: the unit of burden", description="carrying capacity, the unit of burden"
+    )
     death = (turnover * _RATE, "1/day")
-    return Model(
-        medium("D", unit=""),
-        clone(
-            "S",
-            growth=growth.logistic(rate=(_RATE, "1/day"), capacity=capacity),
-            start=burden * (1 - resistant),
-            unit="",
-            death=death,
+    return sourced(
+        Model(
+            medium("D", unit=""),
+            clone(
+                "S",
+                growth=growth.logistic(rate=(_RATE, "1/day"), capacity=capacity),
+                start=burden * (1 - resistant),
+                unit="",
+                death=death,
+            ),
+            clone(
+                "R",
+                growth=growth.logistic(rate=((1 - cost) * _RATE, "1/day"), capacity=capacity),
+                start=burden * resistant,
+                unit="",
+                death=death,
+                resistant=True,
+            ),
+            kill("D", on="S", slope=1.5, form="norton_simon"),
         ),
-        clone(
-            "R",
-            growth=growth.logistic(rate=((1 - cost) * _RATE, "1/day"), capacity=capacity),
-            start=burden * resistant,
-            unit="",
-            death=death,
-            resistant=True,
-        ),
-        kill("D", on="S", slope=1.5, form="norton_simon"),
+        _SOURCES,
     )
 
 

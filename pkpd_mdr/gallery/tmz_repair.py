@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import medium, process, state
 from pkpd_mdr.model import Model
@@ -23,6 +23,11 @@ _VALUES = {
     "kx": ("0.02 1/h", "adducts lost otherwise; wide prior, 0 to 0.1 per h"),
     "ksyn": ("0.02 uM/h", "MGMT is made; wide prior, 0 to 0.2 uM/h"),
     "kdeg": ("0.02 1/h", "MGMT is lost; wide prior, 0.005 to 0.1 per h"),
+}
+
+_SOURCES = {
+    "assumed: the unit of MGMT is its level at rest, taken as 1 uM": "G0",
+    "published: Ostermann et al. 2004, Clin Cancer Res 10:3728": "half_life_tmz",
 }
 
 
@@ -40,16 +45,22 @@ def tmz_repair() -> Model:
     >>> bool(run.frame["G"].min() < 0.9)
     True
     """
-    return Model(
-        medium("tmz", unit="uM", half_life="2.1 h"),
-        state("A", unit="uM", kind="concentration", description="O6-methylguanine adducts"),
-        state("G", "1 uM", unit="uM", kind="concentration", description="MGMT"),
-        *declared(_VALUES, source="assumed"),
-        process("damage", "kf*C_tmz", {"A": 1}),
-        process("repair", "kr*G*A", {"A": -1, "G": -1}),
-        process("loss", "kx*A", {"A": -1}),
-        process("synthesis", "ksyn", {"G": 1}),
-        process("turnover", "kdeg*G", {"G": -1}),
+    return sourced(
+        Model(
+            medium("tmz", unit="uM", half_life="2.1 h"),
+            state("A", unit="uM", kind="concentration", description="O6-methylguanine adducts"),
+            state("G", "1 uM", unit="uM", kind="concentration", description="MGMT"),
+            *declared(
+                _VALUES,
+                source="assumed: order of magnitude, so that a dose of 50 uM uses up MGMT within a day; not obtained",
+            ),
+            process("damage", "kf*C_tmz", {"A": 1}),
+            process("repair", "kr*G*A", {"A": -1, "G": -1}),
+            process("loss", "kx*A", {"A": -1}),
+            process("synthesis", "ksyn", {"G": 1}),
+            process("turnover", "kdeg*G", {"G": -1}),
+        ),
+        _SOURCES,
     )
 
 

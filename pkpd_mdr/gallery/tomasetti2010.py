@@ -9,7 +9,7 @@ import math
 from functools import partial
 
 from pkpd_mdr.errors import ModelError
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, mutation
 from pkpd_mdr.model import Model
@@ -17,6 +17,15 @@ from pkpd_mdr.model import Model
 __all__ = ["ENTRY", "tomasetti2010"]
 
 _BIRTH, _U = 0.14, 5e-8
+
+_SOURCES = {
+    "derived: one cell starts the tumour": "N0",
+    "published: birth rate of melanoma in Bozic et al. 2013, eLife 2:e00747; the paper leaves it open": "growth_*",
+    "derived: turnover times the birth rate": "death_*",
+    "derived: 50 sites of 1e-9 (Bozic et al. 2013, per division), taken per day as the paper "
+    "counts per time": "mutation_N_R",
+    "derived: d' - d of Bozic et al. 2013": "slope_drug_N",
+}
 
 
 def tomasetti2010(turnover: float = 0.9) -> Model:
@@ -47,12 +56,15 @@ def tomasetti2010(turnover: float = 0.9) -> Model:
     if not 0 <= turnover < 1:
         raise ModelError(f"a turnover of {turnover:g} is not possible; write 0 <= turnover < 1")
     law, death = growth.exponential(rate=(_BIRTH, "1/day")), (turnover * _BIRTH, "1/day")
-    return Model(
-        clone("N", growth=law, death=death, start=1),
-        clone("R", growth=law, death=death, resistant=True),
-        medium("drug", unit=""),
-        mutation("N", "R", rate=(_U, "1/day")),
-        kill("drug", on="N", slope="0.04 1/day"),
+    return sourced(
+        Model(
+            clone("N", growth=law, death=death, start=1),
+            clone("R", growth=law, death=death, resistant=True),
+            medium("drug", unit=""),
+            mutation("N", "R", rate=(_U, "1/day")),
+            kill("drug", on="N", slope="0.04 1/day"),
+        ),
+        _SOURCES,
     )
 
 

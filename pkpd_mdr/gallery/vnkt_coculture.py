@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import observable, process, state
 from pkpd_mdr.model import Model
 
 __all__ = ["ENTRY", "vnkt_coculture"]
 
-_VALUES = {
-    "k": ("1.87e-6 1/(cell*h)", "target cells killed, per effector cell; prior at the bound for 1e5 effectors"),
-    "a": ("1", "antigen on the target cells, 0 to 1"),
+_KILL = {"k": ("1.87e-6 1/(cell*h)", "target cells killed, per effector cell; prior at the bound for 1e5 effectors")}
+_ANTIGEN = {"a": ("1", "antigen on the target cells, 0 to 1")}
+
+_SOURCES = {
+    "assumed: ten effectors for each target": "E0 T0",
 }
 
 
@@ -35,12 +37,20 @@ def vnkt_coculture() -> Model:
     >>> round(float(run.frame["T"].iloc[-1]))
     502
     """
-    return Model(
-        state("E", "1e5 cell", unit="cell", kind="cells", balance="effectors", description="natural killer T cells"),
-        state("T", "1e4 cell", unit="cell", kind="cells", balance="tumour", description="target cells"),
-        *declared(_VALUES, source="calibrated to a co-culture of 16 h"),
-        process("killing", "k*a*E*T", {"T": -1}),
-        observable("burden", "T", "cell"),
+    return sourced(
+        Model(
+            state(
+                "E", "1e5 cell", unit="cell", kind="cells", balance="effectors", description="natural killer T cells"
+            ),
+            state("T", "1e4 cell", unit="cell", kind="cells", balance="tumour", description="target cells"),
+            *declared(
+                _KILL, source="derived: ln(20)/16 per h over 1e5 effectors, for 95 % killed in a co-culture of 16 h"
+            ),
+            *declared(_ANTIGEN, source="assumed: 1 is full antigen by definition"),
+            process("killing", "k*a*E*T", {"T": -1}),
+            observable("burden", "T", "cell"),
+        ),
+        _SOURCES,
     )
 
 

@@ -23,16 +23,20 @@ _VALUES = {
     "krel": ("0.105 1/h", "exosomes are released"),
     "Bmax": ("59.2 uM", "capacity of tubulin"),
 }
-_PRIORS = {
+_CALIBRATED = {
     "Vin": ("100 uM/h", "largest entry, per volume of cells; prior 20 to 2000 uM/h"),
     "Kin": ("0.1 uM", "medium of half the entry; prior 0.05 to 5 uM"),
     "kout": ("8000 1/h", "free drug leaves the cell; prior 10 to 10000 per h"),
     "kon": ("100 1/(uM*h)", "drug binds to tubulin; wide prior"),
     "koff": ("10 1/h", "drug leaves tubulin; wide prior"),
+}
+_PRIORS = {
     "kup": ("0.01 1/h", "released exosomes are taken up by recipient cells; wide prior, 0 to 1 per h"),
     "kkill": ("0.03 1/h", "largest kill; wide prior"),
     "IC50": ("5 uM", "bound drug of half the kill; wide prior"),
     "n": ("1.5", "its exponent; wide prior"),
+}
+_CULTURE = {
     "Vm": ("1 mL", "medium"),
     "Vc": ("2 uL", "a million donor cells"),
 }
@@ -62,8 +66,12 @@ def wang2017() -> Model:
     """
     return Model(
         *(state(name, unit="nmol", kind="amount", balance="pac", description=text) for name, text in _STATES.items()),
-        *declared(_VALUES, source="Wang et al. 2017, Table 3"),
-        *declared(_PRIORS, source="assumed"),
+        *declared(_VALUES, source="published: Wang et al. 2017, Table 3"),
+        *declared(
+            _CALIBRATED, source="assumed: priors set together so that donors hold the published 2 to 7 pmol after 24 h"
+        ),
+        *declared(_PRIORS, source="assumed: order of magnitude; not obtained"),
+        *declared(_CULTURE, source="assumed: a million cells of 2 pL in 1 mL"),
         dosing("pac", into="medium", unit="nmol"),
         observable("B", "bound/Vc", "uM", description="concentration on tubulin"),
         observable("E", "kkill*hill(B, IC50, n)", "1/h", description="kill"),

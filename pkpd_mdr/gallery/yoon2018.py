@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import levels
 from pkpd_mdr.mechanisms import clone, growth, kill, medium, observable, parameter
 from pkpd_mdr.model import Model
@@ -19,6 +19,13 @@ __all__ = ["ENTRY", "cycle", "myopic", "yoon2018"]
 
 _NET = {("A", "n1"): -0.05, ("B", "n1"): 0.02, ("A", "n2"): 0.03, ("B", "n2"): -0.06}
 _GROWTH = 0.1
+
+_SOURCES = {
+    "assumed: equal parts of both clones": "n10 n20",
+    "assumed: order of magnitude; only net rates under the drugs matter": "growth_*",
+    "derived: growth less the net rates, which are assumed so that a window of cycles exists": "slope_*",
+    "derived: difference of the assumed net rates under B and A": "gain_*",
+}
 
 
 def yoon2018() -> Model:
@@ -36,15 +43,20 @@ def yoon2018() -> Model:
     True
     """
     gains = {name: (_NET["B", name] - _NET["A", name]) for name in ("n1", "n2")}
-    return Model(
-        *(medium(drug, unit="") for drug in "AB"),
-        *(clone(name, growth=growth.exponential(rate=(_GROWTH, "1/day")), start=1e6) for name in ("n1", "n2")),
-        *(kill(drug, on=name, slope=(_GROWTH - net, "1/day")) for (drug, name), net in _NET.items()),
-        *(
-            parameter(f"gain_{name}", (gain, "1/day"), description=f"net growth of {name} under B less that under A")
-            for name, gain in gains.items()
+    return sourced(
+        Model(
+            *(medium(drug, unit="") for drug in "AB"),
+            *(clone(name, growth=growth.exponential(rate=(_GROWTH, "1/day")), start=1e6) for name in ("n1", "n2")),
+            *(kill(drug, on=name, slope=(_GROWTH - net, "1/day")) for (drug, name), net in _NET.items()),
+            *(
+                parameter(
+                    f"gain_{name}", (gain, "1/day"), description=f"net growth of {name} under B less that under A"
+                )
+                for name, gain in gains.items()
+            ),
+            observable("advantage", "gain_n1*n1 + gain_n2*n2", "1/h"),
         ),
-        observable("advantage", "gain_n1*n1 + gain_n2*n2", "1/h"),
+        _SOURCES,
     )
 
 
@@ -77,7 +89,7 @@ def _myopic_end() -> float:
 
 ENTRY = Published(
     yoon2018,
-    "model family of Yoon et al. 2018, Bull Math Biol",
+    "model family of Yoon et al. 2018, Bull Math Biol 80:1776 (pages recalled)",
     ("S5", "S1"),
     "mdr.gallery.yoon2018().simulate("
     'mdr.exposure("A", 1, over="5 day").then(mdr.exposure("B", 1, over="5 day")).every("10 day", times=10), '

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from pkpd_mdr.gallery.published import Published, Result
+from pkpd_mdr.gallery.published import Published, Result, sourced
 from pkpd_mdr.gallery.reading import course, level, levels
 from pkpd_mdr.mechanisms import clone, formula, growth, medium, observable, parameter, process, state
 from pkpd_mdr.model import Model
@@ -30,6 +30,12 @@ _CAPACITY = {
 }
 _START = {"Tplus": 1000, "TP": 1500, "Tminus": 0.1}
 
+_SOURCES = {
+    "recalled: Zhang et al. 2017, Nat Commun 8:1816": "growth_* competition_* made cleared",
+    "assumed: mostly sensitive cells, few T-; the paper starts from each patient": "Tplus0 TP0 Tminus0",
+    "derived: PSA at rest with the cells of the start, made/cleared times their number": "PSA0",
+}
+
 
 def zhang2017() -> Model:
     """x_i' = r_i x_i (1 - sum_j a_ij x_j/K_i) with K_T+ = 1.5 x_TP (0.5 on drug), K_TP = 10000 (100), K_T- = 10000.
@@ -47,26 +53,29 @@ def zhang2017() -> Model:
     >>> zhang2017().clones["Tminus"]
     True
     """
-    return Model(
-        medium("abi", unit=""),
-        *(
-            clone(
-                name,
-                growth=growth.logistic(
-                    rate=(rate, "1/day"), capacity=formula(_CAPACITY[name]), competition=_COMPETITION[name]
-                ),
-                start=_START[name],
-                unit="",
-                resistant=name == "Tminus",
-            )
-            for name, rate in _GROWTH.items()
+    return sourced(
+        Model(
+            medium("abi", unit=""),
+            *(
+                clone(
+                    name,
+                    growth=growth.logistic(
+                        rate=(rate, "1/day"), capacity=formula(_CAPACITY[name]), competition=_COMPETITION[name]
+                    ),
+                    start=_START[name],
+                    unit="",
+                    resistant=name == "Tminus",
+                )
+                for name, rate in _GROWTH.items()
+            ),
+            state("PSA", 2 * sum(_START.values()), description="prostate-specific antigen"),
+            parameter("made", "1 1/day", description="PSA made per cell"),
+            parameter("cleared", "0.5 1/day", description="PSA is cleared"),
+            process("PSA_made", "made*burden", {"PSA": 1}),
+            process("PSA_cleared", "cleared*PSA", {"PSA": -1}),
+            observable("testosterone_share", "TP/max(burden, 1e-100)"),
         ),
-        state("PSA", 2 * sum(_START.values()), description="prostate-specific antigen"),
-        parameter("made", "1 1/day", description="PSA made per cell"),
-        parameter("cleared", "0.5 1/day", description="PSA is cleared"),
-        process("PSA_made", "made*burden", {"PSA": 1}),
-        process("PSA_cleared", "cleared*PSA", {"PSA": -1}),
-        observable("testosterone_share", "TP/max(burden, 1e-100)"),
+        _SOURCES,
     )
 
 
@@ -97,7 +106,7 @@ def _doubling(name: str) -> float:
 
 ENTRY = Published(
     zhang2017,
-    "Zhang et al. 2017, Nat Commun; Cunningham et al. 2018",
+    "Zhang et al. 2017, Nat Commun 8:1816, doi:10.1038/s41467-017-01968-5; Cunningham et al. 2018",
     ("S1",),
     "mdr.gallery.zhang2017().simulate("
     'mdr.adaptive(mdr.exposure("abi", 1), visit="28 day"), until="2000 day", measure="PSA")',

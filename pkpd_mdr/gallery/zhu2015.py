@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import pairwise
 
-from pkpd_mdr.gallery.published import Published, Result, declared
+from pkpd_mdr.gallery.published import Published, Result, declared, sourced
 from pkpd_mdr.gallery.reading import level
 from pkpd_mdr.mechanisms import medium, observable, process, state
 from pkpd_mdr.model import Model
@@ -38,6 +38,10 @@ _VALUES = {
     "psi_s": ("0.582", "factor of SC50 in combination; below 1 is synergy"),
 }
 
+_SOURCES = {
+    "published: Zhu et al. 2015, start of BIOMD0000000668": "Ra0 Rd0",
+}
+
 
 def zhu2015() -> Model:
     """Ra' = (1 - Ig)(1 - Ib) kg Ra (1 - Ra/Rss) - (1 + Sg4)(1 + Sb4) kd Ra, each S through four stages.
@@ -63,16 +67,19 @@ def zhu2015() -> Model:
                 state(stage, description=f"death signal of {d}, stage {k}"),
                 process(f"pass_{stage}", f"ktau_{d}*({before} - {stage})", {stage: 1}),
             ]
-    return Model(
-        state("Ra", 307000, unit="cell", kind="cells", description="living cells"),
-        state("Rd", 1940, unit="cell", kind="cells", description="dead cells"),
-        medium("gem", unit="nM"),
-        medium("bir", unit="nM"),
-        *declared(_VALUES, source="BIOMD0000000668"),
-        *signals,
-        process("growth", f"kg*Ra*(1 - Ra/Rss)*{inhibition}", {"Ra": 1}),
-        process("death", "kd*(1 + S4_gem)*(1 + S4_bir)*Ra", {"Ra": -1, "Rd": 1}),
-        observable("burden", "Ra", "cell"),
+    return sourced(
+        Model(
+            state("Ra", 307000, unit="cell", kind="cells", description="living cells"),
+            state("Rd", 1940, unit="cell", kind="cells", description="dead cells"),
+            medium("gem", unit="nM"),
+            medium("bir", unit="nM"),
+            *declared(_VALUES, source="published: Zhu et al. 2015, in BIOMD0000000668"),
+            *signals,
+            process("growth", f"kg*Ra*(1 - Ra/Rss)*{inhibition}", {"Ra": 1}),
+            process("death", "kd*(1 + S4_gem)*(1 + S4_bir)*Ra", {"Ra": -1, "Rd": 1}),
+            observable("burden", "Ra", "cell"),
+        ),
+        _SOURCES,
     )
 
 

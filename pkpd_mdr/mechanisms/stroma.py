@@ -149,8 +149,8 @@ def support(
     """Stroma multiplies the growth of clones.
 
     The growth per cell is multiplied by ``1 + emax*(P/half)**hill/(1 + (P/half)**hill)``, or by ``basal + slope*P``;
-    Li 2016 (BIOMD0000000929), ``mu_c P C (1 - b C)``, is slope with basal = 0. Strengths are rarely measured: treat
-    them as wide priors.
+    Li 2016 (BIOMD0000000929), ``(a_c + mu_c P) C (1 - b C)``, is the slope mu_c/a_c. Strengths are rarely measured:
+    treat them as wide priors.
 
     Parameters
     ----------

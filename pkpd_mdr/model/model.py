@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,8 @@ class Model:
         Parameters
         ----------
         values, **named : mapping of str to quantity
-            A bare number means the unit in which the parameter was declared.
+            A bare number means the unit in which the parameter was declared. The source of a changed value says that it
+            was changed.
 
         Raises
         ------
@@ -199,6 +201,35 @@ class Model:
         for name, value in {**(values or {}), **named}.items():
             changed[name] = self.parameter(name).at(value)
         return self._copy(parameters=MappingProxyType(changed))
+
+    @takes(ModelError, sources=TABLE)
+    def with_sources(self, sources: Mapping[str, str]) -> Model:
+        """A new model whose parameters say where their values come from.
+
+        Parameters
+        ----------
+        sources : mapping of str to str
+            Parameter to the text that stands as its source in tables and reports.
+
+        Raises
+        ------
+        ModelError
+            An unknown name (the nearest is suggested), or a source that is no text.
+
+        Examples
+        --------
+        >>> import pkpd_mdr as mdr
+        >>> model = mdr.Model(mdr.pk.one_compartment("tmz", CL="10 L/h", V="30.3 L"))
+        >>> model = model.with_sources({"CL_tmz": "Ostermann et al. 2004"})
+        >>> model.parameters["CL_tmz"].source
+        'Ostermann et al. 2004'
+        """
+        told = dict(self.parameters)
+        for name, source in sources.items():
+            if not isinstance(source, str) or not source.strip():
+                raise ModelError(f"the source of parameter {shown(name)} is {shown(source)}, which is no text")
+            told[name] = replace(self.parameter(name), source=source)
+        return self._copy(parameters=MappingProxyType(told))
 
     @takes(ModelError, name=TEXT)
     def parameter(self, name: str) -> Parameter:

@@ -38,6 +38,9 @@ def as_expression(value: Expression | float) -> Expression:
     return sp.Integer(int(number)) if number.is_integer() and abs(number) < 2**53 else sp.Float(number)
 
 
+_CHANGED = "; changed here from"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A named number with unit, bounds and origin.
@@ -93,9 +96,15 @@ class Parameter:
         return self.value * self.unit.factor
 
     def at(self, value: QuantityLike) -> Parameter:
-        """A copy with another value; a bare number means the parameter's own unit."""
+        """A copy with another value, whose source says so; a bare number means the parameter's own unit."""
         number = read(value, self.unit, f"parameter {shown(self.name)}", bare=True) / self.unit.factor
-        return replace(self, value=number)
+        return replace(self, value=number, source=self.source if number == self.value else self._changed())
+
+    def _changed(self) -> str:
+        """The source with a word that another value stands there now; nothing to say where there was no source."""
+        if self.source == "assumed" or _CHANGED in self.source:
+            return self.source
+        return f"{self.source}{_CHANGED} {self.value:g} {self.unit.text}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

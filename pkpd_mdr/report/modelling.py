@@ -79,7 +79,7 @@ def _parameters(model: Model, varied: Collection[str]) -> Table:
     rows = []
     for p in model.parameters.values():
         kind = "varied" if p.name in varied else "fixed"
-        source = "assumed: no source" if p.name in unknown else p.source
+        source = p.source if ":" in p.source or p.name not in unknown else "assumed: no source"
         row = (p.name, f"{p.value:.4g}", p.unit.text, source, p.description)
         rows.append((*row[:3], kind, *row[3:]) if varied else row)
     head = ("parameter", "value", "unit", *(("here",) if varied else ()), "source", "meaning")

@@ -6,6 +6,7 @@ Nothing of the library is used for an expected value: each function returns quan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,98 @@ def leontriana2021() -> Anchors:
         "CAR T cells after 20 days": found[1, 0],
         "tumour cells after 200 days": found[2, 1],
     }
+
+
+def leontriana2021_dual() -> Anchors:
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        C, T, D, B = y
+        return [
+            0.2 * D + 0.9 * C * T / (1e10 + T) - 0.02 * C * T / (2e9 + C) - C / 7,
+            0.02 * T - 2.5e-10 * C * T,
+            0.9 * D * B / (1e10 + B) - D / 7 - 0.2 * D,
+            -4.5e-11 * B * D - B / 60,
+        ]
+
+    C, T, *_ = ode(slope, [0, 3.35e10, 2e8, 2.5e10], [0, 20])[-1]
+    return {
+        "dual target, tumour cells after 20 days": T,
+        "dual target, CAR T cells in the tumour after 20 days": C,
+    }
+
+
+def depillis2008() -> Anchors:
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        T, L, N, C, interleukin = y
+        D = 5 * (L / T) ** 2 / (0.3 + (L / T) ** 2)
+        return [
+            0.002 * T * (1 - 1.02e-9 * T) - 3.23e-7 * N * T - D * T,
+            3e-11 * C * T + 0.125 * L * interleukin / (2e7 + interleukin) - 0.02 * L - 3.42e-10 * L * T - 3 * L**2,
+            13000 + 0.025 * T / (600 + T) * N - 0.0412 * N - 1e-7 * N * T,
+            5e8 - 0.012 * C,
+            0.6 * T / (1e5 + T) * L + 2e-4 * L * interleukin - 10 * interleukin,
+        ]
+
+    T, L, N, _, interleukin = ode(slope, [1e7, 2000, 5e5, 4.17e10, 2000], [0, 20])[-1]
+    return {f"{name} after 20 days without drug": value for name, value in zip("TLNI", (T, L, N, interleukin))}  # noqa: B905
+
+
+def hu2019() -> Anchors:
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        T, P, E, w, v = y
+        return [
+            (0.0195 + 1.7857e-12 * P) * T * (1 - 1.02e-11 * T) - 0.96 * E * T / (1e9 + w),
+            (0.00195 + 0.125 * w / (5.6e10 + w)) * P * (1 - 1.7857e-9 * P) - 0.015 * P,
+            3500 + 124.5 * E * v / ((2e10 + v) * (1e6 + w)) - 0.02 * E,
+            5.85 * E * T / (1e6 + T) + 12500 * T * P / (8.9e10 + v) - 0.034 * w,
+            7.3 * E * T / (1e6 + T) - 0.034 * v,
+        ]
+
+    T, P, E, *_ = ode(slope, [1e9, 5.6e6, 1.9e8, 5e4, 9.4], [0, 100])[-1]
+    return {"tumour cells after 100 days": T, "stellate cells after 100 days": P, "effector cells after 100 days": E}
+
+
+def tham2008() -> Anchors:
+    """Weeks; 12 doses, of which the second of a cycle comes after a week."""
+
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        return [(6.66 * (1 - y[1] / (10600 + y[1])) - y[0]) * y[0] / 21.8, -np.log(2) / 7.67 * y[1]]
+
+    y, sizes, weeks = np.array([6.66, 0.0]), [], []
+    cuts = [3.0 * cycle + week for cycle in range(6) for week in (0, 1)] + [60.0]
+    for begin, end in pairwise(cuts):
+        times = np.linspace(begin, end, round((end - begin) / 0.01) + 1)
+        found = ode(slope, list(y + [0, 5203.84]), list(times))
+        sizes, weeks, y = [*sizes, *found[:, 0]], [*weeks, *times], found[-1]
+    return {"nadir under six cycles": min(sizes), "its time": weeks[int(np.argmin(sizes))]}
+
+
+def zhang2022() -> Anchors:
+    rate, found = 8 / 6, {}
+    for resistant in (100, 500, 1000):
+
+        def slope(t: float, y: np.ndarray) -> list[float]:
+            S, R = y
+            return [rate * 0.0156 * S * (1 - (S + R) / 1000), rate * 0.0091 * R * (1 - (R + 6 * S) / 10000)]
+
+        times = list(np.linspace(0, 800, 80001))
+        total = ode(slope, [5000.0, resistant], times).sum(axis=1)
+        later = np.flatnonzero(total > 1.2 * total[0])[0]
+        name = f"standard dosing from 5000 and {resistant} cells, step of the authors' code: burden 1.2 of the start"
+        found[name] = times[later] / 30.4
+    return found
+
+
+def test_sneaking_through_of_kuznetsov_1994_by_scipy() -> None:
+    """A small tumour escapes, a larger one does not, a still larger one does; at the d and the start of the gallery."""
+    mu, d = 0.0021, 0.072
+
+    def slope(t: float, y: np.ndarray) -> list[float]:
+        E, T = y
+        killed = 1.101e-7 * E * T
+        return [13000 + 0.1245 * E * T / (2.019e7 + T) - mu * killed - d * E, 0.18 * T * (1 - 2e-9 * T) - killed]
+
+    escaped = [ode(slope, [5e5, cells], [0, 1500])[-1, 1] > 1e8 for cells in (1, 1e7, 3e8)]
+    assert escaped == [True, False, True]
 
 
 def mahasa2016() -> Anchors:
@@ -219,11 +312,14 @@ def test_an_impossible_model_is_refused(make: Callable[[], object], words: str) 
         make()
 
 
-ANCHORS = [bozic2013, greene2019, depillis2005, leontriana2021, mahasa2016, perezgarcia2019, zhu2015]
+ANCHORS = [
+    bozic2013, greene2019, depillis2005, depillis2008, hu2019, leontriana2021, leontriana2021_dual, mahasa2016,
+    perezgarcia2019, tham2008, zhang2022, zhu2015,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("compute", ANCHORS, ids=lambda item: item.__name__)
 def test_the_gallery_holds_what_scipy_finds(compute: Callable[[], Anchors]) -> None:
-    results = {result.quantity: result for result in gallery.find(compute.__name__).results}
+    results = {result.quantity: result for result in gallery.find(compute.__name__.removesuffix("_dual")).results}
     for quantity, value in compute().items():
         assert results[quantity].holds(float(value)), (quantity, results[quantity].expected, value)

@@ -10,7 +10,7 @@ import pytest
 import pkpd_mdr as mdr
 from pkpd_mdr import gallery
 from pkpd_mdr.__main__ import main
-from pkpd_mdr.gallery.published import FLAGS, Outcome, Published, Result
+from pkpd_mdr.gallery.published import FLAGS, ORIGINS, Outcome, Published, Result, origin, sourced
 
 RESULTS = [(name, result) for name, entry in gallery.MODELS.items() for result in entry.results]
 
@@ -42,6 +42,50 @@ def test_an_entry_is_whole(name: str) -> None:
     model = entry.make()
     for parameter in getattr(model, "parameters", {}).values():
         assert math.isfinite(parameter.value)
+
+
+@pytest.mark.parametrize("name", gallery.MODELS)
+def test_every_value_says_where_it_comes_from(name: str) -> None:
+    entry = gallery.find(name)
+    made = entry.make()
+    parameters = (made if isinstance(made, mdr.Model) else made.model()).parameters
+    assert sum(entry.origins().values()) == len(parameters)
+    assert {item for names in entry.sources().values() for item in names} == set(parameters)
+    for source in entry.sources():
+        assert source.partition(":")[0] in ORIGINS
+        assert f": {source}" in str(entry)
+
+
+VARIANTS = {
+    "mazzocco2015": lambda: gallery.mazzocco2015(p53_mutant=True, codeleted=True),
+    "leontriana2021": lambda: gallery.leontriana2021(dual=True),
+    "mody2023": lambda: gallery.mody2023(culture=True),
+    "hahnfeldt1999": lambda: gallery.hahnfeldt1999("tnp470"),
+    "gunnarsson2020, linear": lambda: gallery.gunnarsson2020("linear"),
+    "gunnarsson2020, uniform": lambda: gallery.gunnarsson2020("uniform"),
+    "cholevy2018": lambda: gallery.cholevy2018(traits=6),
+    "bozic2013": lambda: gallery.bozic2013(1e9, sites_both=1, cost=0.1).model(),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_variants_say_so_too(variant: str) -> None:
+    for item in VARIANTS[variant]().parameters.values():
+        origin(item.source)
+
+
+def test_sources_that_leave_something_open_are_refused() -> None:
+    model = mdr.Model(mdr.clone("S", start=100, growth=mdr.growth.exponential(rate="1 1/day")))
+    with pytest.raises(mdr.ModelError, match="growth_S"):
+        sourced(model, {"assumed: a few cells": "S0 groth_S"})
+    with pytest.raises(mdr.ModelError, match="does not begin with one of published"):
+        sourced(model, {"assumed: a few cells": "S0"})
+    with pytest.raises(mdr.ModelError, match="does not begin"):
+        sourced(model, {"assumed:": "S0", "recalled: someone": "growth_S"})
+    with pytest.raises(mdr.ModelError, match="two sources"):
+        sourced(model, {"assumed: a few cells": "S0", "derived: of nothing": "*"})
+    told = sourced(model, {"assumed: a few cells": "S0", "range: 0.1 to 2 per day": "growth_*"})
+    assert told.parameters["growth_S"].source == "range: 0.1 to 2 per day"
 
 
 def test_the_same_number_has_one_tolerance_rule_for_all() -> None:

@@ -6,6 +6,7 @@ import pytest
 import sympy as sp
 
 from pkpd_mdr import mechanisms as mdr
+from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import Log, Power, symbol
 from pkpd_mdr.model import AMOUNT, Model
 
@@ -152,3 +153,21 @@ def test_labels_are_unique_and_name_their_subject() -> None:
     labels = [part.label for part in parts]
     assert len(set(labels)) == len(labels)
     assert {"pk_x", "medium_y", "clone_S", "kill_x", "mutation_S_R", "switching_S_R", "cost_S"} <= set(labels)
+
+
+def test_a_model_says_where_its_values_come_from_and_what_was_changed() -> None:
+    model = Model(mdr.pk.one_compartment("tmz", CL="10 L/h", V="30.3 L"))
+    told = model.with_sources({"CL_tmz": "Ostermann et al. 2004"})
+    assert model.parameters["CL_tmz"].source == "assumed"
+    assert told == model
+    assert told.plus(mdr.clone("S")).parameters["CL_tmz"].source == "Ostermann et al. 2004"
+    changed = told.with_parameters(CL_tmz="12 L/h", V_tmz="40 L")
+    assert changed.parameters["CL_tmz"].source == "Ostermann et al. 2004; changed here from 10 L/h"
+    assert changed.parameters["V_tmz"].source == "assumed"
+    again = changed.with_parameters(CL_tmz="14 L/h")
+    assert again.parameters["CL_tmz"].source == "Ostermann et al. 2004; changed here from 10 L/h"
+    assert told.with_parameters(CL_tmz="10 L/h").parameters["CL_tmz"].source == "Ostermann et al. 2004"
+    with pytest.raises(ModelError, match="CL_tmz"):
+        model.with_sources({"CL_tms": "someone"})
+    with pytest.raises(ModelError, match="no text"):
+        model.with_sources({"CL_tmz": "  "})
