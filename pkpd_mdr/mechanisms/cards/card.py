@@ -33,6 +33,7 @@ SOURCES: tuple[str, ...] = ("published", "recalled", "wide prior", "bounds")
 """How the source of a range begins: read in a publication; remembered; assumed; what is possible at all."""
 
 PRIOR = "wide prior: ten times less and more than an assumed value"
+STEEPNESS = (0.5, 5.0, "recalled: Hill exponents of dose-response curves of cell lines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ class Card:
     beside : tuple of Mechanism
         What that use needs and the table does not show.
     known : mapping of str to (float, float, str)
-        Parameter to its lowest and highest value, in the unit that `use` gives it, and the source. Parameters that
-        are not named get a wide prior.
+        Parameter to its lowest and highest value, in the unit that `use` gives it, and the source. Of those that are
+        not named, Hill exponents get `STEEPNESS`, shares their bounds, and all others a wide prior.
     """
 
     name: str
@@ -113,6 +114,8 @@ class Card:
     def _range(self, parameter: Parameter) -> Range:
         if parameter.name in self.known:
             return Range(parameter, *self.known[parameter.name])
+        if "hill" in parameter.name.split("_"):
+            return Range(parameter, *STEEPNESS)
         if parameter.lower >= 0.0 and parameter.upper == 1.0:
             return Range(parameter, 0.0, 1.0, "bounds: a share; nothing more is known")
         low, high = sorted((parameter.value / 10, parameter.value * 10))

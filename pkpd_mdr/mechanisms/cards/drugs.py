@@ -22,12 +22,13 @@ S, R = clone("S", growth=growth.exponential(rate="0.03 1/h"), start=1e6), clone(
 DOX = medium("dox", start="1 uM")
 VER = medium("ver")
 PLASMA = pk.one_compartment("dox", CL="50 L/h", V="18 L", ka="1 1/h", molar_mass="543.5 g/mol")
+INHIBITOR = "recalled: verapamil on P-gp; published: cyclosporin A 4.1 uM (PubMed 18384156)"
 IC50 = (0.1, 60.0, "recalled: doxorubicin, 0.1-0.5 uM in MCF-7 and 5-60 uM in its resistant line")
 FIRST = {
     "CL_dox": (
         0.1,
-        100.0,
-        "published: 14.2 L/h (osimertinib, Brown 2017) to 53.3 L/h (doxorubicin, Mody 2023); wider here",
+        500.0,
+        "published: 10 L/h (temozolomide, Ostermann 2004) to 285 L/h (paclitaxel, DDMODEL00000186); wider here",
     ),
     "V_dox": (5.0, 2000.0, "published: 30.3 L (temozolomide) to 986 L (osimertinib, Brown 2017); wider here"),
     "ka_dox": (
@@ -53,6 +54,8 @@ PHARMACOKINETICS = (
         known={
             "CL_dox": (10.0, 100.0, "published: unbound cisplatin 35.5 L/h (Urien); wider here"),
             "V1_dox": (5.0, 100.0, "published: unbound cisplatin 23.4 L (Urien); wider here"),
+            "Q_dox": (1.0, 300.0, "published: 8.64 L/h (cisplatin, Urien) to 204 L/h (paclitaxel, DDMODEL00000186)"),
+            "V2_dox": (5.0, 2000.0, "published: 12 L (cisplatin, Urien) to 995 L (paclitaxel, DDMODEL00000186)"),
         },
     ),
     Card(
@@ -68,6 +71,9 @@ PHARMACOKINETICS = (
             "CL_dox": (20.0, 150.0, "published: doxorubicin 53.3 L/h at 1.8 m2 (Mody 2023); wider here"),
             "V1_dox": (5.0, 60.0, "published: doxorubicin 17.7 L (Mody 2023); wider here"),
             "V2_dox": (500.0, 5000.0, "published: doxorubicin 1830 L (Mody 2023); wider here"),
+            "Q2_dox": (20.0, 200.0, "published: doxorubicin 58.7 L/h (Mody 2023); wider here"),
+            "Q3_dox": (7.0, 70.0, "published: doxorubicin 21.8 L/h (Mody 2023); wider here"),
+            "V3_dox": (20.0, 200.0, "published: doxorubicin 71.6 L (Mody 2023); wider here"),
         },
     ),
     Card(
@@ -86,6 +92,13 @@ PHARMACOKINETICS = (
         PK,
         "dosing without measured concentrations: a virtual compartment that empties",
         (pk.kpd("dox", KDE="8.3 1/month"),),
+        known={
+            "KDE_dox": (
+                0.1,
+                300.0,
+                "published: 0.24 (PCV, Ribba 2012) and 8.3 1/month (Mazzocco 2015) to 8.3 1/day (Perez-Garcia 2019)",
+            )
+        },
     ),
     Card(
         "pk.saturable_distribution",
@@ -96,6 +109,7 @@ PHARMACOKINETICS = (
         {
             "Vmax_saturable_dox": (50.0, 500.0, "published: paclitaxel 177 umol/h (Janssen/Crombag); wider here"),
             "Km_saturable_dox": (0.3, 10.0, "published: paclitaxel 1.61 uM (Janssen/Crombag); wider here"),
+            "back_saturable_dox": (0.3, 5.0, "published: paclitaxel 1.21 1/h (Janssen/Crombag); wider here"),
         },
     ),
     Card(
@@ -122,7 +136,7 @@ PHARMACOKINETICS = (
     Card(
         "dosing",
         PK,
-        "a way in for a drug to states of one's own",
+        "doses of a drug into equations that you wrote yourself",
         (dosing("tmz", into="A_tmz", unit="mg", F=0.9),),
         (
             state("A_tmz", unit="mg", kind="amount"),
@@ -151,6 +165,7 @@ PLACES = (
             ),
         ),
         (PLASMA, VER),
+        {"Ki_ver_dox_brain": (1.0, 10.0, INHIBITOR)},
     ),
     Card(
         "delivery.csf",
@@ -158,6 +173,11 @@ PLACES = (
         "a drug in the cerebrospinal fluid",
         (delivery.csf("dox", kin="7.2e-4 1/h", kout="0.76 1/h", volume="0.14 L"),),
         (PLASMA,),
+        {
+            "kin_dox_csf": (1e-4, 1e-2, "published: temozolomide 7.2e-4 1/h (Ostermann 2004); wider here"),
+            "kout_dox_csf": (0.1, 5.0, "published: temozolomide 0.76 1/h (Ostermann 2004); wider here"),
+            "V_dox_csf": (0.1, 0.2, "recalled: cerebrospinal fluid of adults, about 0.14 L"),
+        },
     ),
     Card(
         "delivery.vasculature",
@@ -170,6 +190,10 @@ PLACES = (
             ),
         ),
         (DOX,),
+        {
+            "growth_V": (0.05, 1.0, "published: 0.192 1/day (Hahnfeldt 1999); wider here"),
+            "stimulation_vasculature": (1.0, 20.0, "published: 5.85 1/day (Hahnfeldt 1999); wider here"),
+        },
     ),
     Card(
         "delivery.carrier",
@@ -188,6 +212,7 @@ PLACES = (
             ),
         ),
         (PLASMA, delivery.tumour("dox", kin="0.5 1/h", kout="0.5 1/h", volume="0.1 L")),
+        {"release_pld": (0.006, 0.6, "published: best at about 0.06 1/h (liposomes, Harashima 1999); wider here")},
     ),
     Card(
         "delivery.consumption",
@@ -225,7 +250,8 @@ CELLS = (
             "k0_dox_R": (0.1, 3.0, "recalled: entry of anthracyclines"),
             "vP_dox_R": (0.0, 90.0, "recalled: vP/(k0 Km) from 0 in parental cells to 30"),
             "ksort_dox_R": (1e-3, 31.0, "published: paclitaxel into vesicles 31 1/h (Wang 2017); lower bound assumed"),
-            "Ki_ver_dox_R": (1.0, 10.0, "recalled: verapamil on P-gp"),
+            "Ki_ver_dox_R": (1.0, 10.0, INHIBITOR),
+            "vcell_dox_R": (0.5, 5.0, "recalled: mammalian cells"),
         },
     ),
 )
@@ -266,6 +292,13 @@ DYING = (
         "cells that `death.path` hit and that die in stages, counted until then",
         (death.transit("S", rate="0.05 1/h"), death.path("dox", on="S", slope="0.1 1/uM/h", via="transit")),
         (DOX, S),
+        {
+            "transit_S": (
+                0.01,
+                0.3,
+                "published: 0.968 1/day (xenografts, Simeoni 2004) to 0.126 1/h (culture, Mody 2023); wider here",
+            )
+        },
     ),
     Card(
         "death.damaged",
@@ -276,6 +309,19 @@ DYING = (
             death.path("dox", on="S", slope="0.1 1/uM/h", via="damaged"),
         ),
         (DOX, S),
+        {
+            "recovery_damaged_S": (
+                1e-6,
+                0.2,
+                "published: 0.0031 (Ribba 2012) to 0.0095 1/month (Mazzocco 2015) in glioma; wider for cultures",
+            ),
+            "death_damaged_S": (
+                4e-6,
+                0.5,
+                "published: 0.0087 (Ribba 2012) to 0.0188 1/month (Mazzocco 2015) in glioma; wider for cultures",
+            ),
+            "mitotic_death_damaged_S": (0.1, 5.0, "published: 1, by 1/kappa (Perez-Garcia 2019); wider here"),
+        },
     ),
     Card(
         "kill",
@@ -300,7 +346,14 @@ DYING = (
         (DOX, VER, S),
         {"ec50_dox_S": IC50},
     ),
-    Card("peak", KILL, "the highest concentration so far", (peak("dox", forget="0.1 1/day"),), (DOX,)),
+    Card(
+        "peak",
+        KILL,
+        "the highest concentration that cells have seen so far, for effects that stay after the drug is gone",
+        (peak("dox", forget="0.1 1/day"),),
+        (DOX,),
+        {"follow_peak_dox": (1e4, 1e6, "bounds: a device, fast beside the drug; not biology")},
+    ),
     Card(
         "peak_kill",
         KILL,
@@ -311,9 +364,16 @@ DYING = (
     Card(
         "fading",
         KILL,
-        "an effect that is lost as treatment goes on, exp(-res t)",
+        "a drug that works less and less as treatment goes on, whatever the reason: exp(-res t)",
         (fading("dox", on="S", rate="0.1 1/month"),),
         (DOX, S, kill("dox", on="S", slope="0.1 1/uM/h")),
+        {
+            "res_dox_S": (
+                0.02,
+                1.0,
+                "published: 0.1 1/month (glioma, Mazzocco 2015) to 0.053 1/week (colorectal, Claret 2009); wider here",
+            )
+        },
     ),
     Card(
         "tolerance",

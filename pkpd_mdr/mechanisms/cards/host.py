@@ -61,11 +61,18 @@ IMMUNITY = (
         "effectors that the tumour exhausts",
         (immune.exhaustion("CTL", rate="1e-10 1/cell/day"),),
         (S, CTL),
+        {
+            "exhaustion_CTL": (
+                1e-11,
+                1e-6,
+                "published: 3.422e-10 (Kuznetsov 1994) to 1e-7 1/cell/day (NK, de Pillis 2005); wider here",
+            )
+        },
     ),
     Card(
         "immune.priming",
         IMMUNE,
-        "what one effector kills raises another",
+        "tumour cells killed by one kind of effector, such as NK cells, raise another, such as T cells",
         (immune.priming("CTL", by="NK", rate="1e-7 1/cell/day"),),
         (S, CTL, immune.effector("NK", start=1e5)),
         {"priming_CTL_NK": (1e-12, 1e-6, "published: 1.1e-7 1/cell/day (de Pillis 2005); wider here")},
@@ -93,6 +100,7 @@ IMMUNITY = (
         "clones that escape by losing antigen",
         (immune.antigen_loss("S", "R", effector="CTL", share=0.01),),
         (S, R, CTL, ATTACK),
+        {"antigen_loss_CTL_S_R": (1e-3, 0.5, "published: 0.05 to 0.18 for each cell killed (Mahasa 2016); wider here")},
     ),
     Card(
         "immune.mhc",
@@ -100,6 +108,7 @@ IMMUNITY = (
         "MHC-I on tumour cells, induced by interferon",
         (immune.mhc("S", source="1 1/day", loss="0.1 1/day", half=5),),
         (S, R, CTL, ATTACK),
+        {"loss_MHC_S": (0.03, 3.0, "published: 0.0144 1/h (glioma, Kronik 2008); wider here")},
     ),
     Card(
         "stimulation",
@@ -107,7 +116,18 @@ IMMUNITY = (
         "recruitment and division of host cells on a signal",
         (stimulation("CTL", rate="0.1245 1/day", half="2.019e7 cell"),),
         (S, CTL),
-        {"proliferation_CTL": (0.01, 2.0, "published: 0.1245 1/day (Kuznetsov 1994); wider here")},
+        {
+            "proliferation_CTL": (
+                0.01,
+                2.0,
+                "published: 0.1245 (Kuznetsov 1994) to 0.9 1/day (CAR-T, Leon-Triana 2021); wider here",
+            ),
+            "proliferation_half_CTL": (
+                1e6,
+                1e11,
+                "published: 2.019e7 (Kuznetsov 1994) to 1e10 cells (Leon-Triana 2021); wider here",
+            ),
+        },
     ),
     Card(
         "cytokine",
@@ -115,9 +135,14 @@ IMMUNITY = (
         "signals such as TGF-beta, IL-2, interferon",
         (cytokine("TGFb", secretion={"S": "1e-6 pg/mL/cell/h"}, loss="7 1/h"),),
         (S,),
+        {"loss_TGFb": (0.05, 20.0, "published: 0.102 (interferon) to 7 1/h (TGF-beta), Kronik 2008; wider here")},
     ),
     Card(
-        "stroma.cells", STROMA, "fibroblasts and stellate cells", (stroma.cells("CAF", start=1e5, death="0.01 1/day"),)
+        "stroma.cells",
+        STROMA,
+        "fibroblasts and stellate cells",
+        (stroma.cells("CAF", start=1e5, death="0.01 1/day"),),
+        known={"death_CAF": (0.001, 0.1, "published: 0.015 1/day (stellate cells, Li and Xu 2016); wider here")},
     ),
     Card(
         "stroma.support",
@@ -125,6 +150,13 @@ IMMUNITY = (
         "stroma that feeds the tumour",
         (stroma.support("CAF", on="S", emax=1, half=1e6),),
         (S, CAF),
+        {
+            "support_emax_CAF_S": (
+                0.01,
+                10.0,
+                "published: 0.1 where stellate cells are full (Li and Xu 2016); wider here",
+            )
+        },
     ),
     Card(
         "stroma.barrier",
@@ -174,6 +206,7 @@ HARMS = (
         "lymphocytes that are lost and slow to recover",
         (toxicity.lymphopenia(baseline="1.5e9 1/L", turnover="0.05 1/day", slope={"dox": "0.1 1/uM/day"}),),
         (DOX,),
+        {"baseline_alc": (5e8, 5e9, "recalled: lymphocytes of adults, 1 to 4e9 1/L; wider here")},
     ),
     Card(
         "toxicity.body_weight",
@@ -196,6 +229,13 @@ HARMS = (
             ),
         ),
         (DOX,),
+        {
+            "growth_cardiomyocytes": (0.001, 0.05, "published: 0.0115 1/h in culture (Mody 2023); wider here"),
+            "slope_dox_cardiomyocytes": (0.02, 2.0, "published: doxorubicin 0.167 1/uM (Mody 2023); wider here"),
+            "transit_cardiomyocytes": (0.02, 1.0, "published: 0.126 1/h (Mody 2023); wider here"),
+            "ec50_dox_cardiomyocytes": (0.01, 1.0, "published: doxorubicin 0.107 uM (Mody 2023); wider here"),
+            "emax_dox_cardiomyocytes": (0.01, 0.5, "published: doxorubicin 0.0697 1/h (Mody 2023); wider here"),
+        },
     ),
     Card(
         "toxicity.cumulative_exposure",
@@ -207,18 +247,18 @@ HARMS = (
 )
 
 WRITTEN = (
-    Card("state", OWN, "a quantity of one's own", (state("Q", "1 mg", unit="mg"),)),
+    Card("state", OWN, "a quantity of your own, beside those that mechanisms bring", (state("Q", "1 mg", unit="mg"),)),
     Card(
         "process",
         OWN,
-        "a process of one's own",
+        "a process of your own: a rate, and what it moves",
         (process("leave", "Q*k", {"Q": -1}),),
         (state("Q", unit="mg"), parameter("k", "0.1 1/h")),
     ),
     Card(
         "parameter",
         OWN,
-        "a number of one's own, or shared by several mechanisms",
+        "a number of your own, or shared by several mechanisms",
         (parameter("k", "0.1 1/h"), state("Q", unit="mg"), process("leave", "Q*k", {"Q": -1})),
     ),
     Card(

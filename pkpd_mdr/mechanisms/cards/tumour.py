@@ -35,11 +35,17 @@ RELEASE = (9.0, 1e4, "recalled: 1e2 to 1e4 a day in assays; Wang 2017 counted ab
 SWITCH = "recalled: 1e-6 to 1e-2 per generation, at about one generation a day"
 DIVISION = (1e-9, 1e-6, "published: 1e-9 per base, about 50 sites per drug (Bozic 2013); wider here")
 TURNOVER = (0.004, 0.05, "recalled: P-gp half-life of 14 h in dividing cells to several days")
+SORTING = "published: paclitaxel into vesicles 31 1/h (Wang 2017); lower bound assumed"
 ENTRY = "recalled: entry of anthracyclines"
 CONTACTS = (0.005, 0.1, "recalled: start values for co-cultures of 24 to 96 h")
 
 GROWING = (
-    Card("clone", GROWTH, "a population of tumour cells", (clone("S", start=1e6, death="0.1 1/day"),)),
+    Card(
+        "clone",
+        GROWTH,
+        "a population of tumour cells that respond alike, such as sensitive or resistant ones",
+        (clone("S", start=1e6, death="0.1 1/day"),),
+    ),
     Card(
         "seeding",
         GROWTH,
@@ -67,19 +73,22 @@ GROWING = (
         GROWTH,
         "xenografts: exponential, then linear",
         (clone("S", growth=growth.exponential_linear(rate="0.3 1/day", linear="1e8 cell/day")),),
-        known={"growth_S": NET},
+        known={"growth_S": NET, "psi_S": (5.0, 100.0, "published: fixed at 20 (Simeoni 2004); wider here")},
     ),
     Card(
         "growth.birth_death",
         GROWTH,
         "division and death apart: turnover, which sets how fast mutants arise",
         (clone("S", growth=growth.birth_death(birth="0.14 1/day", death="0.13 1/day")),),
-        known={"birth_S": (0.05, 1.0, "published: 0.14 1/day (melanoma, Bozic 2013); wider here")},
+        known={
+            "birth_S": (0.05, 1.0, "published: 0.14 1/day (melanoma, Bozic 2013); wider here"),
+            "death_S": (0.01, 1.0, "published: 0.13 1/day, 0.17 under a drug (melanoma, Bozic 2013); wider here"),
+        },
     ),
     Card(
         "growth.formula",
         GROWTH,
-        "a law of one's own",
+        "growth by an equation that you write yourself",
         (clone("S", growth=growth.formula("speed*(1 - S/1e12)")), parameter("speed", "0.01 1/day")),
         known={"speed": NET},
     ),
@@ -158,6 +167,19 @@ CHANGING = (
         "cancer stem cells, their progeny, and the way back",
         (stem_hierarchy("R", "S", asymmetric=0.7, differentiation=0.09, dedifferentiation="1e-3 1/day"),),
         (S, R),
+        {
+            "asymmetric_R_S": (
+                0.0,
+                1.0,
+                "published: 1.6 of 2.2 divisions a day (Sigal 2019); all that is possible here",
+            ),
+            "differentiation_R_S": (
+                0.0,
+                1.0,
+                "published: 0.2 of 2.2 divisions a day (Sigal 2019); all that is possible",
+            ),
+            "switching_S_R": (1e-5, 1e-2, "published: 1.8e-4 1/day (Sigal 2019); wider here"),
+        },
     ),
     Card(
         "trait_axis",
@@ -200,7 +222,7 @@ HANDED = (
     Card(
         "vesicles.uptake",
         EXOSOMES,
-        "saturable uptake by recipients",
+        "vesicles that recipient cells take up, up to a limit",
         (vesicles.uptake("S", rate="1e-9 mL/h", saturation="1e9 vesicle/mL"),),
         (S, R, EV),
     ),
@@ -250,7 +272,7 @@ HANDED = (
     Card(
         "vesicles.pgp",
         EXOSOMES,
-        "P-gp that leaves the donor in vesicles",
+        "P-gp that leaves the donor in vesicles and arrives in cells that take them up",
         (vesicles.pgp({"R": 1e-4}, into="S"),),
         (S, R, EV, TAKEN, pgp.content(["S", "R"], start=1)),
     ),
@@ -266,6 +288,10 @@ HANDED = (
         {
             "k0_dox_S": (0.1, 3.0, ENTRY),
             "k0_dox_R": (0.1, 3.0, ENTRY),
+            "ksort_dox_S": (1e-3, 31.0, SORTING),
+            "ksort_dox_R": (1e-3, 31.0, SORTING),
+            "vcell_dox_S": (0.5, 5.0, "recalled: mammalian cells"),
+            "vcell_dox_R": (0.5, 5.0, "recalled: mammalian cells"),
             "koff_dox_in_EV": (0.01, 1.0, "published: release of paclitaxel 0.105 1/h (Wang 2017); wider here"),
         },
     ),
