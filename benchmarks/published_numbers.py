@@ -52,7 +52,8 @@ def page(outcomes: list[Outcome]) -> str:
         rows = [outcome.row()[1:] for outcome in outcomes if outcome.model == entry.name and outcome.ok]
         parts += [f"\n## {entry.name}\n", f"{entry.summary} {entry.citation}. Topics {', '.join(entry.topics)}.\n"]
         parts += [f"Not the paper's own: {entry.ours}.\n"] if entry.ours else []
-        parts += [f"`{entry.run}`\n", markdown(listed[1:], rows), ""]
+        drawn = f", drawn with `.plot({list(entry.draw)})`" if entry.draw else ""
+        parts += [f"`{entry.run}`{drawn}\n", markdown(listed[1:], rows), ""]
         parts += [
             f"- {cell(', '.join(f'`{name}`' for name in names))}: {source}" for source, names in entry.sources().items()
         ]

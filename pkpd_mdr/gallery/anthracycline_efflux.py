@@ -124,4 +124,5 @@ ENTRY = Published(
         ),
     ),
     ours="the rates are wide priors within published ranges",
+    draw=("Ci",),
 )

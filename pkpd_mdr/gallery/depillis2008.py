@@ -65,7 +65,7 @@ def depillis2008() -> Model:
     Returns
     -------
     Model
-        From the cells of the file; drug M in the unit of its effect: ``bolus("chemo", 5)``.
+        From the cells of the file; drug M in the unit of its effect: ``bolus("chemo", 0.5)``.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def depillis2008() -> Model:
     )
 
 
-def chemotherapy(dose: float = 5.0) -> Regimen:
+def chemotherapy(dose: float = 0.5) -> Regimen:
     """A dose every five days, nine times (an example; the schedule is ours)."""
     return bolus("chemo", dose).every("5 day", times=9)
 
@@ -126,7 +126,7 @@ ENTRY = Published(
     depillis2008,
     "de Pillis et al. 2008, J Biol Syst 16:51, doi:10.1142/S0218339008002435; BIOMD0000000913",
     ("S5",),
-    'mdr.gallery.depillis2008().simulate(mdr.bolus("chemo", 5).every("5 day", times=9), until="60 day")',
+    'mdr.gallery.depillis2008().simulate(mdr.bolus("chemo", 0.5).every("5 day", times=9), until="60 day")',
     (
         Result(
             "lymphocytes left after a dose of 5, share",

@@ -20,7 +20,7 @@ __all__ = ["ENTRY", "doses", "drexler2020"]
 _VALUES = {
     "a": ("0.3 1/day", "growth; wide prior, 0.1 to 1 per day"),
     "n": ("0.1 1/day", "necrosis; wide prior, 0.01 to 0.3 per day"),
-    "b": ("0.25 1/day", "largest killing; wide prior, 0.05 to 1 per day"),
+    "b": ("0.5 1/day", "largest killing; wide prior, 0.05 to 1 per day"),
     "ED50": ("0.5 mg/kg", "drug of half the killing; wide prior, 0.01 to 5 mg/kg"),
     "w": ("0.2 1/day", "dead tissue is washed out; wide prior, 0.05 to 1 per day"),
     "c": ("0.4 1/day", "drug is cleared; wide prior, 0.1 to 1 per day"),
@@ -59,7 +59,7 @@ def drexler2020() -> Model:
             state("x4", unit="mg", kind="amount", balance="pld", description="drug in tissues"),
             *declared(
                 _VALUES,
-                source="assumed: order of magnitude of a fast murine tumour; the paper's values were not obtained",
+                source="assumed: order of magnitude, so that doses hold the tumour for weeks; not obtained",
             ),
             dosing("pld", into="x3", unit="mg"),
             parameter("weight", "20 g", description="weight of the mouse"),
@@ -128,7 +128,7 @@ ENTRY = Published(
         ),
         Result(
             "living tumour left by 8 mg/kg",
-            (1 + 8 / 0.5) ** (-0.25 / 0.4),
+            (1 + 8 / 0.5) ** (-0.5 / 0.4),
             _kill,
             rtol=1e-5,
             source="(1 + dose/ED50)^(-b/c)",

@@ -109,4 +109,5 @@ ENTRY = Published(
         ),
     ),
     ours="equations and uptake recalled; the survival curve has wide priors",
+    draw=("survival",),
 )

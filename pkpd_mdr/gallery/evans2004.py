@@ -154,4 +154,5 @@ ENTRY = Published(
         ),
         Result("share of lactone in buffer of pH 7.4", 0.6137, _buffer, atol=5e-5, source="kc/(ko + kc), Table 1"),
     ),
+    draw=("Lm", "Hm", "cell_lactone"),
 )

@@ -90,4 +90,5 @@ ENTRY = Published(
             source="(1 - slope C)^(1/g)",
         ),
     ),
+    draw=("wbc",),
 )

@@ -70,4 +70,5 @@ ENTRY = Published(
         for cells in (1e5, 1e6, 3e6)
     ),
     ours="growth and mutation are wide priors",
+    draw=("none_resistant",),
 )

@@ -127,7 +127,7 @@ ENTRY = Published(
     gunnarsson2020,
     "Gunnarsson et al. 2020, J Theor Biol 490:110162; 2024, arXiv 2412.16391",
     ("S1", "S2"),
-    'mdr.gallery.gunnarsson2020("linear").simulate(mdr.exposure("drug", 2), until="400 day")',
+    'mdr.gallery.gunnarsson2020("linear").simulate(mdr.exposure("drug", 2), until="120 day")',
     (
         Result(
             "long-run growth at dose 2",

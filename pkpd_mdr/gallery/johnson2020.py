@@ -93,7 +93,7 @@ ENTRY = Published(
     johnson2020,
     "Johnson et al. 2020, Phys Biol 18:016001 (volume recalled); authors' code",
     ("S1", "S2"),
-    'mdr.gallery.johnson2020().simulate(mdr.exposure("u", 5), until="28 day")',
+    'mdr.gallery.johnson2020().simulate(mdr.exposure("u", 0.5), until="28 day")',
     (
         Result(
             "sensitive cells after 100 h without a capacity",

@@ -99,7 +99,7 @@ ENTRY = Published(
     mckenna2017,
     "McKenna et al. 2017, Sci Rep 7:5725",
     ("S1",),
-    'mdr.gallery.mckenna2017().simulate(mdr.exposure("dox", "500 nM", over="12 h"), until="30 day")',
+    'mdr.gallery.mckenna2017().simulate(mdr.exposure("dox", "250 nM", over="12 h"), until="30 day")',
     (
         *(
             Result(
@@ -127,5 +127,5 @@ ENTRY = Published(
             source="B grows with time",
         ),
     ),
-    ours="how bound drug acts on growth (wide priors)",
+    ours="how bound drug acts on growth (wide priors); as it is never lost, cells that it stops do not regrow",
 )

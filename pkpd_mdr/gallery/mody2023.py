@@ -170,4 +170,5 @@ ENTRY = Published(
         ),
     ),
     ours="that growth stays at zero where a drug would turn it negative",
+    draw=("of_untreated",),
 )

@@ -78,7 +78,8 @@ ENTRY = Published(
     perezgarcia2019,
     "Perez-Garcia et al. 2019, PLoS Comput Biol 15:e1006778 (volume recalled); BIOMD0000000814",
     ("S4",),
-    'mdr.gallery.perezgarcia2019().simulate(mdr.bolus("tmz", 0.5985).every("28 day", times=20), until="600 day")',
+    "mdr.gallery.perezgarcia2019().simulate("
+    'mdr.bolus("tmz", 0.5985).on_days([1, 2, 3, 4, 5]).every("28 day", times=20).shift("55 day"), until="1200 day")',
     (
         Result("a dose of 150 mg/m2, in the unit of C", 0.5985, lambda: _DOSE, atol=1e-9, flag="C", source="beta b d"),
         Result(

@@ -133,6 +133,8 @@ class Published:
         What it reproduces.
     ours : str
         What of the form or of the values is not the paper's, because it could not be obtained.
+    draw : tuple of str
+        Outputs to draw, where the usual ones of `Run.plot` are not what the paper is about.
 
     Raises
     ------
@@ -146,6 +148,7 @@ class Published:
     run: str
     results: tuple[Result, ...]
     ours: str = ""
+    draw: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for topic in self.topics:
@@ -185,9 +188,10 @@ class Published:
     def __str__(self) -> str:
         own = f"Not the paper's own: {self.ours}\n" if self.ours else ""
         what = "\n".join(f"  [{result.flag}] {result.quantity}" for result in self.results)
+        drawn = f"Draw it: the same, .plot({list(self.draw)})\n" if self.draw else ""
         where = "\n".join(f"  {', '.join(names)}: {source}" for source, names in self.sources().items())
         return (
-            f"{self.name}: {self.summary}\n{self.citation}\n{own}Run it: {self.run}\n"
+            f"{self.name}: {self.summary}\n{self.citation}\n{own}Run it: {self.run}\n{drawn}"
             f"Parameters:\n{where}\nReproduces:\n{what}"
         )
 

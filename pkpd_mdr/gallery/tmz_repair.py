@@ -126,4 +126,5 @@ ENTRY = Published(
         ),
     ),
     ours="equations recalled; all rates are wide priors",
+    draw=("A", "G"),
 )

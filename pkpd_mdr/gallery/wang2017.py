@@ -151,4 +151,5 @@ ENTRY = Published(
         ),
     ),
     ours="form, and all values but sorting, release and tubulin; uptake as printed (Jmax) is suspect and not used",
+    draw=("donor_exosomes",),
 )

@@ -144,7 +144,7 @@ ENTRY = Published(
     zhang2022,
     "Zhang et al. 2022, eLife 11:e76284, doi:10.7554/eLife.76284",
     ("S1",),
-    'mdr.gallery.zhang2022(6).simulate(mdr.adaptive(mdr.exposure("abi", 1), visit="1 day"), until="365 day")',
+    'mdr.gallery.zhang2022(6).simulate(mdr.adaptive(mdr.exposure("abi", 1), visit="1 day"), until="120 day")',
     (
         Result(
             "growth rate of sensitive cells",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_run"]
 
+_LENGTH = Unit.of("mm")
 _ROW = 0.05  # of the height, for each drug's ticks
 _DECADES = 12.0
 
@@ -36,11 +37,11 @@ def plot_run(
     ----------
     run : Run
     outputs : sequence of str, optional
-        States or observables in units that can be shared; the burden and its clones if left out, or the
-        concentrations of a model without clones.
+        States or observables in units that can be shared. Left out: the burden and its clones, or the states in the
+        unit of a burden that the model declares itself, or concentrations.
     ax : Axes, optional
     log : bool, optional
-        Logarithmic axis; left out, it is used for cells and volumes.
+        Logarithmic axis; left out, it is used for clones and a burden, unless they are diameters.
 
     Returns
     -------
@@ -71,10 +72,11 @@ def plot_run(
             lw=1.4,
             label=name,
         )
-    cells = any(name in run.model.clones or name == "burden" for name in names)
-    if cells if log is None else log:
+    sizes = {"burden", *run.model.clones, *_declared_burden(run)[:1]}
+    cells = not sizes.isdisjoint(names)
+    if (cells and not unit.like(_LENGTH)) if log is None else log:
         _logarithmic(ax, np.stack([run.course.output(name) for name in names]) / unit.factor)
-    label = names[0] if len(names) == 1 else _common(names, cells)
+    label = names[0] if len(names) == 1 else _common(names, sizes)
     ax.set_xlabel(f"time [{run.time_unit.text}]")
     ax.set_xlim(0.0, run.course.until / run.time_unit.factor)
     _decisions(run, ax)
@@ -90,7 +92,7 @@ def _chosen(run: Run, outputs: Sequence[str] | None) -> list[str]:
     if outputs is None:
         levels = [name for name in known if name.startswith("C_")]
         clones = list(run.model.clones)
-        burden = ["burden", *(clones if len(clones) > 1 else [])] if clones else []
+        burden = ["burden", *(clones if len(clones) > 1 else [])] if clones else _declared_burden(run)
         names = burden or levels or known
         unit = shown_unit(run.model, names[0])
         return [name for name in names if shown_unit(run.model, name).like(unit)]
@@ -109,13 +111,23 @@ def _chosen(run: Run, outputs: Sequence[str] | None) -> list[str]:
     return names
 
 
+def _declared_burden(run: Run) -> list[str]:
+    """A burden that a model without clones declares, and the states in its unit; not twice where it is one of them."""
+    burden = run.model.observables.get("burden")
+    if burden is None:
+        return []
+    states = [s.name for s in run.model.states.values() if s.unit == burden.unit and s.kind != "amount"]
+    first = str(burden.expression) if str(burden.expression) in states else "burden"
+    return [first, *(name for name in states if name != first)]
+
+
 def _text(unit: Unit) -> str:
     return repr(unit.text) if unit.text else "a pure number"
 
 
-def _common(names: Sequence[str], cells: bool) -> str:
-    if cells:
-        return "burden"
+def _common(names: Sequence[str], sizes: set[str]) -> str:
+    if not sizes.isdisjoint(names):
+        return "burden" if sizes.issuperset(names) or "burden" in names else "cells"
     return "concentration" if all(name.startswith("C_") for name in names) else "value"
 
 

@@ -33,7 +33,10 @@ def test_an_entry_is_whole(name: str) -> None:
     entry = gallery.find(name)
     assert entry.make is getattr(gallery, name)
     assert entry.run.startswith(f"mdr.gallery.{name}(")
-    assert eval(entry.run, {"mdr": mdr}) is not None  # the line that users are told to run
+    run = eval(entry.run, {"mdr": mdr})  # the line that users are told to run
+    assert run is not None
+    if entry.draw:
+        assert [line.get_label() for line in run.plot(list(entry.draw)).lines][: len(entry.draw)] == list(entry.draw)
     assert len({result.quantity for result in entry.results}) == len(entry.results)
     assert all(result.flag in FLAGS for result in entry.results)
     assert entry.topics

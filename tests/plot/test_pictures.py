@@ -102,6 +102,17 @@ def test_run_picture(model):
     assert texts_overlap(ax) == []
 
 
+def test_a_burden_that_a_model_of_text_declares_is_drawn_first(model):
+    def shown(name: str, **options: str) -> tuple[list[str], str, str]:
+        ax = getattr(mdr.gallery, name)().simulate(**options).plot()
+        return [line.get_label() for line in ax.lines], ax.get_ylabel(), ax.get_yscale()
+
+    assert shown("ribba2012", until="12 month") == (["burden", "P", "Q", "Qp"], "burden [mm]", "linear")
+    assert shown("tham2008", until="12 week") == (["size"], "size [cm]", "linear")
+    assert shown("kuznetsov1994", until="60 day") == (["T", "E"], "cells [cell]", "log")
+    assert shown("hu2019", until="30 day") == (["T", "P", "E"], "cells [cell]", "log")
+
+
 def test_dose_ticks_lie_below_the_curves(model):
     run = model.simulate(DOX & PAC, until="90 day")
     ax = plot_run(run, ["C_dox", "C_pac"])
