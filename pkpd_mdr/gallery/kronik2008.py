@@ -1,7 +1,8 @@
 """Glioblastoma and infused cytotoxic T cells, held back by TGF-beta and helped by interferon through MHC.
 
-Kronik et al. 2008 (BIOMD0000000808). Tumour, TGF-beta, MHC class I and the kill are as published; growth and supply of
-T cells, interferon and MHC class II are recalled.
+Kronik et al. 2008, Cancer Immunol Immunother 57:425; values as in BIOMD0000000808. The file divides the recruitment of
+T cells by M2 T + eC, with which none is ever recruited, and makes TGF-beta at 0.69 per tumour cell, its other constant;
+here recruitment saturates at M2 T = eC, and TGF-beta is made at the 5.75e-6 that the file names and does not use.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pkpd_mdr.regimen import Regimen, infusion
 
 __all__ = ["ENTRY", "infusions", "kronik2008"]
 
-_RECALLED = {
+_SUPPLY = {
     "aC": ("4.8e-11 1/h", "T cells recruited per MHC class II on the tumour"),
     "eC": ("1e14 cell", "saturation of that recruitment"),
     "aCb": ("0.8", "recruitment left under much TGF-beta"),
@@ -69,7 +70,7 @@ def kronik2008() -> Model:
                 ec50=338000,
             ),
             state("M2", kind="concentration", description="MHC class II per tumour cell"),
-            *declared(_RECALLED, source="published: Kronik et al. 2008, in BIOMD0000000808"),
+            *declared(_SUPPLY, source="published: Kronik et al. 2008, in BIOMD0000000808"),
             process("C_recruitment", "aC*M2*T/(M2*T/eC + 1)*(aCb + eCb*(1 - aCb)/(F + eCb))", {"C": 1}),
             process("M2_source", "a2*IFN/(IFN + e2)*(a2b + e2b*(1 - a2b)/(F + e2b))", {"M2": 1}),
             process("M2_loss", "m2*M2", {"M2": -1}),
@@ -90,7 +91,7 @@ def _tumour(cells: float) -> float:
 
 ENTRY = Published(
     kronik2008,
-    "Kronik et al. 2008; BIOMD0000000808",
+    "Kronik et al. 2008, Cancer Immunol Immunother 57:425, doi:10.1007/s00262-007-0387-z; BIOMD0000000808",
     ("S4", "S5"),
     'mdr.gallery.kronik2008().simulate(mdr.infusion("C", 3e8, over="10 h").every("120 h", times=3), until="2000 h")',
     (
@@ -124,5 +125,5 @@ ENTRY = Published(
             source="the paper's message",
         ),
     ),
-    ours="T cell recruitment, interferon and MHC class II are recalled",
+    ours="the forms of T cell recruitment and of MHC class II are recalled; MHC class I starts at rest, not at zero",
 )

@@ -298,6 +298,7 @@ def test_hahnfeldt_1999_under_treatment() -> None:
     ("make", "words"),
     [
         (lambda: gallery.gunnarsson2020("linea"), "'linear'"),
+        (lambda: gallery.zhang2017(3), "1 and 2"),
         (lambda: gallery.tomasetti2010(1.0), "turnover"),
         (lambda: gallery.hinow2009(groups=2), "3 to 40"),
         (lambda: gallery.hinow2009(share=0.6), "0.5"),

@@ -62,6 +62,7 @@ def test_every_value_says_where_it_comes_from(name: str) -> None:
 VARIANTS = {
     "mazzocco2015": lambda: gallery.mazzocco2015(p53_mutant=True, codeleted=True),
     "leontriana2021": lambda: gallery.leontriana2021(dual=True),
+    "zhang2017": lambda: gallery.zhang2017(2),
     "mody2023": lambda: gallery.mody2023(culture=True),
     "hahnfeldt1999": lambda: gallery.hahnfeldt1999("tnp470"),
     "gunnarsson2020, linear": lambda: gallery.gunnarsson2020("linear"),
