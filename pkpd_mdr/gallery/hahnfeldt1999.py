@@ -15,10 +15,12 @@ __all__ = ["ENTRY", "hahnfeldt1999"]
 
 _INHIBITORS = {"endostatin": (0.66, 1.7), "angiostatin": (0.15, 0.38), "tnp470": (1.3, 10.1)}
 
+_STRENGTH = "slope_*_K clr"
+_FILE = "published: Hahnfeldt et al. 1999, in the R package canceR"
+_RECALLED = "recalled: Hahnfeldt et al. 1999"
 _SOURCES = {
-    "published: Hahnfeldt et al. 1999, in the R package canceR": "growth_V stimulation_K inhibition_K K0",
+    "published: Hahnfeldt et al. 1999, vasculature in the R package canceR": "growth_V stimulation_K inhibition_K K0",
     "range: 180 to 200 mm3 at the start of experiments, Hahnfeldt et al. 1999": "V0",
-    "published: Hahnfeldt et al. 1999, in the R package canceR (TNP-470: recalled)": "slope_*_K clr",
     "assumed: a mouse; doses are per kg": "weight",
 }
 
@@ -74,7 +76,7 @@ def hahnfeldt1999(inhibitor: str = "endostatin") -> Model:
             parameter("weight", "20 g", description="weight of the mouse"),
             dosing(inhibitor, into="g", unit="mg", concentration="g/weight", concentration_unit="mg/kg"),
         ),
-        _SOURCES,
+        _SOURCES | {_RECALLED if inhibitor == "tnp470" else _FILE: _STRENGTH},
     )
 
 

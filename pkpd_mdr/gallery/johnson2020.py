@@ -91,7 +91,7 @@ def _cells(name: str, hours: int) -> float:
 
 ENTRY = Published(
     johnson2020,
-    "Johnson et al. 2020, Phys Biol 18:016001 (volume recalled); authors' code",
+    "Johnson et al. 2020, Phys Biol 18:016001 (volume and page recalled); authors' code",
     ("S1", "S2"),
     'mdr.gallery.johnson2020().simulate(mdr.exposure("u", 0.5), until="28 day")',
     (

@@ -125,5 +125,5 @@ ENTRY = Published(
             source="the paper's message",
         ),
     ),
-    ours="the forms of T cell recruitment and of MHC class II are recalled; MHC class I starts at rest, not at zero",
+    ours="the forms of T cell recruitment and of MHC class II are recalled",
 )

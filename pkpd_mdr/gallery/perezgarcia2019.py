@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from pkpd_mdr.gallery.published import Published, Result, sourced
-from pkpd_mdr.gallery.reading import level
+from pkpd_mdr.gallery.reading import level, outcome
 from pkpd_mdr.mechanisms import clone, death, growth, pk
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, bolus
@@ -74,6 +74,12 @@ def _damaged(days: int) -> float:
     return level(perezgarcia2019(), "damaged_P", f"{55 + 19 * 28 + 4 + days} day", cycles())
 
 
+def _held(gap: int) -> float:
+    """Days until 200 cm3 under twelve cycles, one every so many days."""
+    plan = bolus("tmz", _DOSE).on_days([1, 2, 3, 4, 5]).every((gap, "day"), times=12)
+    return outcome(perezgarcia2019(), "time_to_stop", plan, until="2000 day", stop={"burden": "200 cm**3"})
+
+
 ENTRY = Published(
     perezgarcia2019,
     "Perez-Garcia et al. 2019, PLoS Comput Biol 15:e1006778 (volume recalled); BIOMD0000000814",
@@ -104,6 +110,13 @@ ENTRY = Published(
             unit="cm**3",
             rtol=1e-5,
             source="another solver",
+        ),
+        Result(
+            "twelve cycles with longer breaks between them hold the volume for longer",
+            True,
+            lambda: _held(28) < _held(56) < _held(84),
+            flag="C",
+            source="abstract; 28, 56 and 84 days",
         ),
         Result(
             "a year after the last dose more than a third of the damaged cells are left",
