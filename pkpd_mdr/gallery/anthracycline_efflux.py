@@ -47,7 +47,8 @@ def anthracycline_efflux() -> Model:
         *declared(_HALF, source="assumed: order of magnitude; only vP/(k0 Km) matters at low content"),
         *declared(_CELL, source="assumed: 1 is a resistant reference cell by definition"),
         *declared(
-            _INHIBITOR, source="published: IC50 on efflux of verapamil at the rat blood-brain barrier, PubMed 18384156"
+            _INHIBITOR,
+            source="derived: IC50 on efflux of verapamil at the rat blood-brain barrier (PubMed 18384156), taken as Ki",
         ),
         process("entry", "k0*C_dox", {"Ci": 1}),
         process("leak", "k0*Ci", {"Ci": -1}),

@@ -33,7 +33,7 @@ _SOURCES = {
     "assumed: a detectable tumour with few resistant cells, so that the first drug works "
     "before it fails": "S0 T790M0 C797S0",
     "assumed: T790M cells grow more slowly (Chmielecki et al. 2011, abstract), by how much was not obtained": "cost_*",
-    "published: mutation per base and division in Bozic et al. 2013, eLife 2:e00747": "mutation_*",
+    "range: 1e-9 per base and division (Bozic et al. 2013, eLife 2:e00747), one base for each resistance": "mutation_*",
     "assumed: some three times growth, so that a drug shrinks what it reaches": "emax_*",
     "assumed: simplest curve": "hill_*",
     "assumed: far below the level of 200 nM where a genotype is sensitive, far above where the map of cross- "

@@ -28,7 +28,7 @@ _SELECTED = {("N", "T0", "TN"): 0.05, ("L", "T0", "TL"): 0.05, ("N", "TL", "TNL"
 
 _SOURCES = {
     "published: Mahasa et al. 2016, in MODEL2003040001": "T00 N0 L0 antigen_loss_*",
-    "published: de Pillis et al. 2005, MODEL1907260001, whose effectors stand here": "r source_N death_N death_L",
+    "derived: from de Pillis et al. 2005, MODEL1907260001, whose effectors stand here": "r source_N death_N death_L",
 }
 
 

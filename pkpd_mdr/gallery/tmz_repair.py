@@ -27,7 +27,7 @@ _VALUES = {
 
 _SOURCES = {
     "assumed: the unit of MGMT is its level at rest, taken as 1 uM": "G0",
-    "published: Ostermann et al. 2004, Clin Cancer Res 10:3728": "half_life_tmz",
+    "derived: half-life in plasma (Ostermann et al. 2004), taken for the medium": "half_life_tmz",
 }
 
 

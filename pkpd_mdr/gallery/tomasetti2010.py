@@ -20,7 +20,7 @@ _BIRTH, _U = 0.14, 5e-8
 
 _SOURCES = {
     "derived: one cell starts the tumour": "N0",
-    "published: birth rate of melanoma in Bozic et al. 2013, eLife 2:e00747; the paper leaves it open": "growth_*",
+    "derived: birth rate of melanoma in Bozic et al. 2013, eLife 2:e00747; the paper leaves it open": "growth_*",
     "derived: turnover times the birth rate": "death_*",
     "derived: 50 sites of 1e-9 (Bozic et al. 2013, per division), taken per day as the paper "
     "counts per time": "mutation_N_R",
