@@ -24,7 +24,7 @@ _SOURCES = {
     "assumed: a well that is full at 1e6 cells": "K",
     "assumed: equal parts of recipients and donors, as in one of the co-cultures of BE(2)-C": "S0 R0",
     "range: 1e2 to 1e4 vesicles per cell and day in assays (recalled), that is 4 to 420 per hour": "sigma",
-    "range: loss of vesicles in medium and tissue of 0.05 to 1 per hour (recalled, weak evidence)": "delta",
+    "range: half-lives of 149 to 792 min in mice (Kim et al. 2019, Pharmaceutics 11:649), 0.05 to 0.28 per h": "delta",
     "assumed: set so that 1e4 cells take up as many vesicles as are lost; no rate was measured": "uptake",
     "assumed: set so that a co-culture of days changes a fair share of recipients; no rate was measured": "kappa",
     "assumed: the growth rate of S, which makes dose 1 the dose that stops it": "slope_dox_S",

@@ -52,8 +52,8 @@ PHARMACOKINETICS = (
         "a drug that distributes into tissue and returns: two half-lives",
         (pk.two_compartment("dox", CL="35.5 L/h", V1="23.4 L", Q="8.64 L/h", V2="12 L"),),
         known={
-            "CL_dox": (10.0, 100.0, "published: unbound cisplatin 35.5 L/h (Urien); wider here"),
-            "V1_dox": (5.0, 100.0, "published: unbound cisplatin 23.4 L (Urien); wider here"),
+            "CL_dox": (10.0, 500.0, "published: 35.5 (cisplatin, Urien) to 285 L/h (paclitaxel, DDMODEL00000186)"),
+            "V1_dox": (5.0, 500.0, "published: 23.4 L (cisplatin, Urien) to 290 L (paclitaxel, DDMODEL00000186)"),
             "Q_dox": (1.0, 300.0, "published: 8.64 L/h (cisplatin, Urien) to 204 L/h (paclitaxel, DDMODEL00000186)"),
             "V2_dox": (5.0, 2000.0, "published: 12 L (cisplatin, Urien) to 995 L (paclitaxel, DDMODEL00000186)"),
         },

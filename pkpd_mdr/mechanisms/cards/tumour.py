@@ -30,7 +30,11 @@ TAKEN = vesicles.uptake("S", rate="1e-9 mL/h")
 MIR = vesicles.cargo("mir", load={"R": 10}, into="S", decay="0.03 1/h")
 NET = (0.003, 0.7, "published: 0.01 1/day (melanoma, Bozic 2013) to 0.5 1/day (pancreatic line, Zhu 2015); wider here")
 CAPACITY = (1e9, 1e13, "published: 1e11 cells (glioma, Kronik 2008); wider here")
-LOSS = (0.05, 1.0, "recalled: loss of vesicles in medium and tissue")
+LOSS = (
+    0.05,
+    1.0,
+    "published: 0.053 to 0.28 1/h in mice (half-lives of 149 to 792 min, Kim 2019); to 1 1/h in medium is recalled",
+)
 RELEASE = (9.0, 1e4, "recalled: 1e2 to 1e4 a day in assays; Wang 2017 counted about 220 per cell in conditioned medium")
 SWITCH = "recalled: 1e-6 to 1e-2 per generation, at about one generation a day"
 DIVISION = (1e-9, 1e-6, "published: 1e-9 per base, about 50 sites per drug (Bozic 2013); wider here")
