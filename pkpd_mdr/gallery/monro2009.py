@@ -61,7 +61,7 @@ def _days(dose: float) -> float:
 
 ENTRY = Published(
     monro2009,
-    "Monro and Gaffney 2009, J Theor Biol 257:292; BIOMD0000000776",
+    "Monro and Gaffney 2009, J Theor Biol 257:292 (PubMed 19135065); BIOMD0000000776",
     ("S1",),
     'mdr.gallery.monro2009().simulate(mdr.exposure("C0", 1), until="600 day")',
     (

@@ -1,6 +1,6 @@
 """Regression and growth in one curve: a part of the tumour dies off while another grows.
 
-Stein, Figg, Dahut et al. 2008 and Fojo. The rates vary by patient; those here are wide priors. Declared from text.
+Stein, Figg, Dahut et al. 2008, Oncologist. The rates vary by patient; those here are wide priors. Declared from text.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _closed(days: float) -> float:
 
 ENTRY = Published(
     stein2008,
-    "Stein et al. 2008 and Fojo; as in the R package tumgr",
+    "Stein, Figg, Dahut et al. 2008, Oncologist, doi:10.1634/theoncologist.2008-0075; as in the R package tumgr",
     ("S1",),
     'mdr.gallery.stein2008().simulate(until="300 day")',
     (

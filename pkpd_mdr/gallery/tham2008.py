@@ -79,7 +79,7 @@ def _nadir() -> tuple[float, float]:
 
 ENTRY = Published(
     tham2008,
-    "Tham et al. 2008, Clin Cancer Res 14:4213; BIOMD0000000234",
+    "Tham et al. 2008, Clin Cancer Res 14:4213 (PubMed 18594002); BIOMD0000000234",
     ("S1",),
     "mdr.gallery.tham2008().simulate("
     'mdr.bolus("gem", "5203.84 mg").on_days([1, 8]).every("21 day", times=6), until="60 week")',

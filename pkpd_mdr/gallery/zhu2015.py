@@ -99,7 +99,7 @@ _ARMS = {(0, 0): 1628172.0, (20, 0): 738998.6, (0, 500): 685681.7, (10, 100): 33
 
 ENTRY = Published(
     zhu2015,
-    "Zhu et al. 2015; BIOMD0000000668",
+    "Zhu et al. 2015 (PubMed 26252969); BIOMD0000000668",
     ("S5",),
     'mdr.gallery.zhu2015().simulate(mdr.exposure("gem", "10 nM") & mdr.exposure("bir", "100 nM"), until="96 h")',
     (
