@@ -130,8 +130,7 @@ ENTRY = Published(
             "a second target rids the tumour of its last cell, a single one does not",
             True,
             lambda: _at("T", 60, True) < 1 < 1e6 < _at("T", 60),
-            flag="C",
-            source="title; starts of the two files",
+            source="starts of the two files; the paper's title says that it may",
         ),
     ),
 )
