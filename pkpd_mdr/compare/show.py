@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
     from pkpd_mdr.run import Endpoint
 
-__all__ = ["blocks", "headline", "html", "statements", "text"]
+__all__ = ["assumptions", "blocks", "headline", "html", "statements", "text"]
 
 _WIDTH = 110
 _ROWS = {"draws": "parameter draw", "patients": "virtual patient"}
@@ -55,9 +55,13 @@ def blocks(comparison: Comparison) -> list[tuple[str, list[str], list[list[str]]
 def statements(comparison: Comparison) -> list[str]:
     """Fairness, failures, notes and assumptions, one sentence each."""
     matching = comparison.matching
-    lines = [str(matching) if matching else "fair: not asked for; arms may give different amounts"]
-    lines += comparison.notes
-    lines += [str(comparison.null)] if comparison.null else []
+    fair = str(matching) if matching else "fair: not asked for; arms may give different amounts"
+    return [fair, *comparison.notes, *assumptions(comparison)]
+
+
+def assumptions(comparison: Comparison) -> list[str]:
+    """What the numbers rest on beside fairness and notes, one sentence each."""
+    lines = [str(comparison.null)] if comparison.null else []
     lines += _ties(comparison)
     lines += _failures(comparison)
     lines.append(_uncertainty(comparison))

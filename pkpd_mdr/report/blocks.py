@@ -10,7 +10,25 @@ import pandas as pd
 
 from pkpd_mdr.model.show import Listing
 
-__all__ = ["Block", "Bullets", "Code", "Figure", "Page", "Section", "Table", "Text", "number", "of_frame", "of_listing"]
+__all__ = [
+    "Block",
+    "Bullets",
+    "Code",
+    "Figure",
+    "Page",
+    "Section",
+    "Table",
+    "Text",
+    "counted",
+    "number",
+    "of_frame",
+    "of_listing",
+    "of_mapping",
+    "of_rows",
+]
+
+_LONG = 1e6  # from which on a number is read more easily with an exponent
+_WORDS = ("drug", "unit")  # columns that hold words beside numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +50,11 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Text in which spaces and lines count, folded away under its title."""
+    """Text in which spaces and lines count, under its title, which folds it away unless `shown`."""
 
     title: str
     text: str
+    shown: bool = False
     kind: str = "code"
 
 
@@ -91,19 +110,31 @@ class Page:
     sections: tuple[Section, ...]
 
 
-def number(value: object) -> str:
-    """A value as text: four digits for numbers, yes and no for flags.
+def number(value: object, digits: int = 4) -> str:
+    """A value as text: four digits for numbers, without an exponent up to a million; yes and no for flags.
 
     Examples
     --------
-    >>> number(0.123456), number(True), number(12)
-    ('0.1235', 'yes', '12')
+    >>> number(0.123456), number(True), number(12), number(28104.2)
+    ('0.1235', 'yes', '12', '28104')
     """
     if isinstance(value, bool) or type(value).__name__ == "bool_":
         return "yes" if value else "no"
     if isinstance(value, float):
-        return "-" if value != value else f"{value:.4g}"
+        whole = 10.0**digits <= abs(value) < _LONG
+        return "-" if value != value else f"{value:.0f}" if whole else f"{value:.{digits}g}"
     return str(value)
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """How many there are of something.
+
+    Examples
+    --------
+    >>> counted(1, "state"), counted(3, "process", "processes")
+    ('1 state', '3 processes')
+    """
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def of_frame(frame: pd.DataFrame, caption: str = "", *, folded: bool = False) -> Table:
@@ -121,8 +152,8 @@ def of_listing(listing: Listing, caption: str = "", *, folded: bool = False) -> 
 
 
 def of_rows(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
-    """Rows of text, numbers from the second column on."""
-    numeric = tuple(k > 0 for k in range(len(head)))
+    """Rows of text, numbers from the second column on where the head names no words."""
+    numeric = tuple(k > 0 and name not in _WORDS for k, name in enumerate(head))
     return Table(tuple(head), tuple(tuple(row) for row in rows), caption, numeric)
 
 

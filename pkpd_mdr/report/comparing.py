@@ -7,18 +7,31 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pkpd_mdr.compare import Comparison
-from pkpd_mdr.compare.show import blocks, headline, statements
+from pkpd_mdr.compare.show import assumptions, blocks, headline
+from pkpd_mdr.compare.statistics import spread
 from pkpd_mdr.compare.verdict import limits_of_the_verdict
 from pkpd_mdr.errors import PkpdMdrError
 from pkpd_mdr.fit import Fit
 from pkpd_mdr.plot.compare import plot_courses, plot_endpoint, plot_probabilities
 from pkpd_mdr.plot.fairness import plot_matching
 from pkpd_mdr.plot.patients import plot_swimmer, plot_waterfall
-from pkpd_mdr.plot.style import as_svg
+from pkpd_mdr.plot.style import as_svg, bracket
 from pkpd_mdr.plot.survival import first_time, plot_survival
 from pkpd_mdr.plot.verdict import plot_deciders, plot_forest, plot_pareto
-from pkpd_mdr.report.blocks import Block, Bullets, Figure, Page, Section, Table, Text, of_frame, of_mapping, of_rows
-from pkpd_mdr.report.fitting import fit_sections
+from pkpd_mdr.report.blocks import (
+    Block,
+    Bullets,
+    Figure,
+    Page,
+    Section,
+    Table,
+    Text,
+    number,
+    of_frame,
+    of_mapping,
+    of_rows,
+)
+from pkpd_mdr.report.fitting import estimated, fit_sections
 from pkpd_mdr.report.modelling import model_sections
 from pkpd_mdr.report.schedules import schedule
 from pkpd_mdr.run import Endpoint
@@ -44,6 +57,8 @@ def comparison_page(comparison: Comparison, fit: Fit | None = None) -> Page:
     -------
     Page
     """
+    varied = comparison.settings.varied
+    fitted = set() if fit is None else estimated(fit) & set(varied)
     sections = [
         _verdict(comparison),
         _arms(comparison),
@@ -53,12 +68,11 @@ def comparison_page(comparison: Comparison, fit: Fit | None = None) -> Page:
         _price(comparison),
         _deciders(comparison),
         *(fit_sections(fit) if fit is not None else (_draws(comparison),)),
-        *model_sections(comparison.model, comparison.settings.varied),
+        *model_sections(comparison.model, varied, fitted),
         _failures(comparison),
         Section("Provenance", (_origin(), of_mapping(comparison.provenance))),
     ]
-    title = f"Comparison of {len(comparison.arms)} arms over {comparison.until}"
-    return Page(title, tuple(section for section in sections if section.blocks))
+    return Page(headline(comparison).partition(";")[0], tuple(section for section in sections if section.blocks))
 
 
 def _verdict(comparison: Comparison) -> Section:
@@ -82,41 +96,56 @@ def _fairness(comparison: Comparison) -> Section:
     if matching is None:
         text = "Arms were not matched: they may give different amounts, which is part of what is compared (fair=...)."
         return Section("Fairness", (Text(text),))
+    if not matching.changed:
+        return Section("Fairness", (Text(str(matching)),))
     head = ("arm", "drug", "before", "as compared", "doses x")
     rows = [(row.arm, row.drug, str(row.before), str(row.after), f"{row.factor:.4g}") for row in matching.rows]
-    changed = matching.changed
-    figures = (Figure(as_svg(plot_matching(matching)), "By how much doses were multiplied"),) if changed else ()
-    return Section("Fairness", (Text(str(matching)), of_rows(head, rows), *figures))
+    figure = Figure(as_svg(plot_matching(matching)), "By how much doses were multiplied")
+    return Section("Fairness", (Text(str(matching)), of_rows(head, rows), figure))
 
 
 def _results(comparison: Comparison) -> Section:
     tables = [of_rows(head, rows, title) for title, head, rows in blocks(comparison)]
-    level = f"{100 * comparison.settings.level:g} %"
-    primary = comparison.settings.primary.replace("_", " ")
+    level, members = f"{100 * comparison.settings.level:g} %", comparison.settings.members
+    primary, many = comparison.settings.primary.replace("_", " "), int(comparison.kept.sum()) > 1
+    later = "; an arrow is a time after the end" if comparison.endpoint().unit == "time" else ""
+    measure = _capital(comparison.settings.measure)
+    spans = f"Median and {level} interval of {primary}, arm by arm; dotted: the reference{later}"
     figures = [
-        _figure(plot_endpoint, comparison, f"Median and {level} interval of {primary}, arm by arm"),
-        _figure(plot_courses, comparison, f"{comparison.settings.measure}: median and {level} band of each arm"),
+        _figure(plot_endpoint, comparison, spans if many else f"{_capital(primary)}, arm by arm{later}"),
+        _figure(plot_courses, comparison, f"{measure}: median and {level} band of each arm"),
     ]
     if len(comparison.arms) > 1:
-        what = f"Differences in {primary} within the same draws, with {level} intervals"
+        what = f"Differences in {primary} within the same {members}" + f", with {level} intervals" * many
         figures.insert(0, _figure(plot_forest, comparison, what))
-    if int(comparison.kept.sum()) > 1 and len(comparison.arms) > 1:
+    if many and len(comparison.arms) > 1:
         figures.append(_figure(plot_probabilities, comparison, "How often each arm is best, endpoint by endpoint"))
-    if any(item.unit == "time" for item in comparison.endpoints) and int(comparison.kept.sum()) > 1:
-        figures.append(_figure(plot_survival, comparison, "Kaplan-Meier curves over the draws, with numbers at risk"))
-    return Section("Results", (*tables, *figures, *_notes(tuple(statements(comparison))), *_more(comparison)))
+    if any(item.unit == "time" for item in comparison.endpoints) and many:
+        curves = f"Kaplan-Meier curves over the {members} with {level} bands; + is a run that ended without the event"
+        figures.append(_figure(plot_survival, comparison, f"{curves}. Below: numbers at risk"))
+    return Section("Results", (*tables, *figures, *_notes(tuple(assumptions(comparison))), *_more(comparison)))
+
+
+def _capital(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _more(comparison: Comparison) -> tuple[Table, ...]:
     """Tables for those who want to know it exactly."""
     if int(comparison.kept.sum()) < 2 or len(comparison.arms) < 2:
         return ()
-    costs = "Regret: what choosing an arm costs against the best one for each draw"
+    unit = bracket(comparison.unit(comparison.settings.primary).text)
+    costs = f"Regret{unit}: what choosing an arm costs against the best one for each {_one(comparison)}"
     tables = [of_frame(comparison.regret(), costs, folded=True)]
     if any(item.unit == "time" for item in comparison.endpoints):
         means = "Restricted mean times, their paired differences, and log-rank tests"
         tables.append(of_frame(comparison.survival_differences(first_time(comparison)), means, folded=True))
     return tuple(tables)
+
+
+def _one(comparison: Comparison) -> str:
+    return comparison.settings.members.removesuffix("s")
 
 
 def _figure(draw: Callable[[Comparison], Axes], comparison: Comparison, caption: str) -> Block:
@@ -130,11 +159,11 @@ def _figure(draw: Callable[[Comparison], Axes], comparison: Comparison, caption:
 def _patients(comparison: Comparison) -> Section:
     if int(comparison.kept.sum()) < 2:
         return Section("Single patients", ())
-    best = comparison.best()
+    best, one = comparison.best(), _one(comparison)
     figures = []
     if any(item.unit == "time" for item in comparison.endpoints):
-        figures.append(_figure(plot_swimmer, comparison, f"{best}: what each draw was given when, and its course"))
-    figures.append(_figure(plot_waterfall, comparison, f"{best}: best change of each draw"))
+        figures.append(_figure(plot_swimmer, comparison, f"{best}: what each {one} was given when, and its course"))
+    figures.append(_figure(plot_waterfall, comparison, f"{best}: best change of each {one}"))
     return Section("Single patients", tuple(figures))
 
 
@@ -146,7 +175,8 @@ def _price(comparison: Comparison) -> Section:
         hint = f" This model knows {', '.join(harm)}: compare {harm[0]}_nadir." if harm else ""
         text = "No endpoint of toxicity was compared, so the verdict knows no price." + hint
         return Section("Toxicity", (Text(text),))
-    lines = Bullets(tuple(comparison.verdict(item.name) for item in items))
+    names = " and ".join(item.name.replace("_", " ") for item in items)
+    told = Text(f"What the arms cost is told by {names}; the verdict on it stands above.")
     primary = comparison.settings.primary
     fronts = [
         _figure(
@@ -157,7 +187,7 @@ def _price(comparison: Comparison) -> Section:
         for item in items
         if item.name != primary
     ]
-    return Section("Toxicity", (lines, *fronts))
+    return Section("Toxicity", (told, *fronts))
 
 
 def _is_price(comparison: Comparison, item: Endpoint) -> bool:
@@ -185,13 +215,20 @@ def _deciders(comparison: Comparison) -> Section:
 def _draws(comparison: Comparison) -> Section:
     varied = comparison.settings.varied
     if not varied:
-        text = "The model's own parameter values; no data entered this comparison."
-    else:
-        text = (
-            f"{comparison.drawn} draws of {', '.join(varied)}, the same for all arms. Where they come from is not part "
-            "of a comparison: report(comparison, path, fit=...) adds the fit that they were drawn from."
-        )
-    return Section("Data used", (Text(text),))
+        return Section("Data used", (Text("The model's own parameter values; no data entered this comparison."),))
+    text = (
+        f"{comparison.drawn} {comparison.settings.rows} of {', '.join(varied)}, the same for all arms. Where they come "
+        "from is not part of a comparison: report(comparison, path, fit=...) adds the fit that they were drawn from."
+    )
+    level = comparison.settings.level
+    table, units = comparison.parameters, comparison.parameters.attrs["units"]
+    rows = [
+        (name, units[name], *map(number, spread(table[name].to_numpy(dtype=float), level))) for name in map(str, table)
+    ]
+    head = ("parameter", "unit", "median", *(f"{end} {100 * level:g} %" for end in ("lower", "upper")))
+    numeric = (False, False, True, True, True)
+    values = Table(head, tuple(rows), f"What the {comparison.settings.rows} hold", numeric, folded=len(rows) > 12)
+    return Section("Data used", (Text(text), values))
 
 
 def _failures(comparison: Comparison) -> Section:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,14 @@ from pkpd_mdr.report.blocks import Page, Section, Text
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 __all__ = ["html", "report"]
 
 Reported = Comparison | Fit | Model
 _TEMPLATE = "page.html"
+_PLACES = re.compile(r"(?<=[*/+(,_])|(?<=\b[0-9a-f]{32})")  # in formulas, names and hashes
+_WORD = 24  # letters up to which a word is not broken
 
 FIT = Kind.of(Fit, words="the fit that the draws come from; write fit=found with what mdr.fit(...) returned")
 
@@ -127,7 +131,16 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters["base64"] = lambda content: base64.b64encode(content).decode("ascii")
+    environment.filters["breakable"] = _breakable
     return environment.get_template(_TEMPLATE)
+
+
+def _breakable(text: str) -> Markup:
+    """Escaped text with the places at which a narrow column may break what has no spaces."""
+    from markupsafe import Markup
+
+    words = re.split(r"(\s+)", text)
+    return Markup("").join(Markup("<wbr>").join(_PLACES.split(w) if len(w) > _WORD else [w]) for w in words)
 
 
 def _version() -> str:

@@ -16,7 +16,7 @@ from pkpd_mdr.report import html
 
 EVIL = "<script>alert('$\\nope$ & \"x\"')</script>"
 DOX = mdr.bolus("dox", "60 mg").every("7 day", times=4)
-VOID = {"meta", "img", "link", "br", "hr", "input"}
+VOID = {"meta", "img", "link", "br", "hr", "input", "wbr"}
 
 
 class Reader(HTMLParser):
@@ -31,6 +31,7 @@ class Reader(HTMLParser):
         self.sources: list[str] = []
         self.tags: set[str] = set()
         self.words: list[str] = []
+        self.broken = False
         self.feed(page)
         self.close()
         self.faults += [f"<{tag}> is never closed" for tag in self.open]
@@ -45,6 +46,7 @@ class Reader(HTMLParser):
         self.sources += [named["src"]] if "src" in named else []
         if tag == "img" and not named.get("alt"):
             self.faults.append("a picture without words")
+        self.broken = tag == "wbr"
         if tag not in VOID:
             self.open.append(tag)
 
@@ -53,7 +55,11 @@ class Reader(HTMLParser):
             self.faults.append(f"</{tag}> closes something else")
 
     def handle_data(self, data):
-        self.words.append(data)
+        if self.broken:  # a word that may be broken is one word
+            self.words[-1] += data
+        else:
+            self.words.append(data)
+        self.broken = False
 
     @property
     def text(self) -> str:
@@ -141,6 +147,21 @@ def test_origins_of_parameters_are_told(page):
     assert {name for name, kind in cells if kind == "varied"} == {"CL_dox", "growth_S"}
 
 
+def test_nothing_is_told_twice(comparison):
+    """Notes and verdicts stand in their own sections; the draws are shown as they are, and what is assumed once."""
+    text = Reader(html(comparison)).text
+    sentences = [*comparison.notes, comparison.verdict("anc_nadir"), "strategies see 'burden' exactly"]
+    assert {sentence: text.count(sentence) for sentence in sentences} == dict.fromkeys(sentences, 1)
+    assert "CL_dox L/h 10 5.25 14.75" in text  # 12 even values from 5 to 15
+
+
+def test_long_words_may_be_broken_and_short_ones_not(page):
+    assert "<td>elimination_dox</td>" in page
+    assert "CL_<wbr>" not in page
+    assert "anc_<wbr>precursor" in page
+    assert "baseline_<wbr>anc" in page
+
+
 def test_the_verdict_says_what_the_table_says(comparison):
     best = comparison.best()
     said = comparison.verdict()
@@ -190,10 +211,13 @@ def test_fairness_shows_factors(model, unpainted):
 
 def test_a_fit_tells_its_data_and_estimates(fit, comparison, unpainted):
     text = Reader(html(fit)).text
-    assert "4 measurements of burden [cell] in 1 conditions" in text
+    assert "4 measurements of burden [cell] in 1 condition," in text
     assert f"{fit.values['growth_S']:.5g}" in text
-    assert "All 1 parameters have a closed 95 % interval." in text
+    assert "The parameter has a closed 95 % interval." in text
+    assert "1 of 2 parameters were estimated. 1 of 2 parameters name no source and count as assumed: S0." in text
+    assert re.search(r"growth_S [\d.]+ 1/day estimated the fit above", text)
     both = Reader(html(comparison, fit=fit))
+    assert re.search(r"growth_S [\d.]+ 1/day varied draws of the fit above", both.text)
     assert {"estimates", "fit-and-residuals"} <= set(both.ids)
 
 
