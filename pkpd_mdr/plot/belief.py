@@ -72,7 +72,7 @@ def plot_belief(
     if chosen in found.varied:
         before = found.before.loc[chosen, _QUANTILES].to_numpy(dtype=float)
         ax.axhspan(before[0], before[2], color="0.5", alpha=0.18, lw=0, label="before, 90 %")
-        ax.axhline(before[1], color=MUTED, lw=0.9, ls="--")
+        ax.axhline(before[1], color=MUTED, lw=0.9, ls="--", label="before, median")
         values.append(before)
     ax.fill_between(times, low, high, color=COLOURS[0], alpha=0.2, lw=0, label="believed, 90 %")
     ax.vlines(times, low, high, color=COLOURS[0], lw=0.9)

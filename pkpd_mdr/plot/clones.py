@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pkpd_mdr.arguments import FLAG, TEXTS, takes
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
-from pkpd_mdr.plot.style import COLUMN, bracket, colour, name_axis, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import COLUMN, HATCHES, bracket, colour, name_axis, new_axes, outside_legend, tidy
 from pkpd_mdr.run.result import shown_unit
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ __all__ = ["plot_clones", "plot_contents"]
 
 FloatArray = npt.NDArray[np.float64]
 _DECADES = 9.0
-_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "oooo")
 
 
 @takes(SimulationError, relative=FLAG, clones=TEXTS)
@@ -79,7 +78,7 @@ def plot_clones(
         edges = low * 10.0 ** (edges * heights)
         ax.set_yscale("log")
     for k, name in enumerate(names):
-        looks = {"facecolor": colour(k), "edgecolor": "white", "hatch": _HATCHES[k % len(_HATCHES)], "lw": 0.0}
+        looks = {"facecolor": colour(k), "edgecolor": "white", "hatch": HATCHES[k % len(HATCHES)], "lw": 0.0}
         ax.fill_between(times, edges[k], edges[k + 1], label=name, **looks)  # type: ignore[arg-type]
     if not relative:
         ax.plot(times, total, color="black", lw=0.9)

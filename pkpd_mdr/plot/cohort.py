@@ -111,7 +111,7 @@ def _spreads(cohort: Cohort, ax: Axes | None) -> Axes:
     ax.axvline(1.0, color=MUTED, lw=0.7, ls=":", zorder=0)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xlabel("relative to the median")
+    ax.set_xlabel("relative to the median\nthick: half, thin: 90 %\nof the patients")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     outside_legend(ax)
@@ -130,11 +130,12 @@ def _one(cohort: Cohort, name: str, ax: Axes | None, log: bool | None) -> Axes:
     else:
         wide = _wide(name, values, log)
         ax.hist(values, bins=_edges(values, wide).tolist(), color=COLOURS[0], alpha=0.45, lw=0)
-        for share, pattern in ((0.05, ":"), (0.5, "-"), (0.95, ":")):
-            ax.axvline(float(np.quantile(values, share)), color=COLOURS[0], lw=1.3, ls=pattern)
+        for share, pattern, label in ((0.05, ":", "5 and 95 %"), (0.5, "-", "median"), (0.95, ":", None)):
+            ax.axvline(float(np.quantile(values, share)), color=COLOURS[0], lw=1.3, ls=pattern, label=label)
         _axis(ax, "x", cohort, name, values, wide)
     ax.set_ylabel(f"patients, of {len(values)}")
     tidy(ax)
+    outside_legend(ax)
     return ax
 
 

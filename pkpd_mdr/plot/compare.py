@@ -16,6 +16,8 @@ from pkpd_mdr.plot.style import (
     bracket,
     colour,
     dash,
+    hatch,
+    log_ticks,
     name_axis,
     new_axes,
     on,
@@ -150,11 +152,13 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     if positive.size:
         ax.set_yscale("log")
         ax.set_ylim(bottom=max(float(positive.min()) / 1.5, float(positive.max()) / 10**_DECADES))
+        log_ticks(ax.yaxis)
     ax.set_ylabel(_words(comparison.settings.measure) + bracket(comparison.burden_unit.text))
     ax.set_xlabel(f"time [{comparison.until.unit.text}]")
     ax.set_xlim(0.0, comparison.until.value)
     tidy(ax)
-    outside_legend(ax)
+    many = curves.shape[1] > 1
+    outside_legend(ax, band=f"{100 * comparison.settings.level:g} % of {comparison.settings.members}" if many else "")
     return ax
 
 
@@ -192,6 +196,7 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
             left=left,
             height=0.62,
             color=colour(k),
+            hatch=hatch(k),
             edgecolor="white",
             lw=0.8,
             label=written(arm),
@@ -214,5 +219,5 @@ def plot_probabilities(comparison: Comparison, *, ax: Axes | None = None) -> Axe
     ax.set_xlabel(f"best in [% of {comparison.settings.members}]")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
-    outside_legend(ax, beside=max(map(len, names)))
+    outside_legend(ax)
     return ax

@@ -24,6 +24,7 @@ __all__ = ["plot_band", "plot_identifiability", "plot_next", "plot_spectrum", "p
 
 _FLOOR = 1e-17  # zero has no place on a logarithmic axis
 _WALKERS = 40  # most traces that are drawn
+_WIDE = 26  # characters of a label below bars with long names
 
 
 def plot_identifiability(found: Identifiability, *, ax: Axes | None = None) -> Axes:
@@ -54,11 +55,11 @@ def plot_identifiability(found: Identifiability, *, ax: Axes | None = None) -> A
     words = "zero within the error" if found.kind == "structural" else "not known to the factor asked for"
     ax.annotate(
         f"below: {words}",
-        (0.98, limit),
+        (0.02, limit),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
         textcoords="offset points",
-        ha="right",
+        ha="left",
         va="bottom",
         fontsize=7,
         color=MUTED,
@@ -179,6 +180,11 @@ def plot_band(band: Band, *, ax: Axes | None = None, measured: bool = False, **o
         if measured:
             ax.fill_between(x, rows["lower_measured"], rows["upper_measured"], color=shade, alpha=0.1, lw=0)
     ax.set_ylim(limits if len(wanted) else None)
+    told = f"band: {100 * band.level:g} % of " + ("the curve, paler: of measurements" if measured else "the curve")
+    if ax.get_legend_handles_labels()[1]:  # names stand above the axes, where a title would
+        ax.text(0.99, 0.02, told, transform=ax.transAxes, ha="right", fontsize=7, color=MUTED)
+    else:
+        ax.set_title(told, loc="left", fontsize=7, color=MUTED)
     return ax
 
 
@@ -206,6 +212,8 @@ def plot_next(found: NextExperiment, *, ax: Axes | None = None, most: int = 15) 
         ax.barh(place[mine], values[mine], color=shade, height=0.7)
     ax.set_yticks(place, [written(str(name)) for name in table.index])
     ax.set_ylim(len(table) - 0.4, -0.6)
-    ax.set_xlabel("log-likelihood ratio of the hardest pair" if evidence else f"gain, {found.criterion}")
+    ax.set_xlabel(
+        "log-likelihood ratio\nof the hardest pair" if evidence else written(f"gain, {found.criterion}", _WIDE)
+    )
     tidy(ax)
     return ax

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
-from pkpd_mdr.plot.style import colour, dash, name_axis, new_axes, outside_legend, tidy, written
+from pkpd_mdr.plot.style import colour, dash, log_ticks, name_axis, new_axes, outside_legend, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def plot_many(
         low, middle, high = part[[band[0], 0.5, band[1]]].to_numpy(dtype=float).T
         everything.append([low, middle, high])
         ax.fill_between(many.times, low, high, color=colour(k), alpha=0.15, lw=0)
-        ax.plot(many.times, middle, color=colour(k), ls=dash(k), lw=1.4, label=written(regimen))
+        ax.plot(many.times, middle, color=colour(k), ls=dash(k), lw=1.4, label=written(regimen) or "median")
     values = np.array(everything)
     positive = values[values > 0]
     wide = positive.size > 0 and values.min() >= 0 and positive.max() > 100 * positive.min()
@@ -81,11 +81,11 @@ def plot_many(
         ax.set_yscale("log")
         if positive.size:
             ax.set_ylim(bottom=max(float(positive.min()) / 1.5, float(positive.max()) / 10**_DECADES))
+            log_ticks(ax.yaxis)
     unit = many.outputs[name].text
     name_axis(ax.yaxis, name.replace("_", " "), unit)
     ax.set_xlabel(f"time [{many.time_unit.text}]")
     ax.set_xlim(float(many.times[0]), float(many.times[-1]) or 1.0)
     tidy(ax)
-    if many.regimens != ("",):
-        outside_legend(ax)
+    outside_legend(ax, band=f"{100 * band[0]:g} to {100 * band[1]:g} %")
     return ax

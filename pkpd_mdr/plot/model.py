@@ -20,6 +20,7 @@ _COLUMNS = ("drugs", "tumour", "inside cells and around")
 _WIDE, _ROW, _GAP = 1.05, 0.30, 0.75  # inches: width of a box, height of a row, room between columns
 _MOST = 60  # states that can be told apart
 _CLEAR = 40  # effects up to which they can be followed
+_BEND, _EDGE = 0.55, 0.35  # of arrows within a column, and inches beside the boxes
 _SMALL = 6.5
 
 
@@ -90,7 +91,7 @@ def plot_model(model: Model, *, ax: Axes | None = None) -> Axes:
     """Draw a model: boxes are states, solid arrows flows, dashed grey ones effects on a rate.
 
     Short arrows at the left of a box are births and inputs, those at the right deaths and losses. States stand in
-    columns: drugs, clones, what cells and vesicles carry, all others. More than 40 effects are left out.
+    columns: drugs, clones, what cells and vesicles carry, all others. More than 40 effects are only counted.
 
     Parameters
     ----------
@@ -115,9 +116,12 @@ def plot_model(model: Model, *, ax: Axes | None = None) -> Axes:
         for k, names in enumerate(columns.values())
         for row, name in enumerate(names)
     }
-    width = len(columns) * (_WIDE + _GAP)
-    ax = new_axes(ax, width=max(COLUMN, width + 0.2), height=0.55 + _ROW * max(map(len, columns.values())))
     acts = found.acts if len(found.acts) <= _CLEAR else ()
+    hidden, deep = len(found.acts) - len(acts), _ROW * max(map(len, columns.values()))
+    right = (len(columns) - 1) * (_WIDE + _GAP) + _WIDE
+    turns = [abs(places[a][1] - places[b][1]) for a, b in (*found.flows, *acts) if places[a][0] == places[b][0]]
+    room = max(_EDGE, 0.1 + _BEND / 2 * max(turns, default=0.0))  # for arrows around the last column
+    ax = new_axes(ax, width=max(COLUMN, right + _EDGE + room + 0.2), height=0.55 + deep + 0.2 * bool(hidden))
     for (start, end), style in [*((pair, "flow") for pair in found.flows), *((pair, "act") for pair in acts)]:
         _arrow(ax, places[start], places[end], style)
     for k, names in enumerate(columns.values()):
@@ -125,8 +129,10 @@ def plot_model(model: Model, *, ax: Axes | None = None) -> Axes:
             _box(ax, name, places[name], colour(k), name in found.sources, name in found.sinks)
     for k, title in enumerate(columns):
         ax.text(k * (_WIDE + _GAP) + _WIDE / 2, 0.34, title, ha="center", fontsize=_SMALL, color=MUTED, style="italic")
-    ax.set_xlim(-0.35, width - _GAP + 0.35)
-    ax.set_ylim(-_ROW * max(map(len, columns.values())) + 0.1, 0.5)
+    if hidden:
+        ax.text(-_EDGE, -deep, f"{hidden} effects on rates are not drawn", va="center", fontsize=_SMALL, color=MUTED)
+    ax.set_xlim(-_EDGE, right + room)
+    ax.set_ylim(-deep + 0.1 - 0.2 * bool(hidden), 0.5)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_axis_off()
@@ -174,7 +180,7 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], style
     (x0, y0), (x1, y1) = start, end
     if x0 == x1:
         a, b = (x0 + _WIDE, y0 - 0.03), (x1 + _WIDE, y1 + 0.03)
-        bend = -0.55 if y1 < y0 else 0.55
+        bend = -_BEND if y1 < y0 else _BEND
     elif x1 > x0:
         a, b, bend = (x0 + _WIDE, y0), (x1, y1 - 0.03), 0.0
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.optimise.variables import Choice, Range, option_text
-from pkpd_mdr.plot.style import MUTED, bracket, colour, log_ticks, new_axes, outside_legend, tidy, written
+from pkpd_mdr.plot.style import MUTED, bracket, colour, log_ticks, name_axis, new_axes, outside_legend, tidy, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,22 +71,26 @@ def plot_optimum(found: Optimum, variable: str | None = None, *, ax: Axes | None
     if found.gain is not None:
         level = float(found.arms["searched"][found.gain.arm])
         ax.axhline(level, color=colour(2), ls="--", lw=1.1, label=written(found.gain.arm), zorder=0)
-    _axes(ax, found, name, y)
+    _axes(ax, found, name, x, y)
     tidy(ax)
     outside_legend(ax)
     return ax
 
 
-def _axes(ax: Axes, found: Optimum, name: str, y: FloatArray) -> None:
+def _axes(ax: Axes, found: Optimum, name: str, x: FloatArray, y: FloatArray) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     item = found.variables[name]
     ax.set_xlabel(name.replace("_", " ") + bracket(item.unit.text))
     over = "" if found.settings.draws < 2 else f", {found.settings.criterion}"
-    ax.set_ylabel(found.endpoint.name.replace("_", " ") + over + bracket(found.unit.text))
     if isinstance(item, Choice):
         ax.set_xticks(range(len(item.options)), [written(option_text(option)) for option in item.options])
         ax.set_xlim(-0.5, len(item.options) - 0.5)
     elif isinstance(item, Range) and item.log:
         ax.set_xscale("log")
         log_ticks(ax.xaxis)
+    elif bool((x == np.round(x)).all()):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if y.size and y.min() > 0 and y.max() / y.min() > _DECADES:
         ax.set_yscale("log")
+    name_axis(ax.yaxis, found.endpoint.name.replace("_", " ") + over, found.unit.text)

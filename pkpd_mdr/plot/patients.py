@@ -302,7 +302,7 @@ def plot_waterfall(comparison: Comparison, arm: str | None = None, *, ax: Axes |
     ax.set_ylim(-105.0, 105.0)
     ax.set_xlim(-0.6, len(heights) - 0.4)
     ax.set_xticks([])
-    ax.set_xlabel(f"{len(heights)} {comparison.settings.members} of\n{written(name, _WIDE)}")
+    ax.set_xlabel(written(f"{len(heights)} {comparison.settings.members} of {name}", _WIDE))
     ax.set_ylabel(f"best change of {comparison.settings.measure.replace('_', ' ')} [%]")
     tidy(ax)
     return ax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -152,6 +152,7 @@ def _mark_doses(ax: Axes, fit: DoseResponse, chosen: Sequence[int], level: float
     doses = fit.doses(level, kind=kind)
     left, right = ax.get_xlim()
     bottom, top = ax.get_ylim()
+    label: str | None = f"{_named(level, kind)} with its interval"
     room = 0.03 + 0.045 * len(chosen)  # of the height, below the wells
     ax.set_ylim(top - (top - bottom) / (1.0 - room), top)
     for place, k in enumerate(chosen):
@@ -160,7 +161,9 @@ def _mark_doses(ax: Axes, fit: DoseResponse, chosen: Sequence[int], level: float
         low, high = max(float(doses.lower[k]), left), min(float(doses.upper[k]), right)
         if doses.state[k].has_estimate:
             ax.plot([low, high], [height, height], color=shade, lw=1.0, transform=across)
-            ax.plot(doses.estimate[k], height, marker="|", ms=7, mew=1.5, color=shade, transform=across)
+            mark: dict[str, Any] = {"marker": "|", "ms": 7, "mew": 1.5, "color": shade, "lw": 1.0, "label": label}
+            ax.plot(doses.estimate[k], height, transform=across, **mark)
+            label = None
         elif doses.lower[k] > 0 and low < right:
             ax.annotate(
                 "",
@@ -218,10 +221,16 @@ def plot_doses(fit: DoseResponse, *, ax: Axes | None = None, level: float = 50.0
     ax.set_xlim(left, right)
     ax.set_yticks(range(len(fit)), [written(fit.readings.name(k)) for k in reversed(range(len(fit)))])
     dose = fit.readings.dose_name + bracket(fit.readings.dose_unit)
-    name = {"relative": f"ED{level:g}", "control": f"IC{level:g}", "absolute": f"response of {level:g}"}[kind]
+    name = _named(level, kind)
     ax.set_xlabel(f"{dose} for {name}" if kind == "absolute" else f"{name} of {dose}")
     tidy(ax)
+    outside_legend(ax, band="doses that were tested")
     return ax
+
+
+def _named(level: float, kind: str) -> str:
+    """What an effective dose is called."""
+    return {"relative": f"ED{level:g}", "control": f"IC{level:g}", "absolute": f"response of {level:g}"}[kind]
 
 
 def plot_ratios(ratios: Ratios, *, ax: Axes | None = None) -> Axes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, did_you_mean
-from pkpd_mdr.plot.style import MUTED, colour, dash, name_axis, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import MUTED, colour, dash, log_ticks, name_axis, new_axes, outside_legend, tidy
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.units import Unit
 
@@ -81,6 +81,8 @@ def plot_run(
     ax.set_xlim(0.0, run.course.until / run.time_unit.factor)
     _decisions(run, ax)
     _doses(run, ax)
+    if ax.get_yscale() == "log":
+        log_ticks(ax.yaxis)
     name_axis(ax.yaxis, label, unit.text)
     tidy(ax)
     outside_legend(ax)
@@ -191,10 +193,13 @@ def _decisions(run: Run, ax: Axes) -> None:
     factor = run.time_unit.factor
     if not notes:
         return
+    pause, decision = "no treatment", "decision"  # each in the legend once
     ends = [*(event.time for event in notes[1:]), run.course.until]
     for event, end in zip(notes, ends, strict=True):
         treated = any(event.time <= act.time < end for act in run.course.acts)
         if not treated and end > event.time:
-            ax.axvspan(event.time / factor, end / factor, color="0.5", alpha=0.15, lw=0)
+            ax.axvspan(event.time / factor, end / factor, color="0.5", alpha=0.15, lw=0, label=pause)
+            pause = ""
         if event.time > 0:
-            ax.axvline(event.time / factor, color=MUTED, lw=0.7, ls=":")
+            ax.axvline(event.time / factor, color=MUTED, lw=0.7, ls=":", label=decision)
+            decision = ""

@@ -62,14 +62,14 @@ def plot_selection(selection: Selection, *, ax: Axes | None = None) -> Axes:
     ax.set_xscale("symlog", linthresh=_LINEAR)
     ax.set_xlim(1.3 * ends[1], 1.3 * ends[0])
     powers = [sign * value for sign in (-1, 1) for value in (10.0, 100.0, 1e3, 1e4, 1e5)]
-    ax.xaxis.set_major_locator(FixedLocator([0.0, *(x for x in powers if 1.3 * ends[1] <= x <= 1.3 * ends[0])]))
+    ax.xaxis.set_major_locator(FixedLocator([0.0, 2.0, *(x for x in powers if 1.3 * ends[1] <= x <= 1.3 * ends[0])]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     ax.xaxis.set_minor_locator(NullLocator())
     for level in (0.0, 2.0, 10.0):
         ax.axvline(level, color=MUTED, lw=0.6, ls=":" if level else "-", zorder=0)
     ax.set_yticks(place, [written(str(name)) for name in table.index])
     ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.set_xlabel("behind the best model")
+    ax.set_xlabel("behind the best model" if "behind" in table else "AICc above the best model")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     outside_legend(ax)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "COLOURS",
     "COLUMN",
     "DASHES",
+    "HATCHES",
     "MARKERS",
     "MUTED",
     "Looks",
@@ -31,6 +33,7 @@ __all__ = [
     "bracket",
     "colour",
     "dash",
+    "hatch",
     "log_ticks",
     "name_axis",
     "new_axes",
@@ -55,12 +58,17 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2)
 MARKERS = ("o", "^", "s", "D", "v")
 """Points differ in shape where lines differ in pattern."""
 
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "oooo")
+"""Areas differ in hatching where colours alone do not do."""
+
 MUTED = "#6b6b6b"
 COLUMN = 3.4
 """Width in inches of one column of a two-column paper."""
 
 _TEXT = 8.0
-_CHARACTERS = 50  # of legend text in a column's width
+_MARK = 4.5 * (_TEXT - 1)  # points of a legend's column beside its text
+_LETTER = 4.1  # points of a letter in small text
+_LEFT = 43.0  # points left of the axes, of which a legend has none, where no names stand there
 _OWN = "pkpd_mdr"  # label of figures that may grow with their legend
 _LINES = 3  # of a name that is broken
 _ROWS = 3  # of a legend for which figures have room
@@ -76,6 +84,11 @@ def colour(k: int) -> str:
 def dash(k: int) -> Any:
     """The pattern of the k-th line: with its colour a pair that comes once in 49 lines."""
     return DASHES[(k + k // len(COLOURS)) % len(DASHES)]
+
+
+def hatch(k: int) -> str:
+    """The hatching of the k-th area: none for the first seven, which differ in colour."""
+    return HATCHES[(k // len(COLOURS)) % len(HATCHES)]
 
 
 def sequence(count: int) -> list[str]:
@@ -280,22 +293,26 @@ def side_bar(ax: Axes, colours: Sequence[str], labels: Sequence[str], title: str
     bar.set_title(title, fontsize=_TEXT - 1, loc="left", pad=4)
 
 
-def outside_legend(ax: Axes, *, beside: int = 0) -> None:
+def outside_legend(ax: Axes, *, band: str = "") -> None:
     """A legend above the axes, where it covers no line; none for a single entry.
 
-    `beside` characters stand to the left of the axes, and leave it less room.
+    Names to the left of the axes leave it less room. `band` says what shaded areas hold.
     """
+    from matplotlib.patches import Patch
+
     handles, labels = ax.get_legend_handles_labels()
-    if len(labels) < 2:
+    if band:
+        handles, labels = [*handles, Patch(color="0.5", alpha=0.25, lw=0)], [*labels, band]
+    elif len(labels) < 2:
         return
-    labels = [
-        "\n".join(wrap(label, _CHARACTERS - 6, max_lines=_LINES, placeholder=" ...")) or label for label in labels
-    ]
-    wide = max(len(line) for label in labels for line in label.split("\n")) + 5
     figure = ax.get_figure(root=True)
     assert figure is not None
     width, height = figure.get_size_inches()
-    columns = max(1, min(len(labels), (int(_CHARACTERS * width / COLUMN) - beside) // wide))
+    beside = max(map(len, _names_beside(ax)), default=0)
+    room = 72 * width - max(_LEFT, _LETTER * beside)
+    letters = max(int((room - _MARK) / _LETTER), 10)
+    labels = ["\n".join(wrap(label, letters, max_lines=_LINES, placeholder=" ...")) or label for label in labels]
+    columns = _columns(labels, room)
     rows = sum(1 + label.count("\n") for label in labels) / columns
     if figure.get_label() == _OWN and rows > _ROWS:
         figure.set_size_inches(width, height + 0.145 * (rows - _ROWS))
@@ -311,6 +328,28 @@ def outside_legend(ax: Axes, *, beside: int = 0) -> None:
         columnspacing=1.2,
         borderaxespad=0.2,
     )
+
+
+def _names_beside(ax: Axes) -> list[str]:
+    """Lines of the names to the left of the axes; powers of ten are formulas, and no names."""
+    texts = [label.get_text() for label in ax.get_yticklabels()]
+    return [line for text in texts if "$" not in text.replace(r"\$", "") for line in text.split("\n")]
+
+
+def _columns(labels: Sequence[str], room: float) -> int:
+    """How many columns of a legend, which is filled column by column, fit into some points."""
+    from matplotlib.textpath import TextPath
+
+    def inked(label: str) -> float:
+        return max(TextPath((0, 0), line, size=_TEXT - 1).get_extents().width for line in label.split("\n"))
+
+    widths = [max(inked(label), 0.0) for label in labels]
+    for count in range(len(labels), 1, -1):
+        longer, few = len(labels) % count, len(labels) // count
+        cuts = [k * few + min(k, longer) for k in range(count + 1)]
+        if sum(max(widths[a:b]) + _MARK for a, b in pairwise(cuts)) <= room:
+            return count
+    return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +382,8 @@ class Looks:
             member.name: (levels.index(level), patterns.index(other))
             for member, level, other in zip(members, varying[by], rest, strict=True)
         }
+        if len(set(kinds.values())) < len(members) <= _NAMES:  # numbers leave some of them alike
+            return cls._by_name(members, {})
         texts = [", ".join(_text(value) for value in pattern) for pattern in patterns]
         numbers = [plain(level) for level in levels]
         if len(set(numbers)) < len(numbers):
@@ -356,8 +397,10 @@ class Looks:
             for i, member in enumerate(members)
         ]
         labels = list(dict.fromkeys(names))
-        shades = [colour(k) for k in range(len(labels))] if len(labels) <= 7 else sequence(len(labels))
-        kinds = {member.name: (labels.index(names[i]), 0) for i, member in enumerate(members)}
+        few = len(labels) <= _NAMES  # and are told apart by colour, then by pattern
+        shades = [colour(k) for k in range(len(labels))] if few else sequence(len(labels))
+        places = [labels.index(name) for name in names]
+        kinds = {member.name: (k, k // len(COLOURS) if few else 0) for member, k in zip(members, places, strict=True)}
         return cls(kinds, shades, labels, ", ".join(varying), [""], "", False)
 
     def line(self, condition: str) -> dict[str, Any]:
@@ -394,7 +437,8 @@ class Looks:
             return
         if not self.ordered:
             if len(self.labels) <= _NAMES:
-                for mark, label in zip(marks, self.labels, strict=True):
+                for k, (mark, label) in enumerate(zip(marks, self.labels, strict=True)):
+                    mark.set(marker=MARKERS[k // len(COLOURS)], ls=DASHES[k // len(COLOURS)] if lines else "")
                     ax.add_line(mark)
                     mark.set_label(label)
                 outside_legend(ax)

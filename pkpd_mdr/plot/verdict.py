@@ -36,6 +36,7 @@ __all__ = ["draw_deciders", "plot_deciders", "plot_forest", "plot_pareto"]
 _BETTER, _WORSE, _OPEN = COLOURS[0], COLOURS[1], MUTED
 _MOST = 12  # parameters in a picture
 _SMALL = 7.0
+_LONG = 26  # characters of the numbers beside the axes, which leave little of them
 _WIDE = 20  # characters of a name beside the axis
 
 
@@ -102,7 +103,8 @@ def plot_forest(
     ax.set_yticks(range(len(gaps)), names)
     ax.set_ylim(len(gaps) - 0.5, -0.5)
     ax.margins(x=0.08)
-    ax.locator_params(axis="x", nbins=3 if any("\n" in name for name in names) else 4)
+    told = max(len(text.get_text()) for text in ax.texts)
+    ax.locator_params(axis="x", nbins=2 if told > _LONG else 3 if any("\n" in name for name in names) else 4)
     side = "right" if sign > 0 else "left"
     ax.set_title(f"better to the {side} of 0")
     named = f"{_words(item.name)}{bracket(comparison.unit(item.name).text, power)}"

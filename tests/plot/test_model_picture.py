@@ -48,3 +48,13 @@ def test_boxes_and_arrows(model):
 def test_too_many_or_no_states():
     with pytest.raises(mdr.ModelError, match="1 to 60 states, not 0"):
         mdr.Model(mdr.parameter("a", 1.0), mdr.observable("y", "2*a")).plot()
+
+
+def test_effects_that_are_left_out_are_counted_and_no_arrow_leaves_the_picture():
+    crowded = mdr.gallery.cholevy2018()
+    ax = crowded.plot()
+    assert f"{len(links(crowded).acts)} effects on rates are not drawn" in [text.get_text() for text in ax.texts]
+    wide = mdr.gallery.zhu2015().plot()
+    wide.get_figure().canvas.draw()
+    right = max(wide.transData.inverted().transform(arrow.get_window_extent())[1, 0] for arrow in wide.patches)
+    assert right < wide.get_xlim()[1]

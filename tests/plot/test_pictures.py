@@ -97,7 +97,7 @@ def test_run_picture(model):
     ax = run.plot()
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("time [day]", "burden [cell]", "log")
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["burden", "S", "R", "dox", "pac"]
+    assert labels == ["burden", "S", "R", "no treatment", "decision", "dox", "pac"]
     assert ax.patches, "pauses are shaded"
     assert texts_overlap(ax) == []
 
@@ -216,3 +216,23 @@ def test_a_logarithmic_axis_of_less_than_two_decades_has_labels_that_can_be_read
     places = axis.get_majorticklocs()
     assert 2 <= len(places) <= 6
     assert len({axis.get_major_formatter()(place) for place in places}) == len(places)
+
+
+def test_legends_say_what_bands_hold_and_stay_in_the_figure(comparison):
+    ax = comparison.plot_courses()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [*comparison.arms, "95 % of draws"]
+    assert texts_overlap(ax) == []
+    names = ["WT", "T790M", "C797S", "T790M_C797S", "P", "Q"]
+    law = mdr.growth.exponential(rate="0.1 1/day")
+    many = mdr.Model(*(mdr.clone(name, growth=law, start=10.0**k) for k, name in enumerate(names)))
+    ax = many.simulate(until="9 day").plot_clones()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == names
+    assert texts_overlap(ax) == []
+
+
+def test_areas_of_one_colour_differ_in_hatching(model):
+    arms = {f"{dose} mg of both drugs": (DOX & PAC).scaled(dose / 60) for dose in range(10, 100, 10)}
+    ax = compare(model, arms, until="30 day", endpoints=["nadir", "resistant_share"]).plot_probabilities()
+    looks = {(bars.patches[0].get_facecolor(), bars.patches[0].get_hatch()) for bars in ax.containers[-9:]}
+    assert len(looks) == 9
+    assert texts_overlap(ax) == []

@@ -147,6 +147,31 @@ def test_named_conditions_and_a_single_one():
     assert fitted(doses=[3.0]).plot().get_legend() is None
 
 
+def test_conditions_that_numbers_leave_alike_go_by_name():
+    """Two doses at each of three sizes, where the size is the only number that conditions hold."""
+    model = mdr.Model(
+        mdr.medium("dox", unit="nM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.03 1/h"), start="1000 cell"),
+        mdr.kill("dox", on="S", slope="0.001 1/h/nM"),
+    )
+    wells = [
+        mdr.planned(
+            f"{size} cells, {dose} nM",
+            mdr.exposure("dox", f"{dose} nM"),
+            times=["12 h", "24 h"],
+            observables=["S"],
+            covariates={"S0": f"{size} cell"},
+        )
+        for size in (500, 1000, 2000)
+        for dose in (10, 20)
+    ]
+    data = mdr.simulated_data(model, wells, noise={"S": ("lognormal", 0.1)}, seed=1)
+    ax = mdr.fit(model, data, {"growth_S": ("0.01 1/h", "0.1 1/h")}, error="lognormal", starts=1).plot()
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {well.name for well in wells}
+    assert len({line.get_color() for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata())}) == 6
+    assert illegible(ax) == []
+
+
 def test_dose_response_is_drawn_against_predictions():
     ax = fitted(times=(24,)).plot()
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted y [cell]", "measured y [cell]")
