@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from pkpd_mdr.regimen import Act, Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, length_of, start_vector
 from pkpd_mdr.units import Quantity, QuantityLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Extinction", "extinction"]
 
@@ -91,6 +95,12 @@ class Extinction:
             if not (np.asarray(number, dtype=float) >= 0).all():
                 raise SimulationError(f"the number of cells of {shown(name)} is not zero or more everywhere")
         return np.asarray(np.exp(self._log(counts)))
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the chance by the number of cells at the start; see `pkpd_mdr.plot.extinction`."""
+        from pkpd_mdr.plot.extinction import plot_extinction
+
+        return plot_extinction(self, ax=ax)
 
     def _log(self, counts: Mapping[str, float | Sequence[float] | FloatArray]) -> FloatArray:
         total = np.full((), -self.arrivals)

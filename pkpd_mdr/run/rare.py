@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of, start_vector
 from pkpd_mdr.run.splitting import Search, Way, left_by_acts
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["RareEvent", "rare_event"]
 
@@ -87,6 +91,12 @@ class RareEvent:
     def standard_error(self) -> float:
         """Of the mean."""
         return float(self.estimates.std(ddof=1)) / math.sqrt(len(self.estimates))
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the way to the event and the estimates; see `pkpd_mdr.plot.extinction`."""
+        from pkpd_mdr.plot.extinction import plot_rare_event
+
+        return plot_rare_event(self, ax=ax)
 
     @property
     def _relative(self) -> float:
