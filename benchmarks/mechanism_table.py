@@ -4,6 +4,7 @@ Run it after a change to a mechanism, the gallery or the examples: ``python benc
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from published_numbers import markdown
@@ -14,6 +15,7 @@ from pkpd_mdr.mechanisms.cards import HEADINGS, Card, cards
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "mechanisms.md"
+_NAMED = 4  # models and examples that are named in a row
 HEAD = """# Mechanisms
 
 Written by `python benchmarks/mechanism_table.py`; do not edit. `mdr.mechanisms.table()` is the first table,
@@ -30,10 +32,16 @@ immune_and_antigen, persistence_and_plasticity, delivery_and_toxicity).
 """
 
 
-def examples(card: Card) -> str:
+def examples(card: Card) -> list[str]:
     """Examples that use a mechanism."""
     paths = sorted((ROOT / "examples").rglob("*.py"))
-    return ", ".join(path.stem for path in paths if uses(card.name, path.read_text(encoding="utf-8")))
+    return [path.stem for path in paths if uses(card.name, path.read_text(encoding="utf-8"))]
+
+
+def first(names: Sequence[str]) -> str:
+    """A few names, and how many more there are: all of them would be most of the table."""
+    more = len(names) - _NAMED
+    return ", ".join(names) if more < 2 else f"{', '.join(names[:_NAMED])} and {more} more"
 
 
 def page() -> str:
@@ -41,7 +49,9 @@ def page() -> str:
     parts = [HEAD]
     for heading in HEADINGS:
         chosen = [card for card in cards().values() if card.heading == heading]
-        rows = [(f"`{c.name}`", c.biology, ", ".join(c.states()), ", ".join(c.used_by()), examples(c)) for c in chosen]
+        rows = [
+            (f"`{c.name}`", c.biology, ", ".join(c.states()), first(c.used_by()), first(examples(c))) for c in chosen
+        ]
         parts += [f"\n## {heading}\n", markdown(["mechanism", "stands for", "states", "gallery", "examples"], rows)]
         for card in chosen:
             listing = mechanisms.table(card.name)

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from textwrap import fill
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -32,7 +33,7 @@ def excerpt() -> str:
     report = found.fits["without transfer"].report()
     estimates = report[report.index("Estimates") : report.index("What could not")].rstrip()
     table = str(found.comparison).split("\n\n")
-    return "\n\n".join([estimates, found.verdict, table[0], table[1]])
+    return "\n\n".join([estimates, fill(found.verdict, 110), table[0], table[1]])
 
 
 def main() -> None:

@@ -72,19 +72,17 @@ def _marked(node: ast.FunctionDef) -> Iterator[str]:
 
 
 def page() -> str:
-    """The table as docs/laws.md."""
+    """The list as docs/laws.md; names of tests are too long for the column of a table."""
     lines = [
         "# Laws",
         "",
         "Written by `python benchmarks/law_table.py`; do not edit. Closed forms and invariants of the models, and the",
         'tests that hold them (`pytest.mark.law("I1")`); `gallery:` names a number of docs/published_numbers.md.',
         "",
-        "| law | states | held by |",
-        "| --- | --- | --- |",
     ]
     marked = marked_tests()
     for law, words in LAWS.items():
         by = [f"`{name}`" for name in marked.get(law, [])]
         by += [f"gallery: {model} ({text})" for model, text in GALLERY.get(law, ())]
-        lines.append(f"| {law} | {words.replace('*', chr(92) + '*')} | {', '.join(by)} |")
+        lines.append(f"- **{law}**: {words.replace('*', chr(92) + '*')}. Held by {', '.join(by)}")
     return "\n".join(lines) + "\n"
