@@ -33,7 +33,7 @@ def excerpt() -> str:
     report = found.fits["without transfer"].report()
     estimates = report[report.index("Estimates") : report.index("What could not")].rstrip()
     table = str(found.comparison).split("\n\n")
-    return "\n\n".join([estimates, fill(found.verdict, 110), table[0], table[1]])
+    return "\n\n".join([estimates, fill(found.verdict, 110, break_on_hyphens=False), table[0], table[1]])
 
 
 def main() -> None:
