@@ -147,8 +147,10 @@ def of_frame(frame: pd.DataFrame, caption: str = "", *, folded: bool = False) ->
 
 
 def of_listing(listing: Listing, caption: str = "", *, folded: bool = False) -> Table:
-    """A table of a model."""
-    return Table(tuple(listing.columns), tuple(tuple(row) for row in listing.rows), caption, folded=folded)
+    """A table of a model, without columns in which nothing stands."""
+    kept = [k for k in range(len(listing.columns)) if any(row[k] for row in listing.rows)]
+    rows = tuple(tuple(row[k] for k in kept) for row in listing.rows)
+    return Table(tuple(listing.columns[k] for k in kept), rows, caption, folded=folded)
 
 
 def of_rows(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
@@ -159,4 +161,11 @@ def of_rows(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "
 
 def of_mapping(found: Mapping[str, Any], caption: str = "") -> Table:
     """Names and values."""
-    return Table(("what", "value"), tuple((name, number(value)) for name, value in found.items()), caption)
+    return Table(("what", "value"), tuple((name, _told(value)) for name, value in found.items()), caption)
+
+
+def _told(value: object) -> str:
+    """A value, or the names and values of options."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {number(part)}" for name, part in value.items())
+    return number(value)

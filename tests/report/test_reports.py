@@ -299,3 +299,24 @@ def test_odd_arguments_of_reports(model, tmp_path, unpainted):
     for odd in ("", "a\0b", "x" * 5000, None, 3.5, []):
         with pytest.raises(mdr.SimulationError):
             mdr.report(model, odd)
+
+
+def test_options_are_told_in_words_and_empty_columns_left_out(model, unpainted):
+    law = mdr.growth.birth_death(birth="0.2 1/day", death="0.1 1/day")
+    few = mdr.Model(mdr.clone("S", growth=law, start=9))
+    found = mdr.compare(
+        few,
+        {"none": mdr.nothing()},
+        until="2 day",
+        endpoints=["nadir"],
+        stochastic=mdr.Stochastic(seed=4),
+        replicates=3,
+    )
+    assert re.search(r"stochastic method \w+, seed 4, threshold 1000, ", Reader(html(found)).text)
+    own = mdr.Model(
+        mdr.state("T", "5 cell", unit="cell", kind="cells"),
+        mdr.process("loss", "k*T", {"T": -1}),
+        mdr.parameter("k", "0.1 1/h"),
+    )
+    assert '<th scope="col">meaning</th>' in html(model).split("processes</figcaption>")[1].split("</thead>")[0]
+    assert '<th scope="col">meaning</th>' not in html(own).split("1 process</figcaption>")[1].split("</thead>")[0]
