@@ -14,6 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import pkpd_mdr as mdr
+from pkpd_mdr.plot.style import COLOURS, DASHES
 
 law = mdr.growth.logistic(rate="0.01 1/day", capacity="1e12 cell")
 
@@ -77,6 +78,7 @@ induced = mdr.Model(
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS, linestyle=DASHES)  # for colour-blind readers
     figure, axes = plt.subplots(1, 4, figsize=(17, 4))
     for name, plan in arms.items():
         frame = anthracycline.simulate(plan, until="126 day", times="6 h").frame

@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import pkpd_mdr as mdr
+from pkpd_mdr.plot.style import COLOURS, DASHES
 
 # 1 -- contact ---------------------------------------------------------------------------------------------------------
 
@@ -86,6 +87,7 @@ def contact(left: plt.Axes, middle: plt.Axes) -> None:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS, linestyle=DASHES)  # for colour-blind readers
     figure, axes = plt.subplots(1, 3, figsize=(13, 4))
     contact(axes[0], axes[1])
     for name, plan in arms.items():

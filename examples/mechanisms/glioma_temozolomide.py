@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import pkpd_mdr as mdr
+from pkpd_mdr.plot.style import COLOURS, DASHES
 
 clones = ["S", "R"]
 law = mdr.growth.logistic(rate="0.02 1/day", capacity="2e11 cell")
@@ -57,6 +58,7 @@ def regrown(run: mdr.Run) -> float:
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     runs = {name: model.simulate(plan, until="1200 day", times="2 day") for name, plan in arms.items()}
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS, linestyle=DASHES)  # for colour-blind readers
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
     for name, run in runs.items():
         frame = run.frame

@@ -12,6 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import pkpd_mdr as mdr
+from pkpd_mdr.plot.style import COLOURS, DASHES
 
 law = mdr.growth.logistic(rate="0.05 1/day", capacity="5e10 cell")
 model = mdr.Model(
@@ -58,6 +59,7 @@ arms = {
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS, linestyle=DASHES)  # for colour-blind readers
     figure, axes = plt.subplots(1, 3, figsize=(13, 4))
     for name, plan in arms.items():
         frame = model.simulate(plan, until="250 day", times="1 day").frame

@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import pkpd_mdr as mdr
+from pkpd_mdr.plot.style import COLOURS, DASHES
 
 # 1 -- persisters and a hierarchy --------------------------------------------------------------------------------------
 
@@ -77,6 +78,7 @@ def remembered(days: int, plan: mdr.Regimen) -> tuple[list[float], list[float]]:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS, linestyle=DASHES)  # for colour-blind readers
     figure, axes = plt.subplots(2, 2, figsize=(10, 7))
     for name, plan in schedules.items():
         frame = tumour.simulate(plan, until="400 day", times="2 day").frame
