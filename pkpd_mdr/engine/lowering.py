@@ -18,14 +18,15 @@ import numpy.typing as npt
 import sympy as sp
 from sympy.core.relational import Relational
 
-from pkpd_mdr.errors import ModelError, did_you_mean
+from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT, Model
 from pkpd_mdr.model.derive import Derivatives
 from pkpd_mdr.model.parts import Expression, Port, Process
+from pkpd_mdr.model.slots import FilledSlot
 from pkpd_mdr.units import Unit
 
-__all__ = ["Compiled", "FloatArray", "Scalar", "compile_model", "over_columns"]
+__all__ = ["Compiled", "FloatArray", "Scalar", "beyond", "compile_model", "over_columns"]
 
 FloatArray = npt.NDArray[np.float64]
 Scalar = Callable[..., list[float]]
@@ -96,6 +97,8 @@ class Compiled:
         States that count cells, so that they can change by whole numbers.
     processes : mapping of str to Process
         What the derivatives are sums of.
+    slots : tuple of FilledSlot
+        Formulas of parameters whose values have bounds.
     """
 
     def __init__(self, model: Model) -> None:
@@ -112,6 +115,8 @@ class Compiled:
             dtype=bool,
         )
         self.processes: Mapping[str, Process] = model.processes
+        self.slots = model.slots
+        self._units = [item.unit for item in model.parameters.values()]
         self._state_symbols = [symbol(name) for name in self.states]
         self._parameter_symbols = [symbol(name) for name in self.parameters]
         self.derivatives = list(model.derivatives.values())
@@ -136,6 +141,55 @@ class Compiled:
     @cached_property
     def _jacobian_entries(self) -> list[Expression]:
         return self._by_states(self.derivatives)
+
+    # -- parameters ------------------------------------------------------------------------------------
+
+    def refused(self, parameters: FloatArray) -> dict[int, str]:
+        """Rows of parameters that no run can use, and why: one is not finite, or a formula of them leaves its bounds.
+
+        Parameters
+        ----------
+        parameters : ndarray, shape (rows, p)
+
+        Returns
+        -------
+        dict of int to str
+            Row to sentence; empty as a rule.
+        """
+        found: dict[int, str] = {}
+        finite = np.isfinite(parameters)
+        if not finite.all():
+            for row in np.flatnonzero(~finite.all(axis=1)).tolist():
+                bad = self.parameters[int(np.argmin(finite[row]))]
+                found[row] = f"parameter {shown(bad)} is not a finite number"
+        for slot, value in zip(self.slots, self._slot_values(parameters), strict=True):
+            if np.any(slot.outside(value)):
+                self._tell(slot, parameters, found)
+        return found
+
+    def _slot_values(self, parameters: FloatArray) -> Sequence[Any]:
+        """What the formulas in slots are in each row; a single row goes without arrays, which cost more than it."""
+        if not self.slots:
+            return ()
+        items, none = [slot.expression for slot in self.slots], [0.0] * len(self.states)
+        values: Sequence[Any]
+        if len(parameters) == 1:
+            try:
+                values = self._cached(("slot",), lambda: self._scalar(items))(0.0, none, parameters[0].tolist())
+                return values
+            except (ArithmeticError, ValueError):
+                pass  # the arrays say where it is not finite
+        with np.errstate(all="ignore"):
+            values = self._cached(("slots",), lambda: self._array(items))(0.0, none, parameters.T)
+        return values
+
+    def _tell(self, slot: FilledSlot, parameters: FloatArray, found: dict[int, str]) -> None:
+        """Name the rows at which a formula is outside its slot by more than rounding."""
+        places = {name: self.parameters.index(name) for name in slot.sources}
+        values, wrong = beyond(slot, {name: parameters[:, at] for name, at in places.items()})
+        for row in np.flatnonzero(wrong).tolist():
+            used = {name: (float(parameters[row, at]), self._units[at]) for name, at in places.items()}
+            found.setdefault(row, slot.sentence(float(values[row]), used))
 
     # -- functions of (t, y, p) ------------------------------------------------------------------------
 
@@ -446,6 +500,20 @@ def over_columns(expression: Expression, columns: Mapping[str, FloatArray]) -> F
     with np.errstate(all="ignore"):
         found = _of_columns(expression, names)(*(columns[name] for name in names))
     return np.array(np.broadcast_to(np.asarray(found, dtype=float), len(next(iter(columns.values())))))
+
+
+def beyond(slot: FilledSlot, columns: Mapping[str, FloatArray]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Values of a formula in a slot in each row of a table, and whether they are outside it by more than rounding.
+
+    Parameters
+    ----------
+    slot : FilledSlot
+    columns : mapping of str to ndarray, shape (rows,)
+        Internal values of its parameters, and perhaps of others.
+    """
+    values = over_columns(slot.expression, columns)
+    wrong = np.asarray(slot.outside(values))
+    return values, slot.outside(values, over_columns(slot.rounded, columns)) if wrong.any() else wrong
 
 
 @lru_cache(maxsize=1024)

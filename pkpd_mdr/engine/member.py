@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -388,6 +389,8 @@ class Member:
 
     def explain(self, problem: BrokenRunError) -> str:
         """One sentence on a failure: when, after which event, at which state, which process."""
+        if math.isnan(problem.t):
+            return f"the run cannot begin: {problem.reason}"
         after = f" after {self.last_event}" if self.last_event else ""
         where = ""
         if problem.y.size >= self.n > 0:

@@ -96,7 +96,7 @@ class Accuracy:
 
 
 class BrokenRunError(PkpdMdrError):
-    """The integration stopped: where, at which state, and why. Becomes a `Status` of the member."""
+    """The integration stopped: when, at which state, and why; a NaN where it cannot begin. Becomes a `Status`."""
 
     def __init__(self, reason: str, t: float, y: FloatArray) -> None:
         super().__init__(reason)

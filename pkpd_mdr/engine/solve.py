@@ -8,6 +8,7 @@ the other members are not touched.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,7 +22,7 @@ from pkpd_mdr.engine.member import CrossedError, Member
 from pkpd_mdr.engine.reference import Accuracy, BrokenRunError
 from pkpd_mdr.engine.status import Status, Watch
 from pkpd_mdr.engine.timeline import Timeline
-from pkpd_mdr.errors import SimulationError, shown
+from pkpd_mdr.errors import SimulationError
 
 _log = logging.getLogger("pkpd_mdr")
 
@@ -213,7 +214,9 @@ def _solve_formulas(
     check_shapes(compiled, table, starts, timelines)
     rows, window, columns = options["rows"], options["window"], tuple(options["sensitivities"])
     tables = list(table[:, None]) if rows is None else [np.atleast_2d(np.asarray(own, dtype=float)) for own in rows]
-    fine = [bool(np.isfinite(own).all()) for own in tables]
+    ends = np.cumsum([len(own) for own in tables])
+    bad = set(np.searchsorted(ends, [*compiled.refused(np.concatenate(tables))], side="right").tolist())
+    fine = [place not in bad for place in range(len(tables))]
     found = iter(
         outputs_at_marks(
             compiled,
@@ -301,9 +304,8 @@ def _solve_one(
 ) -> Trajectory:
     crossed, rows = -1, member.rows
     try:
-        if not np.isfinite(rows).all():
-            bad = member.compiled.parameters[int(np.argmin(np.isfinite(rows).all(axis=0)))]
-            raise BrokenRunError(f"parameter {shown(bad)} is not a finite number", 0.0, np.zeros(member.n))
+        if sentences := member.compiled.refused(rows):
+            raise BrokenRunError(next(iter(sentences.values())), math.nan, np.zeros(0))
         member.begin(start, start_by, window)
         member.execute(window)
         status = member.negative()

@@ -56,6 +56,12 @@ def formula(text: str | Expression) -> Formula:
         It is neither a text nor a SymPy expression, or has a function that is not allowed. Undeclared names are
         refused, with the nearest one, when the model is joined.
 
+    Notes
+    -----
+    A formula of parameters alone is held to the bounds of its slot, as a quantity there is: when the model is joined,
+    by `Model.with_parameters`, and for each member of a run or a fit, which then fails with a sentence. One that names
+    states, or ``t``, is not checked, because its value is known only on the way.
+
     Examples
     --------
     >>> import pkpd_mdr as mdr

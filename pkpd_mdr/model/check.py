@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -11,6 +11,7 @@ from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import TIME
 from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, times, unit_dimensions
 from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process, State
+from pkpd_mdr.model.slots import FilledSlot
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -62,15 +63,15 @@ def check_model(model: Model) -> None:
         _check_port(model, port, known)
 
 
-def check_formulas(model: Model, formulas: Mapping[str, tuple[Expression, Unit]]) -> None:
+def check_formulas(model: Model, slots: Iterable[FilledSlot]) -> None:
     """Raise `UnitError` where a formula that fills a slot is in another unit, before a rate made of it is."""
     known = symbol_dimensions(model)
-    for where, (expression, unit) in formulas.items():
-        _declared(expression, known, where)
+    for slot in slots:
+        _declared(slot.expression, known, slot.where)
         try:
-            check_same(dimensions_of(expression, known, where), unit_dimensions(unit), where)
+            check_same(dimensions_of(slot.expression, known, slot.where), unit_dimensions(slot.unit), slot.where)
         except UnitError as problem:
-            parts = {str(item) for item in expression.free_symbols} & {*model.states, *model.parameters}
+            parts = {*slot.sources} & {*model.states, *model.parameters}
             units = {part: (model.states.get(part) or model.parameters[part]).unit.text for part in sorted(parts)}
             told = ", ".join(f"{part} in {text}" for part, text in units.items() if text)
             raise UnitError(

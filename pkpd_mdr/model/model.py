@@ -23,6 +23,7 @@ from pkpd_mdr.model.derive import Derivatives
 from pkpd_mdr.model.idle import idle
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
 from pkpd_mdr.model.scope import Mechanism, Scope
+from pkpd_mdr.model.slots import FilledSlot, check_slots
 from pkpd_mdr.units import QuantityLike
 
 if TYPE_CHECKING:
@@ -55,11 +56,15 @@ class Model:
     notes : tuple of str
         What was declared and can change nothing: dying stages that no death fills, P-gp that pumps nothing out, a drug
         at a site where nothing takes it, effectors that attack no clone.
+    slots : tuple of FilledSlot
+        Formulas in slots that have bounds, where they depend on parameters alone; such a value is checked here and in
+        each run. One that depends on states or the time is not.
 
     Raises
     ------
     ModelError
-        A name is taken twice or unknown, or a transfer does not conserve what it moves.
+        A name is taken twice or unknown, a transfer does not conserve what it moves, or a formula in a slot has a value
+        that the slot does not allow.
     UnitError
         A quantity or a rate has the wrong unit.
 
@@ -81,6 +86,7 @@ class Model:
     ports: tuple[Port, ...]
     clones: Mapping[str, bool]
     notes: tuple[str, ...]
+    slots: tuple[FilledSlot, ...]
 
     @takes(ModelError, quiet=FLAG)
     def __init__(self, *mechanisms: Mechanism, quiet: bool = False) -> None:
@@ -109,9 +115,11 @@ class Model:
             ports=tuple(scope.ports),
             clones=MappingProxyType(scope.clones),
             notes=idle(scope),
+            slots=tuple(slot for slot in scope.slots if slot.checked(scope.parameters)),
         )
-        check_formulas(self, scope.formulas)
+        check_formulas(self, scope.slots)
         check_model(self)
+        check_slots(self)
         if not quiet:
             self._tell()
 
@@ -168,6 +176,9 @@ class Model:
         ]
         lines += [f"{o.name}|{o.unit.text}|{text.of(o.expression)}" for o in self.observables.values()]
         lines += [repr(port) for port in self.ports] + list(self.parameters)
+        for slot in self.slots:
+            units = [self.parameters[name].unit.text for name in slot.sources]
+            lines.append(f"{slot.name}|{text.of(slot.expression)}|{slot.lower}|{slot.upper}|{slot.unit.text}|{units}")
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def dimension_symbols(self) -> dict[Expression, Expression]:
@@ -195,12 +206,14 @@ class Model:
         Raises
         ------
         ModelError
-            An unknown name (the nearest is suggested) or a value outside the parameter's bounds.
+            An unknown name (the nearest is suggested), a value outside the parameter's bounds, or one at which a
+            formula in a slot is outside those of the slot.
         """
-        changed = dict(self.parameters)
-        for name, value in {**(values or {}), **named}.items():
-            changed[name] = self.parameter(name).at(value)
-        return self._copy(parameters=MappingProxyType(changed))
+        given = {**(values or {}), **named}
+        changed = {name: self.parameter(name).at(value) for name, value in given.items()}
+        new = self._copy(parameters=MappingProxyType({**self.parameters, **changed}))
+        check_slots(new, changed)
+        return new
 
     @takes(ModelError, sources=TABLE)
     def with_sources(self, sources: Mapping[str, str]) -> Model:
@@ -258,11 +271,13 @@ class Model:
         joined = Model(*mechanisms, quiet=True)
         joined._tell(known=self.notes)
         values = {name: self.parameters.get(name, p) for name, p in joined.parameters.items()}
-        return joined._copy(parameters=MappingProxyType(values))
+        new = joined._copy(parameters=MappingProxyType(values))
+        check_slots(new)
+        return new
 
     def _copy(self, **changes: Any) -> Model:
         new = object.__new__(Model)
-        names = ("mechanisms", "states", "parameters", "processes", "observables", "ports", "clones", "notes")
+        names = ("mechanisms", "states", "parameters", "processes", "observables", "ports", "clones", "notes", "slots")
         new._fill(**({name: getattr(self, name) for name in names} | changes))
         for name in ("derivatives", "jacobian", "structure_hash"):
             if name in self.__dict__:

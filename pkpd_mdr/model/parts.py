@@ -18,7 +18,18 @@ from pkpd_mdr.errors import ModelError, RegimenError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.units import DIMENSIONLESS, Quantity, QuantityLike, Unit, read
 
-__all__ = ["AMOUNT", "Expression", "Observable", "Parameter", "Port", "Process", "State", "as_expression", "find_port"]
+__all__ = [
+    "AMOUNT",
+    "Expression",
+    "Observable",
+    "Parameter",
+    "Port",
+    "Process",
+    "State",
+    "as_expression",
+    "find_port",
+    "span",
+]
 
 Expression = Any  # sympy.Expr; SymPy ships no types
 
@@ -39,6 +50,17 @@ def as_expression(value: Expression | float) -> Expression:
 
 
 _CHANGED = "; changed here from"
+
+
+def span(lower: float, upper: float) -> str:
+    """Bounds as text; "must not be zero" is written as a tiny bound, which is nothing to tell about.
+
+    Examples
+    --------
+    >>> span(1e-100, 5.0), span(0.0, float("inf"))
+    ('(0, 5]', '[0, inf]')
+    """
+    return f"{'(0' if 0 < lower < _TINY else f'[{lower:g}'}, {upper:g}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +104,9 @@ class Parameter:
                 f"{self.upper:g}{unit}; exchange them"
             )
         if not self.lower <= self.value <= self.upper:
-            # "must not be zero" is written as a tiny bound, which is nothing to tell about
-            low = "(0" if 0 < self.lower < _TINY else f"[{self.lower:g}"
             raise ModelError(
                 f"parameter {shown(self.name)}: {self.value:g}{unit} "
-                f"is outside its bounds {low}, {self.upper:g}]{unit}; "
+                f"is outside its bounds {span(self.lower, self.upper)}{unit}; "
                 "write a value within them"
             )
 

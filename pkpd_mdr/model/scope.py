@@ -21,6 +21,7 @@ from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, check_name, parse, symbol
 from pkpd_mdr.model.contents import Content, filled
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
+from pkpd_mdr.model.slots import FilledSlot
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["Formula", "Given", "Mechanism", "Scope"]
@@ -69,6 +70,18 @@ def _written_as(name: str) -> str:
     return f"formula of {shown(name)}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A formula until all names are known: what stands for it, its place, and what that allows."""
+
+    stand_in: sp.Symbol
+    text: str | Expression
+    name: str
+    speaker: str
+    unit: Unit | None
+    bounds: tuple[float, float]
+
+
 class _Offer:
     """A quantity with what other mechanisms do to it, and who asks for it."""
 
@@ -97,8 +110,8 @@ class Scope:
         self.clones: dict[str, bool] = {}
         self.contents: dict[str, Content] = {}
         self.deliveries: dict[tuple[str, str], str] = {}
-        self.formulas: dict[str, tuple[Expression, Unit]] = {}
-        self._formulas: list[tuple[sp.Symbol, str | Expression, str, Unit | None]] = []
+        self.slots: tuple[FilledSlot, ...] = ()
+        self._formulas: list[_Written] = []
         self._offers: dict[tuple[str, str], _Offer] = {}
         self._resolving: list[tuple[str, str]] = []
         self._starts: dict[str, Expression] = {}
@@ -243,7 +256,7 @@ class Scope:
         if isinstance(given, Parameter):
             return self._shared(given, slot, name, lower, upper)
         if isinstance(given, Formula):
-            return self.written(name, given, slot)
+            return self.written(name, given, slot, (lower, upper))
         found = quantity(given, f"parameter {shown(name)}")
         internal = read(found, slot, f"parameter {shown(name)}", bare=bare, molar_mass=molar_mass)
         own = found.unit if found.unit.like(slot) and not found.bare else slot
@@ -254,10 +267,16 @@ class Scope:
         )
         return symbol(name)
 
-    def written(self, name: str, formula: Formula, unit: Unit | None = None) -> Expression:
+    def written(
+        self,
+        name: str,
+        formula: Formula,
+        unit: Unit | None = None,
+        bounds: tuple[float, float] = (float("-inf"), float("inf")),
+    ) -> Expression:
         """What stands for a formula until all names are known; without a unit it may be in any."""
         stand_in = symbol(f"formula_of_{name}")
-        self._formulas.append((stand_in, formula.text, name, unit))
+        self._formulas.append(_Written(stand_in, formula.text, name, self._speaker, unit, bounds))
         return stand_in
 
     def port(self, port: Port) -> None:
@@ -414,15 +433,17 @@ class Scope:
                 )
             self.states[state] = replace(self.states[state], start=value)
         self.ports = [self._with_settled(port) for port in self.ports]
-        values = {stand_in: self.read(text, _written_as(name)) for stand_in, text, name, _ in self._formulas}
+        values = {item.stand_in: self.read(item.text, _written_as(item.name)) for item in self._formulas}
         for _ in range(len(values).bit_length()):
             values = {key: value.xreplace(values) for key, value in values.items()}
         if any(value.free_symbols & values.keys() for value in values.values()):
-            names = ", ".join(name for _, _, name, _ in self._formulas)
+            names = ", ".join(item.name for item in self._formulas)
             raise ModelError(f"the formulas {names} depend on each other in a circle")
-        self.formulas = {
-            _written_as(name): (values[stand_in], unit) for stand_in, _, name, unit in self._formulas if unit
-        }
+        self.slots = tuple(
+            FilledSlot(item.name, item.speaker, str(item.text), values[item.stand_in], item.unit, *item.bounds)
+            for item in self._formulas
+            if item.unit is not None
+        )
         if values:
             self._substitute(values)
         self.states = filled(self.states)

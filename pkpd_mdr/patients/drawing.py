@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pkpd_mdr.arguments import COUNT, TABLE, TEXTS, Kind, takes
-from pkpd_mdr.engine import over_columns
+from pkpd_mdr.engine import beyond, over_columns
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, parse
@@ -97,7 +97,7 @@ def patients(
         The same with variances (OMEGA), which then give the spread of ``lognormal("5 L/h")``.
     constraints : str or sequence of str
         Comparisons that hold for every patient: ``"growth_R <= growth_S"``. Who breaks one is drawn again, as is who
-        lies outside the bounds of a parameter.
+        lies outside the bounds of a parameter or, where a formula fills it, of a slot of the model.
     draws : ``fit.draws(500)`` or DataFrame, optional
         Rows of parameters that go together, such as typical values with their uncertainty; each patient gets one.
     composition : Composition, optional
@@ -249,9 +249,12 @@ class _Recipe:
         return table
 
     def _values(self, rule: _Rule, table: Mapping[str, FloatArray]) -> FloatArray:
+        return over_columns(rule.expression, self._whole(table))
+
+    def _whole(self, table: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """The table with the model's own values beside it, for parameters that do not vary."""
         size = len(next(iter(table.values()))) if table else 1
-        own = {name: np.full(size, item.value) for name, item in self.model.parameters.items()}
-        return over_columns(rule.expression, {**own, **table})
+        return {**{name: np.full(size, item.value) for name, item in self.model.parameters.items()}, **table}
 
     def _checks(self, table: Mapping[str, FloatArray]) -> Iterator[tuple[str, Flags]]:
         for name, values in table.items():
@@ -259,6 +262,11 @@ class _Recipe:
                 item = self.model.parameters[name]
                 own = values * (self.units[name].factor / item.unit.factor)
                 yield f"the bounds of {name}", (own >= item.lower) & (own <= item.upper)
+        whole, units = self._whole(table), _known(self.model, self.units)
+        for slot in self.model.slots:
+            if any(name in table for name in slot.sources):
+                columns = {name: whole[name] * units[name].factor for name in slot.sources}
+                yield f"the bounds of {slot.name}", ~beyond(slot, columns)[1]
         for rule in self.constraints:
             yield rule.text, self._values(rule, table) > 0.5
 

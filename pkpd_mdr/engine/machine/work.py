@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -174,18 +175,19 @@ class Work:
 
     def _refuse(self, stacked: FloatArray, first: records.Integers, starts: FloatArray) -> None:
         """Members that cannot begin: their lanes stop at once, and the others do not notice."""
-        if np.isfinite(stacked).all() and np.isfinite(starts).all():
-            return
-        finite = np.logical_and.reduceat(np.isfinite(stacked).all(axis=1), first[:-1])
+        sentences = self.compiled.refused(stacked)
         begun = np.isfinite(starts).all(axis=1)
-        for member in np.flatnonzero(~(finite & begun)).tolist():
-            table, zero = self.table(member), np.zeros(len(self.compiled.states))
-            if not finite[member]:
-                bad = self.compiled.parameters[int(np.argmin(np.isfinite(table).all(axis=0)))]
-                self.broken[member] = BrokenRunError(f"parameter {bad!r} is not a finite number", 0.0, zero)
-            else:
-                begin = self.lines[self.line_of[member]].begin
-                self.broken[member] = BrokenRunError("the start is not finite", begin, starts[member].copy())
+        if not sentences and begun.all():
+            return
+        owners = (np.searchsorted(first, [*sentences], side="right") - 1).tolist()
+        broken: dict[int, BrokenRunError] = {}
+        for member, sentence in zip(owners, sentences.values(), strict=True):
+            broken.setdefault(member, BrokenRunError(sentence, math.nan, np.zeros(0)))
+        for member in np.flatnonzero(~begun).tolist():
+            begin = self.lines[self.line_of[member]].begin
+            broken.setdefault(member, BrokenRunError("the start is not finite", begin, starts[member].copy()))
+        self.broken |= broken
+        for member in broken:
             self.refused.add(member)
             starts[member] = np.nan
 
