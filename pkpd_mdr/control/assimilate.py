@@ -202,7 +202,7 @@ def assimilate(
     mind = prior = learner.fresh()
     end = max(float(times[-1]), 1.0)
     acts = (plan.until((end, "h")) if plan.endless else plan).written_out().acts
-    mind = mind.given(tuple(act for act in acts if act.time <= end), 0.0)
+    mind = mind.given(tuple(act for act in acts if act.time <= end), learner.compiled)
     minds, notes = [], []
     for visit, time in enumerate(times.tolist()):
         mind = learner.carried([mind], time)[0]

@@ -15,8 +15,8 @@ from pkpd_mdr.engine import Accuracy, Compiled, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Measured, Visit
-from pkpd_mdr.regimen.acts import acts_since
 from pkpd_mdr.run.many.ensemble import side_by_side
+from pkpd_mdr.run.spans import acting
 from pkpd_mdr.run.stepping import advance
 
 __all__ = ["ACCURACY", "Learner", "Mind", "seen_at"]
@@ -35,7 +35,7 @@ class Mind:
     time : float
         Hours.
     acts : tuple of Act
-        Given since the visit before last, which may still act.
+        Given, and still acting under some particle at the last visit.
     visit : int
         Number of the last visit that was assimilated; -1 for none.
     note : str
@@ -48,9 +48,9 @@ class Mind:
     visit: int = -1
     note: str = ""
 
-    def given(self, acts: tuple[Act, ...], begin: float) -> Mind:
-        """The same with further acts; what began before `begin` is left out."""
-        return replace(self, acts=(*acts_since(self.acts, begin), *acts))
+    def given(self, acts: tuple[Act, ...], compiled: Compiled) -> Mind:
+        """The same with further acts; what no longer acts under any particle is left out."""
+        return replace(self, acts=(*acting(self.acts, self.time, compiled, self.swarm.parameters), *acts))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy, Truth, Visit
-from pkpd_mdr.regimen.acts import acts_since, hours
+from pkpd_mdr.regimen.acts import hours
 from pkpd_mdr.regimen.strategies import Decision, Memory
 from pkpd_mdr.run.many import check_ports
 from pkpd_mdr.run.many.ensemble import side_by_side
@@ -30,6 +30,7 @@ from pkpd_mdr.run.measuring import MEASURE, SEED, Measure
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY as ACCURACY_KIND
 from pkpd_mdr.run.simulate import MODEL
+from pkpd_mdr.run.spans import acting
 from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = ["Informed", "LookAhead", "informed", "look_ahead", "menu_of", "objective_of"]
@@ -104,7 +105,7 @@ class LookAhead(Strategy):
     def _given(self, item: int, mind: Mind, visit: Visit) -> Decision:
         acts = self._acts(self.regimens[item], 0.0, visit)
         note = "; ".join(part for part in (f"gives {self.names[item]}", mind.note) if part)
-        return acts, mind.given(acts, visit.time - self.visit_interval), note
+        return acts, mind.given(acts, self.learner.compiled), note
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,9 +154,9 @@ class Informed(Strategy):
         ]
         chosen = self.planner.best(compiled, patients, visits[0].time, side_by_side(compiled, self.accuracy))
         found: list[Decision] = []
-        for item, memory, visit in zip(chosen, memories, visits, strict=True):
+        for item, (swarm, given), visit in zip(chosen, patients, visits, strict=True):
             acts = self._acts(self.regimens[item], 0.0, visit)
-            last = acts_since(memory, visit.time - self.visit_interval)
+            last = acting(given, visit.time, compiled, swarm.parameters)
             found.append((acts, (*last, *acts), f"gives {self.names[item]}"))
         return found
 

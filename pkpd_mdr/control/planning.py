@@ -19,7 +19,7 @@ from pkpd_mdr.engine import Accuracy, Compiled
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.regimen import Act, Regimen
-from pkpd_mdr.regimen.acts import acts_since
+from pkpd_mdr.run.spans import acting
 from pkpd_mdr.run.stepping import advance
 
 __all__ = ["Planner", "ranked"]
@@ -111,11 +111,9 @@ class Planner:
         for step in range(self.steps):
             begin = now + step * self.visit
             menu = [tuple(replace(act, time=begin + act.time) for act in acts) for acts in self.menu]
-            last = begin - self.visit
-            if step < self.ahead:
-                trees = [tree.kept(self, self.beam).branched(menu, last) for tree in trees]
-            else:
-                trees = [tree.kept(self, self._kept).continued(menu, last) for tree in trees]
+            kept = self.beam if step < self.ahead else self._kept
+            trees = [tree.kept(self, kept).still(compiled, begin) for tree in trees]
+            trees = [tree.branched(menu) if step < self.ahead else tree.continued(menu) for tree in trees]
             trees = _grown(compiled, trees, (begin, begin + self.visit), self.objective.needs, accuracy)
         return [int(tree.first[tree.order(self)[0]]) for tree in trees]
 
@@ -137,23 +135,28 @@ class _Tree:
         seen = outputs(compiled, needs, now, swarm.parameters, swarm.states)
         return _Tree(swarm.parameters, (-1,), (-1,), (acts,), swarm.states[None], seen[None, :, None, :])
 
-    def branched(self, menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
-        """Every course with every item of the menu; acts that began before `begin` are over."""
+    def still(self, compiled: Compiled, now: float) -> _Tree:
+        """Every course without the acts that are over under all particles, lags and modelled lengths included."""
+        every = dict.fromkeys(act for acts in self.acts for act in acts)
+        going = set(acting(every, now, compiled, self.parameters))
+        return replace(self, acts=tuple(tuple(act for act in acts if act in going) for acts in self.acts))
+
+    def branched(self, menu: Sequence[tuple[Act, ...]]) -> _Tree:
+        """Every course with every item of the menu."""
         pairs = [(course, item) for course in range(len(self.last)) for item in range(len(menu))]
-        return self._followed(pairs, menu, begin)
+        return self._followed(pairs, menu)
 
-    def continued(self, menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
+    def continued(self, menu: Sequence[tuple[Act, ...]]) -> _Tree:
         """Every course with its last item."""
-        return self._followed(list(enumerate(self.last)), menu, begin)
+        return self._followed(list(enumerate(self.last)), menu)
 
-    def _followed(self, pairs: list[tuple[int, int]], menu: Sequence[tuple[Act, ...]], begin: float) -> _Tree:
+    def _followed(self, pairs: list[tuple[int, int]], menu: Sequence[tuple[Act, ...]]) -> _Tree:
         rows = [course for course, _ in pairs]
-        before = [acts_since(acts, begin) for acts in self.acts]
         return _Tree(
             self.parameters,
             tuple(item if self.first[course] < 0 else self.first[course] for course, item in pairs),
             tuple(item for _, item in pairs),
-            tuple((*before[course], *menu[item]) for course, item in pairs),
+            tuple((*self.acts[course], *menu[item]) for course, item in pairs),
             self.states[rows],
             self.path[rows],
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["MOST_ACTS", "REMOVALS", "Act", "acts_since", "begun", "hours", "in_days", "length"]
+__all__ = ["MOST_ACTS", "REMOVALS", "Act", "begun", "hours", "in_days", "length"]
 
 REMOVALS = frozenset({"surgery", "apheresis"})
 """Modalities that remove a share, so that they are no dose to be matched or scaled."""
@@ -210,11 +210,6 @@ class Act:
         kept = 0.0 if self.rate is not None else final - first
         resumed = self.resumed or self.time < begin - close
         return replace(self, time=first - begin, amount=amount, duration=kept, resumed=resumed)
-
-
-def acts_since(acts: Iterable[Act], time: float) -> tuple[Act, ...]:
-    """Acts at a time or later, up to rounding: the difference of two visits is not always the interval of visits."""
-    return tuple(act for act in acts if act.time >= time - _CLOSE * max(1.0, abs(time)))
 
 
 def begun(acts: Iterable[Act]) -> list[Act]:

@@ -28,7 +28,7 @@ from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Truth, Visit, begun
 from pkpd_mdr.run.inflow import Inflow
 from pkpd_mdr.run.rows import Rows
-from pkpd_mdr.run.spans import edges_of, over
+from pkpd_mdr.run.spans import acting, edges_of
 from pkpd_mdr.run.stopping import Stop
 
 if TYPE_CHECKING:
@@ -280,9 +280,9 @@ def decide(compiled: Compiled, members: list[Member], plan: Strategy, now: float
     for member, visit, (acts, memory, note) in zip(members, visits, decisions, strict=True):
         member.visit, member.memory = visit, memory
         member.acts += acts
-        ports = BoundPorts(compiled, member.parameters[None])
-        running = [act for act in member.active if over(act, ports) >= now - _CLOSE * max(1.0, now)]
-        member.active = _going_on(running, acts, now, ports)
+        own = member.parameters[None]
+        running = acting(member.active, now, compiled, own)
+        member.active = _going_on(running, acts, now, BoundPorts(compiled, own))
         if note and (not member.events or member.events[-1].what != note):
             member.events.append(Event(now, note))
 
