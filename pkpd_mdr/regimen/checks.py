@@ -15,9 +15,10 @@ __all__ = ["COLUMNS", "Compartment", "Layout", "Row", "act_of", "event_of"]
 
 COLUMNS = ("ID", "TIME", "EVID", "AMT", "CMT", "RATE", "DUR", "II", "ADDL", "SS", "MDV", "DV")
 _PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)"
-_NUMBER = re.compile(_PLAIN + r"(?:[eEdD][+-]?\d+)?")  # Fortran writes 1.0D+02
+# Fortran writes 1.0D+02, and no letter where the exponent has three digits: 1.0-101
+_NUMBER = re.compile(_PLAIN + r"(?:[eEdD][+-]?\d+)?|[+-]?(?:\d+\.\d*|\.\d+)[+-]\d{3}")
 _LABEL = re.compile(_PLAIN + r"(?:[eE][+-]?\d+|[dD][+-]\d+)?")  # and a subject may be called 1D2
-_FORTRAN = str.maketrans("dD", "ee")
+_FORTRAN, _NO_LETTER = str.maketrans("dD", "ee"), re.compile(r"(?<=[\d.])([+-]\d{3})$")
 _CLOCK = re.compile(r"\d[:/-]\d")
 _MISSING = frozenset({"", ".", "na", "nan", "<na>", "nat", "none"})
 _EVENTS = "0 (observation), 1 (dose), 2 (other), 3 (reset) or 4 (reset and dose)"
@@ -94,7 +95,7 @@ class Row:
 
 
 def _float(text: str) -> float:
-    return float(text.translate(_FORTRAN))
+    return float(_NO_LETTER.sub(r"e\1", text.translate(_FORTRAN)))
 
 
 def _repair(column: str, text: str) -> str:

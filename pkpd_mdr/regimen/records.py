@@ -65,7 +65,7 @@ def read_doses(
     ----------
     table : DataFrame or path
         A frame, or a file with commas, semicolons (then decimal commas are read) or tabs, or one that NONMEM's $TABLE
-        wrote: its titles and repeated headers are left out. Exponents may be Fortran's (1.0D+02).
+        wrote: its titles and repeated headers are left out. Exponents may be Fortran's (1.0D+02, 1.0-101).
     compartments : mapping
         CMT to port and route, ``{1: ("dox", "oral"), 2: ("dox", "iv")}``. Others are only observed.
     amount_unit, time_unit : str

@@ -7,9 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import DataError, RegimenError
+from pkpd_mdr.regimen.checks import Row
 
 FRAME = pd.DataFrame(
     {
@@ -71,6 +74,32 @@ def test_exponents_of_fortran() -> None:
     assert mdr.read_nonmem(text, **READ) == mdr.read_nonmem(FRAME, **READ)
     named = FRAME.assign(ID=["1D2"] * 5 + ["1.0D+00"] * 3)
     assert {one.labels["ID"] for one in mdr.read_nonmem(named, **READ).conditions} == {"1D2", 1}
+
+
+@settings(deadline=None)
+@given(st.floats(-1e308, 1e308), st.integers(0, 16), st.sampled_from(["", "0"]))
+def test_exponents_that_fortran_writes_without_a_letter(value: float, digits: int, zero: str) -> None:
+    """Fortran's E edit descriptor has no room for the letter where the exponent has three digits."""
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    cell = f"{mantissa if '.' in mantissa else mantissa + '.'}{exponent[0]}{exponent[1:].zfill(3)}"
+    assert Row("row 1", {"DV": cell}, {}).number("DV") == float(f"{value:.{digits}e}")
+    assert Row("row 1", {"DV": f"{zero}.5-101"}, {}).number("DV") == 0.5e-101
+    assert Row("row 1", {"ID": cell}, {}).label("ID") == cell  # a subject may be called so
+
+
+@pytest.mark.parametrize("cell", ["1-101", "1.2-10", "1.2-1010", "1.2--101", "1.2E-101-100", "101-1.2"])
+def test_what_fortran_does_not_write_is_no_number(cell: str) -> None:
+    with pytest.raises(RegimenError, match=r"row 1, column DV: .* is not a number"):
+        Row("row 1", {"DV": cell}, {}).number("DV")
+
+
+def test_a_table_with_tiny_values_that_nonmem_wrote(tmp_path: Path) -> None:
+    file = tmp_path / "sdtab1"
+    head = "TABLE NO.  1\n ID          TIME        AMT         DV\n"
+    rows = ["1.0000E+00  0.0000E+00  1.0000E+02  0.0000E+00", "1.0000E+00  9.0000E+01  0.0000E+00  1.2345-101"]
+    file.write_text(head + "\n".join(f"  {row}" for row in rows) + "\n")
+    data = mdr.read_nonmem(file, observe="C_dox [mg/L]", **ONE_DRUG)
+    assert data.table["value"].tolist()[-1] == 1.2345e-101
 
 
 @pytest.mark.parametrize(
