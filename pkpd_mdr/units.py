@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -19,7 +19,7 @@ from typing import Any
 
 from pkpd_mdr.errors import UnitError, did_you_mean, shown
 
-__all__ = ["DIMENSIONLESS", "Quantity", "QuantityLike", "Unit", "quantity", "read", "split_header"]
+__all__ = ["DIMENSIONLESS", "Quantity", "QuantityLike", "Unit", "quantity", "read", "split_header", "with_columns"]
 
 _INTERNAL_PER_SI = {
     "[time]": Fraction(1, 3600),
@@ -335,3 +335,37 @@ def split_header(header: str) -> tuple[str, Unit | None]:
             except UnitError:
                 continue
     return header, None
+
+
+def with_columns(given: Mapping[str, Any], columns: Collection[str], *, keys: bool) -> dict[str, Any]:
+    """Covariates of a table with its columns where a reader expects them, whichever way round they were written.
+
+    An entry that can be read as expected stays as it is; it is turned round where the other name alone is a column.
+
+    Parameters
+    ----------
+    given : mapping
+        ``{column: "parameter [unit]"}`` or ``{parameter: "column [unit]"}``.
+    columns : collection of str
+        Headers of the table; capitals do not count.
+    keys : bool
+        Whether columns are expected as keys, with parameters as values; else the other way round.
+
+    Examples
+    --------
+    >>> with_columns({"weight": "WT [kg]"}, ["ID", "WT"], keys=True)
+    {'WT': 'weight [kg]'}
+    >>> with_columns({"WT": "weight [kg]", "AGE": "30 year"}, ["ID", "WT [kg]"], keys=False)
+    {'weight': 'WT [kg]', 'AGE': '30 year'}
+    """
+    known = {name.casefold() for header in columns for name in (header, split_header(header)[0])}
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        name, unit = split_header(value.strip()) if isinstance(value, str) else ("", None)
+        expected, other = (key, name) if keys else (name, key)
+        is_column = [isinstance(item, str) and item.casefold() in known for item in (expected, other)]
+        if is_column == [False, True] and re.match("[A-Za-z]", name) and name not in given:
+            found[name] = key if unit is None else f"{key} [{unit.text}]"
+        else:
+            found[key] = value
+    return found

@@ -23,6 +23,7 @@ from pkpd_mdr.data.giving import (
     Drugs,
     Giving,
     Track,
+    read_covariates,
     read_drugs,
     read_time,
     read_track,
@@ -153,7 +154,8 @@ def read_assay(
         What to do with several values of the same condition, time and replicate: refuse them, or number
         them as replicates.
     covariates : mapping, optional
-        Model parameter = column or quantity with its known value.
+        Model parameter = column or quantity with its known value, as in ``{"weight": "WT [kg]"}``; an entry as in
+        `read_nonmem`, ``{"WT": "weight [kg]"}``, is read as what it says where WT alone is a column.
     start : column or mapping of observable to column, optional
         Known value of the observable at time zero; left to the fit when absent.
     keep : mapping, optional
@@ -212,7 +214,7 @@ def read_assay(
     givings = read_drugs(raw, drug, exposure, dose, DoseOptions(route, weight), decimal)
     times, arrival = _times(raw, time, drug_time, zero, decimal)
     told = _labels(raw, several(by), constants, givings, drug, decimal)
-    known = _Known(told, givings, arrival, _covariates(raw, covariates, decimal), _starts(measured, start, decimal))
+    known = _Known(told, givings, arrival, read_covariates(raw, covariates, decimal), _starts(measured, start, decimal))
     replicates = read_replicates(raw, replicate, decimal)
     rows = rows_frame(measured, times, replicates, ErrorColumns(sd, sem, variance, n), decimal)
     return _assembled(measured, rows, known, repeats).annotated(*notes, *measured.notes)
@@ -322,14 +324,6 @@ def _starts(measured: Measured, start: str | Mapping[str, str] | None, decimal: 
             )
         check_present(measured.table, track.header, track.values, f"every row needs the start of {name}")
         tracks[name] = Track(track.values, unit, track.name, track.header)
-    return tracks
-
-
-def _covariates(table: RawTable, covariates: Mapping[str, Any] | None, decimal: str) -> dict[str, Track]:
-    tracks = {}
-    for name, reference in (covariates or {}).items():
-        tracks[name] = read_track(table, reference, f"covariate {shown(name)}", decimal=decimal)
-        check_present(table, tracks[name].header, tracks[name].values, f"every row needs its {name}")
     return tracks
 
 

@@ -17,7 +17,7 @@ from pkpd_mdr.data.cells import Label, labels, numbers, several
 from pkpd_mdr.data.checks import check_levels, check_names, check_not_negative, check_present, check_unique
 from pkpd_mdr.data.columns import FileOptions, RawTable, find_column, open_table
 from pkpd_mdr.data.conditions import Condition, describe
-from pkpd_mdr.data.giving import HOUR, DoseOptions, Track, read_time, read_track
+from pkpd_mdr.data.giving import HOUR, DoseOptions, Track, read_covariates, read_time, read_track
 from pkpd_mdr.data.limits import Limit, Limits, read_marks
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.data.rows import ErrorColumns, read_measured, read_replicates, rows_frame
@@ -110,7 +110,7 @@ def read_events(
     constants : mapping, optional
         Labels for the whole table, such as ``{"arm": "low"}``; tell tables apart before joining with ``&``.
     covariates : mapping, optional
-        Model parameter = column or quantity, constant within a subject.
+        Model parameter = column or quantity, constant within a subject; either way round, as in `read_assay`.
     mdv : str, optional
         Column of NONMEM that is 1 where the value is missing: such rows measure nothing.
     lloq, uloq, censoring, outside
@@ -144,7 +144,7 @@ def read_events(
     levels = _levels(raw, level, decimal)
     times = read_time(raw, time, "time", decimal=decimal)
     check_present(raw, times.header, times.values, "fill in the time")
-    subjects = _Subjects(told, times, doses, levels, _constant_tracks(raw, covariates, decimal))
+    subjects = _Subjects(told, times, doses, levels, read_covariates(raw, covariates, decimal))
     codes = subjects.codes(raw)
     looked = _measurement_rows(raw, value, observable_column, doses, read_marks(raw, censoring, decimal) != "", decimal)
     looked &= ~_declared_missing(raw, mdv, decimal)
@@ -302,14 +302,6 @@ def _levels(table: RawTable, level: Mapping[str, str] | None, decimal: str) -> d
     for port, reference in (level or {}).items():
         tracks[port] = read_track(table, reference, f"level of {shown(port)}", decimal=decimal, needs_unit="nM")
         check_levels(table, tracks[port].header, tracks[port].values, f"level of {shown(port)}")
-    return tracks
-
-
-def _constant_tracks(table: RawTable, covariates: Mapping[str, Any] | None, decimal: str) -> dict[str, Track]:
-    tracks = {}
-    for name, reference in (covariates or {}).items():
-        tracks[name] = read_track(table, reference, f"covariate {shown(name)}", decimal=decimal)
-        check_present(table, tracks[name].header, tracks[name].values, f"every row needs its {name}")
     return tracks
 
 

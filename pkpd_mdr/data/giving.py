@@ -14,7 +14,7 @@ from pkpd_mdr.data.cells import numbers
 from pkpd_mdr.data.checks import check_levels, check_not_negative, check_positive, check_present
 from pkpd_mdr.data.columns import RawTable, find_column
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
-from pkpd_mdr.units import Quantity, Unit
+from pkpd_mdr.units import Quantity, Unit, with_columns
 
 if TYPE_CHECKING:
     from pkpd_mdr.regimen import Act, Regimen
@@ -24,6 +24,7 @@ __all__ = [
     "Drugs",
     "Giving",
     "Track",
+    "read_covariates",
     "read_drugs",
     "read_time",
     "read_track",
@@ -88,6 +89,15 @@ def read_track(table: RawTable, given: Any, what: str, *, decimal: str, needs_un
     if found.bare and needs_unit:
         raise UnitError(f"{what}: {shown(given)} has no unit; write for example '{found.value:g} {needs_unit}'")
     return Track(np.full(len(table), found.value), None if found.bare else found.unit)
+
+
+def read_covariates(table: RawTable, covariates: Mapping[str, Any] | None, decimal: str) -> dict[str, Track]:
+    """Read what is known of model parameters in each row, by parameter; a cell that is missing is refused."""
+    tracks = {}
+    for name, reference in with_columns(covariates or {}, table.headers, keys=False).items():
+        tracks[name] = read_track(table, reference, f"covariate {shown(name)}", decimal=decimal)
+        check_present(table, tracks[name].header, tracks[name].values, f"every row needs its {name}")
+    return tracks
 
 
 def read_time(table: RawTable, given: Any, what: str, *, decimal: str, bare: bool = False) -> Track:

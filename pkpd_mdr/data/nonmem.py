@@ -18,7 +18,7 @@ from pkpd_mdr.data.conditions import Condition, describe
 from pkpd_mdr.data.limits import BELOW
 from pkpd_mdr.data.measurements import Data
 from pkpd_mdr.errors import DataError, did_you_mean, shown
-from pkpd_mdr.units import Quantity, Unit, quantity
+from pkpd_mdr.units import Quantity, Unit, quantity, with_columns
 
 if TYPE_CHECKING:
     from pkpd_mdr.regimen import Subject
@@ -29,6 +29,9 @@ __all__ = ["read_nonmem"]
 
 _KINDS = ("DVID", "YTYPE", "FLAG")
 """Columns in which tables say what DV measures."""
+_MARKS = ("BLQ", "BQL", "BLOQ", "CENS")
+"""Columns in which tables mark values below the limit of quantification."""
+_LOOKED = 500  # rows that show what a column is
 
 
 @takes(DataError, amount_unit=TEXT, time_unit=TEXT, covariates=TABLE, blq=TEXT, lloq=TEXT, columns=TABLE)
@@ -54,7 +57,8 @@ def read_nonmem(
     observe : str or mapping of CMT to str
         What DV measures: ``"C_theo [mg/L]"``, or one for each compartment that is observed.
     covariates : mapping of column to "parameter [unit]", optional
-        Columns that are constant within a subject and known values of model parameters: ``{"WT": "weight [kg]"}``.
+        Columns that are constant within a subject and known values of model parameters: ``{"WT": "weight [kg]"}``. An
+        entry as in `read_assay`, ``{"weight": "WT [kg]"}``, is read as what it says where WT alone is a column.
     blq : str, optional
         Column of 0 and 1 that marks values below the limit of quantification; DV is then the limit.
     lloq : str, optional
@@ -74,6 +78,8 @@ def read_nonmem(
 
     Notes
     -----
+    Columns of numbers that nothing reads are named in `Data.notes`, which its text and the text of a fit show.
+
     Options of a control stream (IGNORE, ACCEPT, DROP) are not read: rows and values that IGNORE=C or IGNORE=(...) would
     leave out have to be removed before.
 
@@ -85,34 +91,51 @@ def read_nonmem(
     >>> read_nonmem(frame, **read).table[["value", "censored"]].values.tolist()
     [[4.1, ''], [0.5, 'below']]
     """
-    from pkpd_mdr.regimen.records import doses_of, layout_of
+    from pkpd_mdr.regimen.records import doses_of, layout_of, numeric
     from pkpd_mdr.regimen.rows import table_rows
 
     layout = layout_of(compartments, amount_unit, time_unit, default)
     header, lines = table_rows(table, columns or {})
-    kept = [*(covariates or {}), *([] if blq is None else [blq])]
+    known = with_columns(covariates or {}, header, keys=True)
+    kept = [*known, *([] if blq is None else [blq])]
     carry = "" if blq is None else "locf"  # marks change from row to row; covariates must not, which is checked below
     records = doses_of(header, lines, layout, carry=carry, wanted=kept)
     names = _observed(observe)
     limit = None if lloq is None else quantity(lloq, "lloq")
     rows, codes, conditions = [], [], []
     for code, subject in enumerate(records):
-        conditions.append(_condition(subject, covariates or {}))
+        conditions.append(_condition(subject, known))
         mine = [_row(subject, record, names, blq is not None, limit) for record in subject.observations]
         rows += [row for row in mine if row is not None]
         codes += [code] * sum(row is not None for row in mine)
     origin = Path(table).name if isinstance(table, (str, os.PathLike)) else "the table"
     if not rows:
         raise DataError(f"{origin}: no row measures anything; rows with EVID 0, MDV 0 and a DV do")
-    others = set(header) - {*lines[0].names.values(), *records.covariates}
-    _check_kinds([name for name in header if name in others], lines, rows)
+    used = {*lines[0].names.values(), *records.covariates}
+    others = [name for name in header if name not in used]
+    _check_kinds(others, lines, rows)
     frame = pd.DataFrame(rows).assign(replicate="1", sd=np.nan, n=1)
     named, tidied = tidy(frame, np.array(codes), conditions)
     check_unique(tidied, origin, "row", "remove one of them")
     units = {name: unit for name, unit in names.values() if name in set(tidied["observable"])}
     below = int((tidied["censored"] == BELOW).sum())
     notes = (f"{below} of {len(tidied)} values below the lower limit of quantification, censored",) if below else ()
-    return Data(named, units, tidied, notes, origin)
+    unused = _unused([name for name in others if numeric(name, lines[:_LOOKED])], lines[:_LOOKED])
+    return Data(named, units, tidied, notes + unused, origin)
+
+
+def _unused(columns: Sequence[str], lines: Sequence[Row]) -> tuple[str, ...]:
+    """A note on columns of numbers that nothing reads, with what would read the first of them."""
+    if not columns:
+        return ()
+    ways = [f"blq={name!r} if it marks values below the limit" for name in columns if name.upper() in _MARKS]
+    subjects = [line.label("ID") for line in lines]
+    for name in columns:
+        values = set(zip(subjects, (line.label(name) for line in lines), strict=True))
+        if name.upper() not in _MARKS and len(values) == len(set(subjects)):
+            ways.append(f"covariates={{{name!r}: 'parameter [unit]'}} if the model knows it")
+            break
+    return (f"columns of numbers that are not used: {', '.join(columns)}{''.join(f'; {way}' for way in ways)}",)
 
 
 def _observed(observe: str | Mapping[int, str]) -> dict[Any, tuple[str, Unit]]:

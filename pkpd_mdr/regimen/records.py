@@ -20,12 +20,12 @@ from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.regimen.checks import COLUMNS, Compartment, Layout, Row, act_of, event_of
 from pkpd_mdr.regimen.rows import table_rows
 from pkpd_mdr.regimen.table import DoseRecords, Record, Subject
-from pkpd_mdr.units import Unit
+from pkpd_mdr.units import Unit, with_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["doses_of", "layout_of", "read_doses", "write_doses"]
+__all__ = ["doses_of", "layout_of", "numeric", "read_doses", "write_doses"]
 
 _DATES = ("DATE", "DAT1", "DAT2", "DAT3")
 
@@ -114,9 +114,10 @@ def read_doses(
     """
     if carry is not None and carry not in _CARRIES:
         raise RegimenError(f"carry={shown(carry)} is not known; write 'nocb' (as NONMEM) or 'locf'")
-    wanted = [covariates] if isinstance(covariates, str) else covariates
     layout = layout_of(compartments, amount_unit, time_unit, default)
     header, rows = table_rows(table, columns or {})
+    wanted = [covariates] if isinstance(covariates, str) else covariates
+    wanted = with_columns(wanted, header, keys=True) if isinstance(wanted, Mapping) else wanted
     return doses_of(
         header,
         rows,
@@ -211,10 +212,10 @@ def _covariates(header: Sequence[str], rows: Sequence[Row], wanted: Sequence[str
                 raise RegimenError(f"the dose table has no covariate column {shown(name)}{near}")
         return [folded[name.casefold()] for name in wanted]
     used = set(rows[0].names.values())
-    return [name for name in header if name not in used and _numeric(name, rows)]
+    return [name for name in header if name not in used and numeric(name, rows)]
 
 
-def _numeric(name: str, rows: Sequence[Row]) -> bool:
+def numeric(name: str, rows: Sequence[Row]) -> bool:
     """Whether most cells are numbers: comments are no covariates, but one slip of the pen does not hide one."""
     given = numbers = 0
     for row in rows:

@@ -18,7 +18,7 @@ from pkpd_mdr.regimen import DoseRecords, Subject
 from pkpd_mdr.run.many.rows import parameter_slots, read_rows
 from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, start_vector, with_exposure
-from pkpd_mdr.units import Quantity, QuantityLike, Unit, split_header
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, split_header, with_columns
 
 __all__ = ["simulate_records"]
 
@@ -92,12 +92,13 @@ def simulate_records(
     >>> mdr.simulate_records(model, records, outputs="C_x")["C_x"].round(3).tolist()
     [8.0, 4.0, 2.0, 1.0]
     """
+    named = None if covariates is None else with_columns(covariates, records.covariates, keys=True)
     full = _started(with_exposure(model.with_parameters(parameters or {})), start or {})
     every = [*full.states, *full.observables]
     names = every if outputs is None else list(dict.fromkeys([outputs] if isinstance(outputs, str) else outputs))
     compiled = compile_model(full)
     values = np.array([item.internal for item in full.parameters.values()])
-    rows = [_parameter_rows(full, values, records, subject, covariates) for subject in records]
+    rows = [_parameter_rows(full, values, records, subject, named) for subject in records]
     starts = np.array([start_vector(full, compiled, block[0], start) for block in rows])
     timelines = [
         build(subject.entries(marks="all"), BoundPorts(compiled, block), stop=subject.records[-1].clock)

@@ -203,3 +203,54 @@ def test_a_date_beside_a_time_of_day_is_refused(column: str) -> None:
         mdr.read_doses(frame, carry="locf", **ONE_DRUG)
     same = frame.assign(**{column: "2024-01-02"})
     assert mdr.read_nonmem(same, observe="C_dox [mg/L]", **ONE_DRUG).table["time"].tolist() == [9.5]
+
+
+def test_columns_that_nothing_reads_are_named() -> None:
+    more = FRAME.assign(AGE=[50] * 5 + ["61"] * 3, NOTE="late", IPRED=range(8))
+    (note,) = mdr.read_nonmem(more, **READ | {"blq": None}).notes
+    assert note == (
+        "columns of numbers that are not used: BLQ, WT, AGE, IPRED; blq='BLQ' if it marks values below the limit; "
+        "covariates={'WT': 'parameter [unit]'} if the model knows it"
+    )
+    told = mdr.read_nonmem(more, covariates={"WT": "weight [kg]", "AGE": "age [year]"}, **READ)
+    assert told.notes[-1] == "columns of numbers that are not used: IPRED"
+    assert "IPRED" in repr(told)
+    assert len(mdr.read_nonmem(more.drop(columns=["IPRED"]), covariates={"WT": "w", "AGE": "a"}, **READ).notes) == 1
+
+
+@pytest.mark.parametrize("given", [{"WT": "weight [kg]"}, {"weight": "WT [kg]"}, {"weight": "wt [kg]"}])
+def test_covariates_are_read_either_way_round(given: dict[str, str]) -> None:
+    data = mdr.read_nonmem(FRAME, covariates=given, **READ)
+    assert data == mdr.read_nonmem(FRAME, covariates={"WT": "weight [kg]"}, **READ)
+    assay = FRAME[FRAME["MDV"] == 0].rename(columns={"WT": "WT [kg]"}).astype({"DV": float})
+    exact = {name: text.replace("wt", "WT") for name, text in given.items()}
+    tables = [
+        mdr.read_assay(assay, time="TIME [h]", value="DV [mg/L]", by="ID", covariates=exact),
+        mdr.read_events(assay, subject="ID", time="TIME [h]", value="DV [mg/L]", covariates=exact),
+    ]
+    for table in tables:
+        assert [str(one.covariates["weight"]) for one in table.conditions] == ["70 kg", "82 kg"]
+    model = mdr.Model(
+        mdr.pk.one_compartment("dox", CL="1 L/h", V=mdr.formula("v*weight")),
+        mdr.parameter("v", "1 L/kg"),
+        mdr.parameter("weight", "50 kg"),
+    )
+    doses = {"compartments": READ["compartments"], "amount_unit": "mg"}
+    records = mdr.read_doses(FRAME, covariates=given, **doses)
+    assert records.covariates == ("WT",)
+    found = mdr.simulate_records(model, records, covariates=exact, outputs="C_dox")
+    assert found.equals(mdr.simulate_records(model, records, covariates={"WT": "weight [kg]"}, outputs="C_dox"))
+
+
+def test_an_entry_that_can_be_read_as_it_is_documented_is() -> None:
+    """Where both names are columns, no reader turns the entry round; where none is, the message is its own."""
+    both = FRAME.assign(weight=[1] * 5 + [2] * 3)
+    data = mdr.read_nonmem(both, covariates={"WT": "weight [kg]"}, **READ)
+    assert str(data.conditions[0].covariates["weight"]) == "70 kg"
+    assay = both[both["MDV"] == 0].astype({"DV": float})
+    read = mdr.read_assay(assay, time="TIME [h]", value="DV [mg/L]", by="ID", covariates={"WT": "weight [kg]"})
+    assert str(read.conditions[0].covariates["WT"]) == "1 kg"
+    constant = mdr.read_assay(assay, time="TIME [h]", value="DV [mg/L]", by="ID", covariates={"WT": "75 kg"})
+    assert str(constant.conditions[0].covariates["WT"]) == "75 kg"
+    with pytest.raises(RegimenError, match="no covariate column 'mass'"):
+        mdr.read_nonmem(FRAME, covariates={"mass": "weight [kg]"}, **READ)
