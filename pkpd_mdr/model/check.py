@@ -47,6 +47,8 @@ def check_model(model: Model) -> None:
         _check_carrier(model, state)
         _declared(state.filling, known, f"the content of {shown(state.name)} at the start")
         _declared(state.start, known, f"the start of {shown(state.name)}")
+        for part, what in ((state.filling, "content of"), (state.start, "start of")):
+            _without_states(model, part, f"the {what} {shown(state.name)}")
         if not state.start.is_zero:
             check_same(
                 dimensions_of(state.start, known, state.name, found),
@@ -100,6 +102,18 @@ def _declared(expression: Expression, known: dict[Expression, Dimensions], where
         )
 
 
+def _without_states(model: Model, expression: Expression | None, where: str, *, time: bool = False) -> None:
+    """Refuse what would be read before there is a state, or for all doses at once."""
+    used = set() if expression is None else {str(item) for item in expression.free_symbols}
+    moving = sorted(used & model.states.keys()) + (["t"] if time and str(TIME) in used else [])
+    if moving:
+        start = f"{moving[0]}0"
+        hint = f"; write {start} for its start" if start in model.parameters else ""
+        raise ModelError(
+            f"{where} depends on {shown(moving[0])}, which changes in a run; only parameters can decide it{hint}"
+        )
+
+
 def _check_process(
     model: Model, process: Process, known: dict[Expression, Dimensions], found: dict[Expression, Dimensions]
 ) -> None:
@@ -136,16 +150,19 @@ def _check_port(model: Model, port: Port, known: dict[Expression, Dimensions]) -
         raise ModelError(
             f"{where} goes into {shown(port.target)}, which is not a state{did_you_mean(port.target, model.states)}"
         )
-    for what, expression, wanted in (
+    decided: tuple[tuple[str, Expression | None, Dimensions], ...] = (
         ("bioavailability", port.bioavailability, {}),
         ("lag", port.lag, _HOUR),
         ("duration", port.duration, _HOUR),
-    ):
+    )
+    for what, expression, wanted in decided:
         if expression is None:
             continue
         _declared(expression, known, f"{what} of {where}")
         if not expression.is_number:
             check_same(dimensions_of(expression, known, f"{what} of {where}"), wanted, f"{what} of {where}")
+    for what, expression in (*((what, item) for what, item, _ in decided), ("rate", port.rate)):
+        _without_states(model, expression, f"{what} of {where}", time=True)
     with_amount = known | {AMOUNT: unit_dimensions(port.unit)}
     for name, expression in port.effects.items():
         _declared(expression, with_amount, f"effect of {where} on {shown(name)}")

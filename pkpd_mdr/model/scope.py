@@ -21,7 +21,7 @@ from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, check_name, parse, symbol
 from pkpd_mdr.model.contents import Content, filled
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
-from pkpd_mdr.model.slots import FilledSlot
+from pkpd_mdr.model.slots import FilledSlot, written_as
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["Formula", "Given", "Mechanism", "Scope"]
@@ -60,14 +60,6 @@ class Mechanism(Protocol):
 
     def connect(self, scope: Scope) -> None:
         """Write processes and observables from what all mechanisms declared."""
-
-
-def _written_as(name: str) -> str:
-    """What the user wrote a formula for, by the name of its place."""
-    for start, words in (("rate_of_", "rate of process"), ("value_of_", "observable")):
-        if name.startswith(start):
-            return f"{words} {name.removeprefix(start)!r}"
-    return f"formula of {shown(name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,7 +425,7 @@ class Scope:
                 )
             self.states[state] = replace(self.states[state], start=value)
         self.ports = [self._with_settled(port) for port in self.ports]
-        values = {item.stand_in: self.read(item.text, _written_as(item.name)) for item in self._formulas}
+        values = {item.stand_in: self.read(item.text, written_as(item.name)) for item in self._formulas}
         for _ in range(len(values).bit_length()):
             values = {key: value.xreplace(values) for key, value in values.items()}
         if any(value.free_symbols & values.keys() for value in values.values()):

@@ -22,7 +22,7 @@ from pkpd_mdr.units import Unit
 if TYPE_CHECKING:
     from pkpd_mdr.model.model import Model
 
-__all__ = ["FilledSlot", "check_slots"]
+__all__ = ["FilledSlot", "check_slots", "written_as"]
 
 _ROUNDING = 1e-12
 
@@ -58,7 +58,7 @@ class FilledSlot:
     @property
     def where(self) -> str:
         """For messages."""
-        return f"formula of {shown(self.name)}"
+        return written_as(self.name)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -108,6 +108,14 @@ class FilledSlot:
             f"{shown(self.name)} of {shown(self.mechanism)}: its formula {shown(self.text)} is {found}{at}, outside "
             f"what the slot allows, {span(self.lower, self.upper)}{unit}; correct the formula or its parameters"
         )
+
+
+def written_as(name: str) -> str:
+    """What the user wrote a formula for, by the name of its place."""
+    for start, words in (("rate_of_", "rate of process"), ("value_of_", "observable")):
+        if name.startswith(start):
+            return f"{words} {name.removeprefix(start)!r}"
+    return f"formula of {shown(name)}"
 
 
 def check_slots(model: Model, changed: Mapping[str, object] | None = None) -> None:

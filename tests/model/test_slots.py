@@ -161,3 +161,25 @@ def test_a_formula_of_states_or_of_the_time_is_not_checked():
     )
     assert model.slots == ()
     assert model.simulate(until="1 day").frame["S"].iloc[-1] < 2e3
+
+
+@pytest.mark.parametrize("way", ["F", "lag", "zero_order"])
+@pytest.mark.parametrize(("text", "named"), [("{}*exp(-t*k)", "'t'"), ("{}*(1 - depot_x/m)", "'depot_x'")])
+def test_what_decides_a_dose_is_a_number_for_all_doses(way, text, named):
+    """Such a formula was read at time zero in an empty body."""
+    parts = [
+        mdr.parameter("one", "1" if way == "F" else "1 h"),
+        mdr.parameter("k", "1 1/h"),
+        mdr.parameter("m", "1 mg"),
+    ]
+    way = {way: mdr.formula(text.format("one"))}
+    with pytest.raises(mdr.ModelError, match=f"of 'x' by 'oral' depends on {named}, which changes in a run"):
+        mdr.Model(mdr.pk.one_compartment("x", CL="1 L/h", V="1 L", ka="1 1/h", **way), *parts)
+
+
+def test_a_start_is_made_of_parameters():
+    sensitive = mdr.clone("S", start=100)
+    model = mdr.Model(sensitive, mdr.clone("R", start=mdr.formula("0.01*S0")))
+    assert model.simulate(until="1 h").frame["R"].iloc[0] == 1
+    with pytest.raises(mdr.ModelError, match="the start of 'R' depends on 'S', .*; write S0 for its start"):
+        mdr.Model(sensitive, mdr.clone("R", start=mdr.formula("0.01*S")))
