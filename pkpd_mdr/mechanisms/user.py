@@ -60,7 +60,8 @@ def formula(text: str | Expression) -> Formula:
     -----
     A formula of parameters alone is held to the bounds of its slot, as a quantity there is: when the model is joined,
     by `Model.with_parameters`, and for each member of a run or a fit, which then fails with a sentence. One that names
-    states, or ``t``, is not checked, because its value is known only on the way.
+    states, or ``t``, is not checked, because its value is known only on the way; what decides how a dose arrives (F,
+    lag, modelled rate and duration), and a start, cannot name them.
 
     Examples
     --------

@@ -181,5 +181,5 @@ def test_a_start_is_made_of_parameters():
     sensitive = mdr.clone("S", start=100)
     model = mdr.Model(sensitive, mdr.clone("R", start=mdr.formula("0.01*S0")))
     assert model.simulate(until="1 h").frame["R"].iloc[0] == 1
-    with pytest.raises(mdr.ModelError, match="the start of 'R' depends on 'S', .*; write S0 for its start"):
+    with pytest.raises(mdr.ModelError, match=r"the start of 'R' depends on 'S', .*; write S0 for its start"):
         mdr.Model(sensitive, mdr.clone("R", start=mdr.formula("0.01*S")))
