@@ -4,14 +4,16 @@
    consume the drug around them and die by its highest level so far; heart cells die by the level in plasma.
 2. Paclitaxel as an infusion, as a tablet, and as a tablet beside an inhibitor of P-gp in the gut, with carboplatin.
 3. A kinase inhibitor that speeds up its own clearance.
+4. The same inhibitor in patients whose clearance differs, and differs again from month to month in each of them.
 Doxorubicin and heart cells are Mody 2023, paclitaxel is Janssen and Crombag (iv) and He 2022 (absorption), lorlatinib
-is Braniff; liposomes, tumour, combined kill and weight are wide priors.
+is Braniff; liposomes, tumour, combined kill, weight and the spreads of clearance are wide priors.
 """
 
 import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 import pkpd_mdr as mdr
 from pkpd_mdr.plot.style import COLOURS, DASHES
@@ -76,6 +78,20 @@ induced = mdr.Model(
     mdr.pk.autoinduction("lor", rate="0.48 1/day", baseline=0.3),
 )
 
+# 4 -- between patients, and between months ----------------------------------------------------------------------------
+
+varying = mdr.Model(
+    mdr.occasions("kappa_CL", every="28 day", times=3),
+    mdr.parameter("CL_typical", "14.5 L/h"),
+    mdr.pk.one_compartment(
+        "lor", CL=mdr.formula("CL_typical*exp(kappa_CL)"), V="275 L", ka="3 1/h", F=0.759, molar_mass="406.4 g/mol"
+    ),
+)
+spreads = {
+    "CL_typical": mdr.distributions.lognormal("14.5 L/h", cv=0.3),
+    "kappa_CL": mdr.distributions.normal(0, sd=0.2),
+}
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS, linestyle=DASHES)  # for colour-blind readers
@@ -98,6 +114,15 @@ if __name__ == "__main__":
     first, last = frame["AUC_lor"].loc[1.0], frame["AUC_lor"].loc[20.0] - frame["AUC_lor"].loc[19.0]
     print(f"lorlatinib: AUC {first:.0f} uM h on the first day, {last:.0f} uM h on day 20")
     axes[3].plot(frame.index, frame["C_lor"])
+    patients = mdr.patients(varying, 200, spreads, seed=1)
+    daily = mdr.oral("lor", "100 mg").every("24 h", times=84)
+    many = varying.simulate_many(daily, parameters=patients, until="84 day", times="28 day", outputs="AUC_lor")
+    months = np.diff(many.frame().pivot(index="member", columns="time [day]", values="AUC_lor").to_numpy(), axis=1) / 28
+    within = np.log(months).std(axis=1, ddof=1)
+    print(
+        f"a month: AUC {np.quantile(months, 0.05):.1f} to {np.quantile(months, 0.95):.1f} uM h a day (90 % of patients "
+        f"and months), {100 * np.sqrt(np.mean(within**2)):.0f} % from month to month in one patient"
+    )
     for each, words in zip(
         axes, ("tumour cells", "heart cells, relative", "tumour cells", "lorlatinib (uM)"), strict=True
     ):

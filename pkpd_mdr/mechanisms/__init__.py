@@ -14,6 +14,7 @@ from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.modulation import switching_modulation
+from pkpd_mdr.mechanisms.occasions import occasions
 from pkpd_mdr.mechanisms.peak import peak, peak_kill
 from pkpd_mdr.mechanisms.persistence import epigenetic_memory, persisters
 from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
@@ -45,6 +46,7 @@ __all__ = [
     "medium",
     "mutation",
     "observable",
+    "occasions",
     "parameter",
     "peak",
     "peak_kill",

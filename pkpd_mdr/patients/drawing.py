@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pkpd_mdr.engine import beyond, over_columns
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, parse
+from pkpd_mdr.mechanisms.occasions import Occasions
 from pkpd_mdr.model import Model
 from pkpd_mdr.patients.cohort import PATIENT, Cohort
 from pkpd_mdr.patients.composition import Composition
@@ -81,7 +83,8 @@ def patients(
     n : int
         Number of patients.
     distributions : mapping of str to Distribution, optional
-        By parameter of the model; see `pkpd_mdr.distributions`. What is left out keeps the model's value.
+        By parameter of the model; see `pkpd_mdr.distributions`. What is left out keeps the model's value. Under the
+        name of `pkpd_mdr.occasions` each occasion is drawn anew: ``{"kappa_CL": normal(0, sd=0.15)}``.
     covariates : mapping of str to Distribution, optional
         Further quantities of a patient, such as a weight or an eta, for formulas.
     formulas : mapping of str to str, optional
@@ -92,7 +95,7 @@ def patients(
         another one, as in ``{"CL_dox [L/h]": "5*CLCR/100"}`` with CLCR in mL/min.
     correlations : mapping of (str, str) to float, or DataFrame, optional
         Of normal scores (a Gaussian copula): the correlation of values, logarithms or logits of normal, log-normal and
-        logit-normal quantities, and the monotone association of others.
+        logit-normal quantities, and the monotone association of others. Names of occasions go together on each one.
     covariances : mapping of (str, str) to float, or DataFrame, optional
         The same with variances (OMEGA), which then give the spread of ``lognormal("5 L/h")``.
     constraints : str or sequence of str
@@ -137,16 +140,42 @@ def patients(
     >>> cohort.parameters, len(cohort)
     (('V_dox', 'CL_dox'), 200)
     """
+    turns = {item.name: item.parameters for item in model.mechanisms if isinstance(item, Occasions)}
     return _Recipe.of(
         model,
-        dict(distributions or {}),
+        _by_occasion(turns, distributions or {}),
         dict(covariates or {}),
         dict(formulas or {}),
-        (correlations, covariances),
+        (_together(turns, correlations), _together(turns, covariances)),
         [constraints] if isinstance(constraints, str) else list(constraints),
         draws,
         composition,
     ).draw(n, seed)
+
+
+def _by_occasion(turns: Mapping[str, tuple[str, ...]], given: Mapping[str, Distribution]) -> dict[str, Distribution]:
+    """Distributions with one for each occasion in place of their common name."""
+    found: dict[str, Distribution] = {}
+    for name, item in given.items():
+        for each in turns.get(name, (name,)):
+            if each in found:
+                raise DataError(
+                    f"distributions: {shown(each)} is drawn twice, by itself and as an occasion; leave out one"
+                )
+            found[each] = item
+    return found
+
+
+def _together(turns: Mapping[str, tuple[str, ...]], given: Correlations) -> Correlations:
+    """Pairs with one for each occasion in place of their common names."""
+    if not isinstance(given, Mapping) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in given):
+        return given
+    found = {}
+    for (first, second), value in given.items():
+        each = turns.get(first, (first,)), turns.get(second, (second,))
+        alike = first in turns and second in turns
+        found.update(dict.fromkeys(zip(*each, strict=False) if alike else itertools.product(*each), value))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

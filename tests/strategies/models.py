@@ -378,6 +378,12 @@ OTHERS: dict[str, Callable[[Context], Parts]] = {
     "state": _both(_quiescent),
     "parameter": _both(_quiescent),
     "dosing": _both(_own_drug),
+    "occasions": _both(
+        lambda context: [
+            mdr.occasions("kappa", every="2 day", times=3),
+            mdr.observable("swing", "exp(kappa)*burden", "cell"),
+        ]
+    ),
     "observable": _both(lambda context: [mdr.observable("volume", "burden*1e-8", "1")]),
     "formula": _both(lambda context: [mdr.observable("half", mdr.formula("burden/2").text, "cell")]),
     **HOST,

@@ -7,6 +7,7 @@ from pkpd_mdr.mechanisms.cards.card import Card
 from pkpd_mdr.mechanisms.clone import clone
 from pkpd_mdr.mechanisms.cytokine import cytokine
 from pkpd_mdr.mechanisms.medium import medium
+from pkpd_mdr.mechanisms.occasions import occasions
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
 from pkpd_mdr.mechanisms.stimulation import stimulation
 from pkpd_mdr.mechanisms.surgery import resection
@@ -267,6 +268,16 @@ WRITTEN = (
         "a formula in place of a value",
         (clone("T", growth=growth.exponential(rate=formula("0.01*k"))),),
         (parameter("k", "1 1/day"), observable("k2", "k", "1/h")),
+    ),
+    Card(
+        "occasions",
+        OWN,
+        "what differs between cycles in one patient (inter-occasion variability)",
+        (occasions("kappa_CL", every="21 day", times=2),),
+        known={
+            f"kappa_CL_{number}": (-0.5, 0.5, "wide prior: a CV of about 25 %, twice as far as most")
+            for number in (1, 2)
+        },
     ),
     Card("observable", OWN, "what is measured or plotted", (observable("volume", "burden*1e-9", "1"),), (S,)),
 )
