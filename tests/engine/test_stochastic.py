@@ -506,3 +506,34 @@ def test_counts_of_random_models_are_whole_and_never_negative(model: Model, seed
         # the start drawn here is no state of the model: pools without cells, vessels without a tumour
         told = ("the rate of process", "budget of 3000", "falls to", "a rate is not finite")
         assert any(words in found.status.sentence for words in told), found.status.sentence
+
+
+def test_conditions_change_where_they_do_and_not_a_step_later() -> None:
+    """A large population flows; the rate changes at a time, and where a drug has fallen to a level."""
+    growth = "g if t < change else (h if C_x > limit else 2*g)"
+    model = Model(
+        mdr.pk.one_compartment("x", CL="1 L/h", V="40 L"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate=mdr.formula(growth)), start="1e6 cell"),
+        *(mdr.parameter("g", "0.05 1/h"), mdr.parameter("h", "0.01 1/h")),
+        *(mdr.parameter("change", "20 h"), mdr.parameter("limit", "0.5 mg/L")),
+    )
+    below = 40 * math.log(2 / 0.5)
+    wanted = 1e6 * math.exp(0.05 * 20 + 0.01 * (below - 20) + 0.1 * (90 - below))
+    for method in ("auto", "hybrid"):
+        found = paths(model, [10.0, 90.0], mdr.bolus("x", "80 mg"), method=method)
+        assert at(found, model_state(model, "S"))[0] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_hazard_that_is_there_for_a_short_time_is_met() -> None:
+    """A single cell, which nothing happens to before and after: it survives one hour of danger with exp(-1)."""
+    danger = mdr.formula("d if begin < t < end else 0*d")
+    model = Model(
+        mdr.clone("S", growth=mdr.growth.birth_death(birth="0 1/h", death=danger), start=1),
+        *(mdr.parameter("d", "1 1/h"), mdr.parameter("begin", "100 h"), mdr.parameter("end", "101 h")),
+    )
+    left = at(paths(model, [99.0, 300.0], count=300, seed=5))
+    assert abs(left.mean() - math.exp(-1)) < 4 * math.sqrt(math.exp(-1) * (1 - math.exp(-1)) / 300)
+
+
+def model_state(model: Model, name: str) -> int:
+    return list(model.states).index(name)

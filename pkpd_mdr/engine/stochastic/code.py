@@ -20,6 +20,7 @@ import numpy as np
 
 from pkpd_mdr.engine.lowering import Compiled
 from pkpd_mdr.engine.machine import native
+from pkpd_mdr.engine.machine.code import MachineCode
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanes import Place
@@ -89,6 +90,7 @@ class Events:
             **single,
             moves=address("moves"),
             observe=self._observers[outputs].address("observe"),
+            guard=MachineCode.of(self.network.compiled).guard(1, ()).address("guard") if len(self.net.inclusive) else 0,
             acts=np.array([address(f"act_{i}") for i in ports], dtype=np.int64),
             after=np.array([address(f"after_{j}") if self.network.events[j] else 0 for j in processes], dtype=np.int64),
         )
@@ -159,6 +161,7 @@ class Events:
             slope_state=whole([i for _, i, _ in self._slopes]),
             reactant=reactant,
             targets=whole(self.kernels.targets),
+            inclusive=whole([condition.inclusive for condition in MachineCode.of(compiled).kernels.conditions]),
             static=int(network.static),
             flowing=int(network.flowing),
             parameters=len(compiled.parameters),

@@ -18,6 +18,8 @@ from pkpd_mdr.engine.stochastic.random import exponential, uniform
 
 __all__ = ["HELPERS", "flow", "follow"]
 
+_JUMP = 1e-9  # of the time, and of an hour: the step in which a condition may change
+
 
 def _choose(left: float, h: float) -> float:
     """The step to try: up to the target, half the way where one step would not suffice, or as controlled."""
@@ -77,7 +79,34 @@ def _step(run: Run, target: float) -> int:
     verdict = _judge(lane.e, lane.t[0], lane.used[0], lane.h)
     if verdict == OK and run.results.steps[row] >= run.rules.budget:
         return EVENTS
-    return verdict
+    return TURN if verdict == OK and _switches(run) else verdict
+
+
+def _holds(run: Run, k: int) -> bool:
+    """Whether a condition holds, as last computed."""
+    value = run.lane.truth[k]
+    return bool(value > 0.0 or (value == 0.0 and run.net.inclusive[k] == 1))
+
+
+def _switches(run: Run) -> bool:
+    """Whether a condition changes across the last step, which is then to be repeated with half its length.
+
+    A step over a jump in the rates would lie about its error, unless it is so short that it does not matter.
+    """
+    lane, at, count = run.lane, run.at, run.net.inclusive.shape[0]
+    if count == 0 or lane.used[0] <= _JUMP * max(1.0, abs(lane.t[0])):
+        return False
+    first = lane.u.shape[0] - count
+    invoke(run.codes.guard, (at.y, at.p, at.u, at.t, at.truth))
+    for k in range(count):
+        lane.u[first + k] = 1.0 if _holds(run, k) else 0.0
+    lane.x[0] = lane.t[0] + lane.used[0]
+    invoke(run.codes.guard, (at.w, at.p, at.u, at.x, at.truth))
+    for k in range(count):
+        if _holds(run, k) != (lane.u[first + k] > 0.5):
+            lane.h[0] = 0.5 * lane.used[0]
+            return True
+    return False
 
 
 def _commit(run: Run, share: float, after: float) -> None:
@@ -192,5 +221,5 @@ def _aim(run: Run, total: float) -> None:
     lane.limit[0] = max(2.0 * hazard / total, 1e-3 * lane.h[0]) if total > 0.0 else math.inf
 
 
-HELPERS = (_choose, _judge, _cross, _step, _commit, follow, _crossing, _marks, flow, _strike, _aim)
+HELPERS = (_choose, _judge, _cross, _holds, _switches, _step, _commit, follow, _crossing, _marks, flow, _strike, _aim)
 """Functions to compile."""

@@ -35,6 +35,7 @@ class Codes(NamedTuple):
     slopes: int
     moves: int
     observe: int
+    guard: int
     acts: Integers
     after: Integers
 
@@ -64,6 +65,7 @@ class Pointers(NamedTuple):
     c: int
     d: int
     v: int
+    truth: int
 
 
 class Net(NamedTuple):
@@ -71,7 +73,8 @@ class Net(NamedTuple):
 
     Process j changes the states ``state[first[j]:first[j + 1]]`` by `change`, or by what ``moves`` wrote to place
     `varied` where that is not negative. `event` by process, `counted` and `reactant` (some rate depends on it) by
-    state; `slope_process` and `slope_state` tell what ``slopes`` writes; `targets` are the states that inputs feed.
+    state; `slope_process` and `slope_state` tell what ``slopes`` writes; `targets` are the states that inputs feed;
+    `inclusive` by condition: whether it holds where its two sides are equal.
     """
 
     first: Integers
@@ -84,6 +87,7 @@ class Net(NamedTuple):
     slope_state: Integers
     reactant: Integers
     targets: Integers
+    inclusive: Integers
     static: int
     flowing: int
     parameters: int
@@ -97,8 +101,8 @@ class Lane(NamedTuple):
     (`flowed`), the step that is controlled (`h`) and the one that is tried (`used`), the hazard at which the next event
     strikes (`level`), the longest sensible step (`limit`), rates `a`, and `b` and `c` further on in a leap, slopes `d`,
     changes `v`, drift and spread of states (`mu`, `var`) and stiffness of rates (`g`), numbers of events of a leap
-    (`many`), `role` of processes, `large` by state, `mode`, how many events still to do one by one (`exact`), and how
-    many steps until the next break (`left`).
+    (`many`), conditions (`truth`), `role` of processes, `large` by state, `mode`, how many events still to do one by
+    one (`exact`), and how many steps until the next break (`left`).
     """
 
     y: Floats
@@ -133,6 +137,7 @@ class Lane(NamedTuple):
     g: Floats
     many: Floats
     high: Floats
+    truth: Floats
     role: Integers
     large: Integers
     member: Integers

@@ -271,12 +271,13 @@ class Paths(Work):
     def _lane(self, events: Events) -> parts.Lane:
         sizes, n = events.sizes, len(self.compiled.states)
         processes, ports = len(events.network.processes), len(self.compiled.ports)
+        conditions = len(events.net.inclusive)
         lengths = {
             "y": n + 1, "w": n + 1, "k": 8 * (n + 1), "p": len(events.kernels.parameters), "q": sizes.slots,
-            "r": events.slots, "u": sizes.inputs, "work": sizes.work, "out": n + 1, "seen": len(self.outputs),
-            "rates": ports, "inflow": sizes.inputs, "a": processes, "b": processes, "c": processes,
-            "d": len(events.net.slope_state), "v": events.varied, "mu": n, "var": n, "g": n, "many": processes,
-            "high": n,
+            "r": events.slots, "u": sizes.inputs + conditions, "work": sizes.work, "out": n + 1,
+            "seen": len(self.outputs), "rates": ports, "inflow": sizes.inputs, "a": processes, "b": processes,
+            "c": processes, "d": len(events.net.slope_state), "v": events.varied, "mu": n, "var": n, "g": n,
+            "many": processes, "high": n, "truth": conditions,
         }  # fmt: skip
         single = ("t", "h", "used", "take", "x", "amount", "flowed", "level", "limit")
         arrays: dict[str, Any] = aligned_parts({name: (size,) for name, size in lengths.items()})
