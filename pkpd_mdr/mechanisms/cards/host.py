@@ -275,7 +275,7 @@ WRITTEN = (
         "what differs between cycles in one patient (inter-occasion variability)",
         (occasions("kappa_CL", every="21 day", times=2),),
         known={
-            f"kappa_CL_{number}": (-0.5, 0.5, "wide prior: a CV of about 25 %, twice as far as most")
+            f"kappa_CL_{number}": (-0.5, 0.5, "wide prior: two standard deviations at a CV of 25 %")
             for number in (1, 2)
         },
     ),
