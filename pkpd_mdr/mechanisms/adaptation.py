@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -72,7 +73,7 @@ class Fading:
             )
             factor = sp.exp(-rate * time_since(self.drug, self.since))
             for owner in _effects(self.title, clone):
-                scope.scale("effect", owner, lambda factor=factor: factor)  # type: ignore[misc]
+                scope.scale("effect", owner, factor)
 
     def connect(self, scope: Scope) -> None:
         """Start the clock; check that there is something to fade."""
@@ -165,7 +166,7 @@ class Tolerance:
         )
         for clone in self.on:
             for owner in _effects(self.title, clone):
-                scope.scale("effect", owner, lambda clone=clone: self._factor(scope, clone))  # type: ignore[misc]
+                scope.scale("effect", owner, partial(self._factor, scope, clone))
 
     def connect(self, scope: Scope) -> None:
         """Let the moderator follow the concentration."""

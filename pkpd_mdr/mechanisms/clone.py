@@ -61,9 +61,9 @@ class Clone:
             description=self.description or f"cells of {name}",
         )
         scope.clones[name] = self.resistant
-        scope.offer("burden", name, lambda: cells, unit=self.unit)
+        scope.offer("burden", name, cells, unit=self.unit)
         if self.unit.dimensionless:
-            scope.offer("cells", name, lambda: cells)
+            scope.offer("cells", name, cells)
         self._offer_rates(scope)
 
     def _offer_rates(self, scope: Scope) -> None:
@@ -78,8 +78,8 @@ class Clone:
             death = scope.parameter(
                 f"death_{name}", self.death, unit="1/h", lower=0.0, description=f"natural death rate of {name}"
             )
-        scope.offer("birth", name, (lambda: sp.Integer(0)) if rates is None else rates.birth)
-        scope.offer("death", name, lambda: sp.Integer(0) if death is None else death)
+        scope.offer("birth", name, sp.Integer(0) if rates is None else rates.birth)
+        scope.offer("death", name, sp.Integer(0) if death is None else death)
 
         def division() -> Expression:
             # a net growth rate is negative above the capacity; cells then die, but nothing divides backwards

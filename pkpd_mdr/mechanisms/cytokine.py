@@ -43,7 +43,7 @@ class Cytokine:
         level = scope.state(
             name, unit=self.unit, start=self.start, kind="concentration", description=f"level of {name}"
         )
-        scope.offer("concentration", name, lambda: level, unit=self.unit)
+        scope.offer("concentration", name, level, unit=self.unit)
         scope.port(Port(name, "iv", "dose", self.unit, name, molar_mass=self.molar_mass, steady=(name,)))
 
     def connect(self, scope: Scope) -> None:

@@ -36,8 +36,8 @@ def _pool(scope: Scope, name: str, clone: str, start: Given, words: str) -> None
     )
     content = per_unit(pool, symbol(clone))
     scope.observable(f"{name}_in_{clone}", content, "", f"{words} per {clone} cell")
-    scope.offer("concentration", drug_at(name, clone), lambda: content, unit="")
-    scope.offer("content", drug_at(name, clone), lambda: pool)
+    scope.offer("concentration", drug_at(name, clone), content, unit="")
+    scope.offer("content", drug_at(name, clone), pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Mgmt:
                     lower=0.0,
                     description=f"MGMT made per {clone} cell and time",
                 )
-            scope.offer("mgmt synthesis", clone, lambda speed=speed: speed)  # type: ignore[misc]
+            scope.offer("mgmt synthesis", clone, speed)
 
     def connect(self, scope: Scope) -> None:
         """Write synthesis, degradation and inactivation."""

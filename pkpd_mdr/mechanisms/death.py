@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -46,7 +47,7 @@ class Evasion:
                     upper=1.0,
                     description=f"share of {name if name == 'apoptosis' else 'other death'} that {clone} evades",
                 )
-                scope.offer(PATHS[name], clone, lambda share=share: share)  # type: ignore[misc]
+                scope.offer(PATHS[name], clone, share)
 
     def connect(self, scope: Scope) -> None:
         """Check the clones, and show what is evaded."""
@@ -149,7 +150,7 @@ class Path:
     def declare(self, scope: Scope) -> None:
         """Offer the effects; add the stages of a delayed signal."""
         for clone in self.on:
-            scope.offer("effect", self.owner(clone), lambda clone=clone: self._effect(scope, clone))  # type: ignore[misc]
+            scope.offer("effect", self.owner(clone), partial(self._effect, scope, clone))
             for i in range(1, self.stages + 1):
                 scope.state(
                     f"signal{i}_{self.name(clone)}",

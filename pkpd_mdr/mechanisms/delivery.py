@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -82,8 +83,8 @@ class Site:
                 balance=drug,
                 description=words,
             )
-            scope.offer("stock", self.owner, lambda: symbol(self.label), unit=lambda: scope.unit("stock", drug))
-            scope.offer("volume", self.owner, lambda: volume)
+            scope.offer("stock", self.owner, symbol(self.label), unit=lambda: scope.unit("stock", drug))
+            scope.offer("volume", self.owner, volume)
         elif not self.quasi_steady:
             scope.state(
                 self.label,
@@ -98,11 +99,11 @@ class Site:
             barrier = self._slot(scope, "barrier", self.barrier, "", "share of the entry that is barred", upper=1.0)
             if isinstance(self.barrier, Formula):
                 barrier = sp.Max(sp.Integer(0), sp.Min(sp.Integer(1), barrier, evaluate=False), evaluate=False)
-        scope.offer("delivery", self.owner, lambda: 1 - barrier)
+        scope.offer("delivery", self.owner, 1 - barrier)
         scope.offer(
             "concentration",
             self.owner,
-            lambda: self._level(scope),
+            partial(self._level, scope),
             unit=lambda: scope.unit("concentration", drug, self.label),
         )
 

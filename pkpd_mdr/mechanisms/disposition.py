@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -60,9 +61,9 @@ class Virtual:
             f"KDE_{drug}", self.KDE, unit="1/h", lower=0.0, description=f"elimination of the virtual amount of {drug}"
         )
         driver, unit = (amount, self.unit) if self.driver == "amount" else (KDE * amount, self.unit.times(_PER_HOUR))
-        scope.offer("elimination", drug, lambda: KDE)
-        scope.offer("concentration", drug, lambda: driver, unit=unit)
-        scope.offer("stock", drug, lambda: amount, unit=self.unit)
+        scope.offer("elimination", drug, KDE)
+        scope.offer("concentration", drug, driver, unit=unit)
+        scope.offer("stock", drug, amount, unit=self.unit)
         scope.observable(f"C_{drug}", driver, unit, f"what drives the effects of {drug}")
         scope.port(Port(drug, "iv", "dose", self.unit, name, steady=(name,)))
 
@@ -260,7 +261,7 @@ class Autoinduction:
             scope.settle(drug, f"induction_{drug}")
         else:
             declare_clock(scope, drug, self.since)
-        scope.scale("clearance", drug, lambda: self._induced(scope))
+        scope.scale("clearance", drug, partial(self._induced, scope))
 
     def connect(self, scope: Scope) -> None:
         """Check that there is a clearance; write the turnover of the enzyme or the clock."""
@@ -293,7 +294,7 @@ class Autoinduction:
         rate = scope.parameter(
             f"kc_{drug}", self.rate, unit="1/h", lower=0.0, description=f"turnover of the enzymes that clear {drug}"
         )
-        scope.offer("induction rate", drug, lambda: rate)
+        scope.offer("induction rate", drug, rate)
         if self.baseline is not None:
             base = scope.parameter(
                 f"baseline_CL_{drug}",

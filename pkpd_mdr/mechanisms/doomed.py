@@ -25,7 +25,7 @@ def _add_cells(scope: Scope, name: str, clone: str, words: str, asked_by: str) -
         return scope.states[clone].unit
 
     scope.state(name, unit=unit, kind="cells", balance="cells", description=f"{words} {clone}")
-    scope.offer("burden", name, lambda: symbol(name), unit=unit)
+    scope.offer("burden", name, symbol(name), unit=unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Transit:
             chain = self.chain(clone)
             for name in chain:
                 _add_cells(scope, name, clone, "dying cells of", self.label)
-            scope.offer("transit", clone, lambda first=chain[0]: symbol(first))  # type: ignore[misc]
+            scope.offer("transit", clone, symbol(chain[0]))
 
     def connect(self, scope: Scope) -> None:
         """Write the passage and the death at its end."""
@@ -146,7 +146,7 @@ class Damaged:
         """Add the pools of damaged cells."""
         for clone in self.on:
             _add_cells(scope, f"damaged_{clone}", clone, "damaged cells of", self.label)
-            scope.offer("damaged", clone, lambda clone=clone: symbol(f"damaged_{clone}"))  # type: ignore[misc]
+            scope.offer("damaged", clone, symbol(f"damaged_{clone}"))
 
     def connect(self, scope: Scope) -> None:
         """Write recovery and both deaths."""

@@ -72,7 +72,7 @@ class Dosing:
         if self.concentration is not None:
             unit = self.concentration_unit or self.unit
             value = scope.parameter(f"concentration_of_{self.drug}", self.concentration, unit=unit)
-            scope.offer("concentration", self.drug, lambda: value, unit=unit)
+            scope.offer("concentration", self.drug, value, unit=unit)
 
     def connect(self, scope: Scope) -> None:
         """Check the states that are named."""

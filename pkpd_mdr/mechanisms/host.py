@@ -75,7 +75,7 @@ class HostCells:
             balance="host",
             description=self.description or f"{self.kind} cells {name}",
         )
-        scope.offer(self.kind, name, lambda: cells, unit=self.unit)
+        scope.offer(self.kind, name, cells, unit=self.unit)
         if self.dosed:
             share = self._slot(scope, "F", self.F, "", f"share of given {name} that arrives")
             lag = self._slot(scope, "lag", self.lag, "h", f"lag of given {name}")
@@ -151,7 +151,7 @@ def level_of(scope: Scope, name: str, asked_by: str) -> tuple[Expression, Unit]:
 def offer_once(scope: Scope, kind: str, owner: str, value: Expression) -> None:
     """Offer a neutral value that several declarations may want to be there; others scale it or add to it."""
     if (kind, owner) not in scope.owners(kind):
-        scope.offer(kind, owner, lambda: value)
+        scope.offer(kind, owner, value)
 
 
 def antigen_of(scope: Scope, clone: str) -> Expression:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -84,7 +85,7 @@ class Kill:
     def declare(self, scope: Scope) -> None:
         """Offer the effect on each clone."""
         for action in self._actions():
-            action.declare(scope, lambda clone=action.clone: self._effect(scope, clone))  # type: ignore[misc]
+            action.declare(scope, partial(self._effect, scope, action.clone))
 
     def connect(self, scope: Scope) -> None:
         """Write one process for each clone."""
@@ -233,7 +234,7 @@ class CombinedKill:
     def declare(self, scope: Scope) -> None:
         """Offer the joint effect on each clone."""
         for action in self._actions():
-            action.declare(scope, lambda clone=action.clone: self._effect(scope, clone))  # type: ignore[misc]
+            action.declare(scope, partial(self._effect, scope, action.clone))
 
     def connect(self, scope: Scope) -> None:
         """Write one process for each clone."""

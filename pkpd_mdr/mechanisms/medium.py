@@ -52,7 +52,7 @@ class Medium:
                 description=f"concentration of {self.drug} at the start",
             )
             scope.start(name, start)
-        scope.offer("concentration", self.drug, lambda: level, unit=self.unit)
+        scope.offer("concentration", self.drug, level, unit=self.unit)
         scope.observable(f"C_{self.drug}", level, self.unit, f"concentration of {self.drug}")
         scope.port(Port(self.drug, "medium", "expose", self.unit, name, molar_mass=self.molar_mass))
 

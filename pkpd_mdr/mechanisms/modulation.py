@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
@@ -29,7 +30,7 @@ class Modulation:
 
     def declare(self, scope: Scope) -> None:
         """Scale the switch."""
-        scope.scale("switching", arrow(self.source, self.into), lambda: self._factor(scope))
+        scope.scale("switching", arrow(self.source, self.into), partial(self._factor, scope))
 
     def connect(self, scope: Scope) -> None:
         """Check that there is such a switch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -61,7 +62,7 @@ class Peak:
             lower=POSITIVE,
             description=f"rate at which {self.label} catches up with the concentration (numerical)",
         )
-        scope.offer("peak", self.owner, lambda: level)
+        scope.offer("peak", self.owner, level)
         scope.offer("rise of the peak", self.owner, lambda: follow * self._above(scope))
 
     def connect(self, scope: Scope) -> None:
@@ -152,7 +153,7 @@ class PeakKill:
     def declare(self, scope: Scope) -> None:
         """Offer the hazard."""
         for clone in self.on:
-            scope.offer("effect", f"peak of {self.title} on {clone}", lambda clone=clone: self._hazard(scope, clone))  # type: ignore[misc]
+            scope.offer("effect", f"peak of {self.title} on {clone}", partial(self._hazard, scope, clone))
 
     def connect(self, scope: Scope) -> None:
         """Write one process for each clone."""

@@ -37,7 +37,7 @@ class Cycling:
         share = scope.parameter(
             self.label, self.share, unit="", lower=0.0, upper=1.0, description=f"share of growth that {self.on} keep"
         )
-        scope.scale("birth", self.on, lambda: share)
+        scope.scale("birth", self.on, share)
 
     def connect(self, scope: Scope) -> None:
         """Check that there is growth."""

@@ -62,7 +62,7 @@ class PgpContent:
                 description=f"P-gp of all {name} cells",
             )
             content = per_unit(pool, symbol(name))
-            scope.offer("pgp", name, lambda content=content: content)  # type: ignore[misc]
+            scope.offer("pgp", name, content)
             scope.observable(f"P_{name}", content, "", f"P-gp per {name} cell")
 
     def connect(self, scope: Scope) -> None:

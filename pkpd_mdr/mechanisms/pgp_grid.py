@@ -94,8 +94,7 @@ class PgpGrid:
         """Add one clone for each content, with the starts."""
         for clone, content in zip(self._clones(), self.contents(), strict=True):
             clone.declare(scope)
-            level = sp.Float(content)
-            scope.offer("pgp", clone.name, lambda level=level: level)  # type: ignore[misc]
+            scope.offer("pgp", clone.name, sp.Float(content))
         starts: dict[str, Expression] = dict.fromkeys(self.bins, sp.Integer(0))
         for i, (content, given) in enumerate(self.start, start=1):
             cells = scope.parameter(

@@ -165,15 +165,15 @@ class Compartments:
                 )
         volume = self._slot(scope, self.volume[0], self.volume[1], "L", "volume", lower=POSITIVE)
         concentration = symbol(f"central_{drug}") / volume
-        scope.offer("concentration", drug, lambda: concentration, unit=unit)
-        scope.offer("stock", drug, lambda: symbol(f"central_{drug}"), unit=self.amount_unit)
-        scope.offer("volume", drug, lambda: volume)
+        scope.offer("concentration", drug, concentration, unit=unit)
+        scope.offer("stock", drug, symbol(f"central_{drug}"), unit=self.amount_unit)
+        scope.offer("volume", drug, volume)
         if self.CL is not None:
             given = self.CL
             scope.offer("clearance", drug, lambda: self._slot(scope, "CL", given, "L/h", "clearance"))
         scope.observable(f"C_{drug}", concentration, unit, f"concentration of {drug}")
         if self.keo is not None:
-            scope.offer("concentration", drug_at(drug, "effect"), lambda: symbol(f"Ce_{drug}"), unit=unit)
+            scope.offer("concentration", drug_at(drug, "effect"), symbol(f"Ce_{drug}"), unit=unit)
         self._ports(scope)
 
     def connect(self, scope: Scope) -> None:

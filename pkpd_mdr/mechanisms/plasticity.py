@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -148,12 +149,12 @@ class Switching:
         if self.rate is not None or self.induced is not None:
             offer_switching(scope, self.source, self.into)
         if self.rate is not None:
-            scope.add("switching", arrow(self.source, self.into), lambda: self._own(scope))
+            scope.add("switching", arrow(self.source, self.into), partial(self._own, scope))
         if self.induced is not None:
-            scope.add("switching", arrow(self.source, self.into), lambda: self._induced(scope))
+            scope.add("switching", arrow(self.source, self.into), partial(self._induced, scope))
         if self.back is not None:
             offer_switching(scope, self.into, self.source)
-            scope.add("switching", arrow(self.into, self.source), lambda: self._back(scope))
+            scope.add("switching", arrow(self.into, self.source), partial(self._back, scope))
 
     def connect(self, scope: Scope) -> None:
         """Write one process for each direction."""
@@ -189,7 +190,7 @@ def arrow(source: str, into: str) -> str:
 def offer_switching(scope: Scope, source: str, into: str) -> None:
     """Offer the rate per cell of a switch, to which declarations add and which others scale."""
     if ("switching", arrow(source, into)) not in scope.owners("switching"):
-        scope.offer("switching", arrow(source, into), lambda: sp.Integer(0))
+        scope.offer("switching", arrow(source, into), sp.Integer(0))
 
 
 def connect_switching(scope: Scope, source: str, into: str) -> None:
@@ -292,7 +293,7 @@ class Cost:
             upper=1.0,
             description=f"share of growth that resistance costs {self.on}",
         )
-        scope.scale("birth", self.on, lambda: 1 - share)
+        scope.scale("birth", self.on, 1 - share)
 
     def connect(self, scope: Scope) -> None:
         """Check that there is such a clone."""

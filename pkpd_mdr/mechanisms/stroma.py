@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -102,7 +103,7 @@ class Support:
     def declare(self, scope: Scope) -> None:
         """Scale the growth of each clone."""
         for clone in self.on:
-            scope.scale("birth", clone, lambda clone=clone: self._factor(scope, clone))  # type: ignore[misc]
+            scope.scale("birth", clone, partial(self._factor, scope, clone))
 
     def connect(self, scope: Scope) -> None:
         """Check that the clones grow."""

@@ -75,7 +75,7 @@ class Axis:
             description=f"share of growth that full resistance costs on {self.name}",
         )
         for name, level in zip(self.clones, self.levels, strict=True):
-            scope.scale("birth", name, lambda level=level: 1 - cost * sp.Float(level))  # type: ignore[misc]
+            scope.scale("birth", name, 1 - cost * sp.Float(level))
 
     def connect(self, scope: Scope) -> None:
         """Write the starts, the exchange between neighbours and the moments."""

@@ -47,7 +47,7 @@ class Vasculature:
             start=self.start,
             description="burden that the vasculature can carry",
         )
-        scope.offer("carrying capacity", self.name, lambda: symbol(self.name), unit=self.unit)
+        scope.offer("carrying capacity", self.name, symbol(self.name), unit=self.unit)
 
     def connect(self, scope: Scope) -> None:
         """Write stimulation by the tumour, inhibition by the tumour, loss, and the effect of drugs."""

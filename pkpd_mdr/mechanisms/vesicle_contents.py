@@ -63,7 +63,7 @@ class Cargo:
                 f"{name}_{cell}", carrier=cell, quantity=name, unit="", description=f"{name} in all {cell} cells"
             )
             content = per_unit(pool, symbol(cell))
-            scope.offer("cargo", f"{name}@{cell}", lambda content=content: content)  # type: ignore[misc]
+            scope.offer("cargo", f"{name}@{cell}", content)
             scope.observable(f"m_{name}_{cell}", content, "", f"{name} per {cell} cell")
 
     def connect(self, scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
@@ -89,7 +90,7 @@ class CargoEffect:
         """Add to the quantity or multiply it."""
         target = _TARGETS[self.what]
         if target.adds:
-            scope.add(target.kind, self.owner, lambda: self._response(scope))
+            scope.add(target.kind, self.owner, partial(self._response, scope))
         else:
             scope.scale(target.kind, self.owner, lambda: 1 + self._response(scope))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -76,8 +77,8 @@ class Release:
         volume = scope.parameter(
             f"volume_{name}", self.volume, unit="L", lower=POSITIVE, description=f"volume in which {name} spread"
         )
-        scope.offer("vesicles", name, lambda: vesicles)
-        scope.offer("vesicle volume", name, lambda: volume)
+        scope.offer("vesicles", name, vesicles)
+        scope.offer("vesicle volume", name, volume)
         for donor, given in self.by:
             secreted = scope.parameter(
                 f"secretion_{name}_{donor}",
@@ -86,7 +87,7 @@ class Release:
                 lower=0.0,
                 description=f"vesicles {name} secreted per {donor} cell and time",
             )
-            scope.offer("secretion", f"{name}@{donor}", lambda secreted=secreted: secreted)  # type: ignore[misc]
+            scope.offer("secretion", f"{name}@{donor}", secreted)
 
     def connect(self, scope: Scope) -> None:
         """Write secretion, clearance and constant depletion."""
@@ -175,7 +176,7 @@ class Uptake:
     def declare(self, scope: Scope) -> None:
         """Offer what a cell clears of vesicles."""
         for cell in self.into:
-            scope.offer("uptake", f"{self.vesicles}@{cell}", lambda cell=cell: self._cleared(scope, cell))  # type: ignore[misc]
+            scope.offer("uptake", f"{self.vesicles}@{cell}", partial(self._cleared, scope, cell))
 
     def connect(self, scope: Scope) -> None:
         """Write the loss of vesicles; what they hold is delivered by those who declare it."""
@@ -273,7 +274,7 @@ class SecretionEffect:
     def declare(self, scope: Scope) -> None:
         """Scale what the donors secrete."""
         for donor in self.on:
-            scope.scale("secretion", f"{self.vesicles}@{donor}", lambda donor=donor: self._factor(scope, donor))  # type: ignore[misc]
+            scope.scale("secretion", f"{self.vesicles}@{donor}", partial(self._factor, scope, donor))
 
     def connect(self, scope: Scope) -> None:
         """Check that the donors secrete."""

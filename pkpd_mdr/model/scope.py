@@ -43,6 +43,9 @@ Given = QuantityLike | Parameter | Formula
 
 Thunk = Callable[[], Expression]
 
+Offered = Expression | Thunk
+"""An expression, or how to find it once everything is declared."""
+
 AnyUnit = str | Unit | Callable[[], Unit]
 """A unit, or how to find it once everything is declared: that of another mechanism's concentration."""
 
@@ -126,8 +129,10 @@ class Scope:
     def _add(self, name: str) -> None:
         self.added.setdefault(self._speaker, set()).add(name)
 
-    def _spoken(self, value: Thunk) -> Thunk:
+    def _spoken(self, value: Offered) -> Thunk:
         """A value that is found later in the name of the mechanism that speaks now."""
+        if isinstance(value, sp.Basic):
+            return lambda: value
         speaker = self._speaker
 
         def spoken() -> Expression:
@@ -284,8 +289,8 @@ class Scope:
         """Let a steady-state dose of a drug bring this state, too, to its periodic values."""
         self._settled.setdefault(drug, set()).add(state)
 
-    def offer(self, kind: str, owner: str, value: Thunk, *, unit: AnyUnit | None = None) -> None:
-        """Offer a quantity under a kind and an owner; it is evaluated when somebody looks it up.
+    def offer(self, kind: str, owner: str, value: Offered, *, unit: AnyUnit | None = None) -> None:
+        """Offer a quantity under a kind and an owner; what is still to be found is found when somebody asks for it.
 
         A quantity that others compare with their own parameters, such as a concentration, tells its unit.
         """
@@ -295,11 +300,11 @@ class Scope:
         entry.base, entry.offered_by = self._spoken(value), self._speaker
         entry.unit = unit if unit is None or callable(unit) else Unit.of(unit)
 
-    def scale(self, kind: str, owner: str, factor: Thunk) -> None:
+    def scale(self, kind: str, owner: str, factor: Offered) -> None:
         """Multiply a quantity that some mechanism offers."""
         self._changed(kind, owner).factors.append(self._spoken(factor))
 
-    def add(self, kind: str, owner: str, addend: Thunk) -> None:
+    def add(self, kind: str, owner: str, addend: Offered) -> None:
         """Add to a quantity that some mechanism offers (before factors)."""
         self._changed(kind, owner).addends.append(self._spoken(addend))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -39,7 +40,7 @@ class Antigen:
     def declare(self, scope: Scope) -> None:
         """Offer the level of each clone."""
         for clone, given in self.levels:
-            scope.offer("antigen", clone, lambda clone=clone, given=given: self._level(scope, clone, given))  # type: ignore[misc]
+            scope.offer("antigen", clone, partial(self._level, scope, clone, given))
 
     def connect(self, scope: Scope) -> None:
         """Check names."""

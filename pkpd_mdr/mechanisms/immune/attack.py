@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -61,7 +62,7 @@ class Attack:
         """Offer the kill per cell and what others scale: access to each clone."""
         for clone in self.on:
             offer_once(scope, "effector access", clone, sp.Integer(1))
-            scope.offer("attack", f"{self.effector} on {clone}", lambda clone=clone: self._kill(scope, clone))  # type: ignore[misc]
+            scope.offer("attack", f"{self.effector} on {clone}", partial(self._kill, scope, clone))
 
     def connect(self, scope: Scope) -> None:
         """Write one process for each clone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -55,7 +56,7 @@ class Suppression:
         for name in self.on:
             if self.of == "kill":
                 offer_once(scope, "activity", name, sp.Integer(1))
-            scope.scale(_ACTS[self.of], name, lambda name=name: self._factor(scope, name))  # type: ignore[misc]
+            scope.scale(_ACTS[self.of], name, partial(self._factor, scope, name))
 
     def connect(self, scope: Scope) -> None:
         """Check that there is something to suppress."""
@@ -189,7 +190,7 @@ class Checkpoint:
         """Offer the factor for each clone, or for each effector on each clone."""
         for clone, level in self.pdl1:
             for owner in [f"{effector} on {clone}" for effector in self.effectors] or [clone]:
-                scope.offer("checkpoint", owner, lambda clone=clone, level=level: self._factor(scope, clone, level))  # type: ignore[misc]
+                scope.offer("checkpoint", owner, partial(self._factor, scope, clone, level))
 
     def connect(self, scope: Scope) -> None:
         """Check names."""
