@@ -29,32 +29,35 @@ def _most(form: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Action:
-    """An effect acting on a clone in one of the forms, under a name that is unique in the model."""
+    """How an effect acts on clones in one of the forms, under a name that is unique in the model."""
 
     title: str
-    clone: str
+    on: tuple[str, ...]
     form: str
 
-    @property
-    def owner(self) -> str:
-        return f"{self.title} on {self.clone}"
-
-    def declare(self, scope: Scope, effect: Callable[[], Expression]) -> None:
-        scope.offer("effect", self.owner, effect)
-        if self.form == "cytostatic":
-            scope.scale("birth", self.clone, lambda: 1 - scope.find("effect", self.owner))
+    def declare(self, scope: Scope, effect: Callable[[Scope, str], Expression]) -> None:
+        for clone in self.on:
+            scope.offer("effect", self._owner(clone), partial(effect, scope, clone))
+            if self.form == "cytostatic":
+                scope.scale("birth", clone, partial(self._left, scope, clone))
 
     def connect(self, scope: Scope) -> None:
         asked_by = f"the kill by {shown(self.title)}"
-        cells = population_of(scope, self.clone, asked_by)
-        rate = scope.find("effect", self.owner) * cells
-        if self.form != "hazard":
-            rate *= growth_of(scope, self.clone, asked_by)
-        if self.form == "cytostatic":
-            return
-        scope.process(
-            f"kill_{self.title}_{self.clone}", rate, {self.clone: -1}, description=f"{self.title} kills {self.clone}"
-        )
+        for clone in self.on:
+            cells = population_of(scope, clone, asked_by)
+            rate = scope.find("effect", self._owner(clone)) * cells
+            if self.form != "hazard":
+                rate *= growth_of(scope, clone, asked_by)
+            if self.form != "cytostatic":
+                name = f"kill_{self.title}_{clone}"
+                scope.process(name, rate, {clone: -1}, description=f"{self.title} kills {clone}")
+
+    def _owner(self, clone: str) -> str:
+        return f"{self.title} on {clone}"
+
+    def _left(self, scope: Scope, clone: str) -> Expression:
+        """The share of its growth that a cytostatic effect leaves a clone."""
+        return 1 - scope.find("effect", self._owner(clone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,15 @@ class Kill:
 
     def declare(self, scope: Scope) -> None:
         """Offer the effect on each clone."""
-        for action in self._actions():
-            action.declare(scope, partial(self._effect, scope, action.clone))
+        self._action.declare(scope, self._effect)
 
     def connect(self, scope: Scope) -> None:
         """Write one process for each clone."""
-        for action in self._actions():
-            action.connect(scope)
+        self._action.connect(scope)
 
-    def _actions(self) -> list[_Action]:
-        return [_Action(self.effect.title, clone, self.form) for clone in self.on]
+    @property
+    def _action(self) -> _Action:
+        return _Action(self.effect.title, self.on, self.form)
 
     def _effect(self, scope: Scope, clone: str) -> Expression:
         asked_by = f"the kill of {shown(clone)} by {shown(self.effect.drug)}"
@@ -233,16 +235,15 @@ class CombinedKill:
 
     def declare(self, scope: Scope) -> None:
         """Offer the joint effect on each clone."""
-        for action in self._actions():
-            action.declare(scope, partial(self._effect, scope, action.clone))
+        self._action.declare(scope, self._effect)
 
     def connect(self, scope: Scope) -> None:
         """Write one process for each clone."""
-        for action in self._actions():
-            action.connect(scope)
+        self._action.connect(scope)
 
-    def _actions(self) -> list[_Action]:
-        return [_Action(self.title, clone, self.parts[0].form) for clone in self.parts[0].on]
+    @property
+    def _action(self) -> _Action:
+        return _Action(self.title, self.parts[0].on, self.parts[0].form)
 
     def _effect(self, scope: Scope, clone: str) -> Expression:
         form = self.parts[0].form
