@@ -23,8 +23,9 @@ from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.objective import Evaluation, Objective
-from pkpd_mdr.fit.optimise import minimise, polish
 from pkpd_mdr.fit.problem import Rows
+from pkpd_mdr.fit.scoring import polish
+from pkpd_mdr.fit.search import minimise
 
 if TYPE_CHECKING:
     from pkpd_mdr.fit.result import Fit

@@ -15,8 +15,9 @@ from pkpd_mdr.fit.combinations import Combination
 from pkpd_mdr.fit.errors import read_errors
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.objective import Evaluation, Objective
-from pkpd_mdr.fit.optimise import draw_starts, minimise, polish
 from pkpd_mdr.fit.problem import Problem
+from pkpd_mdr.fit.scoring import polish
+from pkpd_mdr.fit.search import draw_starts, minimise
 
 __all__ = ["Elsewhere", "look_elsewhere"]
 

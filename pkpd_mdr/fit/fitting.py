@@ -16,12 +16,13 @@ from pkpd_mdr.fit.grouping import PerLike, split_by_groups
 from pkpd_mdr.fit.information import inform
 from pkpd_mdr.fit.lmfit_table import from_lmfit
 from pkpd_mdr.fit.objective import Evaluation, Objective
-from pkpd_mdr.fit.optimise import Found, Progress, Search, best_of, draw_starts
 from pkpd_mdr.fit.posing import pose
 from pkpd_mdr.fit.priors import PriorLike, read_priors
 from pkpd_mdr.fit.problem import Prediction
 from pkpd_mdr.fit.readout import ReadoutLike, read_readouts
 from pkpd_mdr.fit.result import Fit
+from pkpd_mdr.fit.scoring import Found
+from pkpd_mdr.fit.search import Progress, Search, best_of, draw_starts
 from pkpd_mdr.fit.starting import StartLike
 from pkpd_mdr.fit.tying import TiedLike, check_declared, tie
 from pkpd_mdr.model import Model

@@ -20,12 +20,12 @@ from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.information import inform
 from pkpd_mdr.fit.objective import Evaluation, Objective
-from pkpd_mdr.fit.optimise import draw_starts, multistart
 from pkpd_mdr.fit.parts import Parts, row_terms
 from pkpd_mdr.fit.problem import Prediction, Problem, Rows
 from pkpd_mdr.fit.readout import seen
 from pkpd_mdr.fit.result import Fit
 from pkpd_mdr.fit.scoring import polish
+from pkpd_mdr.fit.search import Search, best_of, draw_starts
 
 __all__ = ["Fold", "HeldOut", "find_folds", "hold_out"]
 
@@ -160,7 +160,9 @@ def hold_out(fit: Fit, fold: Fold, *, factors: Sequence[str] = (), starts: int =
     _check_observables(training.problem, fold)
     k = len(problem.space)
     points = [fit.best.point[:k], *draw_starts(problem.space, starts, seed)[1:]]
-    best = multistart(training, points, method="auto", most=200)[1]
+    search = Search(training, points, most=200)
+    search.run()
+    best = best_of(training, search.so_far())
     u = _settled(problem, errors, fold, best, factors)
     covariance = np.nan_to_num(inform(training, best).covariance)
     scored = Objective(part(problem, [i for i, name in enumerate(where) if name in fold.scored]), errors)

@@ -36,9 +36,11 @@ class _Watch:
         return result
 
     def residuals(self, parameters: Any) -> FloatArray:
+        """Signed roots of the deviances."""
         return self._evaluate(parameters).residuals
 
     def jacobian(self, parameters: Any) -> FloatArray:
+        """Their slopes, in an array that lmfit may change."""
         return self._evaluate(parameters).jacobian.copy()
 
 
@@ -46,10 +48,10 @@ def least_squares(
     objective: Objective,
     u: FloatArray,
     *,
-    method: str = "least_squares",
-    tolerance: float = 1e-8,
-    most: int = 200,
-    number: int = 0,
+    method: str,
+    tolerance: float,
+    most: int,
+    number: int,
 ) -> Found:
     """Run lmfit from one start.
 
@@ -64,6 +66,8 @@ def least_squares(
         Relative change of the sum of squares and of the point at which to stop.
     most : int
         Most evaluations.
+    number : int
+        Of the start.
 
     Returns
     -------

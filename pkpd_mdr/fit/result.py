@@ -22,8 +22,9 @@ from pkpd_mdr.fit.estimates import Estimates
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.information import Information
 from pkpd_mdr.fit.objective import Evaluation, Objective
-from pkpd_mdr.fit.optimise import Found, reached
 from pkpd_mdr.fit.priors import prior_shares
+from pkpd_mdr.fit.scoring import Found
+from pkpd_mdr.fit.search import reached
 from pkpd_mdr.model import Model
 from pkpd_mdr.run.simulate import output_times
 from pkpd_mdr.units import QuantityLike

@@ -12,7 +12,7 @@ import pkpd_mdr as mdr
 from pkpd_mdr.errors import FitError
 from pkpd_mdr.fit import fit
 from pkpd_mdr.fit.free import read_free
-from pkpd_mdr.fit.optimise import draw_starts
+from pkpd_mdr.fit.search import draw_starts
 
 TIMES = np.linspace(0.5, 10, 24)
 MODEL = mdr.Model(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,14 +13,11 @@ from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.scoring import Descent, Found, negligible, polish
 
 __all__ = [
-    "Found",
     "Progress",
     "Search",
     "best_of",
     "draw_starts",
     "minimise",
-    "multistart",
-    "polish",
     "ranked",
     "reached",
 ]
@@ -105,11 +101,15 @@ class Search:
             self._one_by_one(progress, method)
 
     def _one_by_one(self, progress: Progress | None, method: str) -> None:
+        from pkpd_mdr.fit.least_squares import least_squares
+
         tolerance = 1e-7 if len(self.starts) > 1 or not self.objective.problem.algebraic else 1e-10
         while self.waiting:
             number = self.waiting[0]
-            options: dict[str, Any] = {"tolerance": tolerance, "most": self.most, "number": number}
-            self.found.append(minimise(self.objective, self.starts[number], method=method, **options))
+            start = self.starts[number]
+            self.found.append(
+                least_squares(self.objective, start, method=method, tolerance=tolerance, most=self.most, number=number)
+            )
             self.waiting.pop(0)
             if progress is not None:
                 progress(len(self.found), len(self.starts), self.found[-1].evaluation.value)
@@ -142,15 +142,7 @@ class Search:
         return ranked([*self.found, *(item for item in standing if item is not None)])
 
 
-def minimise(
-    objective: Objective,
-    u: FloatArray,
-    *,
-    method: str = "auto",
-    tolerance: float = 1e-8,
-    most: int = 200,
-    number: int = 0,
-) -> Found:
+def minimise(objective: Objective, u: FloatArray, *, tolerance: float, most: int) -> Found:
     """Search from one start.
 
     Parameters
@@ -158,56 +150,21 @@ def minimise(
     objective : Objective
     u : ndarray, shape (k,)
         Start on the working scale.
-    method : {"auto", "leastsq", "least_squares"}
-        Damped scoring, or lmfit's least squares.
     tolerance : float
-        Expected gain that is not worth a step; for lmfit the relative change at which to stop.
+        Expected gain that is not worth a step.
     most : int
         Most evaluations.
-    number : int
-        Of the start.
 
     Returns
     -------
     Found
     """
-    if method != "auto":
-        from pkpd_mdr.fit.least_squares import least_squares
-
-        return least_squares(objective, u, method=method, tolerance=tolerance, most=most, number=number)
     descent = Descent(objective, objective.complete(u), tolerance=tolerance, most=most)
     while descent.trial is not None:
         descent.tell(objective.evaluate(descent.trial))
-    found = descent.found(number, u)
+    found = descent.found(0, u)
     assert found is not None
     return found
-
-
-def multistart(
-    objective: Objective,
-    starts: list[FloatArray],
-    *,
-    method: str = "auto",
-    most: int = 200,
-    progress: Progress | None = None,
-) -> tuple[list[Found], Evaluation]:
-    """Run all starts, then bring the best to full accuracy.
-
-    Returns
-    -------
-    found : list of Found
-        Best first; starts that cannot be simulated at their end come last.
-    best : Evaluation
-
-    Raises
-    ------
-    FitError
-        No start ends at a point where every condition can be simulated.
-    """
-    search = Search(objective, starts, most=most)
-    search.run(progress, method=method)
-    found = search.so_far()
-    return found, best_of(objective, found)
 
 
 def ranked(found: Sequence[Found]) -> list[Found]:
