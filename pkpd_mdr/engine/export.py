@@ -140,6 +140,7 @@ class _Header:
         self.routes = _unique([f"{port.name}_{port.route}" for port in model.ports])
 
     def text(self) -> str:
+        """The whole header."""
         guard = f"{self.upper}_H"
         parts = [self.head(), f"#ifndef {guard}\n#define {guard}\n\n#include <math.h>"]
         parts += [*self.names(), self.pattern(), self.helpers(), *self.functions(), f"#endif /* {guard} */\n"]
@@ -148,6 +149,7 @@ class _Header:
     # -- declarations ----------------------------------------------------------------------------------
 
     def head(self) -> str:
+        """The comment at the top."""
         n, u = self.name, self.upper
         return _HEAD.format(n=n, u=u, file=f"{n}.h", hash=self.model.content_hash)
 
@@ -168,6 +170,7 @@ class _Header:
         yield self.table("state_name", compiled.states) + "\n" + self.table("parameter_name", compiled.parameters)
 
     def enumeration(self, kind: str, count: str, names: Sequence[str], comments: Sequence[str]) -> str:
+        """An enumeration of names, and how many there are."""
         items = [
             f"    {self.upper}_{kind}_{item} = {i}, /* {_comment(comment)} */"
             for i, (item, comment) in enumerate(zip(names, comments, strict=True))
@@ -175,6 +178,7 @@ class _Header:
         return "\n".join(["enum {", *items, f"    {self.upper}_{count} = {len(names)}", "};"])
 
     def table(self, name: str, items: Sequence[str]) -> str:
+        """An array of names."""
         quoted = [f'"{item}"' for item in items] or ['""']
         return f"static const char *const {self.name}_{name}[] = {{\n{_wrapped(quoted)}\n}};"
 
@@ -193,11 +197,13 @@ class _Header:
         )
 
     def helpers(self) -> str:
+        """The functions that formulas need beside those of math.h."""
         return HELPERS.format(name=self.name)
 
     # -- functions -------------------------------------------------------------------------------------
 
     def functions(self) -> Iterator[str]:
+        """What the equations compute, a function each."""
         equations, compiled = self.equations, self.compiled
         values = [repr(float(parameter.internal)) for parameter in self.model.parameters.values()]
         lines = [self.assign("p", "PARAMETER", compiled.parameters, i, value) for i, value in enumerate(values)]
@@ -249,11 +255,13 @@ class _Header:
         return f"{kind}[{self.upper}_{part}_{names[number]}]"
 
     def port_numbers(self, port: Port) -> list[str]:
+        """Statements that write what a port has of bioavailability, lag, rate and duration."""
         items = [port.bioavailability, port.lag, port.rate, port.duration]
         known = [(i, self.equations.reader.read(item)) for i, item in enumerate(items) if item is not None]
         return self.lines([("values", "", (), i) for i, _ in known], [node for _, node in known])
 
     def assign(self, array: str, kind: str, names: Sequence[str], index: int, value: str) -> str:
+        """A statement that writes to a place of an array; without a kind the place is a number."""
         place = f"{self.upper}_{kind}_{names[index]}" if kind else str(index)
         return f"{array}[{place}] = {value};"
 
@@ -264,9 +272,11 @@ class _Header:
         return [*writer.lines, *(self.assign(*place, value) for place, value in zip(places, values, strict=True))]
 
     def computed(self, name: str, about: str, signature: str, places: Sequence[_Place], nodes: Sequence[Node]) -> str:
+        """A function that writes nodes to places."""
         return self.function(name, about, signature, self.lines(places, nodes))
 
     def function(self, name: str, about: str, signature: str, body: Sequence[str]) -> str:
+        """A function without a result; arguments that its body does not use are said to be unused."""
         head = [f"/* {about} */", f"static inline void {self.name}_{name}({signature})"]
         text = _inner(body)
         given = [part.split()[-1].lstrip("*") for part in signature.split(",")]

@@ -7,6 +7,8 @@ cells, toxicity) have no steady state and are never touched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pkpd_mdr.engine.gradients import reevaluated
@@ -17,6 +19,8 @@ from pkpd_mdr.engine.timeline import Instruction, SteadyDose
 __all__ = ["steady_state"]
 
 _RELATIVE_STEP = 1e-5
+
+_Map = Callable[[FloatArray], FloatArray]
 
 
 def steady_state(propagator: Propagator, item: Instruction) -> tuple[list[int], FloatArray, FloatArray]:
@@ -106,12 +110,18 @@ def _stages(dose: SteadyDose) -> list[tuple[float, float]]:
     return [part for part in parts if part[0] > 1e-12 * dose.interval]
 
 
+def _dosed(x: FloatArray, target: int, amount: float) -> FloatArray:
+    after = x.copy()
+    after[target] += amount
+    return after
+
+
 def _phase(stage: _Affine | _Integrated, before: FloatArray, dose: SteadyDose) -> FloatArray:
     """The periodic state at the phase of the record, from the state just before a dose acts."""
     left = dose.phase
     if left >= dose.interval:
         return before
-    x = stage.jump(before, dose.amount)
+    x = _dosed(before, stage.target, dose.amount)
     for length, rate in _stages(dose):
         step = min(length, left)
         x = stage.flow(x, step, rate)
@@ -123,7 +133,8 @@ def _phase(stage: _Affine | _Integrated, before: FloatArray, dose: SteadyDose) -
 
 def _periodic(stage: _Affine | _Integrated, dose: SteadyDose) -> FloatArray:
     def once(x: FloatArray) -> FloatArray:
-        x = stage.jump(x, dose.amount)
+        """The state after one interval."""
+        x = _dosed(x, stage.target, dose.amount)
         for length, rate in _stages(dose):
             x = stage.flow(x, length, rate)
         return x
@@ -142,6 +153,7 @@ class _Affine:
         self.forcing = np.array(compiled.rhs(0.0, zero, parameters), dtype=float)[states]
 
     def constant(self, rate: float) -> FloatArray:
+        """The state under an input that never ends."""
         forcing = self.forcing.copy()
         forcing[self.target] += rate
         try:
@@ -149,12 +161,8 @@ class _Affine:
         except np.linalg.LinAlgError:
             return np.full(self.size, np.nan)
 
-    def jump(self, x: FloatArray, amount: float) -> FloatArray:
-        moved = x.copy()
-        moved[self.target] += amount
-        return moved
-
     def flow(self, x: FloatArray, length: float, rate: float) -> FloatArray:
+        """The state after a stretch under a constant input."""
         from scipy.linalg import expm
 
         augmented = np.zeros((self.size + 1, self.size + 1))
@@ -163,9 +171,10 @@ class _Affine:
         step = expm(augmented * length)
         return np.asarray(step[:-1, :-1] @ x + step[:-1, -1])
 
-    def fixed_point(self, once: object) -> FloatArray:
-        start = once(np.zeros(self.size))  # type: ignore[operator]
-        columns = [once(unit) - start for unit in np.eye(self.size)]  # type: ignore[operator]
+    def fixed_point(self, once: _Map) -> FloatArray:
+        """The state that an interval leaves as it was."""
+        start = once(np.zeros(self.size))
+        columns = [once(unit) - start for unit in np.eye(self.size)]
         try:
             return np.asarray(np.linalg.solve(np.eye(self.size) - np.array(columns).T, start))
         except np.linalg.LinAlgError:
@@ -182,14 +191,11 @@ class _Integrated:
         self.accuracy = propagator.accuracy
 
     def constant(self, rate: float) -> FloatArray:
+        """The state under an input that never ends."""
         return self._settle(lambda x: self._derivative(x, rate), np.full(len(self.states), max(rate, 1e-3)))
 
-    def jump(self, x: FloatArray, amount: float) -> FloatArray:
-        moved = x.copy()
-        moved[self.target] += amount
-        return moved
-
     def flow(self, x: FloatArray, length: float, rate: float) -> FloatArray:
+        """The state after a stretch under a constant input."""
         from scipy.integrate import solve_ivp
 
         result = solve_ivp(
@@ -197,11 +203,12 @@ class _Integrated:
         )
         return np.asarray(result.y[:, -1], dtype=float)
 
-    def fixed_point(self, once: object) -> FloatArray:
+    def fixed_point(self, once: _Map) -> FloatArray:
+        """The state that an interval leaves as it was."""
         x = np.zeros(len(self.states))
         for _ in range(20):
-            x = once(x)  # type: ignore[operator]
-        return self._settle(lambda state: once(np.maximum(state, 0.0)) - state, x)  # type: ignore[operator]
+            x = once(x)
+        return self._settle(lambda state: once(np.maximum(state, 0.0)) - state, x)
 
     def _derivative(self, x: FloatArray, rate: float) -> FloatArray:
         y = np.zeros(len(self.compiled.states))
@@ -210,10 +217,10 @@ class _Integrated:
         slope[self.target] += rate
         return slope
 
-    def _settle(self, function: object, guess: FloatArray) -> FloatArray:
+    def _settle(self, function: _Map, guess: FloatArray) -> FloatArray:
         from scipy.optimize import root
 
-        found = root(function, guess, method="hybr", tol=1e-12)  # type: ignore[call-overload]
-        size = float(np.abs(function(found.x)).max())  # type: ignore[operator]
+        found = root(function, guess, method="hybr", tol=1e-12)
+        size = float(np.abs(function(found.x)).max())
         good = size <= 1e-7 * max(1.0, float(np.abs(found.x).max()))
         return np.asarray(found.x, dtype=float) if good else np.full(len(self.states), np.nan)

@@ -145,6 +145,8 @@ class _Stop:
 
 @dataclass(slots=True)
 class _Work:
+    """A timeline as it is written: instructions that are done, and events that wait for their time."""
+
     ports: Ports
     start: float
     stop: float
@@ -159,6 +161,7 @@ class _Work:
     pushed: int = 0
 
     def add(self, step: Instruction) -> None:
+        """Write an instruction."""
         self.done.append(step)
 
     def schedule(self, time: float, event: _Start | _Stop) -> None:
@@ -170,6 +173,7 @@ class _Work:
         heapq.heappush(self.queue, (max(now, self.snapped(time)), isinstance(event, _Start), self.pushed, event))
 
     def snapped(self, time: float) -> float:
+        """The time that is there already, where one is equal up to rounding."""
         close = CLOSE * max(1.0, abs(time))
         place = bisect_left(self.times, time - close)
         if place < len(self.times) and self.times[place] <= time + close:
@@ -178,6 +182,7 @@ class _Work:
         return time
 
     def run_until(self, time: float) -> None:
+        """Let all events act that are due by a time."""
         while self.queue and self.queue[0][0] <= time:
             due, _, _, event = heapq.heappop(self.queue)
             if isinstance(event, _Stop):
@@ -187,17 +192,20 @@ class _Work:
             self.next_of(event)
 
     def next_of(self, event: _Start) -> None:
+        """Schedule the dose that follows in a train."""
         if event.count < event.last:
             follow = _Start(event.source, event.begin, event.interval, event.count + 1, event.last)
             self.schedule(follow.begin + follow.count * follow.interval, follow)
 
     def end(self, time: float, event: _Stop) -> None:
+        """End an infusion, or an exposure that no later one has replaced."""
         if (source := event.source) is not None:
             self.input(time, source, -1, lagged=source.lag > 0, ended=True)
         elif self.turns[event.port] == event.turn and (time, event.port) not in self.replaced:
             self.add(Instruction(time, Kind.SET, event.port, 0.0, ended=True))
 
     def enter(self, entry: Entry) -> None:
+        """Write an entry at its own time."""
         if isinstance(entry, Mark):
             self.add(Instruction(entry.time, Kind.MARK, index=entry.index))
         elif isinstance(entry, Change):
@@ -223,6 +231,7 @@ class _Work:
         heapq.heapify(self.queue)
 
     def give(self, act: Act) -> None:
+        """Write an act: an exposure, an act on states, or doses."""
         port = self.ports.find(act)
         if act.action == "expose":
             self.expose(act, port)
@@ -241,6 +250,7 @@ class _Work:
                     self.next_of(first)
 
     def expose(self, act: Act, port: int) -> None:
+        """Set a level, and schedule its end."""
         self.turns[port] += 1
         self.add(Instruction(act.time, Kind.SET, port, self.ports.amount(port, act.amount)))
         if act.duration < math.inf:
@@ -263,6 +273,7 @@ class _Work:
             self.schedule(exact + source.duration, _Stop(source.port, source))
 
     def input(self, time: float, source: Source, times: int, *, lagged: bool = False, ended: bool = False) -> None:
+        """Change what flows into a port, by so many infusions of a source."""
         value, share = times * source.value, times * source.share
         self.add(
             Instruction(
@@ -271,6 +282,7 @@ class _Work:
         )  # fmt: skip
 
     def steady(self, act: Act, source: Source) -> None:
+        """Settle a drug, and let doses go on that are under way."""
         add = act.steady == 2
         if not add:
             self.forget(pending=True, exposures=False, drug=act.port)
@@ -318,6 +330,7 @@ class _Work:
             self.schedule(due, _Start(source, due, 0.0, 0, 0))
 
     def warn(self, note: str) -> None:
+        """Warn, and keep the sentence as a note."""
         self.notes.append(note)
         warnings.warn(note, UserWarning, stacklevel=2)
 

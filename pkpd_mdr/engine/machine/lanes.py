@@ -175,12 +175,15 @@ class _Block(Code):
     """Instructions for neighbouring rows of one lane, side by side in one vector."""
 
     def place(self, base: str, index: int | str) -> str:
+        """Address of a row behind a pointer."""
         return base if index == 0 else self.new(f"getelementptr inbounds double, ptr {base}, i64 {index}")
 
     def lane(self, base: str) -> str:
+        """The number behind a pointer, for all rows."""
         return self.spread(base, 0)
 
     def each(self, base: str, index: int | str) -> str:
+        """The numbers of all rows, from one on."""
         return self.load(base, index)
 
 
@@ -193,6 +196,7 @@ class _Writer:
         self.fused: set[Node] = set()
 
     def write(self, outputs: Sequence[Node]) -> list[str]:
+        """Write what the outputs need; return the names of their values."""
         order = self._order(outputs)
         uses = Counter(i for node in order if node not in self.kept for i in self.dag.inputs(node))
         uses.update(outputs)

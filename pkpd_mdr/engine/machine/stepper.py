@@ -26,6 +26,7 @@ from dataclasses import astuple, dataclass, fields
 from functools import partial
 
 from pkpd_mdr.engine.machine import tableau
+from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, System, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, numbers, over
@@ -33,7 +34,7 @@ from pkpd_mdr.engine.machine.lead import SHARED, Lead
 from pkpd_mdr.engine.machine.march import march
 from pkpd_mdr.engine.machine.native import Library
 
-__all__ = ["Sizes", "dense_rows", "guard_module", "observe_module", "stage_rows", "step_module"]
+__all__ = ["Sizes", "dense_rows", "guard_module", "guard_nodes", "observe_module", "stage_rows", "step_module"]
 
 _ENDLESS = 1e300
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
@@ -98,8 +99,8 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
     return "\n".join([*lines, numbers("sizes", astuple(sizes))])
 
 
-def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:
-    """The module with ``guard(y, p, u, t, out)``: the conditions of the model, then watched outputs less their levels.
+def guard_nodes(kernels: Kernels, watched: Sequence[str]) -> list[Node]:
+    """The conditions of the model, then watched outputs less their levels.
 
     The levels stand behind the parameters and the decompositions of linear parts.
     """
@@ -108,7 +109,12 @@ def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:
     for k, name in enumerate(watched):
         output = kernels.reader.read(kernels.compiled.expression(name))
         nodes.append(graph.sub(output, graph.leaf("p", known + k)))
-    written = [("%out", i, node) for i, node in enumerate(nodes)]
+    return nodes
+
+
+def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:
+    """The module with ``guard(y, p, u, t, out)``: what `guard_nodes` gives."""
+    written = [("%out", i, node) for i, node in enumerate(guard_nodes(kernels, watched))]
     arguments = ["%y", "%p", "%u", "%t", "%out"]
     return "\n".join(functions(width) + flow_kernel(kernels, "guard", width, written, {}, arguments))
 

@@ -30,7 +30,7 @@ from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop, numbers
 from pkpd_mdr.engine.machine.native import Library
-from pkpd_mdr.engine.machine.stepper import dense_rows, stage_rows
+from pkpd_mdr.engine.machine.stepper import dense_rows, guard_nodes, stage_rows
 
 __all__ = ["GROUP", "Arrays", "guard_by_module", "observe_by_module", "tangent_module"]
 
@@ -106,14 +106,9 @@ def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequenc
 
 def guard_by_module(kernels: Kernels, watched: Sequence[str], columns: Sequence[str]) -> str:
     """The module with ``guard_by(y, p, u, t, s, dp, dt, out)``: conditions and watches differentiated along seeds."""
-    graph, names, known = kernels.graph, kernels.compiled.parameters, len(kernels.parameters) + kernels.linear.columns
-    nodes = [condition.node for condition in kernels.conditions]
-    for k, name in enumerate(watched):
-        output = kernels.reader.read(kernels.compiled.expression(name))
-        nodes.append(graph.sub(output, graph.leaf("p", known + k)))
-    seeds = {node: {0: graph.leaf("s", i)} for i, node in enumerate(kernels.states)}
-    seeds |= {kernels.parameters[names.index(c)]: {0: graph.leaf("dp", names.index(c))} for c in columns}
-    rows = graph.gradient(nodes, seeds | {kernels.time: {0: graph.leaf("dt", 0)}})
+    graph = kernels.graph
+    seeds = _seeds(kernels, columns) | {kernels.time: {0: graph.leaf("dt", 0)}}
+    rows = graph.gradient(guard_nodes(kernels, watched), seeds)
     written = [("%out", i, row.get(0, graph.constant(0.0))) for i, row in enumerate(rows)]
     arguments = ["%y", "%p", "%u", "%t", "%s", "%dp", "%dt", "%out"]
     return "\n".join(functions(GROUP) + flow_kernel(kernels, "guard_by", GROUP, written, {}, arguments))
@@ -127,13 +122,18 @@ def _along_stage(kernels: Kernels, nodes: list[Node]) -> list[Node]:
     return [row.get(0, graph.constant(0.0)) for row in rows]
 
 
+def _seeds(kernels: Kernels, columns: Sequence[str]) -> dict[Node, dict[int, Node]]:
+    """What to differentiate along in each lane: its direction of states, and of the parameters that move."""
+    graph, names = kernels.graph, kernels.compiled.parameters
+    seeds = {node: {0: graph.leaf("s", i)} for i, node in enumerate(kernels.states)}
+    return seeds | {kernels.parameters[names.index(c)]: {0: graph.leaf("dp", names.index(c))} for c in columns}
+
+
 def _along_seeds(
     kernels: Kernels, name: str, nodes: list[Node], columns: Sequence[str], arguments: list[str]
 ) -> list[str]:
-    graph, names = kernels.graph, kernels.compiled.parameters
-    seeds = {node: {0: graph.leaf("s", i)} for i, node in enumerate(kernels.states)}
-    seeds |= {kernels.parameters[names.index(c)]: {0: graph.leaf("dp", names.index(c))} for c in columns}
-    rows = graph.gradient(nodes, seeds)
+    graph = kernels.graph
+    rows = graph.gradient(nodes, _seeds(kernels, columns))
     written = [("%out", i, row.get(0, graph.constant(0.0))) for i, row in enumerate(rows)]
     return kernel(graph, name, GROUP, arguments, written, {})
 

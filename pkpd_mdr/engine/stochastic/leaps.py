@@ -71,12 +71,17 @@ def _tau(run: Run, total: float) -> float:
     return tau
 
 
+def _none_leaps(run: Run) -> None:
+    """Let every event strike one by one, however often it does."""
+    for j in range(run.lane.role.shape[0]):
+        run.lane.role[j] = JUMPS if run.net.event[j] else FLOWS
+
+
 def _everything(run: Run) -> float:
     """The chance per hour of any event, leaping ones included; -1 where a rate is negative or not finite."""
     lane, at = run.lane, run.at
     invoke(run.codes.hazards, (at.y, at.r, at.t, at.a))
-    for j in range(lane.role.shape[0]):
-        lane.role[j] = JUMPS if run.net.event[j] else FLOWS
+    _none_leaps(run)
     return all_rates(lane.a, lane.role, lane.inflow)
 
 
@@ -101,8 +106,7 @@ def leap(run: Run, time: float) -> int:
         if _draw(run, length):
             return _leapt(run, lane.t[0] + length if length < left else time, length == wait)
         tau = 0.5 * length
-    for j in range(lane.role.shape[0]):
-        lane.role[j] = JUMPS if run.net.event[j] else FLOWS
+    _none_leaps(run)
     lane.exact[0] = _EXACT
     return _exactly(run, time)
 
@@ -183,8 +187,7 @@ def plan_leap(run: Run) -> int:
     if lane.exact[0] == 0 and tau * total < _WORTH:
         lane.exact[0] = _EXACT
     if lane.exact[0] > 0:
-        for j in range(lane.role.shape[0]):
-            lane.role[j] = JUMPS if run.net.event[j] else FLOWS
+        _none_leaps(run)
     else:
         lane.limit[0] = min(lane.limit[0], tau)
     switch(run)
@@ -232,7 +235,7 @@ def land(run: Run) -> None:
 
 
 HELPERS = (
-    _scarce, _stiffness, _tau, _everything, leap, _exactly, _leapt, _moved, _none_below, _draw, plan_leap, draw_leap,
-    land,
+    _scarce, _stiffness, _tau, _none_leaps, _everything, leap, _exactly, _leapt, _moved, _none_below, _draw, plan_leap,
+    draw_leap, land,
 )  # fmt: skip
 """Functions to compile."""
