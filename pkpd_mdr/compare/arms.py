@@ -82,25 +82,25 @@ def scaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
     Raises
     ------
     RegimenError
-        A strategy of the user's own that holds no regimen.
+        A strategy of the user's own that holds no regimen; the arm is named.
     """
-    if isinstance(plan, Regimen):
-        return plan.scaled(factor, drug)
+    try:
+        return plan.scaled(factor, drug) if isinstance(plan, Regimen) else _scaled(plan, factor, drug)
+    except PkpdMdrError as problem:
+        raise named(arm, problem) from problem
+
+
+def _scaled(part: Any, factor: float, drug: str) -> Any:
+    if not isinstance(part, Strategy):
+        return part.scaled(factor, drug) if isinstance(part, Regimen) and drug in part.ports else part
     changes: dict[str, Any] = {}
-    for name, value in parts_of(plan).items():
+    for name, value in parts_of(part).items():
         if isinstance(value, (Regimen, Strategy)):
-            changes[name] = _scaled(arm, value, factor, drug)
+            changes[name] = _scaled(value, factor, drug)
         elif isinstance(value, tuple):
-            changes[name] = tuple(_scaled(arm, part, factor, drug) for part in value)
+            changes[name] = tuple(_scaled(item, factor, drug) for item in value)
     if not changes:
         raise RegimenError(
-            f"arm {shown(arm)}: its strategy holds no regimen that could be scaled; give {shown(drug)} in the"
-            " matching amount yourself"
+            f"its strategy holds no regimen that could be scaled; give {shown(drug)} in the matching amount yourself"
         )
-    return replace(plan, **changes)  # type: ignore[type-var]
-
-
-def _scaled(arm: str, part: Any, factor: float, drug: str) -> Any:
-    if isinstance(part, Strategy):
-        return scaled(arm, part, factor, drug)
-    return part.scaled(factor, drug) if isinstance(part, Regimen) and drug in part.ports else part
+    return replace(part, **changes)  # type: ignore[type-var]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pkpd_mdr.compare.arms import Plan, named, planned, scaled
+from pkpd_mdr.compare.arms import Plan, planned, scaled
 from pkpd_mdr.engine import Accuracy, compile_model
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model, find_port
 from pkpd_mdr.regimen import Regimen
 from pkpd_mdr.regimen.acts import REMOVALS
@@ -192,7 +192,7 @@ def _match_totals(
             factor = target.internal / there
             factor = 1.0 if abs(factor - 1.0) < _EQUAL else factor
             if factor != 1.0:
-                matched[name] = _rescaled(name, matched[name], factor, drug)
+                matched[name] = scaled(name, matched[name], factor, drug)
             rows.append(Matched(name, drug, total, target, factor))
     order = {name: k for k, name in enumerate(arms)}
     return matched, Matching("total_dose", tuple(sorted(rows, key=lambda row: order[row.arm])))
@@ -203,13 +203,6 @@ def _total(arm: str, plan: Regimen, drug: str) -> Quantity:
         return plan.planned_total(drug)
     except RegimenError as problem:
         raise RegimenError(f"arm {shown(arm)} cannot be matched in {shown(drug)}: {problem}") from problem
-
-
-def _rescaled(arm: str, plan: Plan, factor: float, drug: str) -> Plan:
-    try:
-        return scaled(arm, plan, factor, drug)
-    except PkpdMdrError as problem:
-        raise named(arm, problem) from problem
 
 
 def _molar_mass(model: Model, plan: Regimen, drug: str) -> Quantity | None:
@@ -285,7 +278,7 @@ def _match_exposures(
         factors = _factors(areas, name, plan, targets, before)
         for drug in drugs:
             if factors[drug] != 1.0:
-                matched[name] = _rescaled(name, matched[name], factors[drug], drug)
+                matched[name] = scaled(name, matched[name], factors[drug], drug)
             unit = units[drug]
             rows.append(
                 Matched(
@@ -307,6 +300,7 @@ def _factors(
     drugs = tuple(targets)
 
     def with_factors() -> Regimen:
+        """The plan with the doses of each drug multiplied by its factor."""
         changed = plan
         for drug, factor in factors.items():
             changed = changed.scaled(factor, drug) if factor != 1.0 else changed
@@ -319,6 +313,7 @@ def _factors(
         for drug in off:
 
             def gap(log_factor: float, drug: str = drug) -> float:
+                """How far a drug is from its target, in logarithms, at a factor."""
                 factors[drug] = math.exp(log_factor)
                 return math.log(areas.of(arm, with_factors(), drugs)[drug] / targets[drug])
 

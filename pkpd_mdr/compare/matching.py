@@ -14,12 +14,12 @@ from zlib import crc32
 import numpy as np
 
 from pkpd_mdr.arguments import NUMBER, TEXT, TEXTS, Kind, listed, takes
-from pkpd_mdr.compare.arms import Plan, named, scaled
+from pkpd_mdr.compare.arms import Plan, scaled
 from pkpd_mdr.compare.fairness import Matched, Matching
 from pkpd_mdr.compare.running import Elsewhere, Running
 from pkpd_mdr.compare.statistics import proportion
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.regimen import Strategy
 from pkpd_mdr.regimen.acts import REMOVALS
 from pkpd_mdr.run import Endpoint, endpoint, nadir_of, peak_of
@@ -153,14 +153,15 @@ def tolerated(
     >>> tolerated("anc", below="0.5e9 1/L", risk=0.2).risk
     0.2
     """
-    if (below is None) is (above is None):
+    given = below if above is None else above
+    if given is None or (below is not None and above is not None):
         raise SimulationError(
             f"tolerated({shown(output)}): give one level, either below= or above=, such as below='0.5e9 1/L'"
         )
     if not 0 <= risk < 1:
         raise SimulationError(f"tolerated(): risk = {shown(risk)} is not a share of draws; write for example 0.1")
-    level = quantity(below if below is not None else above, f"limit of {shown(output)}")  # type: ignore[arg-type]
-    item = nadir_of(output, better="high") if below is not None else peak_of(output)
+    level = quantity(given, f"limit of {shown(output)}")
+    item = nadir_of(output, better="high") if above is None else peak_of(output)
     return Fair(item, "risk", _names(drugs), _range("tolerated", within), level, risk)
 
 
@@ -253,11 +254,8 @@ class _Scaling:
     def plan_at(self, factor: float) -> Plan:
         """The arm with its doses scaled."""
         plan = self.plan
-        try:
-            for drug in self.drugs if factor != 1.0 else ():
-                plan = scaled(self.name, plan, factor, drug)
-        except PkpdMdrError as problem:
-            raise named(self.name, problem) from problem
+        for drug in self.drugs if factor != 1.0 else ():
+            plan = scaled(self.name, plan, factor, drug)
         return plan
 
     def values(self, factor: float) -> FloatArray:

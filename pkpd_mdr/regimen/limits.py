@@ -103,6 +103,8 @@ def limit(
 
 @dataclass(frozen=True, slots=True)
 class _Care:
+    """The level of the dose, which limits are passed, and the memory of the plan that is limited."""
+
     place: int
     passed: tuple[bool, ...]
     inner: Memory = None

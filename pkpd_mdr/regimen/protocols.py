@@ -12,7 +12,7 @@ from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import hours
 from pkpd_mdr.regimen.algebra import Regimen
 from pkpd_mdr.regimen.builders import bolus, nothing, radiation
-from pkpd_mdr.regimen.strategies import CLOSE, Decision, Memory, Strategy, interval_of
+from pkpd_mdr.regimen.strategies import CLOSE, Decision, Memory, Strategy, check_gives, check_progression, interval_of
 from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import QuantityLike
 
@@ -24,6 +24,8 @@ _LAST_FRACTION = 40  # day of the thirtieth, when the first is on a Monday
 
 @dataclass(frozen=True, slots=True)
 class _Challenge:
+    """Which challenge it is, whether treatment is on, since when (hours), and the burden to compare with."""
+
     number: int = 0
     on: bool = True
     started: float | None = None
@@ -134,16 +136,12 @@ def rechallenge(
     0 -
     1 rechallenge 1 starts
     """
-    if not isinstance(regimen, Regimen) or not regimen.acts:
-        raise RegimenError("rechallenge() needs a regimen that gives something, as in rechallenge(vem, visit='28 day')")
+    check_gives(regimen, "rechallenge(vem, visit='28 day')")
     if bridge is not None and not isinstance(bridge, Regimen):
         raise RegimenError(f"rechallenge(): bridge={shown(bridge)} is no regimen; leave it out to give nothing")
     if times < 1:
         raise RegimenError(f"rechallenge(): times={shown(times)} is no number of rechallenges; write 1 or more")
-    if not 1 < growth < math.inf:
-        raise RegimenError(f"growth={shown(growth)} cannot define progression; it has to be above 1, as in growth=1.2")
-    if reference not in ("baseline", "nadir"):
-        raise RegimenError(f"reference={shown(reference)} is not known; write 'baseline' or 'nadir'")
+    check_progression(growth, reference)
     length = hours(holiday, "the holiday")
     if not 0 < length < math.inf:
         raise RegimenError(f"the holiday is {shown(holiday)}; it has to be above zero, as in holiday='56 day'")
@@ -196,6 +194,7 @@ def stupp(
         raise RegimenError(f"stupp(): cycles={shown(cycles)} is not possible; the trial gave up to 6, so write 0 to 6")
 
     def daily(dose: str, days: int) -> Regimen:
+        """A dose each day."""
         return bolus(drug, dose, body_surface=body_surface, route=route).on_days(range(1, days + 1))
 
     weeks = radiation("2 Gy").on_days(range(1, 6)).every("7 day", times=_FRACTIONS // 5)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pkpd_mdr.arguments import NUMBER, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.algebra import Regimen
-from pkpd_mdr.regimen.strategies import Adaptive, Cycle, Decision, Memory, Strategy, interval_of, next_due
+from pkpd_mdr.regimen.strategies import Adaptive, Cycle, Decision, Memory, Strategy, check_gives, interval_of, next_due
 from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import Quantity, QuantityLike, quantity
 
@@ -83,7 +83,7 @@ def range_bounded(regimen: Regimen, *, visit: QuantityLike, lower: QuantityLike,
     >>> plan.decide(Visit.first(2e9), plan.begin())[2]
     'treatment starts'
     """
-    _gives_something(regimen, "range_bounded(dox, visit='14 day', lower='1e8 cell', upper='1e9 cell')")
+    check_gives(regimen, "range_bounded(dox, visit='14 day', lower='1e8 cell', upper='1e9 cell')")
     low, high = quantity(lower, "lower of range_bounded()"), quantity(upper, "upper of range_bounded()")
     if not low.unit.like(high.unit) or not 0 < low.internal < high.internal < math.inf:
         raise RegimenError(
@@ -95,6 +95,8 @@ def range_bounded(regimen: Regimen, *, visit: QuantityLike, lower: QuantityLike,
 
 @dataclass(frozen=True, slots=True)
 class _Dose:
+    """The factor on the dose, where the regimen stands, and the burden seen last."""
+
     factor: float
     course: Cycle
     last: float = math.nan
@@ -194,7 +196,7 @@ def modulated(
     >>> str(acts[0].amount), note
     ('30 mg', 'dose becomes 0.5 of the plan')
     """
-    _gives_something(regimen, "modulated(dox, visit='14 day')")
+    check_gives(regimen, "modulated(dox, visit='14 day')")
     for name, value, fits, repair in (
         ("step", step, 0 < step < 1, "a share between 0 and 1, such as 0.5"),
         ("tolerance", tolerance, 0 <= tolerance < 1, "a share from 0 to below 1, such as 0.2"),
@@ -205,8 +207,3 @@ def modulated(
         if not fits:
             raise RegimenError(f"modulated(): {name}={shown(value)} is not possible; write {repair}")
     return Modulated(regimen, step, tolerance, least, most, stop_below, interval_of(visit))
-
-
-def _gives_something(regimen: object, example: str) -> None:
-    if not isinstance(regimen, Regimen) or not regimen.acts:
-        raise RegimenError(f"{example.split('(')[0]}() needs a regimen that gives something, as in {example}")

@@ -131,6 +131,8 @@ def read_doses(
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
+    """How a table of doses is read."""
+
     layout: Layout
     covariates: Sequence[str]
     carry: str

@@ -32,6 +32,8 @@ __all__ = [
     "Rule",
     "Strategy",
     "adaptive",
+    "check_gives",
+    "check_progression",
     "interval_of",
     "next_due",
     "on_progression",
@@ -135,6 +137,8 @@ def _told(value: object, in_hours: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
+    """Which regimen is given, since when (hours), and the burden to compare with."""
+
     index: int = 0
     started: float | None = None
     reference: float = math.nan
@@ -220,10 +224,7 @@ def on_progression(
     """
     if not regimens or not all(isinstance(regimen, Regimen) for regimen in regimens):
         raise RegimenError("on_progression() needs one regimen or more, as in on_progression(dox, pac, visit='28 day')")
-    if not 1 < growth < math.inf:
-        raise RegimenError(f"growth={shown(growth)} cannot define progression; it has to be above 1, as in growth=1.2")
-    if reference not in ("baseline", "nadir"):
-        raise RegimenError(f"reference={shown(reference)} is not known; write 'baseline' or 'nadir'")
+    check_progression(growth, reference)
     return OnProgression(regimens, float(growth), reference, interval_of(visit))
 
 
@@ -313,8 +314,7 @@ def adaptive(regimen: Regimen, *, visit: QuantityLike, stop_below: float = 0.5, 
     >>> plan.decide(start.following(168.0, 0.4e9), memory)[2]
     'treatment pauses'
     """
-    if not isinstance(regimen, Regimen) or not regimen.acts:
-        raise RegimenError("adaptive() needs a regimen that gives something, as in adaptive(dox, visit='14 day')")
+    check_gives(regimen, "adaptive(dox, visit='14 day')")
     if not 0 < stop_below < restart_above < math.inf:
         raise RegimenError(
             f"stop_below={shown(stop_below)} and restart_above={shown(restart_above)} are not in order;"
@@ -393,6 +393,20 @@ def rule(function: Callable[[Visit], Regimen | None], *, visit: QuantityLike) ->
     if not callable(function):
         raise RegimenError(f"rule() needs a function of a visit, not {type(function).__name__}")
     return Rule(function, interval_of(visit))
+
+
+def check_gives(regimen: object, example: str) -> None:
+    """Refuse what is no regimen or an empty one; the example is a call that is right."""
+    if not isinstance(regimen, Regimen) or not regimen.acts:
+        raise RegimenError(f"{example.split('(')[0]}() needs a regimen that gives something, as in {example}")
+
+
+def check_progression(growth: float, reference: str) -> None:
+    """Refuse a growth that is no progression, and an unknown reference."""
+    if not 1 < growth < math.inf:
+        raise RegimenError(f"growth={shown(growth)} cannot define progression; it has to be above 1, as in growth=1.2")
+    if reference not in ("baseline", "nadir"):
+        raise RegimenError(f"reference={shown(reference)} is not known; write 'baseline' or 'nadir'")
 
 
 def interval_of(visit: QuantityLike) -> float:
