@@ -62,7 +62,7 @@ best = mdr.optimise(
         "how": ["together", "a week apart", "in sequence"],
     },
     objective="time_to_progression",
-    over=draws,
+    parameters=draws,
     limits={"anc_nadir": ("above", "1e9 1/L", 0.9), "given_dox": ("below", "450 mg")},
     arms={
         "usual, together": cycles("60 mg", "280 mg", 3, "together"),

@@ -61,7 +61,7 @@ def optimise(
     *,
     until: QuantityLike,
     objective: str | Endpoint = "time_to_progression",
-    over: RowsLike | None = None,
+    parameters: RowsLike | None = None,
     criterion: str | float = "mean",
     limits: Limits | None = None,
     arms: Mapping[str, Plan] | None = None,
@@ -93,8 +93,8 @@ def optimise(
         How long each run lasts; its unit is the time unit of the result.
     objective : str or Endpoint
         See `pkpd_mdr.endpoint`; it says which direction is good. Times that were not reached count as `until`.
-    over : DataFrame, ``fit.draws(200)``, dict of columns or list of dicts, optional
-        Draws of parameters, as in `simulate_many`; one patient with the model's own values if left out. Of eight or
+    parameters : DataFrame, ``fit.draws(200)``, dict of columns or list of dicts, optional
+        Draws, as in `pkpd_mdr.compare`; one patient with the model's own values if left out. Of eight or
         more, a random half is kept out of the search.
     criterion : {"mean", "worst"} or float
         What of the objective over draws counts: its mean, its worst value, or, for a share such as 0.1, what all but
@@ -169,7 +169,7 @@ def optimise(
     for needed in (item, *(limit.endpoint for limit in held)):
         check_endpoint(needed, compile_model(full).expression, full)
     plain = read_arms(model, arms) if arms else {}
-    rows, names = _read_draws(model, over)
+    rows, names = _read_draws(model, parameters)
     split = _Split.of(rows, seed)
     options: dict[str, Any] = {"until": length, "starts": dict(start) if start else None, "measure": measure}
     options |= {"stop": stop, "seed": seed, "accuracy": accuracy, "executor": executor}
@@ -185,7 +185,7 @@ def _read_draws(model: Model, given: RowsLike | None) -> tuple[pd.DataFrame | No
     """Draws as a table in the units of the model."""
     if given is None:
         return None, ()
-    rows = read_rows(given, parameter_slots(model), what="draws (over=)", item="parameter")
+    rows = read_rows(given, parameter_slots(model), what="parameters", item="parameter")
     for sentence in rows.faults.values():
         raise DataError(sentence)
     factors = np.array([model.parameters[name].unit.factor for name in rows.names])
@@ -201,6 +201,7 @@ class _Split:
 
     @staticmethod
     def of(rows: pd.DataFrame | None, seed: int) -> _Split:
+        """Half of the draws each, by chance; all for the search where they are few."""
         if rows is None or len(rows) < FEWEST:
             return _Split(rows, None)
         mixed = np.random.default_rng([seed, 1]).permutation(len(rows))
@@ -210,6 +211,7 @@ class _Split:
 
     @property
     def count(self) -> int:
+        """How many draws the search sees."""
         return 1 if self.search is None else len(self.search)
 
 

@@ -220,7 +220,7 @@ def split(share):
 
 def shared(model, draws, criterion, **options):
     return mdr.optimise(
-        model, split, {"share": (0.0, 1.0)}, objective="final_burden", over=draws, until="20 day",
+        model, split, {"share": (0.0, 1.0)}, objective="final_burden", parameters=draws, until="20 day",
         criterion=criterion, candidates=90, accuracy=FAST, **options,
     )  # fmt: skip
 
@@ -338,7 +338,7 @@ def test_a_limit_may_hold_in_a_share_of_draws(linear, draws):
     found = [
         mdr.optimise(
             linear, lambda level: mdr.exposure("A", level, over="10 day"),
-            {"level": mdr.between("1 nM", "200 nM", log=True)}, objective="exposure_A", over=draws,
+            {"level": mdr.between("1 nM", "200 nM", log=True)}, objective="exposure_A", parameters=draws,
             limits={"final_burden": ("below", "1e6 cell", share)}, until="20 day", candidates=90, accuracy=FAST, seed=1,
         )
         for share in (1.0, 0.5)
