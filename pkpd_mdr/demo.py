@@ -32,7 +32,7 @@ from pkpd_mdr.mechanisms import (
     seeding,
     switching,
 )
-from pkpd_mdr.model import Mechanism, Model
+from pkpd_mdr.model import Mechanism, Model, Parameter
 from pkpd_mdr.regimen import Regimen, Strategy, adaptive, alternate, infusion, on_progression
 from pkpd_mdr.units import QuantityLike
 
@@ -74,12 +74,12 @@ class Demo:
     comparison: Comparison
 
 
-def _clones(capacity: object) -> list[Mechanism]:
+def _clones(capacity: Parameter) -> list[Mechanism]:
     """Sensitive, resistant and arrested cells; doxorubicin arrests both growing clones, each at its potency.
 
     The largest rate of arrest is fixed: no dose of the plates comes near saturation, so it cannot be estimated.
     """
-    law = growth.logistic(rate=parameter("growth", "0.035 1/h"), capacity=capacity)  # type: ignore[arg-type]
+    law = growth.logistic(rate=parameter("growth", "0.035 1/h"), capacity=capacity)
     return [
         clone("S", growth=law),
         clone("R", growth=law, resistant=True),

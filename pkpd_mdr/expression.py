@@ -321,6 +321,7 @@ class _Reader:
         return result
 
     def fail(self, sentence: str, at: ast.expr | int) -> NoReturn:
+        """Raise with the text and a caret under the place."""
         column = min(at if isinstance(at, int) else at.col_offset, len(self.text))
         first = max(0, column - 60)
         shown = "".join(c if c.isprintable() else "?" for c in self.text[first : column + 60])

@@ -347,6 +347,7 @@ class _Own:
     levels: tuple[tuple[str, Quantity], ...] = ()
 
     def scores(self, outlook: Outlook) -> FloatArray:
+        """What the function says."""
         return self.function(outlook)
 
 

@@ -46,6 +46,8 @@ _AHEAD = Kind("a whole number above zero", lambda given: COUNT.fits(given) and g
 
 @dataclass(frozen=True, slots=True)
 class _Line:
+    """Which drug is given, the lowest burden under it and the one seen last."""
+
     index: int = 0
     nadir: float = math.inf
     before: float = math.nan

@@ -18,6 +18,7 @@ class _ValuesOnly(Problem):
     """A problem that computes no derivatives, whoever asks."""
 
     def predict_many(self, points: Sequence[FloatArray], *, gradient: bool = True) -> list[Prediction]:
+        """Values of rows, without slopes."""
         return Problem.predict_many(self, points, gradient=False)
 
 

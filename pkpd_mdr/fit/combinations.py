@@ -73,6 +73,7 @@ class _Term:
     one: bool = False
 
     def value(self, values: FloatArray) -> float:
+        """At values of the parameters."""
         total = sum(sign * float(values[j]) for j, sign in zip(self.members, self.signs, strict=True))
         return 1.0 - total if self.one else total
 
@@ -84,6 +85,7 @@ class _Term:
         return found
 
     def text(self, names: Sequence[str]) -> str:
+        """As it is written."""
         if self.one:
             return f"(1 - {names[self.members[0]]})"
         if len(self.members) == 1:

@@ -237,6 +237,7 @@ class _Setting:
         *,
         bounds_count: bool,
     ) -> _Setting:
+        """What plans can tell, from a fit or from a model with what is free in it."""
         if isinstance(known, Fit):
             _refuse(free is not None or base is not None, "free and base come from the fit; leave them out")
             space, model = known.found.space, known.model

@@ -130,6 +130,8 @@ def mcmc(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
+    """Progress of one chain as a part of all of them."""
+
     progress: Callable[[int, int], None]
     offset: int
     total: int

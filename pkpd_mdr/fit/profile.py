@@ -263,6 +263,7 @@ class _Walk:
         self.lowest = 0.0
 
     def run(self) -> Profile:
+        """Walk both sides until the limit, the bound or the last step."""
         sides = [self._side(-1.0), self._side(1.0)]
         space = self.objective.problem.space
         ordered = sorted(self.points, key=lambda item: item[0])

@@ -109,6 +109,7 @@ class _Held(DrugEffect):
 
     @property
     def title(self) -> str:
+        """The drug, whichever clone holds it."""
         return self.drug
 
 

@@ -36,12 +36,14 @@ class _Action:
     form: str
 
     def declare(self, scope: Scope, effect: Callable[[Scope, str], Expression]) -> None:
+        """Offer the effect on each clone; a cytostatic one scales its growth."""
         for clone in self.on:
             scope.offer("effect", self._owner(clone), partial(effect, scope, clone))
             if self.form == "cytostatic":
                 scope.scale("birth", clone, partial(self._left, scope, clone))
 
     def connect(self, scope: Scope) -> None:
+        """Write one process for each clone, unless growth carries the effect."""
         asked_by = f"the kill by {shown(self.title)}"
         for clone in self.on:
             cells = population_of(scope, clone, asked_by)

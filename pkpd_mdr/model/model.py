@@ -368,6 +368,7 @@ class _Text:
         self._known: dict[Expression, str] = {}
 
     def of(self, expression: Expression) -> str:
+        """The text of one expression."""
         if expression not in self._known:
             inner = ",".join(self.of(part) for part in expression.args)
             text = f"{type(expression).__name__}({inner})" if inner else sp.srepr(expression)

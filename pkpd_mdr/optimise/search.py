@@ -31,6 +31,8 @@ _EACH = 40  # candidates of the polish for each continuum
 
 @dataclass
 class _Search:
+    """Candidates of one problem while they are tried: the population, how it violates limits and what it costs."""
+
     problem: Problem
     budget: int
     random: np.random.Generator

@@ -137,16 +137,21 @@ class Distribution:
         return f"{self.kind}({inside}){f' {self.unit.text}' if self.unit.text else ''}{cut}"
 
 
-def _number(given: QuantityLike, what: str) -> Quantity:
-    return quantity(given, what)
-
-
 def _in(given: QuantityLike, unit: Unit, what: str) -> float:
     """A further number in the unit of the first; bare where that one is bare."""
     found = quantity(given, what)
     if not found.unit.like(unit):
         raise UnitError(f"{what}: {shown(given)} is not in a unit like {shown(unit.text or 'that of a pure number')}")
     return found.internal / unit.factor
+
+
+def _ends(kind: str, low: QuantityLike, high: QuantityLike) -> tuple[Quantity, float]:
+    """The lower end, and the upper one in its unit."""
+    first = quantity(low, f"{kind}(): low")
+    last = _in(high, first.unit, f"{kind}(): high")
+    if not first.value < last:
+        raise DataError(f"{kind}(): {shown(low)} is not below {shown(high)}; give low, then high")
+    return first, last
 
 
 def _positive(value: float, what: str, repair: str) -> float:
@@ -179,7 +184,7 @@ def normal(mean: QuantityLike, *, sd: QuantityLike | None = None) -> Distributio
     >>> float(distributions.normal("170 cm", sd="10 cm").quantile(np.array(0.5)))
     170.0
     """
-    centre = _number(mean, "normal(): mean")
+    centre = quantity(mean, "normal(): mean")
     spread = math.nan if sd is None else _in(sd, centre.unit, "normal(): sd")
     if sd is not None:
         _positive(spread, "normal(): sd", "give a standard deviation above zero, or fixed(...)")
@@ -215,7 +220,7 @@ def lognormal(median: QuantityLike, *, cv: float | None = None, sd: float | None
     >>> print(distributions.lognormal("5 L/h", cv=0.3))
     lognormal(5, 0.2936) L/h
     """
-    centre = _number(median, "lognormal(): median")
+    centre = quantity(median, "lognormal(): median")
     _positive(centre.value, "lognormal(): the median", "a log-normal quantity is above zero")
     if cv is not None and sd is not None:
         raise DataError("lognormal(): cv= and sd= say the same thing; leave out one of them")
@@ -257,7 +262,7 @@ def logit_normal(
     >>> float(distributions.logit_normal(0.6, sd=0.5).quantile(np.array(0.5)).round(6))
     0.6
     """
-    centre = _number(median, "logit_normal(): median")
+    centre = quantity(median, "logit_normal(): median")
     ends = (_in(low, centre.unit, "logit_normal(): low"), _in(high, centre.unit, "logit_normal(): high"))
     if not ends[0] < centre.value < ends[1]:
         raise DataError(f"logit_normal(): the median {centre} is not between {ends[0]:g} and {ends[1]:g}")
@@ -289,10 +294,7 @@ def uniform(low: QuantityLike, high: QuantityLike) -> Distribution:
     >>> float(distributions.uniform("1 h", "120 min").quantile(np.array(0.5)))
     1.5
     """
-    first = _number(low, "uniform(): low")
-    last = _in(high, first.unit, "uniform(): high")
-    if not first.value < last:
-        raise DataError(f"uniform(): {shown(low)} is not below {shown(high)}; give low, then high")
+    first, last = _ends("uniform", low, high)
     return Distribution("uniform", first.unit, (first.value, last))
 
 
@@ -319,7 +321,7 @@ def log_uniform(low: QuantityLike, high: QuantityLike) -> Distribution:
     >>> float(distributions.log_uniform("1e-9 1/day", "1e-5 1/day").quantile(np.array(0.5)).round(12))
     1e-07
     """
-    first = _number(low, "log_uniform(): low")
+    first = quantity(low, "log_uniform(): low")
     last = _in(high, first.unit, "log_uniform(): high")
     if not 0 < first.value < last:
         raise DataError(f"log_uniform(): {shown(low)} and {shown(high)} are not above zero and in order")
@@ -352,10 +354,7 @@ def beta(mean: float, *, sd: float, low: QuantityLike = 0, high: QuantityLike = 
     >>> distributions.beta(0.5, sd=0.28867513459481287).numbers[:2]
     (1.0, 1.0)
     """
-    first = _number(low, "beta(): low")
-    last = _in(high, first.unit, "beta(): high")
-    if not first.value < last:
-        raise DataError(f"beta(): {shown(low)} is not below {shown(high)}; give low, then high")
+    first, last = _ends("beta", low, high)
     if not (0 < mean < 1 and 0 < sd**2 < mean * (1 - mean)):
         raise DataError(
             f"beta(): no beta distribution has the mean {mean:g} and the standard deviation {sd:g}; the mean is a "
@@ -388,7 +387,7 @@ def triangular(low: QuantityLike, mode: QuantityLike, high: QuantityLike) -> Dis
     >>> float(distributions.triangular(0, 1, 2).quantile(np.array(0.5)))
     1.0
     """
-    first = _number(low, "triangular(): low")
+    first = quantity(low, "triangular(): low")
     top, last = _in(mode, first.unit, "triangular(): mode"), _in(high, first.unit, "triangular(): high")
     if not (first.value <= top <= last and first.value < last):
         raise DataError(f"triangular(): {shown(low)}, {shown(mode)} and {shown(high)} are not in order")
@@ -469,5 +468,5 @@ def fixed(value: QuantityLike) -> Distribution:
     >>> print(distributions.fixed("70 kg"))
     fixed(70) kg
     """
-    found = _number(value, "fixed(): the value")
+    found = quantity(value, "fixed(): the value")
     return Distribution("fixed", found.unit, (found.value,))

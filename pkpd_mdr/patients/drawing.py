@@ -211,6 +211,7 @@ class _Recipe:
         draws: pd.DataFrame | Framed | None,
         composition: Composition | None,
     ) -> _Recipe:
+        """Read and check all arguments of `patients`."""
         units = _columns(model, distributions, covariates)
         columns, correlations = with_covariances({**distributions, **covariates}, together[1], together[0])
         root = np.asarray(np.linalg.cholesky(correlation_matrix(list(columns), correlations)), dtype=float)
@@ -408,6 +409,7 @@ def _plain(text: object, known: dict[str, Unit], where: str) -> tuple[str, dict[
     asked: dict[str, Unit] = {}
 
     def number(found: re.Match[str]) -> str:
+        """What stands for a name with a unit."""
         name, unit = found[1], Unit.of(found[2])
         own = known.get(name, unit)  # who knows no such name says so when reading the formula
         if not unit.like(own):

@@ -89,6 +89,8 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """A column of a table: its header, the name and unit read from it, and its cells."""
+
     header: str
     name: str
     unit: Unit | None

@@ -91,6 +91,8 @@ def through(executor: Executor, study: Study, chunks: Iterable[Chunk], *, retrie
 
 @dataclass(slots=True)
 class _Work:
+    """Chunks on an executor: what waits, what is under way, and whose worker died."""
+
     executor: Executor
     study: Study
     retries: int
@@ -110,6 +112,7 @@ class _Work:
         return _AHEAD if count is None else 2 * count + 1
 
     def parts(self) -> Iterator[Part]:
+        """Parts in the order in which they are done."""
         while self._submit() or self.flying:
             done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
             dead = []
