@@ -6,12 +6,12 @@ No expected value comes from the library.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from strategies import papers
+from strategies.papers import ode
 
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import compile_model
@@ -20,13 +20,6 @@ from pkpd_mdr.units import quantity
 
 EXACT = mdr.Accuracy(rtol=1e-10)
 DAY = 24.0
-
-
-def ode(slope: Callable[..., Any], y: Sequence[float], times: Sequence[float]) -> np.ndarray:
-    """States at `times`, the first of which is the start; shape (k, n)."""
-    solved = solve_ivp(slope, (times[0], times[-1]), y, t_eval=times, method="LSODA", rtol=1e-11, atol=1e-12)
-    assert solved.success
-    return np.asarray(solved.y.T)
 
 
 def states(*names: str, unit: str = "") -> list[Any]:
@@ -39,19 +32,12 @@ def numbers(**values: Any) -> list[Any]:
 
 def test_perez_garcia_2019() -> None:
     """BIOMD0000000814: damaged cells die only when they try to divide; 5 doses every 28 days from day 55."""
-    a1, a2, rho, K, lam, dose = 0.1028, 0.1397, 0.00293193, 261.799, 8.3184, 0.5985
-
-    def slope(t: float, y: np.ndarray) -> list[float]:
-        P, D, C = y
-        room = 1 - (P + D) / K
-        return [rho * P * room - (a1 + a2) * P * C, a1 * P * C - rho * D * room, -lam * C]
-
     y, now, expected = np.array([144.95, 0.0, 0.0]), 0.0, []
     days = [55.0 + 28 * cycle + day for cycle in range(6) for day in range(5)]
     for day in [*days, 400.0]:
-        y = ode(slope, y, [now, day])[-1]
+        y = ode(papers.perezgarcia2019, y, [now, day])[-1]
         expected.append(y[0] + y[1])
-        y, now = y + [0, 0, dose], day
+        y, now = y + [0, 0, papers.PEREZGARCIA_DOSE], day
     model = mdr.Model(
         mdr.state("P", "144.95 cm**3", unit="cm**3"),
         *states("D", unit="cm**3"),
@@ -65,7 +51,7 @@ def test_perez_garcia_2019() -> None:
         mdr.process("late_death", "rho*D*(1 - burden/K)", {"D": -1}),
         mdr.process("loss", "lam*C", {"C": -1}),
     )
-    plan = mdr.bolus("tmz", dose).on_days([1, 2, 3, 4, 5]).every("28 day", times=6).shift("55 day")
+    plan = mdr.bolus("tmz", papers.PEREZGARCIA_DOSE).on_days([1, 2, 3, 4, 5]).every("28 day", times=6).shift("55 day")
     run = model.simulate(plan, until="400 day", times=[f"{day} day" for day in [*days, 400.0]], accuracy=EXACT)
     np.testing.assert_allclose(run.frame["burden"], expected, rtol=1e-8)
 
@@ -163,26 +149,11 @@ def test_zhu_2015_gemcitabine_and_birinapant(G: float, B: float) -> None:
 
 def test_de_pillis_2005() -> None:
     """MODEL1907260001: NK alone never clear a tumour, as a - c N* > 0; and a run with CD8 cells."""
-    v = {
-        "a": 0.514, "b": 1.02e-9, "c": 3.23e-7, "d": 1.43, "s": 2.73, "sig": 13000, "f": 0.0412, "g": 0.025,
-        "h": 2.02e7, "p": 1e-7, "m": 0.02, "j": 0.0375, "k": 2.02e7, "q": 3.42e-10, "r": 1.1e-7,
-    }  # fmt: skip
-
-    def slope(t: float, y: np.ndarray) -> list[float]:
-        T, N, L = np.maximum(y, 1e-300)
-        D = v["d"] * (L / T) ** 0.58 / (v["s"] + (L / T) ** 0.58)
-        kill, seen = D * T, (D * T) ** 2
-        return [
-            v["a"] * T * (1 - v["b"] * T) - v["c"] * N * T - kill,
-            v["sig"] - v["f"] * N + v["g"] * T**2 * N / (v["h"] + T**2) - v["p"] * N * T,
-            -v["m"] * L + v["j"] * seen * L / (v["k"] + seen) - v["q"] * L * T + v["r"] * N * T,
-        ]
-
     per_cell = dict.fromkeys("bcpqr", "1/(cell*day)") | {"b": "1/cell"}
     units = per_cell | dict.fromkeys("adfgmj", "1/day") | {"s": "", "sig": "cell/day", "h": "cell**2", "k": "1/day**2"}
     model = mdr.Model(
         *(mdr.state(name, start, unit="cell", kind="cells") for name, start in (("T", 1e6), ("N", 3e5), ("L", 100.0))),
-        *(mdr.parameter(name, f"{value} {units[name]}") for name, value in v.items()),
+        *(mdr.parameter(name, f"{value} {units[name]}") for name, value in papers.DEPILLIS.items()),
         mdr.observable("D", "d*hill(L/max(T, 1e-100), s**(1/0.58), 0.58)", "1/day"),
         mdr.process("growth", "a*T*(1 - b*T)", {"T": 1}),
         mdr.process("nk", "c*N*T + D*T", {"T": -1}),
@@ -191,7 +162,7 @@ def test_de_pillis_2005() -> None:
     )
     times = [0.0, 5.0, 10.0, 20.0, 40.0]
     found = model.simulate(until="40 day", times="5 day", accuracy=EXACT).frame.loc[times]
-    np.testing.assert_allclose(found[["T", "N", "L"]], ode(slope, [1e6, 3e5, 100.0], times), rtol=1e-6)
+    np.testing.assert_allclose(found[["T", "N", "L"]], ode(papers.depillis2005, [1e6, 3e5, 100.0], times), rtol=1e-6)
     free = model.simulate(until="1000 day", start={"T": 0, "L": 0}).frame["N"].iloc[-1]
     assert free == pytest.approx(315534, rel=1e-6)
     alone = model.with_parameters(r=0)
@@ -202,10 +173,6 @@ def test_de_pillis_2005() -> None:
 
 def test_leon_triana_2021() -> None:
     """BIOMD0000001013: tumour grows while C < 8e7 CAR T cells, and a run of 200 days."""
-
-    def slope(t: float, y: np.ndarray) -> list[float]:
-        C, T = y
-        return [0.9 * C * T / (1e10 + T) - 0.04 * C * T / (2e9 + C) - C / 7, 0.02 * T - 2.5e-10 * C * T]
 
     model = mdr.Model(
         mdr.state("C", 4e8, unit="cell", kind="cells"),
@@ -220,7 +187,7 @@ def test_leon_triana_2021() -> None:
     )
     times = np.arange(0.0, 201.0, 20.0)
     found = model.simulate(until="200 day", times="20 day", accuracy=EXACT).frame
-    np.testing.assert_allclose(found, ode(slope, [4e8, 6.7e9], times), rtol=1e-5)
+    np.testing.assert_allclose(found, ode(papers.leontriana2021, [4e8, 6.7e9], times), rtol=1e-5)
     for C, sign in ((7.99e7, 1), (8.01e7, -1)):
         short = model.simulate(until="0.001 h", start={"C": C}, times="0.001 h", accuracy=EXACT).frame["T"]
         assert np.sign(short.iloc[1] - short.iloc[0]) == sign

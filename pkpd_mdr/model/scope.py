@@ -476,12 +476,14 @@ class Scope:
 
     def _free(self, name: str, what: str) -> None:
         check_name(name, what)
+        start = f" (a state {shown(name[:-1])} starts at a parameter {shown(name)})" if name[1:].endswith("0") else ""
         for kind, taken in (("state", self.states), ("parameter", self.parameters), ("observable", self.observables)):
             if name in taken:
                 raise ModelError(
                     f"{what} {shown(name)} is declared twice; leave one of the two out or give it another name"
                     if kind == what
                     else f"{what} {shown(name)} has the name of {'an' if kind == 'observable' else 'a'} {kind}"
+                    f"{start}; give one of the two another name"
                 )
 
     def _shared(self, given: Parameter, slot: Unit, where: str, lower: float, upper: float) -> Expression:

@@ -5,14 +5,15 @@ Nothing of the library is used for an expected value: each function returns quan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
+from strategies import papers
+from strategies.papers import ode
 
 import pkpd_mdr as mdr
 from pkpd_mdr import gallery
@@ -20,39 +21,13 @@ from pkpd_mdr import gallery
 Anchors = dict[str, float]
 
 
-def ode(slope: Callable[..., Any], y: Sequence[float], times: Sequence[float]) -> np.ndarray:
-    """States at `times`, the first of which is the start; shape (k, n)."""
-    solved = solve_ivp(slope, (times[0], times[-1]), y, t_eval=times, method="LSODA", rtol=1e-11, atol=1e-12)
-    assert solved.success
-    return np.asarray(solved.y.T)
-
-
 def depillis2005() -> Anchors:
-    v = {
-        "a": 0.514, "b": 1.02e-9, "c": 3.23e-7, "d": 1.43, "s": 2.73, "sig": 13000, "f": 0.0412, "g": 0.025,
-        "h": 2.02e7, "p": 1e-7, "m": 0.02, "j": 0.0375, "k": 2.02e7, "q": 3.42e-10, "r": 1.1e-7,
-    }  # fmt: skip
-
-    def slope(t: float, y: np.ndarray) -> list[float]:
-        T, N, L = np.maximum(y, 1e-300)
-        D = v["d"] * (L / T) ** 0.58 / (v["s"] + (L / T) ** 0.58)
-        kill, seen = D * T, (D * T) ** 2
-        return [
-            v["a"] * T * (1 - v["b"] * T) - v["c"] * N * T - kill,
-            v["sig"] - v["f"] * N + v["g"] * T**2 * N / (v["h"] + T**2) - v["p"] * N * T,
-            -v["m"] * L + v["j"] * seen * L / (v["k"] + seen) - v["q"] * L * T + v["r"] * N * T,
-        ]
-
-    T, _, L = ode(slope, [1e6, 3e5, 100.0], [0, 10])[-1]
+    T, _, L = ode(papers.depillis2005, [1e6, 3e5, 100.0], [0, 10])[-1]
     return {"T after 10 days, from T 1e6, N 3e5, L 100": T, "L after 10 days, from T 1e6, N 3e5, L 100": L}
 
 
 def leontriana2021() -> Anchors:
-    def slope(t: float, y: np.ndarray) -> list[float]:
-        C, T = y
-        return [0.9 * C * T / (1e10 + T) - 0.04 * C * T / (2e9 + C) - C / 7, 0.02 * T - 2.5e-10 * C * T]
-
-    found = ode(slope, [4e8, 6.7e9], [0, 20, 200])
+    found = ode(papers.leontriana2021, [4e8, 6.7e9], [0, 20, 200])
     return {
         "tumour cells after 20 days": found[1, 1],
         "CAR T cells after 20 days": found[1, 0],
@@ -172,17 +147,11 @@ def mahasa2016() -> Anchors:
 
 
 def perezgarcia2019() -> Anchors:
-    a1, a2, rho, K, lam, dose = 0.1028, 0.1397, 0.00293193, 261.799, 8.3184, 0.5985
-
-    def slope(t: float, y: np.ndarray) -> list[float]:
-        P, D, C = y
-        room = 1 - (P + D) / K
-        return [rho * P * room - (a1 + a2) * P * C, a1 * P * C - rho * D * room, -lam * C]
-
     def volume(cycles: int, end: float) -> float:
         y, now = np.array([144.95, 0.0, 0.0]), 0.0
         for day in [*(55.0 + 28 * cycle + day for cycle in range(cycles) for day in range(5)), end]:
-            y, now = ode(slope, y, [now, day])[-1] + [0, 0, dose], day
+            y = ode(papers.perezgarcia2019, y, [now, day])[-1] + [0, 0, papers.PEREZGARCIA_DOSE]
+            now = day
         return float(y[0] + y[1])
 
     return {"volume on day 400, six cycles": volume(6, 400), "volume on day 620, twenty cycles": volume(20, 620)}

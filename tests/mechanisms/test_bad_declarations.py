@@ -263,6 +263,11 @@ BAD: dict[str, tuple[Callable[[], object], type[PkpdMdrError], str]] = {
         "death rate already",
     ),
     "a clone twice": (lambda: Model(mdr.clone("S"), mdr.clone("S")), ModelError, "'S' is declared twice"),
+    "a clone with the name of a start": (
+        lambda: Model(mdr.clone("c1", start=3), mdr.clone("c10")),
+        ModelError,
+        "a state 'c1' starts at a parameter 'c10'",
+    ),
     "a name with a blank": (lambda: mdr.clone("S 1"), ExpressionError, "the name of a clone"),
     "shares of all clones": (lambda: with_clones(mdr.seeding(total=1, S=0.5, R=0.5)), ModelError, "no clone is left"),
     "shares of too few clones": (

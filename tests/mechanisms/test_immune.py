@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.optimize import root
+from strategies import papers
 
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import compile_model
@@ -177,15 +178,8 @@ def test_leon_triana_2021() -> None:
     assert rates(model, T=6.7e9, C=8.1e7)[0] < 0 < rates(model, T=6.7e9, C=7.9e7)[0]
     run = model.simulate(mdr.bolus("C", "4e8 cell"), until="60 day", times="1 day", accuracy=mdr.Accuracy(rtol=1e-10))
 
-    def typed(t: float, y: np.ndarray) -> list[float]:
-        C, T = y
-        return [0.9 * C * T / (1e10 + T) - 0.04 * C * T / (2e9 + C) - C / 7, 0.02 * T - 2.5e-10 * C * T]
-
-    by_hand = solve_ivp(
-        typed, (0, 60), [4e8, 6.7e9], t_eval=hours(run)[1:] / DAY, rtol=1e-11, atol=1e-3, method="LSODA"
-    )
-    np.testing.assert_allclose(run.frame["C"].to_numpy()[1:], by_hand.y[0], rtol=1e-5)
-    np.testing.assert_allclose(run.frame["T"].to_numpy()[1:], by_hand.y[1], rtol=1e-5)
+    by_hand = papers.ode(papers.leontriana2021, [4e8, 6.7e9], hours(run) / DAY)
+    np.testing.assert_allclose(run.frame[["C", "T"]].to_numpy()[1:], by_hand[1:], rtol=1e-5)
 
 
 # -- Kronik et al. 2008: CTL against glioma, with TGF-beta, interferon and MHC ---------------------------------
