@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import warnings
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from strategies.ensembles import FAST, arms, deadly, population, slow, treated
+from strategies.ensembles import FAST, arms, deadly, mortal_dask, population, slow, treated
 
 import pkpd_mdr as mdr
 
@@ -66,24 +63,9 @@ def test_a_worker_that_always_dies_fails_its_members(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed")
 def test_dask_with_a_worker_killed_half_way(here):
-    with warnings.catch_warnings():
-        for module in ("distributed", "tornado", "dask", "asyncio", "psutil"):
-            warnings.filterwarnings("ignore", module=rf"{module}(\..*)?")
-        from distributed import Client, LocalCluster
-
-        cluster = LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-        )
-        with cluster, Client(cluster, timeout="30s") as client:
-            killed = []
-
-            def kill(done, total):
-                if not killed:
-                    killed.extend(client.run(os.getpid).values())
-                    os.kill(killed[0], signal.SIGKILL)
-
-            plans = arms() | {"slow": slow(0.05)}
-            ran = mdr.compare(treated(), plans, **OPTIONS, executor=client.get_executor(), progress=kill)
+    plans = arms() | {"slow": slow(0.05)}
+    with mortal_dask() as (executor, kill, killed):
+        ran = mdr.compare(treated(), plans, **OPTIONS, executor=executor, progress=kill)
     assert killed
     assert not ran.failures
     assert ran.values[:2].tobytes() == here.values.tobytes()

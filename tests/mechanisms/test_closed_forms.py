@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from strategies.runs import last
 
 import pkpd_mdr as mdr
 from pkpd_mdr.mechanisms import resection
@@ -21,11 +22,6 @@ EXACT = mdr.Accuracy(rtol=1e-10)
 FEW = settings(max_examples=12)
 rate = st.floats(0.05, 2.0)
 volume = st.floats(2.0, 80.0)
-
-
-def last(model: Model, regimen: Regimen | None, until: str, *names: str) -> list[float]:
-    frame = model.simulate(regimen, until=until, times=[until], accuracy=EXACT).frame
-    return [float(frame[name].iloc[-1]) for name in names]
 
 
 def course(model: Model, regimen: Regimen | None, until: str, every: str) -> Mapping[str, np.ndarray]:

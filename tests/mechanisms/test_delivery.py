@@ -12,6 +12,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies.runs import last
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import PkpdMdrError
@@ -22,11 +23,6 @@ EXACT = mdr.Accuracy(rtol=1e-10)
 FEW = settings(max_examples=10)
 constant = st.floats(0.05, 3.0)
 share = st.floats(0.0, 1.0)
-
-
-def last(model: Model, regimen: Regimen | None, until: str, *names: str) -> list[float]:
-    frame = model.simulate(regimen, until=until, times=[until], accuracy=EXACT).frame
-    return [float(frame[name].iloc[-1]) for name in names]
 
 
 def area(*names: str, unit: str = "mg/L*h") -> list[Mechanism]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from strategies.pictures import texts_overlap
+from strategies.pictures import in_column, texts_overlap
 
 import pkpd_mdr as mdr
 from pkpd_mdr.compare import compare
@@ -39,11 +39,6 @@ def model():
 def comparison(model):
     draws = pd.DataFrame({"CL_dox": np.linspace(5, 15, 9), "CL_pac": np.linspace(8, 3, 9)})
     return compare(model, ARMS, parameters=draws, until="90 day", endpoints=["time_to_progression", "nadir"])
-
-
-def in_column(ax):
-    assert ax.get_figure().get_size_inches()[0] == pytest.approx(3.4)
-    assert texts_overlap(ax) == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from strategies.pictures import texts_overlap
+from strategies.pictures import in_column, texts_overlap
 
 import pkpd_mdr as mdr
 from pkpd_mdr import distributions as dist
@@ -31,11 +31,6 @@ def found(model, cohort):
     """The burden was not measured at the second visit."""
     data = pd.DataFrame({"time [day]": [0.0, 10.0, 20.0], "burden": [1.01e6, np.nan, 6e6]})
     return mdr.assimilate(model, cohort, data, measure=mdr.measured("burden", relative_sd=0.1), seed=1)
-
-
-def in_column(ax):
-    assert ax.get_figure().get_size_inches()[0] == pytest.approx(3.4)
-    assert texts_overlap(ax) == []
 
 
 def test_all_columns_are_drawn_relative_to_their_medians(cohort):

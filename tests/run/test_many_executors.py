@@ -8,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import warnings
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from importlib.util import find_spec
@@ -17,7 +16,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from strategies.ensembles import FAST, arms, deadly, population, slow, treated
+from strategies.ensembles import FAST, arms, deadly, mortal_dask, population, slow, treated
 from strategies.models import models
 
 import pkpd_mdr as mdr
@@ -389,24 +388,9 @@ def test_content_of_functions_is_what_they_do():
 @pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed")
 def test_dask_with_a_worker_killed_half_way(model, here):
     """Two worker processes; one is killed after the first chunk, its chunk is run again, and no bit differs."""
-    with warnings.catch_warnings():
-        for module in ("distributed", "tornado", "dask", "asyncio", "psutil"):
-            warnings.filterwarnings("ignore", module=rf"{module}(\..*)?")
-        from distributed import Client, LocalCluster
-
-        cluster = LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-        )
-        with cluster, Client(cluster, timeout="30s") as client:
-            killed = []
-
-            def kill(done, total):
-                if not killed:
-                    killed.extend(client.run(os.getpid).values())
-                    os.kill(killed[0], signal.SIGKILL)
-
-            plans = arms() | {"slow": slow(0.05)}
-            ran = mdr.simulate_many(model, plans, **OPTIONS, executor=client.get_executor(), chunk=4, progress=kill)
+    plans = arms() | {"slow": slow(0.05)}
+    with mortal_dask() as (executor, kill, killed):
+        ran = mdr.simulate_many(model, plans, **OPTIONS, executor=executor, chunk=4, progress=kill)
     assert killed
     assert ran.ok.all()
     assert ran.values[:COUNT].tobytes() == here.values.tobytes()

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +18,7 @@ import pandas as pd
 import pkpd_mdr as mdr
 from pkpd_mdr.regimen import Visit
 
-__all__ = ["FAST", "arms", "deadly", "population", "slow", "treated"]
+__all__ = ["FAST", "arms", "deadly", "mortal_dask", "population", "slow", "treated"]
 
 FAST = mdr.Accuracy(method="rodas", rtol=1e-6)
 
@@ -72,3 +77,25 @@ def _wait(seconds: float, visit: Visit) -> mdr.Regimen | None:
 def slow(seconds: float) -> mdr.Strategy:
     """A strategy that takes its time for each member."""
     return mdr.rule(partial(_wait, seconds), visit="5 day")
+
+
+@contextmanager
+def mortal_dask() -> Iterator[tuple[Executor, Callable[[int, int], None], list[int]]]:
+    """Two Dask workers, a `progress=` that kills one of them when it is first called, and who was there then."""
+    with warnings.catch_warnings():
+        for module in ("distributed", "tornado", "dask", "asyncio", "psutil"):
+            warnings.filterwarnings("ignore", module=rf"{module}(\..*)?")
+        from distributed import Client, LocalCluster
+
+        cluster = LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        )
+        with cluster, Client(cluster, timeout="30s") as client:
+            killed: list[int] = []
+
+            def kill(done: int, total: int) -> None:
+                if not killed:
+                    killed.extend(client.run(os.getpid).values())
+                    os.kill(killed[0], signal.SIGKILL)
+
+            yield client.get_executor(), kill, killed

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
+
 
 def texts_overlap(ax):
     """Pairs of visible texts whose boxes overlap, in the drawn figure."""
@@ -27,3 +29,9 @@ def texts_overlap(ax):
         text for text, box in boxes if box.x0 < -1 or box.x1 > frame.x1 + 1 or box.y0 < -1 or box.y1 > frame.y1 + 1
     ]
     return outside + [(a, b) for (a, one), (b, two) in combinations(boxes, 2) if one.overlaps(two)]
+
+
+def in_column(ax):
+    """Check that a picture is as wide as a journal column and that nothing in it overlaps."""
+    assert ax.get_figure().get_size_inches()[0] == pytest.approx(3.4)
+    assert texts_overlap(ax) == []

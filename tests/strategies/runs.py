@@ -1,4 +1,4 @@
-"""Runs of random models, and the measured error of the compiled engine on them.
+"""Ends of runs; runs of random models, and the measured error of the compiled engine on them.
 
 An error is the largest over times and states of ``|y - exact|/(|exact| + floor)``. The floor is a thousandth of the
 largest value of the state, or of one (cell, unit of the state) where it never gets there: below it a state has decayed
@@ -14,6 +14,7 @@ import numpy as np
 from pkpd_mdr.engine import Accuracy, Compiled, Timeline, Trajectory, compile_model, solve
 from pkpd_mdr.engine.timeline import Instruction, Kind
 from pkpd_mdr.model import Model
+from pkpd_mdr.regimen import Regimen
 
 __all__ = [
     "REFERENCES",
@@ -21,6 +22,7 @@ __all__ = [
     "agreed",
     "distance",
     "exact",
+    "last",
     "measured",
     "random_run",
     "random_timeline",
@@ -41,6 +43,12 @@ class Run(NamedTuple):
     compiled: Compiled
     parameters: np.ndarray
     timeline: Timeline
+
+
+def last(model: Model, regimen: Regimen | None, until: str, *names: str) -> list[float]:
+    """Outputs at the end of a run, for closed forms."""
+    frame = model.simulate(regimen, until=until, times=[until], accuracy=Accuracy(rtol=1e-10)).frame
+    return [float(frame[name].iloc[-1]) for name in names]
 
 
 def values(model: Model) -> np.ndarray:
