@@ -46,7 +46,7 @@ patient. That is why a difference can be certain although the medians of the arm
 > {verdict}
 
 `print(comparison)` begins with it, `comparison.verdict("resistant_share")` gives that of another endpoint, and
-`comparison.report("page.html")` writes it and all that follows as a page to keep or to send.
+`comparison.report_html("page.html")` writes it and all that follows as a page to keep or to send.
 
 - **come to the same**: their differences stay within 1 % in the whole interval, whoever is ahead.
 - **the best arm**: the interval of the difference leaves out zero, and it is best in 95 % of the draws or more.

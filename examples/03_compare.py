@@ -62,6 +62,6 @@ if __name__ == "__main__":
     table.plot().figure.savefig(folder / "03_compare.png", dpi=150)
     table.plot_courses().figure.savefig(folder / "03_courses.png", dpi=150)
     table.plot_survival().figure.savefig(folder / "03_survival.png", dpi=150)
-    table.report(
+    table.report_html(
         folder / "03_report.html", question="Which of five ways to give both drugs delays progression longest?"
     )

@@ -221,7 +221,7 @@ def run_demo(
     )
     say(str(comparison))
     _leave(folder, fits, selection, verdict, comparison)
-    comparison.report(folder / "report.html", question=_QUESTION, fit=best)
+    comparison.report_html(folder / "report.html", question=_QUESTION, fit=best)
     say(f"Figures, tables and a report (report.html) are in {folder}")
     return Demo(fits, selection, held_out, verdict, comparison)
 

@@ -429,7 +429,7 @@ class Comparison:
 
         return plot_endpoint(self, endpoint, ax=ax)
 
-    def report(self, path: str | Path, **options: Any) -> Path:
+    def report_html(self, path: str | Path, **options: Any) -> Path:
         """Write everything as one HTML page; see `pkpd_mdr.report`."""
         from pkpd_mdr.report import report
 

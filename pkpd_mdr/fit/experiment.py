@@ -251,11 +251,11 @@ class _Setting:
             assert free is not None
             assert noise is not None
             space, model = read_free(known, free), known
-            sight = sight_of_model(model, plans, space, noise, None)
+            sight = sight_of_model(model, plans, space, noise)
             points = _points(space, draws, space.start)
             before = np.zeros((len(points), len(space), len(space)))
             if base is not None:
-                there = sight_of_model(model, read_plans(base, "next_experiment, base"), space, noise, None)
+                there = sight_of_model(model, read_plans(base, "next_experiment, base"), space, noise)
                 before = before + np.array([_total(there, u) for u in points])
         return cls._joined(model, space, sight, points, before, bounds_count=bounds_count)
 

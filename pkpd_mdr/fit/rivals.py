@@ -62,7 +62,6 @@ def discriminate(
     noise: NoiseLike | None,
     size: int,
     repeats: bool,
-    seed: int = 0,
 ) -> Ranked:
     """Rank candidates by the evidence that they are expected to give; see `next_experiment`.
 
@@ -71,7 +70,7 @@ def discriminate(
     FitError
         No candidate can be simulated under every model, or the rivals measure errors on different scales.
     """
-    rivals = {label: _rival(fit, plans, noise, seed) for label, fit in fits.items()}
+    rivals = {label: _rival(fit, plans, noise) for label, fit in fits.items()}
     if len({rival.logarithmic for rival in rivals.values()}) > 1:
         raise FitError(
             "the rivals were fitted with different errors (lognormal and other ones); fit them alike, or give noise="
@@ -116,10 +115,10 @@ def _in_words(evidence: float) -> str:
     return "hardly any"
 
 
-def _rival(fit: Fit, plans: tuple[Planned, ...], noise: NoiseLike | None, seed: int) -> _Rival:
+def _rival(fit: Fit, plans: tuple[Planned, ...], noise: NoiseLike | None) -> _Rival:
     sight, space = sight_of_fit(fit, plans, noise), fit.found.space
     precision = fit.information.matrix + np.diag(np.maximum(prior_precision(space), 1e-12))
-    points = working_points(space, fit.draws(_DRAWS, seed=seed), fit.best.point)
+    points = working_points(space, fit.draws(_DRAWS), fit.best.point)
     centre = sight.views(fit.best.point[: len(space)])
     drawn = [views for views in (sight.views(u) for u in points) if not all(isinstance(v, str) for v in views)]
     logarithmic = tuple(item.kind == "lognormal" for item in sight.noise)

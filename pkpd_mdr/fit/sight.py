@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray, Space
@@ -133,11 +132,9 @@ class FittedNoise:
         return np.asarray(self.size * self._model.shape(data, data, known, mix).h * self.factor)
 
 
-def sight_of_model(
-    model: Model, plans: Sequence[Planned], space: Space, noise: NoiseLike, accuracy: Accuracy | None
-) -> Sight:
+def sight_of_model(model: Model, plans: Sequence[Planned], space: Space, noise: NoiseLike) -> Sight:
     """Candidates under a model whose errors are given."""
-    problem = plan_problem(model, plans, space, accuracy)
+    problem = plan_problem(model, plans, space, None)
     read = read_noise(noise, model, problem.rows.observable)
     return Sight(problem, tuple(plans), tuple(read[name] for name in problem.rows.observable))
 

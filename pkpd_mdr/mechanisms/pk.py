@@ -280,10 +280,7 @@ class Compartments:
         )
 
 
-def _build(
-    drug: str, volume: tuple[str, Given], tissues: tuple[tuple[str, Given, str, Given], ...], given: Options
-) -> Mechanism:
-    check_name(drug, "the name of a drug")
+def _check_options(drug: str, given: Options) -> None:
     for name in given:
         if name not in Options.__annotations__:
             raise ModelError(
@@ -296,6 +293,13 @@ def _build(
     ):
         if (option := given.get(name)) is not None and not fits(option):
             raise ModelError(f"pk of {shown(drug)}: {name} = {shown(option)} is not {words}")
+
+
+def _build(
+    drug: str, volume: tuple[str, Given], tissues: tuple[tuple[str, Given, str, Given], ...], given: Options
+) -> Mechanism:
+    check_name(drug, "the name of a drug")
+    _check_options(drug, given)
     ka, zero_order, iv = given.get("ka"), given.get("zero_order"), given.get("iv")
     F, lag = given.get("F"), given.get("lag")
     absorption: Route | None = None

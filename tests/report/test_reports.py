@@ -249,7 +249,7 @@ def test_what_can_change_nothing_stands_before_the_model(unpainted):
 
 
 def test_files_and_refusals(tmp_path, comparison, model, fit, unpainted):
-    assert comparison.report(tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert comparison.report_html(tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert fit.report_html(str(tmp_path / "b.html")).exists()
     assert mdr.report(model, tmp_path / "c.html", title="Mine & yours").exists()
     assert "<title>Mine &amp; yours</title>" in (tmp_path / "c.html").read_text(encoding="utf-8")
