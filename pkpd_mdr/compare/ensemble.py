@@ -22,10 +22,10 @@ from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.patients import Cohort
 from pkpd_mdr.run import Endpoint, endpoint
-from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, PROGRESS, TRIES, check_replicates
-from pkpd_mdr.run.many.gather import Progress
+from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, TRIES, check_replicates
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
+from pkpd_mdr.run.progress import PROGRESS, Progress
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike

@@ -30,10 +30,11 @@ from pkpd_mdr.run import Endpoint, start_vector, with_exposure
 from pkpd_mdr.run.endpoints import check_endpoint
 from pkpd_mdr.run.given import total_of
 from pkpd_mdr.run.many.checkpoint import Checkpoint, fingerprint
-from pkpd_mdr.run.many.gather import Progress, not_run, parts_of_all, reporter, with_partial
+from pkpd_mdr.run.many.gather import not_run, parts_of_all, with_partial
 from pkpd_mdr.run.many.members import Places
 from pkpd_mdr.run.many.study import Chunk, Part, Study, courses_of
 from pkpd_mdr.run.many.workers import RETRIES, chunk_size
+from pkpd_mdr.run.progress import Progress, reporting
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
@@ -207,9 +208,8 @@ class Running:
         """Parts as they are finished."""
         study = self._study(where.executor)
         kept = None if where.folder is None else Checkpoint.open(where.folder, self._content(study, plans, blocks))
-        report, close = reporter(where.progress, total := len(plans) * self.count)
-        done = 0
-        try:
+        done, total = 0, len(plans) * self.count
+        with reporting(where.progress, total) as report:
             for part in parts_of_all(
                 study,
                 [len(block) for _, block in blocks],
@@ -223,8 +223,6 @@ class Running:
                 if report(done, total) is False:
                     again = "; the checkpoint keeps them" if kept else ""
                     raise SimulationError(f"stopped by progress= after {done} of {total} members{again}")
-        finally:
-            close()
 
     def _sorted(self, plans: Mapping[str, Plan], blocks: Blocks, parts: list[Part], why: str = "") -> dict[str, Arm]:
         """Parts in their places, whatever the order in which they were finished; of those that lack, why."""

@@ -9,7 +9,7 @@ influence of each unit on the estimate, linearised at the optimum.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.arguments import COUNT, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.draws import Draws
@@ -26,6 +27,7 @@ from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.problem import Rows
 from pkpd_mdr.fit.scoring import polish
 from pkpd_mdr.fit.search import minimise
+from pkpd_mdr.run.progress import PROGRESS, Progress, reporting
 
 if TYPE_CHECKING:
     from pkpd_mdr.fit.result import Fit
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["Bootstrap", "bootstrap"]
 
 IntArray = npt.NDArray[np.int64]
-Progress = Callable[[int, int], None]
 
 _FEWEST = 3  # units to draw from
 _MOST = 1_000_000
@@ -104,6 +105,7 @@ class Bootstrap(Draws):
         return float(low), float(high)
 
 
+@takes(FitError, n=COUNT, seed=COUNT, starts=COUNT, progress=PROGRESS)
 def bootstrap(
     fit: Fit,
     n: int = 500,
@@ -114,7 +116,7 @@ def bootstrap(
     seed: int = 0,
     starts: int = 1,
     executor: Executor | None = None,
-    progress: Progress | None = None,
+    progress: Progress = False,
 ) -> Bootstrap:
     """Fit again n times to measurements drawn anew; see `Fit.bootstrap`."""
     _check(n, starts, unit, parametric=parametric)
@@ -130,10 +132,10 @@ def bootstrap(
         )
     plan = _Plan(_light(fit.objective), fit.best.point, _errors(fit), labels, strata, starts, seed)
     ends: list[_End] = []
-    for chunk in _run(plan, n, executor):
-        ends += chunk
-        if progress is not None:
-            progress(len(ends), n)
+    with reporting(progress, n, "refits", FitError) as report:
+        for chunk in _run(plan, n, executor):
+            ends += chunk
+            report(len(ends), n)
     return _gathered(fit, ends, "errors" if labels is None else str(unit), count, labels, seed)
 
 

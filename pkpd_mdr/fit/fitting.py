@@ -22,11 +22,12 @@ from pkpd_mdr.fit.problem import Prediction
 from pkpd_mdr.fit.readout import ReadoutLike, read_readouts
 from pkpd_mdr.fit.result import Fit
 from pkpd_mdr.fit.scoring import Found
-from pkpd_mdr.fit.search import Progress, Search, best_of, draw_starts
+from pkpd_mdr.fit.search import Search, best_of, draw_starts
 from pkpd_mdr.fit.starting import StartLike
 from pkpd_mdr.fit.tying import TiedLike, check_declared, tie
 from pkpd_mdr.model import Model
 from pkpd_mdr.run import provenance
+from pkpd_mdr.run.progress import PROGRESS, Progress, reporting
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
 
 __all__ = ["fit"]
@@ -52,6 +53,7 @@ _SAMPLINGS = ("latin_hypercube", "sobol")
     method=TEXT,
     most=COUNT,
     accuracy=ACCURACY,
+    progress=PROGRESS,
 )
 def fit(
     model: Model,
@@ -73,7 +75,7 @@ def fit(
     method: str = "auto",
     most: int = 200,
     accuracy: Accuracy | None = None,
-    progress: Progress | None = None,
+    progress: Progress = False,
     resume: Fit | None = None,
 ) -> Fit:
     """Fit a model to data by maximum likelihood, or with priors to the mode of the posterior.
@@ -137,8 +139,9 @@ def fit(
         Most evaluations from one start.
     accuracy : Accuracy, optional
         Of the simulations.
-    progress : callable, optional
-        Called with (starts done, starts, minus twice log-likelihood up to a constant).
+    progress : bool or callable
+        True shows a bar (needs tqdm); a function is called with (starts done, starts, minus twice log-likelihood up to
+        a constant).
     resume : Fit, optional
         An earlier fit of the same model to the same data: starts that ended are kept, interrupted ones go on, and more
         are added where `starts` is larger.
@@ -185,7 +188,8 @@ def fit(
     problem.notes += doubts(problem, _sensitive_start(objective, space))
     search = Search(objective, points, most=most, before=_before(resume, objective))
     try:
-        search.run(progress, method=method)
+        with reporting(progress, len(points), "starts", FitError) as report:
+            search.run(report, method=method)
     except BaseException as stop:
         found = search.so_far()
         if found and found[0].finished:

@@ -11,17 +11,18 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import COUNT, takes
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.ahead import looking_ahead, values_of
 from pkpd_mdr.fit.draws import Draws, truncated_draws
 from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.run.progress import PROGRESS, Progress, Report, reporting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,6 +102,7 @@ def _by_walker(values: FloatArray) -> FloatArray:
     return np.asarray(values.transpose(0, 2, 1).reshape(chains * walkers, steps))
 
 
+@takes(FitError, steps=COUNT, warmup=COUNT, walkers=COUNT, chains=COUNT, seed=COUNT, progress=PROGRESS)
 def mcmc(
     fit: Fit,
     steps: int = 2000,
@@ -109,7 +111,7 @@ def mcmc(
     walkers: int | None = None,
     chains: int = 2,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = False,
 ) -> Posterior:
     """Sample the posterior of a fit; see `Fit.mcmc`."""
     d = fit.objective.dimension
@@ -117,12 +119,12 @@ def mcmc(
     count = max(32, 2 * d + 2) if walkers is None else walkers
     _check(fit, steps, before, count, chains, d)
     objective = looking_ahead(fit.objective)
-    ensembles = []
-    for number in range(chains):
-        start = _starts(fit, count, [seed, number])
-        offset, total = number * (before + steps), chains * (before + steps)
-        told = None if progress is None else _Told(progress, offset, total)
-        ensembles.append(_sample(objective, start, before, steps, [seed, number, 1], told))
+    ensembles, total = [], chains * (before + steps)
+    with reporting(progress, total, "steps", FitError) as report:
+        for number in range(chains):
+            start = _starts(fit, count, [seed, number])
+            told = _Told(report, number * (before + steps), total)
+            ensembles.append(_sample(objective, start, before, steps, [seed, number, 1], told))
     chain = np.array([item[0] for item in ensembles])
     heights = np.array([item[1] for item in ensembles])
     return _posterior(fit, chain, heights, float(np.mean([item[2] for item in ensembles])), seed)
@@ -132,12 +134,12 @@ def mcmc(
 class _Told:
     """Progress of one chain as a part of all of them."""
 
-    progress: Callable[[int, int], None]
+    report: Report
     offset: int
     total: int
 
     def __call__(self, done: int) -> None:
-        self.progress(self.offset + done, self.total)
+        self.report(self.offset + done, self.total)
 
 
 def _check(fit: Fit, steps: int, before: int, walkers: int, chains: int, d: int) -> None:
@@ -173,7 +175,7 @@ def _starts(fit: Fit, walkers: int, seed: list[int]) -> FloatArray:
 
 
 def _sample(
-    objective: Any, start: FloatArray, before: int, steps: int, seed: list[int], told: _Told | None
+    objective: Any, start: FloatArray, before: int, steps: int, seed: list[int], told: _Told
 ) -> tuple[FloatArray, FloatArray, float]:
     try:
         import emcee
@@ -186,8 +188,7 @@ def _sample(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for done, _ in enumerate(sampler.sample(start, iterations=before + steps, skip_initial_state_check=True), 1):
-            if told is not None:
-                told(done)
+            told(done)
     return (
         np.asarray(sampler.get_chain(discard=before)),
         np.asarray(sampler.get_log_prob(discard=before)),

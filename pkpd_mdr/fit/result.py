@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +26,7 @@ from pkpd_mdr.fit.priors import prior_shares
 from pkpd_mdr.fit.scoring import Found
 from pkpd_mdr.fit.search import reached
 from pkpd_mdr.model import Model
+from pkpd_mdr.run.progress import Progress
 from pkpd_mdr.run.simulate import output_times
 from pkpd_mdr.units import QuantityLike
 
@@ -331,7 +332,7 @@ class Fit:
         seed: int = 0,
         starts: int = 1,
         executor: Executor | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = False,
     ) -> Bootstrap:
         """Fit again to measurements drawn anew.
 
@@ -352,8 +353,8 @@ class Fit:
         starts : int
             The optimum, and this many less one points about a standard error away from it.
         executor : concurrent.futures.Executor, optional
-        progress : callable, optional
-            Called with (refits done, n).
+        progress : bool or callable
+            True shows a bar (needs tqdm); a function is called with (refits done, n).
 
         Returns
         -------
@@ -378,7 +379,7 @@ class Fit:
         walkers: int | None = None,
         chains: int = 2,
         seed: int = 0,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = False,
     ) -> Posterior:
         """Sample the posterior with emcee, all walkers of a step in one call of the engine.
 
@@ -393,8 +394,8 @@ class Fit:
         chains : int
             Independent ensembles, between which r_hat is computed.
         seed : int
-        progress : callable, optional
-            Called with (steps done, steps of all ensembles).
+        progress : bool or callable
+            True shows a bar (needs tqdm); a function is called with (steps done, steps of all ensembles).
 
         Returns
         -------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.scoring import Descent, Found, negligible, polish
+from pkpd_mdr.run.progress import Report
 
 __all__ = [
-    "Progress",
     "Search",
     "best_of",
     "draw_starts",
@@ -25,8 +25,6 @@ __all__ = [
 _SAME = 0.1  # starts whose minus twice log-likelihood is this near the best reached it
 _ENOUGH = 1e-4  # expected gain not worth a further step of one start among several; the best one is polished
 _TOGETHER = 1024  # conditions in one call of the engine, times starts: more gain nothing and take memory
-
-Progress = Callable[[int, int, float], None]
 
 
 def draw_starts(space: Space, starts: int, seed: int, sampling: str = "latin_hypercube") -> list[FloatArray]:
@@ -93,14 +91,14 @@ class Search:
         }
         self.active: dict[int, Descent] = {}
 
-    def run(self, progress: Progress | None = None, *, method: str = "auto") -> None:
+    def run(self, report: Report | None = None, *, method: str = "auto") -> None:
         """Search until every start has ended: side by side, or by lmfit one after another."""
         if method == "auto":
-            self._together(progress)
+            self._together(report)
         else:
-            self._one_by_one(progress, method)
+            self._one_by_one(report, method)
 
-    def _one_by_one(self, progress: Progress | None, method: str) -> None:
+    def _one_by_one(self, report: Report | None, method: str) -> None:
         from pkpd_mdr.fit.least_squares import least_squares
 
         tolerance = 1e-7 if len(self.starts) > 1 or not self.objective.problem.algebraic else 1e-10
@@ -111,10 +109,10 @@ class Search:
                 least_squares(self.objective, start, method=method, tolerance=tolerance, most=self.most, number=number)
             )
             self.waiting.pop(0)
-            if progress is not None:
-                progress(len(self.found), len(self.starts), self.found[-1].evaluation.value)
+            if report is not None:
+                report(len(self.found), len(self.starts), self.found[-1].evaluation.value)
 
-    def _together(self, progress: Progress | None) -> None:
+    def _together(self, report: Report | None) -> None:
         alone = len(self.starts) == 1 and self.objective.problem.algebraic
         tolerance = negligible(self.objective) if alone else _ENOUGH
         width = max(1, _TOGETHER // max(1, len(self.objective.problem.members)))
@@ -127,14 +125,14 @@ class Search:
             for number, result in zip(asked, results, strict=True):
                 self.active[number].tell(result)
             for number in [n for n, descent in self.active.items() if descent.ended]:
-                self._finish(number, self.active.pop(number), progress)
+                self._finish(number, self.active.pop(number), report)
 
-    def _finish(self, number: int, descent: Descent, progress: Progress | None) -> None:
+    def _finish(self, number: int, descent: Descent, report: Report | None) -> None:
         item = descent.found(number, self.starts[number])
         if item is not None:
             self.found.append(item)
-            if progress is not None:
-                progress(len(self.found), len(self.starts), item.evaluation.value)
+            if report is not None:
+                report(len(self.found), len(self.starts), item.evaluation.value)
 
     def so_far(self) -> list[Found]:
         """Every start that was looked at, best first."""

@@ -157,6 +157,14 @@ def test_progress_and_waterfall() -> None:
     assert (found.waterfall["above_best"].diff().dropna() >= 0).all()
 
 
+def test_a_bar_as_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tqdm")
+    fits(data(), starts=2, progress=True)
+    assert "2/2" in capsys.readouterr().err
+    with pytest.raises(FitError, match="progress is 3, not True, False, or a function"):
+        fits(data(), progress=3)
+
+
 def test_the_model_is_not_changed() -> None:
     before = CURVE.content_hash
     found = fits(data())["line"]

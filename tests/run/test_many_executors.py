@@ -222,7 +222,7 @@ def test_a_bar_needs_tqdm(model, capsys, monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("pkpd_mdr.run.many.gather.import_module", missing)
+    monkeypatch.setattr("pkpd_mdr.run.progress.import_module", missing)
     with pytest.raises(mdr.SimulationError, match=r"pip install 'pkpd-mdr\[progress\]'"):
         mdr.simulate_many(model, **OPTIONS, progress=True)
 

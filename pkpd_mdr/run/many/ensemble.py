@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from pkpd_mdr.arguments import COUNT, FLAG, TABLE, TEXT, Kind, listed, takes
+from pkpd_mdr.arguments import COUNT, TABLE, TEXT, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Stochastic, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
 from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
 from pkpd_mdr.run.many.checkpoint import Checkpoint
-from pkpd_mdr.run.many.gather import Gathering, Progress
+from pkpd_mdr.run.many.gather import Gathering
 from pkpd_mdr.run.many.members import TAKEN, Columns, join
 from pkpd_mdr.run.many.plans import Plans, read_plans
 from pkpd_mdr.run.many.result import Many
@@ -28,16 +28,16 @@ from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, s
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
+from pkpd_mdr.run.progress import PROGRESS, Progress
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, length_of, output_times, with_exposure
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike
 
-__all__ = ["COUNTED", "FOLDER", "PROGRESS", "TRIES", "check_replicates", "side_by_side", "simulate_many"]
+__all__ = ["COUNTED", "FOLDER", "TRIES", "check_replicates", "side_by_side", "simulate_many"]
 
 _APART = 1e-9  # of the run: times closer than this are one
 COUNTED = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
 TRIES = Kind("a whole number, zero or more", lambda given: COUNT.fits(given) and given >= 0, int)
-PROGRESS = Kind("True, False, or a function of (done, total)", lambda given: FLAG.fits(given) or callable(given))
 FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(given, (str, os.PathLike)))
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,11 @@ from pkpd_mdr.run.many.quantiles import Counts
 from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.study import Chunk, Failure, Part, Study
 from pkpd_mdr.run.many.workers import in_turn, through
+from pkpd_mdr.run.progress import Progress, reporting
 from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
 from pkpd_mdr.units import Unit
 
-__all__ = ["Gathering", "Progress", "not_run", "parts_of_all", "reporter", "with_partial"]
-
-Progress = bool | Callable[[int, int], object]
+__all__ = ["Gathering", "not_run", "parts_of_all", "with_partial"]
 
 
 @dataclass(slots=True)
@@ -76,21 +74,19 @@ class Gathering:
 
     def run(self, kept: Checkpoint | None, executor: Executor | None, retries: int, progress: Progress) -> Many:
         """Everything that is not kept already."""
-        report, close = reporter(progress, len(self.members))
         finished: set[int] = set()
-        try:
-            for part in self._parts(kept, executor, retries):
-                self._take(part)
-                finished.add(part.number)
-                if report(self.done, len(self.members)) is False:
-                    raise SimulationError(f"stopped by progress= after {self.done} of {len(self.members)} members")
-        except BaseException as problem:
-            stopped = self._stopped(finished, problem)
-            if stopped is problem:
-                raise
-            raise stopped from problem
-        finally:
-            close()
+        with reporting(progress, len(self.members)) as report:
+            try:
+                for part in self._parts(kept, executor, retries):
+                    self._take(part)
+                    finished.add(part.number)
+                    if report(self.done, len(self.members)) is False:
+                        raise SimulationError(f"stopped by progress= after {self.done} of {len(self.members)} members")
+            except BaseException as problem:
+                stopped = self._stopped(finished, problem)
+                if stopped is problem:
+                    raise
+                raise stopped from problem
         many = self._result()
         if len(self.failures) == len(self.members):
             first = min(self.failures)
@@ -275,19 +271,3 @@ def _fits(study: Study, part: Part, size: int) -> bool:
     empty = Part.empty(study, size, part.number)
     names = ("values", "reached", "endpoints", "ended")
     return all(getattr(part, name).shape == getattr(empty, name).shape for name in names)
-
-
-def reporter(progress: Progress, total: int) -> tuple[Callable[[int, int], object], Callable[[], None]]:
-    """What is told of progress, and what is called in the end."""
-    if callable(progress):
-        return progress, lambda: None
-    if not progress:
-        return (lambda done, total: None), lambda: None
-    try:
-        bar = import_module("tqdm").tqdm(total=total, unit=" members")
-    except ImportError as problem:
-        raise SimulationError(
-            "progress=True needs the package tqdm, which is not installed; pip install 'pkpd-mdr[progress]', or give a "
-            "function of (done, total)"
-        ) from problem
-    return (lambda done, total: bar.update(done - bar.n)), bar.close
