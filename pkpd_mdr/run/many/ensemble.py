@@ -77,7 +77,7 @@ def simulate_many(
     stop: Mapping[str, QuantityLike] | None = None,
     stochastic: Stochastic | None = None,
     replicates: int = 1,
-    seed: int | None = None,
+    seed: int = 0,
     executor: Executor | None = None,
     threads: int | None = None,
     chunk: int | None = None,
@@ -134,8 +134,8 @@ def simulate_many(
         are the same on any executor and in chunks of any size. A path ends at the first row beyond a level of `stop`.
     replicates : int
         Members (paths) of each combination of regimen, parameters and start; the column ``replicate`` counts them.
-    seed : int, optional
-        Of the errors of measurement at visits, 0 if left out; kept in `Many.provenance`. An error depends on the seed,
+    seed : int
+        Of the errors of measurement at visits; kept in `Many.provenance`. An error depends on the seed,
         the row of parameters and starts, the visit and the output: all regimens measure a patient with the same luck.
     executor : concurrent.futures.Executor, optional
         Where chunks run: ``ProcessPoolExecutor``, ``ThreadPoolExecutor``, ``client.get_executor()`` of Dask. Here, with
@@ -193,7 +193,7 @@ def simulate_many(
     plans = read_plans(model, regimens)
     looks = read_measures(model, measure, plans.values())
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
-    study = _with(study, stop=Stop.of(model, stop), seed=seed or 0, stochastic=stochastic)
+    study = _with(study, stop=Stop.of(model, stop), seed=seed, stochastic=stochastic)
     check_replicates(replicates, stochastic, looks)
     columns = Columns.of(id, labels, [*study.outputs, *(item.name for item in study.endpoints)])
     parameter_rows, start_rows = _rows(study, model, parameters, starts, combine, columns)
@@ -203,7 +203,7 @@ def simulate_many(
     study = _with(study, threads=threads or (1 if executor is not None else None))
     folder = None if checkpoint is None else Path(checkpoint)
     size = chunk or (Checkpoint.chunk_of(folder) if folder else None) or chunk_size(len(members), executor)
-    work = Gathering(study, members, length.unit, reduce, size, seed)
+    work = Gathering(study, members, length.unit, reduce, size)
     kept = None if folder is None else Checkpoint.open(folder, work.content())
     return work.run(kept, executor, retries, progress)
 

@@ -38,7 +38,6 @@ class Gathering:
     reduce : {None, "quantiles", "endpoints"}
     size : int
         Members of a chunk.
-    seed : int or None
     """
 
     study: Study
@@ -46,7 +45,6 @@ class Gathering:
     time_unit: Unit
     reduce: str | None
     size: int
-    seed: int | None
     places: list[Places] = field(init=False)
     values: FloatArray | None = field(init=False)
     reached: Places = field(init=False)
@@ -171,7 +169,7 @@ class Gathering:
             "rtol": accuracy.rtol,
             "atol": accuracy.atol,
             "method": accuracy.method,
-            "seed": self.seed,
+            "seed": self.study.seed,
             **({} if self.study.stochastic is None else {"stochastic": asdict(self.study.stochastic)}),
         }
 
@@ -193,7 +191,7 @@ class Gathering:
             "measure": repr(study.measure),
             "stop": repr(study.stop),
             "accuracy": fingerprint(study.accuracy),
-            "seed": repr(self.seed),
+            "seed": repr(self.study.seed),
             "stochastic": repr(study.stochastic),
             "chunk": str(self.size),
             "versions": ", ".join(f"{name} {version}" for name, version in provenance().items()),
