@@ -9,7 +9,6 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from types import NoneType
-from typing import Any
 
 import numpy as np
 
@@ -193,14 +192,13 @@ def simulate_many(
     plans = read_plans(model, regimens)
     looks = read_measures(model, measure, plans.values())
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
-    study = _with(study, stop=Stop.of(model, stop), seed=seed, stochastic=stochastic)
+    study = replace(study, stop=Stop.of(model, stop), seed=seed, stochastic=stochastic)
     check_replicates(replicates, stochastic, looks)
     columns = Columns.of(id, labels, [*study.outputs, *(item.name for item in study.endpoints)])
     parameter_rows, start_rows = _rows(study, model, parameters, starts, combine, columns)
     each = not isinstance(regimens, (Regimen, Strategy, Mapping, NoneType))
     members = join(plans, parameter_rows, start_rows, combine, columns, each=each, replicates=replicates)
-    study = _with(study, given=start_rows.names)
-    study = _with(study, threads=threads or (1 if executor is not None else None))
+    study = replace(study, given=start_rows.names, threads=threads or (1 if executor is not None else None))
     folder = None if checkpoint is None else Path(checkpoint)
     size = chunk or (Checkpoint.chunk_of(folder) if folder else None) or chunk_size(len(members), executor)
     work = Gathering(study, members, length.unit, reduce, size)
@@ -310,7 +308,3 @@ def _rows(
         read_rows(parameters, own, what="parameters", item="parameter", labels=kept, elsewhere=states),
         read_rows(starts, begin, what="starts", item="state", labels=columns.all, elsewhere=names),
     )
-
-
-def _with(study: Study, **changes: Any) -> Study:
-    return Study(**({name: getattr(study, name) for name in Study.__dataclass_fields__} | changes))
