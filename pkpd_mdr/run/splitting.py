@@ -17,8 +17,8 @@ from pkpd_mdr.engine import Accuracy, Compiled, Stochastic
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError
 from pkpd_mdr.regimen import Regimen, Strategy
-from pkpd_mdr.run.asked import Asked, Minds
 from pkpd_mdr.run.course import courses, just_before
+from pkpd_mdr.run.path_plan import Minds, PathPlan
 
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Stream
@@ -123,7 +123,7 @@ class Search:
 
     compiled: Compiled
     values: FloatArray
-    asked: Asked
+    given: PathPlan
     grid: FloatArray
     output: tuple[str, float]
     target: float
@@ -136,7 +136,7 @@ class Search:
         """All at time zero."""
         states = np.tile(state, (self.particles, 1))
         place, large = np.zeros(self.particles, dtype=np.int64), np.full(states.shape, -1, dtype=np.int64)
-        return Pool(place, states, large, self.asked.begin(self.particles))
+        return Pool(place, states, large, self.given.begin(self.particles))
 
     def score(self, look: int | Integers, states: FloatArray) -> FloatArray:
         """How near each state is to the event."""
@@ -202,7 +202,7 @@ class Search:
         found.put(pool.place, everyone, now, pool.large, minds, near, score)
         for look in range(int(pool.place.min()), len(self.grid) - 1):
             going = np.flatnonzero(pool.place <= look)
-            minds[going] = self.asked.decide(look, now[going], minds[going], going, self._luck(key))
+            minds[going] = self.given.decide(look, now[going], minds[going], going, self._luck(key))
             ends = now[going] = self._step(look, now[going], minds[going], [chances[k] for k in going])
             large = np.array([chances[k].large for k in going])
             found.put(look + 1, going, ends, large, minds[going], self.near(look + 1, ends), self.score(look + 1, ends))
@@ -221,7 +221,7 @@ class Search:
             if not len(going):
                 break
             states, minds = states.copy(), minds.copy()
-            minds[going] = self.asked.decide(look, states[going], minds[going], going, self._luck((repeat,)))
+            minds[going] = self.given.decide(look, states[going], minds[going], going, self._luck((repeat,)))
             states[going] = self._step(look, states[going], minds[going], [chances[k] for k in going])
             score = self.score(look + 1, states[going])
             done[going[score > self.target]] = True
@@ -266,7 +266,7 @@ class Search:
             self.compiled,
             np.tile(self.values, (count, 1)),
             states,
-            self.asked.timelines(look, minds),
+            self.given.timelines(look, minds),
             (),
             stochastic=self.rules,
             seeds=chances,

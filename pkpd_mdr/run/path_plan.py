@@ -13,7 +13,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.regimen import Act, Give, Measured, Regimen, Strategy
 from pkpd_mdr.run.course import Member, decide
 
-__all__ = ["Asked", "Minds", "looks_of"]
+__all__ = ["Minds", "PathPlan", "looks_of"]
 
 Integers = npt.NDArray[np.int64]
 Minds = npt.NDArray[np.object_]  # a `Member` for each path, which is replaced and never changed
@@ -29,7 +29,7 @@ def looks_of(plan: Regimen | Strategy, end: float, looks: int) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PathPlan:
     """A regimen, or a strategy that is asked at those looks that are visits."""
 
     compiled: Compiled
