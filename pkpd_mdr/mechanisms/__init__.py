@@ -1,27 +1,28 @@
 """Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
 
 from pkpd_mdr.mechanisms import damage, death, delivery, growth, immune, pgp, pk, stroma, toxicity, vesicles
-from pkpd_mdr.mechanisms.adaptation import fading, tolerance
 from pkpd_mdr.mechanisms.cards import table
 from pkpd_mdr.mechanisms.clone import clone, seeding
-from pkpd_mdr.mechanisms.contact import contact_transfer
+from pkpd_mdr.mechanisms.contact_transfer import contact_transfer
 from pkpd_mdr.mechanisms.cytokine import cytokine
 from pkpd_mdr.mechanisms.dosing import dosing
-from pkpd_mdr.mechanisms.exosome import exosomes
-from pkpd_mdr.mechanisms.genotype import genotypes
-from pkpd_mdr.mechanisms.hierarchy import stem_hierarchy
+from pkpd_mdr.mechanisms.exosomes import exosomes
+from pkpd_mdr.mechanisms.genotypes import genotypes
 from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.modulation import switching_modulation
 from pkpd_mdr.mechanisms.occasions import occasions
 from pkpd_mdr.mechanisms.peak import peak, peak_kill
-from pkpd_mdr.mechanisms.persistence import epigenetic_memory, persisters
-from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
+from pkpd_mdr.mechanisms.persisters import epigenetic_memory, persisters
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
+from pkpd_mdr.mechanisms.resection import resection
+from pkpd_mdr.mechanisms.stem_hierarchy import stem_hierarchy
 from pkpd_mdr.mechanisms.stimulation import stimulation
-from pkpd_mdr.mechanisms.surgery import resection
-from pkpd_mdr.mechanisms.trait import trait_axis
+from pkpd_mdr.mechanisms.switching import cost, mutation, switching
+from pkpd_mdr.mechanisms.switching_modulation import switching_modulation
+from pkpd_mdr.mechanisms.tolerance import fading, tolerance
+from pkpd_mdr.mechanisms.trait_axis import trait_axis
 from pkpd_mdr.mechanisms.user import formula, observable, parameter, process, state
 
 __all__ = [

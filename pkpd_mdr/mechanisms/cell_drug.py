@@ -10,8 +10,8 @@ import sympy as sp
 
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Power, symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, cells_of, drug_at, joined, molar_mass_of
 from pkpd_mdr.mechanisms.inhibitors import inhibition
+from pkpd_mdr.mechanisms.names import POSITIVE, cells_of, drug_at, joined, molar_mass_of
 from pkpd_mdr.model.contents import emptiness, per_unit
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Scope

@@ -10,8 +10,8 @@ import sympy as sp
 from pkpd_mdr.arguments import FLAG, TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import ratio
 from pkpd_mdr.mechanisms.growth import Growth
+from pkpd_mdr.mechanisms.names import ratio
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Quantity, Unit, quantity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, molar_mass_of
+from pkpd_mdr.mechanisms.names import POSITIVE, drug_at, molar_mass_of
 from pkpd_mdr.mechanisms.user import SharedParameter
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import read_molar_mass
 from pkpd_mdr.mechanisms.host import population_of
+from pkpd_mdr.mechanisms.names import read_molar_mass
 from pkpd_mdr.model.parts import Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Quantity, Unit

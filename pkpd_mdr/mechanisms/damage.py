@@ -14,8 +14,9 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import DrugEffect, drug_at, holder_of, joined, molar_mass_of, names_of
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
 from pkpd_mdr.mechanisms.host import offer_once
+from pkpd_mdr.mechanisms.names import drug_at, holder_of, joined, molar_mass_of, names_of
 from pkpd_mdr.model.contents import per_unit
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope

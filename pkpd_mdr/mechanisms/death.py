@@ -11,8 +11,9 @@ import sympy as sp
 from pkpd_mdr.arguments import COUNT, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, clone_of, drug_at, joined, names_of
-from pkpd_mdr.mechanisms.doomed import damaged, transit
+from pkpd_mdr.mechanisms.death_stages import damaged, transit
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, drug_at, joined, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 

@@ -14,10 +14,10 @@ import sympy as sp
 from pkpd_mdr.arguments import FLAG, TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.carrier import carrier, consumption
-from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, molar_mass_of
+from pkpd_mdr.mechanisms.delivery_carrier import carrier, consumption
+from pkpd_mdr.mechanisms.delivery_vasculature import vasculature
 from pkpd_mdr.mechanisms.inhibitors import Inhibitors, inhibition
-from pkpd_mdr.mechanisms.vasculature import vasculature
+from pkpd_mdr.mechanisms.names import POSITIVE, drug_at, molar_mass_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 from pkpd_mdr.units import Unit

@@ -10,7 +10,7 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name
-from pkpd_mdr.mechanisms.common import POSITIVE, read_molar_mass
+from pkpd_mdr.mechanisms.names import POSITIVE, read_molar_mass
 from pkpd_mdr.mechanisms.user import formula
 from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope

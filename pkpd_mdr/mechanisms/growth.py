@@ -15,7 +15,7 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Log, Power
-from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, joined
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, joined
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Formula, Given, Scope
 from pkpd_mdr.units import Unit

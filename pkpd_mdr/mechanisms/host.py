@@ -17,7 +17,7 @@ import sympy as sp
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.expression import hill as hill_function
-from pkpd_mdr.mechanisms.common import POSITIVE
+from pkpd_mdr.mechanisms.names import POSITIVE
 from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Given, Scope
 from pkpd_mdr.units import Unit

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from pkpd_mdr.mechanisms.common import POSITIVE, joined, molar_mass_of
+from pkpd_mdr.mechanisms.names import POSITIVE, joined, molar_mass_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Scope
 

@@ -9,8 +9,8 @@ from pkpd_mdr.arguments import FLAG, TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name
 from pkpd_mdr.mechanisms.cell_drug import CellDrug, outside_stock
-from pkpd_mdr.mechanisms.common import drug_at, joined, names_of
 from pkpd_mdr.mechanisms.inhibitors import Inhibitors
+from pkpd_mdr.mechanisms.names import drug_at, joined, names_of
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 
 __all__ = ["Intracellular", "intracellular"]

@@ -11,8 +11,9 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import Power
-from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, growth_of, joined, names_of
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
 from pkpd_mdr.mechanisms.host import population_of
+from pkpd_mdr.mechanisms.names import POSITIVE, growth_of, joined, names_of
 from pkpd_mdr.model.parts import Expression, Parameter
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 from pkpd_mdr.units import quantity

@@ -9,7 +9,7 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, read_molar_mass
+from pkpd_mdr.mechanisms.names import POSITIVE, read_molar_mass
 from pkpd_mdr.model.parts import Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Quantity, Unit

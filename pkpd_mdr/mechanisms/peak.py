@@ -11,7 +11,7 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Power, check_name, symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, drug_at, joined, molar_mass_of, names_of
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, drug_at, joined, molar_mass_of, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit

@@ -16,7 +16,8 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import DrugEffect, holder_of, joined, names_of, ratio
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import holder_of, joined, names_of, ratio
 from pkpd_mdr.mechanisms.pgp_grid import grid
 from pkpd_mdr.model.contents import per_unit
 from pkpd_mdr.model.scope import Given, Mechanism, Scope

@@ -13,8 +13,8 @@ from pkpd_mdr.arguments import COUNT, NUMBER, TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.clone import Clone
-from pkpd_mdr.mechanisms.common import ratio
 from pkpd_mdr.mechanisms.growth import Growth
+from pkpd_mdr.mechanisms.names import ratio
 from pkpd_mdr.model.contents import per_unit
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Scope

@@ -19,8 +19,8 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, joined, read_molar_mass
-from pkpd_mdr.mechanisms.disposition import autoinduction, gut_efflux, kpd, saturable_distribution
+from pkpd_mdr.mechanisms.names import POSITIVE, drug_at, joined, read_molar_mass
+from pkpd_mdr.mechanisms.pk_disposition import autoinduction, gut_efflux, kpd, saturable_distribution
 from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Quantity, Unit

@@ -14,8 +14,8 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, growth_of, joined, names_of
 from pkpd_mdr.mechanisms.host import HostCells, level_of, saturation
+from pkpd_mdr.mechanisms.names import POSITIVE, drug_at, growth_of, joined, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit

@@ -14,9 +14,10 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Power, check_name, symbol
-from pkpd_mdr.mechanisms.cardiac import cardiomyocytes, cumulative_exposure
-from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect
-from pkpd_mdr.mechanisms.turnover import body_weight, lymphopenia, read_effects
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import POSITIVE
+from pkpd_mdr.mechanisms.toxicity_heart import cardiomyocytes, cumulative_exposure
+from pkpd_mdr.mechanisms.toxicity_turnover import body_weight, lymphopenia, read_effects
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 

@@ -9,7 +9,7 @@ from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.cell_drug import outside_stock, pool_unit
-from pkpd_mdr.mechanisms.common import drug_at, holder_of, names_of
+from pkpd_mdr.mechanisms.names import drug_at, holder_of, names_of
 from pkpd_mdr.model.contents import per_unit
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope

@@ -8,7 +8,7 @@ from functools import partial
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import hill
-from pkpd_mdr.mechanisms.common import POSITIVE, drug_at, joined
+from pkpd_mdr.mechanisms.names import POSITIVE, drug_at, joined
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 

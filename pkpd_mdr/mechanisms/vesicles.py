@@ -21,7 +21,8 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, holder_of, joined, names_of
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import POSITIVE, holder_of, joined, names_of
 from pkpd_mdr.mechanisms.vesicle_contents import cargo, drug, pgp
 from pkpd_mdr.mechanisms.vesicle_effects import effect
 from pkpd_mdr.model.parts import AMOUNT, Port

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pkpd_mdr.mechanisms import damage, death, delivery, growth, pgp, pk
-from pkpd_mdr.mechanisms.adaptation import fading, tolerance
 from pkpd_mdr.mechanisms.cards.card import Card
 from pkpd_mdr.mechanisms.clone import clone
 from pkpd_mdr.mechanisms.dosing import dosing
@@ -11,6 +10,7 @@ from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.peak import peak, peak_kill
+from pkpd_mdr.mechanisms.tolerance import fading, tolerance
 from pkpd_mdr.mechanisms.user import parameter, process, state
 
 __all__ = ["CARDS"]

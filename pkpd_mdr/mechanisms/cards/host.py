@@ -9,8 +9,8 @@ from pkpd_mdr.mechanisms.cytokine import cytokine
 from pkpd_mdr.mechanisms.medium import medium
 from pkpd_mdr.mechanisms.occasions import occasions
 from pkpd_mdr.mechanisms.radiotherapy import radiotherapy
+from pkpd_mdr.mechanisms.resection import resection
 from pkpd_mdr.mechanisms.stimulation import stimulation
-from pkpd_mdr.mechanisms.surgery import resection
 from pkpd_mdr.mechanisms.user import formula, observable, parameter, process, state
 
 __all__ = ["CARDS"]

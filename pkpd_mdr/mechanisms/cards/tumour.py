@@ -5,16 +5,16 @@ from __future__ import annotations
 from pkpd_mdr.mechanisms import growth, pgp, vesicles
 from pkpd_mdr.mechanisms.cards.card import Card
 from pkpd_mdr.mechanisms.clone import clone, seeding
-from pkpd_mdr.mechanisms.contact import contact_transfer
-from pkpd_mdr.mechanisms.exosome import exosomes
-from pkpd_mdr.mechanisms.genotype import genotypes
-from pkpd_mdr.mechanisms.hierarchy import stem_hierarchy
+from pkpd_mdr.mechanisms.contact_transfer import contact_transfer
+from pkpd_mdr.mechanisms.exosomes import exosomes
+from pkpd_mdr.mechanisms.genotypes import genotypes
 from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.medium import medium
-from pkpd_mdr.mechanisms.modulation import switching_modulation
-from pkpd_mdr.mechanisms.persistence import epigenetic_memory, persisters
-from pkpd_mdr.mechanisms.plasticity import cost, mutation, switching
-from pkpd_mdr.mechanisms.trait import trait_axis
+from pkpd_mdr.mechanisms.persisters import epigenetic_memory, persisters
+from pkpd_mdr.mechanisms.stem_hierarchy import stem_hierarchy
+from pkpd_mdr.mechanisms.switching import cost, mutation, switching
+from pkpd_mdr.mechanisms.switching_modulation import switching_modulation
+from pkpd_mdr.mechanisms.trait_axis import trait_axis
 from pkpd_mdr.mechanisms.user import parameter
 
 __all__ = ["CARDS"]

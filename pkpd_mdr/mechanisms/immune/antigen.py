@@ -11,7 +11,8 @@ import sympy as sp
 from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, clone_of
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 

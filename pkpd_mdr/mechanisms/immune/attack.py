@@ -11,8 +11,8 @@ import sympy as sp
 from pkpd_mdr.arguments import FLAG, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import Power
-from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, joined, names_of
 from pkpd_mdr.mechanisms.host import antigen_of, host_of, offer_once, weighed
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, joined, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit

@@ -10,8 +10,8 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, drug_at, joined, molar_mass_of, names_of
 from pkpd_mdr.mechanisms.host import host_of, level_of, offer_once, saturation
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, drug_at, joined, molar_mass_of, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit

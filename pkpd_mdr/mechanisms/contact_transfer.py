@@ -12,7 +12,7 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.mechanisms.common import clone_of, names_of, ratio
+from pkpd_mdr.mechanisms.names import clone_of, names_of, ratio
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 

@@ -10,7 +10,7 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, cells_of, names_of
+from pkpd_mdr.mechanisms.names import POSITIVE, cells_of, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 

@@ -11,8 +11,9 @@ import sympy as sp
 from pkpd_mdr.arguments import COUNT, TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import TIME, check_name, symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, DrugEffect, molar_mass_of
-from pkpd_mdr.mechanisms.turnover import read_effects
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import POSITIVE, molar_mass_of
+from pkpd_mdr.mechanisms.toxicity_turnover import read_effects
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit

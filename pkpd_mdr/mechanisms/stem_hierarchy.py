@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
-from pkpd_mdr.mechanisms.common import DrugEffect, clone_of, growth_of
 from pkpd_mdr.mechanisms.composite import Composite
-from pkpd_mdr.mechanisms.plasticity import Switching
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import clone_of, growth_of
+from pkpd_mdr.mechanisms.switching import Switching
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 from pkpd_mdr.units import quantity

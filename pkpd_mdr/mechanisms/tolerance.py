@@ -12,8 +12,8 @@ from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.clock import check_since, declare_clock, start_clock, time_since
-from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, drug_at, joined, molar_mass_of, names_of
 from pkpd_mdr.mechanisms.death import PATHS
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, drug_at, joined, molar_mass_of, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 

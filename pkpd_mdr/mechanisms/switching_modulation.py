@@ -7,8 +7,9 @@ from functools import partial
 
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.mechanisms.common import DrugEffect, clone_of, joined
-from pkpd_mdr.mechanisms.plasticity import arrow
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
+from pkpd_mdr.mechanisms.names import clone_of, joined
+from pkpd_mdr.mechanisms.switching import arrow
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 

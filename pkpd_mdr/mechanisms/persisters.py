@@ -10,10 +10,11 @@ import sympy as sp
 from pkpd_mdr.arguments import TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.mechanisms.clone import clone
-from pkpd_mdr.mechanisms.common import DrugEffect, clone_of, growth_of, names_of
 from pkpd_mdr.mechanisms.composite import Composite
+from pkpd_mdr.mechanisms.drug_effect import DrugEffect
 from pkpd_mdr.mechanisms.growth import Growth
-from pkpd_mdr.mechanisms.plasticity import arrow, connect_switching, offer_switching, switching
+from pkpd_mdr.mechanisms.names import clone_of, growth_of, names_of
+from pkpd_mdr.mechanisms.switching import arrow, connect_switching, offer_switching, switching
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 

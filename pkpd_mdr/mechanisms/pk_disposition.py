@@ -12,8 +12,8 @@ from pkpd_mdr.arguments import TABLE, TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.clock import check_since, declare_clock, start_clock, time_since
-from pkpd_mdr.mechanisms.common import POSITIVE, molar_mass_of
 from pkpd_mdr.mechanisms.inhibitors import inhibition
+from pkpd_mdr.mechanisms.names import POSITIVE, molar_mass_of
 from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit

@@ -20,10 +20,10 @@ from pkpd_mdr.arguments import COUNT, FLAG, NUMBER, TEXT, takes
 from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.clone import clone
-from pkpd_mdr.mechanisms.common import POSITIVE, growth_of
 from pkpd_mdr.mechanisms.composite import Composite, Potencies, common, text_of
 from pkpd_mdr.mechanisms.growth import Growth
 from pkpd_mdr.mechanisms.kill import kill
+from pkpd_mdr.mechanisms.names import POSITIVE, growth_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
 

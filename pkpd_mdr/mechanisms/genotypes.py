@@ -11,11 +11,11 @@ from pkpd_mdr.arguments import NUMBER, TEXT, TEXTS, listed, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import check_name
 from pkpd_mdr.mechanisms.clone import clone
-from pkpd_mdr.mechanisms.common import POSITIVE
 from pkpd_mdr.mechanisms.composite import Composite, Potencies, common, text_of
 from pkpd_mdr.mechanisms.growth import Growth
 from pkpd_mdr.mechanisms.kill import kill
-from pkpd_mdr.mechanisms.plasticity import cost, mutation
+from pkpd_mdr.mechanisms.names import POSITIVE
+from pkpd_mdr.mechanisms.switching import cost, mutation
 from pkpd_mdr.mechanisms.user import SharedParameter
 from pkpd_mdr.model.parts import Parameter
 from pkpd_mdr.model.scope import Formula, Given, Mechanism

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pkpd_mdr.arguments import COUNT, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import symbol
-from pkpd_mdr.mechanisms.common import POSITIVE, clone_of, joined, names_of
+from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, joined, names_of
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
