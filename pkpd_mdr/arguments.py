@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pkpd_mdr.errors import PkpdMdrError, did_you_mean, is_flag, shown
 
-__all__ = ["COUNT", "FLAG", "NUMBER", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes"]
+__all__ = ["COUNT", "FLAG", "NUMBER", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes", "whole"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -74,6 +74,16 @@ COUNT = Kind(
 )
 FLAG = Kind("True or False", is_flag, bool)
 TABLE = Kind("a dict from a name to a value; write for example {'name': ...}", lambda given: isinstance(given, Mapping))
+
+
+def whole(least: int, most: int | None = None, *, example: int) -> Kind:
+    """A whole number that is not too small, nor too large where `most` says so."""
+    bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+    return Kind(
+        f"a whole number {bounds}; write for example {example}",
+        lambda given: COUNT.fits(given) and least <= given and (most is None or given <= most),
+        int,
+    )
 
 
 def takes(

@@ -19,9 +19,9 @@ from pkpd_mdr.run.many.ensemble import side_by_side
 from pkpd_mdr.run.spans import acting
 from pkpd_mdr.run.stepping import advance
 
-__all__ = ["ACCURACY", "Learner", "Mind", "seen_at"]
+__all__ = ["BELIEF_ACCURACY", "Learner", "Mind", "seen_at"]
 
-ACCURACY = Accuracy(rtol=1e-5)
+BELIEF_ACCURACY = Accuracy(rtol=1e-5)
 """Of particles, whose own spread is far larger."""
 
 
@@ -76,7 +76,7 @@ class Learner:
     looks: tuple[Measured, ...]
     filter: Filter
     seed: int = 0
-    accuracy: Accuracy = ACCURACY
+    accuracy: Accuracy = BELIEF_ACCURACY
 
     @cached_property
     def compiled(self) -> Compiled:

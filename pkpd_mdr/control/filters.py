@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pkpd_mdr.arguments import COUNT, NUMBER, Kind, takes
+from pkpd_mdr.arguments import NUMBER, takes, whole
 from pkpd_mdr.control.swarm import Space, Swarm, effective, outputs, systematic
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError
@@ -28,7 +28,7 @@ _LEAST_ERROR = 0.01  # a measurement that is declared exact counts as one to 1 %
 _FEW = 0.05  # effective share of the particles below which weights say too little
 _FAR = 5.0  # standard deviations between a measurement and the nearest particle that are told
 _WIDENED = 1.5
-_MEMBERS = Kind("a whole number from 10 to 1e6", lambda given: COUNT.fits(given) and 10 <= given <= 1_000_000, int)
+_MEMBERS = whole(10, 1_000_000, example=300)
 _SQRT12 = math.sqrt(12.0)
 
 

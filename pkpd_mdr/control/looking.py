@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pkpd_mdr.arguments import COUNT, TABLE, Kind, takes
+from pkpd_mdr.arguments import TABLE, takes, whole
 from pkpd_mdr.control.assimilate import FILTER, looks_of
-from pkpd_mdr.control.belief import ACCURACY, Learner, Mind, seen_at
+from pkpd_mdr.control.belief import BELIEF_ACCURACY, Learner, Mind, seen_at
 from pkpd_mdr.control.filters import Filter, particle_filter
 from pkpd_mdr.control.objectives import Objective, Outlook, Smallest
 from pkpd_mdr.control.planning import Planner
@@ -28,17 +28,14 @@ from pkpd_mdr.run.many.ensemble import side_by_side
 from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure
 from pkpd_mdr.run.result import shown_unit
-from pkpd_mdr.run.simulate import ACCURACY as ACCURACY_KIND
-from pkpd_mdr.run.simulate import MODEL
+from pkpd_mdr.run.simulate import ACCURACY, MODEL
 from pkpd_mdr.run.spans import acting
 from pkpd_mdr.units import Quantity, QuantityLike
 
 __all__ = ["Informed", "LookAhead", "informed", "look_ahead", "menu_of", "objective_of"]
 
 _FARTHEST = 1000  # visits ahead
-_POSITIVE = Kind(
-    "a whole number from 1 to 1e6; write for example 3", lambda given: COUNT.fits(given) and 0 < given <= 1_000_000, int
-)
+_POSITIVE = whole(1, 1_000_000, example=3)
 _MOST = 200_000  # members for one decision of one patient
 
 
@@ -117,7 +114,7 @@ class Informed(Strategy):
     model: Model
     planner: Planner
     visit_interval: float
-    accuracy: Accuracy = ACCURACY
+    accuracy: Accuracy = BELIEF_ACCURACY
     knows_truth: ClassVar[bool] = True
 
     def __repr__(self) -> str:
@@ -182,7 +179,7 @@ def _picked(there: tuple[str, ...], wanted: tuple[str, ...], values: Any, what: 
     filter=FILTER,
     planning=_POSITIVE,
     seed=SEED,
-    accuracy=ACCURACY_KIND,
+    accuracy=ACCURACY,
 )
 def look_ahead(
     model: Model,
@@ -280,11 +277,11 @@ def look_ahead(
     chosen = filter or particle_filter()
     planner = _planner(regimens, interval, goal, (ahead, horizon, beam), planning)
     rows, varied = read_belief(model, belief, chosen.particles)
-    learner = Learner(model, rows, varied, looks, chosen, seed, accuracy or ACCURACY)
+    learner = Learner(model, rows, varied, looks, chosen, seed, accuracy or BELIEF_ACCURACY)
     return LookAhead(names, regimens, learner, planner, min(planning, chosen.particles), interval)
 
 
-@takes(SimulationError, model=MODEL, menu=TABLE, ahead=_POSITIVE, beam=_POSITIVE, accuracy=ACCURACY_KIND)
+@takes(SimulationError, model=MODEL, menu=TABLE, ahead=_POSITIVE, beam=_POSITIVE, accuracy=ACCURACY)
 def informed(
     model: Model,
     menu: Mapping[str, Regimen],
@@ -316,7 +313,7 @@ def informed(
     """
     names, regimens, interval = menu_of(model, menu, visit)
     planner = _planner(regimens, interval, objective_of(model, objective), (ahead, horizon, beam), 1)
-    return Informed(names, regimens, model, planner, interval, accuracy or ACCURACY)
+    return Informed(names, regimens, model, planner, interval, accuracy or BELIEF_ACCURACY)
 
 
 def menu_of(

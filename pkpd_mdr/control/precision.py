@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pkpd_mdr.arguments import COUNT, TEXT, Kind, takes
+from pkpd_mdr.arguments import TEXT, takes, whole
 from pkpd_mdr.control.filters import Filter
 from pkpd_mdr.control.looking import informed, look_ahead, menu_of, objective_of
 from pkpd_mdr.control.objectives import Objective, Preventing, Smallest, Sparing, Surviving
@@ -41,7 +41,7 @@ STRATEGIES: Mapping[str, str] = {
 
 _SPARE_BELOW = {"2.1": Quantity(1e9), "2.2": Quantity(1e11)}
 _FAR_AHEAD = "5"
-_AHEAD = Kind("a whole number above zero", lambda given: COUNT.fits(given) and given > 0, int)
+_AHEAD = whole(1, example=3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, NUMBER, TABLE, Kind, takes
+from pkpd_mdr.arguments import NUMBER, TABLE, takes, whole
 from pkpd_mdr.compare.arms import read_arms
 from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
@@ -36,9 +36,7 @@ from pkpd_mdr.units import QuantityLike, Unit
 
 __all__ = ["optimise"]
 
-_BUDGET = Kind(
-    "a whole number of 10 or more; write for example 400", lambda given: COUNT.fits(given) and given >= 10, int
-)
+_BUDGET = whole(10, example=400)
 
 
 @takes(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, TABLE, TEXTS, Kind, takes
+from pkpd_mdr.arguments import TABLE, TEXTS, Kind, takes, whole
 from pkpd_mdr.engine import beyond, over_columns
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
@@ -24,6 +24,7 @@ from pkpd_mdr.patients.composition import Composition
 from pkpd_mdr.patients.correlation import Correlations, Covariances, correlation_matrix, with_covariances
 from pkpd_mdr.patients.distributions import Distribution
 from pkpd_mdr.run.many import Framed, parameter_slots, read_rows
+from pkpd_mdr.run.measuring import SEED
 from pkpd_mdr.units import DIMENSIONLESS, Unit, split_header
 
 __all__ = ["LEAST_ACCEPTED", "patients"]
@@ -36,12 +37,7 @@ _LARGEST = 200_000
 _MODEL = Kind.of(Model, words="a model; build one with Model(...)")
 _MOST = 10_000_000
 _WITH_UNIT = re.compile(r"([A-Za-z]\w*)\s*\[([^\[\]]*)\]")  # WT[kg]
-_SIZE = Kind(
-    f"a whole number from 1 to {_MOST}; write for example 500",
-    lambda given: COUNT.fits(given) and 0 < given <= _MOST,
-    int,
-)
-_SEED = Kind("a whole number of 0 or more; write for example 1", lambda given: COUNT.fits(given) and given >= 0, int)
+_SIZE = whole(1, _MOST, example=500)
 _DRAWS = Kind(
     "draws of a fit, such as fit.draws(500), or a DataFrame", lambda given: isinstance(given, (pd.DataFrame, Framed))
 )
@@ -59,7 +55,7 @@ Flags = npt.NDArray[np.bool_]
     constraints=TEXTS,
     draws=_DRAWS,
     composition=_COMPOSITION,
-    seed=_SEED,
+    seed=SEED,
 )
 def patients(
     model: Model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pkpd_mdr.arguments import COUNT, Kind, listed
+from pkpd_mdr.arguments import Kind, listed, whole
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model, Observable, State
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
@@ -23,7 +23,7 @@ MEASURE = Kind(
     lambda given: bool(items := _items(given)) and all(isinstance(item, (str, Measured)) for item in items),
 )
 
-SEED = Kind("a whole number of 0 or more; write for example 1", lambda given: COUNT.fits(given) and given >= 0, int)
+SEED = whole(0, example=1)
 
 
 def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strategy]) -> tuple[Measured, ...]:

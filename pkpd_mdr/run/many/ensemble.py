@@ -12,7 +12,7 @@ from types import NoneType
 
 import numpy as np
 
-from pkpd_mdr.arguments import COUNT, TABLE, TEXT, Kind, listed, takes
+from pkpd_mdr.arguments import TABLE, TEXT, Kind, listed, takes, whole
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Stochastic, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 from pkpd_mdr.model import Model
@@ -35,8 +35,8 @@ from pkpd_mdr.units import QuantityLike
 __all__ = ["COUNTED", "FOLDER", "TRIES", "check_replicates", "side_by_side", "simulate_many"]
 
 _APART = 1e-9  # of the run: times closer than this are one
-COUNTED = Kind("a whole number above zero; write for example 500", lambda given: COUNT.fits(given) and given > 0, int)
-TRIES = Kind("a whole number, zero or more", lambda given: COUNT.fits(given) and given >= 0, int)
+COUNTED = whole(1, example=500)
+TRIES = whole(0, example=2)
 FOLDER = Kind("a folder; write for example 'study'", lambda given: isinstance(given, (str, os.PathLike)))
 
 
