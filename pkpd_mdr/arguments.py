@@ -78,7 +78,7 @@ TABLE = Kind("a dict from a name to a value; write for example {'name': ...}", l
 
 def whole(least: int, most: int | None = None, *, example: int) -> Kind:
     """A whole number that is not too small, nor too large where `most` says so."""
-    bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+    bounds = f"of {least} or more" if most is None else f"from {least} to {most:,}"
     return Kind(
         f"a whole number {bounds}; write for example {example}",
         lambda given: COUNT.fits(given) and least <= given and (most is None or given <= most),

@@ -200,7 +200,7 @@ def test_refusals(model, belief, data, options, kind, sentence):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: mdr.particle_filter(3), "particles is 3, not a whole number from 10 to 1e6"),
+        (lambda: mdr.particle_filter(3), "particles is 3, not a whole number from 10 to 1,000,000"),
         (lambda: mdr.particle_filter(resample_below=2), "resample_below = 2 is no share"),
         (lambda: mdr.particle_filter(discount=1), r"discount = 1 is outside 0\.9 to 0\.999"),
         (lambda: mdr.ensemble_filter(inflation=0.5), r"inflation = 0\.5 is outside 1 to 2"),

@@ -250,7 +250,7 @@ def test_states_that_are_lost_make_a_course_the_worst():
         ({"objective": "burdn"}, mdr.SimulationError, "objective: the model has no output 'burdn'"),
         ({"objective": 3}, mdr.SimulationError, "objective is 3; write the name of an output"),
         ({"objective": control.latest("3 mg")}, mdr.SimulationError, "'burden' is compared with '3 mg'"),
-        ({"ahead": 0}, mdr.SimulationError, "ahead is 0, not a whole number from 1 to 1e6"),
+        ({"ahead": 0}, mdr.SimulationError, "ahead is 0, not a whole number from 1 to 1,000,000"),
         ({"ahead": 3, "horizon": "15 day"}, mdr.SimulationError, "ends before the last of 3 decisions"),
         ({"horizon": "30 year", "planning": 1000}, mdr.SimulationError, "one decision would simulate"),
         ({"filter": "particle"}, mdr.SimulationError, "filter is 'particle', not a filter"),
