@@ -21,12 +21,12 @@ from pkpd_mdr.compare.remarks import notes_of
 from pkpd_mdr.compare.result import Comparison
 from pkpd_mdr.compare.statistics import quantile
 from pkpd_mdr.compare.values import Arm, Failure, Settings
-from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
+from pkpd_mdr.engine import Accuracy, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import RegimenError, SimulationError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy
-from pkpd_mdr.run import Endpoint, start_vector, with_exposure
+from pkpd_mdr.run import Endpoint, start_vector, with_needed
 from pkpd_mdr.run.endpoints import check_endpoint
 from pkpd_mdr.run.given import total_of
 from pkpd_mdr.run.many.checkpoint import Checkpoint, fingerprint
@@ -112,9 +112,9 @@ class Running:
     def reading(self, *endpoints: Endpoint) -> Running:
         """The same runs for other endpoints; `SimulationError` where the model cannot give one."""
         needs = [name for item in endpoints for name in item.needs]
-        full = with_exposure(self.model) if any(name.startswith("AUC_") for name in needs) else self.model
+        full = with_needed(self.model, needs)
         for item in endpoints:
-            _check(item, full, compile_model(full))
+            check_endpoint(item, compile_model(full).expression, full)
         return replace(self, model=full, endpoints=endpoints)
 
     def beside(self, null: NullTumour) -> Running:
@@ -381,16 +381,6 @@ class Running:
             "seed": settings.seed,
             **({} if self.stochastic is None else {"stochastic": asdict(self.stochastic)}),
         }
-
-
-def _check(item: Endpoint, model: Model, compiled: Compiled) -> None:
-    for need in item.needs:
-        if need.startswith("AUC_") and need not in model.states:
-            drugs = sorted(name[4:] for name in model.states if name.startswith("AUC_"))
-            raise SimulationError(
-                f"endpoint {shown(item.name)}: the model has no drug {need[4:]!r}{did_you_mean(need[4:], drugs)}"
-            )
-    check_endpoint(item, compiled.expression, model)
 
 
 def _given_table(found: Mapping[str, Arm], matching: Matching | None, level: float) -> pd.DataFrame:

@@ -36,7 +36,7 @@ from pkpd_mdr.run.many import Many, simulate_many
 from pkpd_mdr.run.rare import RareEvent, rare_event
 from pkpd_mdr.run.records import simulate_records
 from pkpd_mdr.run.result import Run, provenance
-from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure
+from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure, with_needed
 
 __all__ = [
     "Course",
@@ -81,4 +81,5 @@ __all__ = [
     "time_to_threshold",
     "total_dose",
     "with_exposure",
+    "with_needed",
 ]

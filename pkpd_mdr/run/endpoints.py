@@ -178,6 +178,11 @@ def table() -> Listing:
 def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model) -> None:
     """Raise `SimulationError` when a model lacks what an endpoint reads, or has it in another kind of unit."""
     for name in item.needs:
+        if (plain := name.removeprefix("d/dt ")).startswith("AUC_") and plain not in model.states:
+            drugs = sorted(state[4:] for state in model.states if state.startswith("AUC_"))
+            raise SimulationError(
+                f"endpoint {shown(item.name)}: the model has no drug {shown(plain[4:])}{did_you_mean(plain[4:], drugs)}"
+            )
         try:
             known(name)
         except PkpdMdrError as problem:

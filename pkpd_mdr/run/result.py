@@ -116,9 +116,6 @@ class Run:
 
     def _known(self, name: str) -> object:
         plain = name.removeprefix("d/dt ")
-        if plain.startswith("AUC_") and plain not in self.course.outputs:
-            drugs = [name[4:] for name in self.model.states if name.startswith("AUC_")]
-            raise SimulationError(f"the model has no drug {plain[4:]!r}{did_you_mean(plain[4:], drugs)}")
         if plain not in self.course.outputs:
             raise SimulationError(
                 f"the model has no output {plain!r}{did_you_mean(plain, [*self.model.states, *self.model.observables])}"

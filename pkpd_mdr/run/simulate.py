@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -33,6 +33,7 @@ __all__ = [
     "simulate",
     "start_vector",
     "with_exposure",
+    "with_needed",
 ]
 
 Times = QuantityLike | Sequence[QuantityLike] | tuple[Sequence[float] | FloatArray, str] | None
@@ -289,3 +290,8 @@ def with_exposure(model: Model) -> Model:
     if not missing:
         return model
     return model.plus(*(Exposure(drug) for drug in missing))
+
+
+def with_needed(model: Model, needs: Iterable[str]) -> Model:
+    """The model with areas where one of the outputs that are needed is an area."""
+    return with_exposure(model) if any(name.startswith("AUC_") for name in needs) else model

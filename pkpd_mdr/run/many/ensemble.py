@@ -28,7 +28,7 @@ from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
 from pkpd_mdr.run.progress import PROGRESS, Progress
-from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, length_of, output_times, with_exposure
+from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, length_of, output_times, with_needed
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import QuantityLike
 
@@ -236,7 +236,7 @@ def _study(
             "reduce='endpoints' keeps endpoints and no outputs; " + ("leave outputs out" if items else "name endpoints")
         )
     needs = [*names, *(need for item in items for need in item.needs)]
-    full = with_exposure(model) if any(name.startswith("AUC_") for name in needs) else model
+    full = with_needed(model, needs)
     compiled = compile_model(full)
     for name in names:
         try:
