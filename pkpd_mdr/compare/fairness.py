@@ -19,7 +19,6 @@ from pkpd_mdr.model import Model, find_port
 from pkpd_mdr.regimen import Regimen
 from pkpd_mdr.regimen.acts import REMOVALS
 from pkpd_mdr.run import Endpoint, courses, exposure, peak_of, start_vector, with_exposure
-from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
 
 if TYPE_CHECKING:
@@ -235,7 +234,7 @@ class _Exposures:
                 f"fair = {shown(self.kind)} needs a concentration of {shown(drug)}, "
                 f"which this model does not have; use fair='total_dose'"
             )
-        return shown_unit(self.model, self.item(drug).needs[0])
+        return self.model.outputs[self.item(drug).needs[0]].unit
 
     def of(self, arm: str, plan: Regimen, drugs: tuple[str, ...]) -> dict[str, float]:
         """Areas or peaks in internal units."""

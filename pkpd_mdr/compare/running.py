@@ -35,7 +35,7 @@ from pkpd_mdr.run.many.members import Places
 from pkpd_mdr.run.many.study import Chunk, Part, Study, courses_of
 from pkpd_mdr.run.many.workers import RETRIES, chunk_size
 from pkpd_mdr.run.progress import Progress, reporting
-from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
+from pkpd_mdr.run.result import endpoint_unit, provenance
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
@@ -150,7 +150,7 @@ class Running:
     @property
     def shows_burden(self) -> bool:
         """Whether the model has a burden to draw."""
-        return self.measure in self.model.observables or self.measure in self.model.states
+        return self.measure in self.model.outputs
 
     @property
     def count(self) -> int:
@@ -292,7 +292,7 @@ class Running:
         arm.values[block[fine]] = part.endpoints[fine] / factors
         arm.ended[block[fine]] = part.ended[fine] / self.length.unit.factor
         if self.shows_burden:
-            arm.burden[block[fine]] = part.values[fine, :, 0] / shown_unit(self.model, self.measure).factor
+            arm.burden[block[fine]] = part.values[fine, :, 0] / self.model.outputs[self.measure].unit.factor
         for place in fine.tolist():
             totals = part.given.get(place, ())
             arm.treated += bool(totals)
@@ -340,7 +340,7 @@ class Running:
         failures = tuple(failure for arm in found.values() for failure in arm.failures)
         everything = np.stack([arm.values for arm in found.values()])
         values = np.ascontiguousarray(everything[:, :, : len(self.endpoints)])
-        unit = shown_unit(self.model, self.measure) if self.shows_burden else Unit.of("")
+        unit = self.model.outputs[self.measure].unit if self.shows_burden else Unit.of("")
         return Comparison(
             arms=tuple(found),
             endpoints=self.endpoints,

@@ -22,7 +22,6 @@ from pkpd_mdr.regimen import Measured, Regimen, nothing, rule
 from pkpd_mdr.run.many import check_ports
 from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
-from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import MODEL
 from pkpd_mdr.units import Unit, split_header
 
@@ -88,13 +87,13 @@ class Assimilated:
         from pkpd_mdr.engine import compile_model
 
         compiled, swarm = compile_model(self.model), mind.swarm
-        names = (*self.model.states, *self.model.observables)
+        names = tuple(self.model.outputs)
         values = outputs(compiled, names, mind.time, swarm.parameters, swarm.states)
         order = list(self.model.parameters)
         found = [
             (name, self.model.parameters[name].unit, swarm.parameters[:, order.index(name)]) for name in self.varied
         ]
-        return found + [(name, shown_unit(self.model, name), values[:, place]) for place, name in enumerate(names)]
+        return found + [(name, self.model.outputs[name].unit, values[:, place]) for place, name in enumerate(names)]
 
     def _row(self, mind: Mind, name: str, unit: Unit, values: FloatArray) -> list[object]:
         weights, own = mind.swarm.weights, values / unit.factor
@@ -211,7 +210,7 @@ def assimilate(
         minds.append(mind)
         if mind.note:
             notes.append(f"{time / unit.factor:g} {unit.text}: {mind.note}")
-    shown_units = {look.output: shown_unit(model, look.output) for look in looks}
+    shown_units = {look.output: model.outputs[look.output].unit for look in looks}
     measured = pd.DataFrame(
         {name: values[:, k] / own.factor for k, (name, own) in enumerate(shown_units.items())},
         index=pd.Index(times / unit.factor, name=f"time [{unit.text}]"),
@@ -244,7 +243,7 @@ def _read(model: Model, data: pd.DataFrame, looks: Sequence[Measured]) -> tuple[
     for place, look in enumerate(looks):
         if look.output not in heads:
             raise DataError(f"the data have no column {shown(look.output)}{did_you_mean(look.output, heads)}")
-        own = shown_unit(model, look.output)
+        own = model.outputs[look.output].unit
         given = split_header(str(heads[look.output]))[1] or own
         if not given.like(own):
             raise DataError(

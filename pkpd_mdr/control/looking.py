@@ -27,7 +27,6 @@ from pkpd_mdr.run.many import check_ports
 from pkpd_mdr.run.many.ensemble import side_by_side
 from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.measuring import MEASURE, SEED, Measure
-from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
 from pkpd_mdr.run.spans import acting
 from pkpd_mdr.units import Quantity, QuantityLike
@@ -360,12 +359,13 @@ def objective_of(model: Model, given: Any) -> Objective:
             f"objective is {shown(given)}; write the name of an output, control.smallest(...), control.latest(...), or "
             "a function of an Outlook"
         )
-    known = [*model.states, *model.observables]
     for name in goal.needs:
-        if name not in known:
-            raise SimulationError(f"objective: the model has no output {shown(name)}{did_you_mean(name, known)}")
+        if name not in model.outputs:
+            raise SimulationError(
+                f"objective: the model has no output {shown(name)}{did_you_mean(name, model.outputs)}"
+            )
     for name, level in goal.levels:
-        unit = shown_unit(model, name)
+        unit = model.outputs[name].unit
         if not level.unit.like(unit):
             raise SimulationError(
                 f"objective: {shown(name)} is compared with {shown(level)}, but the model has it in {shown(unit.text)}"

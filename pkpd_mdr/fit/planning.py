@@ -24,7 +24,7 @@ from pkpd_mdr.fit.posing import pose
 from pkpd_mdr.fit.problem import Problem
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, nothing
-from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
+from pkpd_mdr.units import Quantity, QuantityLike, quantity, read
 
 __all__ = ["Noise", "NoiseLike", "Planned", "plan_problem", "planned", "read_noise", "read_plans", "simulated_data"]
 
@@ -192,13 +192,8 @@ def plan_data(model: Model, plans: Sequence[Planned]) -> Data:
         Condition(plan.name, {"plan": plan.name, **plan.labels}, plan.regimen, plan.covariates) for plan in plans
     ]
     sorted_conditions, table = tidy(frame, np.array(codes, dtype=np.int64), conditions)
-    units = {name: _unit(model, name) for plan in plans for name in plan.observables}
+    units = {name: model.outputs[name].unit for plan in plans for name in plan.observables}
     return Data(sorted_conditions, units, table, (), "the plan")
-
-
-def _unit(model: Model, name: str) -> Unit:
-    part: Any = model.states.get(name) or model.observables[name]
-    return Unit.of(part.unit)
 
 
 def plan_problem(model: Model, plans: Sequence[Planned], space: Space, accuracy: Accuracy | None = None) -> Problem:
@@ -266,7 +261,7 @@ def read_noise(given: object, model: Model, outputs: Sequence[str]) -> dict[str,
 
 
 def _size(kind: str, given: QuantityLike, model: Model, name: str) -> float:
-    unit: Any = (model.states.get(name) or model.observables[name]).unit
+    unit = model.outputs[name].unit
     where = f"noise of {shown(name)}"
     own = kind in ("additive", "poisson")
     size = read(given, unit if own else "", where, bare=True) / (unit.factor if own else 1.0)

@@ -370,7 +370,7 @@ class Problem:
 
 def between_units(model: Model, output: str, unit: Unit) -> float:
     """Factor from the data's internal value to the model's; 1 unless a molar mass lies between them."""
-    part: Any = model.states.get(output) or model.observables[output]
+    part = model.outputs[output]
     if unit.like(part.unit):
         return 1.0
     for port in model.ports:

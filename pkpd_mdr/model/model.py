@@ -141,6 +141,11 @@ class Model:
     # -- derived -------------------------------------------------------------------------------------
 
     @cached_property
+    def outputs(self) -> Mapping[str, State | Observable]:
+        """All that a run shows, by name: states, then observables."""
+        return MappingProxyType({**self.states, **self.observables})
+
+    @cached_property
     def derivatives(self) -> Mapping[str, Expression]:
         """Time derivative of each state, summed over processes."""
         totals: dict[str, list[Expression]] = {name: [] for name in self.states}

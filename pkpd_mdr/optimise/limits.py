@@ -184,10 +184,9 @@ def _limit(model: Model, name: str | Endpoint, item: Sequence[Any], time_unit: U
     try:
         unit = endpoint_unit(found, model, time_unit)
     except KeyError:
-        names = [*model.states, *model.observables]
         raise SimulationError(
             f"limits: {shown(text)}: the model has no output {shown(found.needs[0])}"
-            f"{did_you_mean(found.needs[0], names)}"
+            f"{did_you_mean(found.needs[0], model.outputs)}"
         ) from None
     if not level.unit.like(unit) and not (level.bare and unit.dimensionless):
         raise UnitError(

@@ -13,7 +13,6 @@ from pkpd_mdr.arguments import FLAG, TEXTS, takes
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.plot.style import COLUMN, HATCHES, bracket, colour, name_axis, new_axes, outside_legend, tidy
-from pkpd_mdr.run.result import shown_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +62,7 @@ def plot_clones(
     'share of cells [%]'
     """
     names = _clones(run, clones)
-    unit = shown_unit(run.model, names[0])
+    unit = run.model.outputs[names[0]].unit
     times = run.course.times / run.time_unit.factor
     sizes = np.maximum(np.stack([run.course.output(name) for name in names]) / unit.factor, 0.0)
     total = sizes.sum(axis=0)
@@ -149,7 +148,7 @@ def plot_contents(
     run.plot(ax=panels[0])
     for ax, group in zip(panels[1:], groups, strict=True):
         run.plot(group, ax=ax)
-        unit = shown_unit(run.model, group[0]).text
+        unit = run.model.outputs[group[0]].unit.text
         if len(group) > 1 and all(name in contents and name in run.model.observables for name in group):
             name_axis(ax.yaxis, "inside cells" if unit else "content per cell", unit)
     for ax in panels[:-1]:
@@ -176,11 +175,11 @@ def _contents(run: Run) -> list[str]:
 def _by_unit(run: Run, names: Sequence[str]) -> list[list[str]]:
     groups: list[list[str]] = []
     for name in names:
-        if name not in run.model.states and name not in run.model.observables:
-            known = [*run.model.states, *run.model.observables]
-            raise SimulationError(f"the model has no state or observable {shown(name)}{did_you_mean(name, known)}")
-        unit = shown_unit(run.model, name)
-        fits = next((group for group in groups if shown_unit(run.model, group[0]).like(unit)), None)
+        if name not in run.model.outputs:
+            near = did_you_mean(name, run.model.outputs)
+            raise SimulationError(f"the model has no state or observable {shown(name)}{near}")
+        unit = run.model.outputs[name].unit
+        fits = next((group for group in groups if run.model.outputs[group[0]].unit.like(unit)), None)
         if fits is None:
             groups.append([name])
         else:

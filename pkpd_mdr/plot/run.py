@@ -10,7 +10,6 @@ import numpy as np
 
 from pkpd_mdr.errors import SimulationError, did_you_mean
 from pkpd_mdr.plot.style import MUTED, colour, dash, log_ticks, name_axis, new_axes, outside_legend, tidy
-from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def plot_run(
     'burden [cell]'
     """
     names = _chosen(run, outputs)
-    unit = shown_unit(run.model, names[0])
+    unit = run.model.outputs[names[0]].unit
     ax = new_axes(ax)
     times = run.course.times / run.time_unit.factor
     for k, name in enumerate(names):
@@ -90,21 +89,21 @@ def plot_run(
 
 
 def _chosen(run: Run, outputs: Sequence[str] | None) -> list[str]:
-    known = [*run.model.states, *run.model.observables]
+    known = list(run.model.outputs)
     if outputs is None:
         levels = [name for name in known if name.startswith("C_")]
         clones = list(run.model.clones)
         burden = ["burden", *(clones if len(clones) > 1 else [])] if clones else _declared_burden(run)
         names = burden or levels or known
-        unit = shown_unit(run.model, names[0])
-        return [name for name in names if shown_unit(run.model, name).like(unit)]
+        unit = run.model.outputs[names[0]].unit
+        return [name for name in names if run.model.outputs[name].unit.like(unit)]
     names = [outputs] if isinstance(outputs, str) else list(outputs)
     if not names:
         raise SimulationError("no output is named to draw; leave outputs out for the usual ones")
     for name in names:
         if name not in known:
             raise SimulationError(f"the model has no state or observable {name!r}{did_you_mean(name, known)}")
-        first, other = shown_unit(run.model, names[0]), shown_unit(run.model, name)
+        first, other = run.model.outputs[names[0]].unit, run.model.outputs[name].unit
         if not other.like(first):
             raise SimulationError(
                 f"{names[0]!r} in {_text(first)} and {name!r} in {_text(other)} cannot share an axis;"

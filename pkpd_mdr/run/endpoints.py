@@ -196,7 +196,7 @@ def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model)
             )
     if item.like is not None:
         first = item.needs[0]
-        unit = model.states[first].unit if first in model.states else model.observables[first].unit
+        unit = model.outputs[first].unit
         if not unit.like(item.like):
             raise SimulationError(
                 f"endpoint {shown(item.name)}: the model shows {shown(first)} in {shown(unit.text)}, which cannot be "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pkpd_mdr.arguments import Kind, listed, whole
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
-from pkpd_mdr.model import Model, Observable, State
+from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
 
 __all__ = ["MEASURE", "SEED", "Measure", "read_measures"]
@@ -57,22 +57,21 @@ def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strate
             raise SimulationError(f"measure: {shown(name)} is named twice; a visit shows each output once")
     wanted = [name for plan in strategies for name in (*plan.needs, *(output for output, _ in plan.thresholds))]
     needed = dict.fromkeys(name for name in wanted if name and name not in names)
-    known: dict[str, State | Observable] = {**model.states, **model.observables}
     found = []
     for look in [*looks, *map(Measured, needed)]:
-        if look.output not in known:
+        if look.output not in model.outputs:
             why = "a strategy needs" if look.output in needed else "measure: strategies are shown"
             raise SimulationError(
                 f"{why} {shown(look.output)} at visits, which the model does not have"
-                f"{did_you_mean(look.output, known)} (name an output with measure=...)"
+                f"{did_you_mean(look.output, model.outputs)} (name an output with measure=...)"
             )
         try:
-            found.append(look.for_unit(known[look.output].unit))
+            found.append(look.for_unit(model.outputs[look.output].unit))
         except PkpdMdrError as problem:
             raise type(problem)(f"measure: {problem}") from problem
     for plan in strategies:
         for name, level in plan.thresholds:
-            unit = known[name or found[0].output].unit
+            unit = model.outputs[name or found[0].output].unit
             if not level.unit.like(unit):
                 raise RegimenError(
                     f"a strategy compares {shown(name or found[0].output)} with {shown(level)}, but the model shows it "

@@ -26,7 +26,6 @@ from pkpd_mdr.regimen import Regimen, Strategy, nothing
 from pkpd_mdr.run.many.ensemble import COUNTED
 from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
 from pkpd_mdr.run.path_plan import PathPlan, looks_of
-from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of, start_vector
 from pkpd_mdr.run.splitting import Search, Way, left_by_acts
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -224,7 +223,7 @@ def rare_event(
         return RareEvent(f"{what} (there at the start)", 1.0, 1.0, 1.0, level, (), (), np.ones(repeats))
     way = search.way(begin)
     found = np.array([search.estimate(begin, way, repeat) for repeat in range(1, repeats + 1)])
-    return _told(what, way, found, level, sign, shown_unit(full, of))
+    return _told(what, way, found, level, sign, full.outputs[of].unit)
 
 
 def _told(what: str, way: Way, found: FloatArray, level: float, sign: float, unit: Unit) -> RareEvent:
@@ -253,7 +252,7 @@ def _event(
         compiled.expression(of)
     except PkpdMdrError as problem:
         raise SimulationError(f"of: {problem}") from problem
-    unit = shown_unit(model, of)
+    unit = model.outputs[of].unit
     value = read(given, unit, f"level of {shown(of)}", bare=unit.dimensionless)
     sign = 1.0 if below is None else -1.0
     return sign, sign * value, f"{of} {'above' if below is None else 'below'} {quantity(given)}"

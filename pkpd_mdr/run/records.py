@@ -16,7 +16,6 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.model.scope import Scope
 from pkpd_mdr.regimen import DoseRecords, Subject
 from pkpd_mdr.run.many.rows import parameter_slots, read_rows
-from pkpd_mdr.run.result import shown_unit
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, start_vector, with_exposure
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, split_header, with_columns
 
@@ -94,8 +93,8 @@ def simulate_records(
     """
     named = None if covariates is None else with_columns(covariates, records.covariates, keys=True)
     full = _started(with_exposure(model.with_parameters(parameters or {})), start or {})
-    every = [*full.states, *full.observables]
-    names = every if outputs is None else list(dict.fromkeys([outputs] if isinstance(outputs, str) else outputs))
+    asked = full.outputs if outputs is None else [outputs] if isinstance(outputs, str) else outputs
+    names = list(dict.fromkeys(asked))
     compiled = compile_model(full)
     values = np.array([item.internal for item in full.parameters.values()])
     rows = [_parameter_rows(full, values, records, subject, named) for subject in records]
@@ -106,7 +105,7 @@ def simulate_records(
     ]
     first = np.array([block[0] for block in rows])
     ensemble = solve(compiled, first, starts, timelines, names, rows=rows, accuracy=accuracy)
-    units = {name: shown_unit(full, name) for name in names}
+    units = {name: full.outputs[name].unit for name in names}
     lost = [(of, run.status) for of, run in zip(records, ensemble.members, strict=True) if not run.status.ok]
     table = _table(records, [member.values for member in ensemble.members], units)
     if lost:

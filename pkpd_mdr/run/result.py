@@ -23,7 +23,7 @@ from pkpd_mdr.units import Unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Run", "provenance", "shown_unit"]
+__all__ = ["Run", "provenance"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +58,9 @@ class Run:
         The index is the time; ``frame.attrs["units"]`` maps columns to units. A row at the time of an act holds
         the values just before it.
         """
-        names = [*self.model.states, *self.model.observables]
+        names = list(self.model.outputs)
         rows = self.course.shown
-        units = {name: shown_unit(self.model, name) for name in names}
+        units = {name: self.model.outputs[name].unit for name in names}
         columns = {name: self.course.output(name)[rows] / units[name].factor for name in names}
         index = pd.Index(self.course.times[rows] / self.time_unit.factor, name=f"time [{self.time_unit.text}]")
         frame = pd.DataFrame(columns, index=index)
@@ -82,7 +82,7 @@ class Run:
         visit, names = self.course.visit, list(self.course.measured)
         columns = {} if visit is None else {names[0]: tuple(value for _, value in visit.history), **dict(visit.others)}
         times = [] if visit is None else [time / self.time_unit.factor for time, _ in visit.history]
-        units = {name: shown_unit(self.model, name) for name in columns}
+        units = {name: self.model.outputs[name].unit for name in columns}
         index = pd.Index(times, name=f"time [{self.time_unit.text}]", dtype=float)
         frame = pd.DataFrame({name: np.array(values) / units[name].factor for name, values in columns.items()}, index)
         for time, name in () if visit is None else visit.lost:
@@ -117,9 +117,7 @@ class Run:
     def _known(self, name: str) -> object:
         plain = name.removeprefix("d/dt ")
         if plain not in self.course.outputs:
-            raise SimulationError(
-                f"the model has no output {plain!r}{did_you_mean(plain, [*self.model.states, *self.model.observables])}"
-            )
+            raise SimulationError(f"the model has no output {plain!r}{did_you_mean(plain, self.model.outputs)}")
         return plain
 
     def endpoints(self) -> dict[str, float]:
@@ -186,20 +184,14 @@ class Run:
         return f"<pre>{str(self).replace('&', '&amp;').replace('<', '&lt;')}</pre>"
 
 
-def shown_unit(model: Model, name: str) -> Unit:
-    """The unit in which a state or observable is shown."""
-    part = model.states[name] if name in model.states else model.observables[name]
-    return part.unit
-
-
 def endpoint_unit(item: Endpoint, model: Model, time_unit: Unit) -> Unit:
     """The unit in which an endpoint is shown."""
     if item.unit == "time":
         return time_unit
     if item.unit == "same":
-        return shown_unit(model, item.needs[0])
+        return model.outputs[item.needs[0]].unit
     if item.unit == "area":
-        return shown_unit(model, item.needs[0]).times(time_unit)
+        return model.outputs[item.needs[0]].unit.times(time_unit)
     return Unit.of(item.unit)
 
 

@@ -125,7 +125,7 @@ def simulate(
     full = with_exposure(model.with_parameters(parameters or {}))
     compiled = compile_model(full)
     values = np.array([item.internal for item in full.parameters.values()])
-    outputs = [*full.states, *full.observables]
+    outputs = list(full.outputs)
     slopes = [f"d/dt {name}" for name in outputs]
     course = courses(
         compiled,
@@ -284,8 +284,7 @@ class Exposure:
 @lru_cache(maxsize=256)
 def with_exposure(model: Model) -> Model:
     """The model with the area under every drug's concentration (``C_<drug>``) as further states."""
-    measured = model.states.keys() | model.observables.keys()
-    drugs = dict.fromkeys(port.name for port in model.ports if f"C_{port.name}" in measured)
+    drugs = dict.fromkeys(port.name for port in model.ports if f"C_{port.name}" in model.outputs)
     missing = [drug for drug in drugs if f"AUC_{drug}" not in model.states]
     if not missing:
         return model

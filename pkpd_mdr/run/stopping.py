@@ -10,7 +10,7 @@ import numpy as np
 from pkpd_mdr.engine import Watch
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
-from pkpd_mdr.model import Model, Observable, State
+from pkpd_mdr.model import Model
 from pkpd_mdr.units import QuantityLike, quantity, read
 
 __all__ = ["Stop"]
@@ -60,12 +60,11 @@ class Stop:
         """
         if not given:
             return None
-        known: dict[str, State | Observable] = {**model.states, **model.observables}
         levels, words = [], []
         for name, level in given.items():
-            if name not in known:
-                raise SimulationError(f"stop: the model has no output {shown(name)}{did_you_mean(name, known)}")
-            unit = known[name].unit
+            if name not in model.outputs:
+                raise SimulationError(f"stop: the model has no output {shown(name)}{did_you_mean(name, model.outputs)}")
+            unit = model.outputs[name].unit
             try:
                 value = read(level, unit, f"stop at {shown(name)}", bare=unit.dimensionless)
             except PkpdMdrError as problem:

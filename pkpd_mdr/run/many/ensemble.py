@@ -265,7 +265,7 @@ def side_by_side(compiled: Compiled, accuracy: Accuracy) -> Accuracy:
 
 def _outputs(model: Model, given: object) -> tuple[str, ...]:
     if given is None:
-        return ("burden",) if "burden" in model.observables else (*model.states, *model.observables)
+        return ("burden",) if "burden" in model.observables else tuple(model.outputs)
     names = [given] if isinstance(given, str) else listed(given)
     if names is None or not all(isinstance(name, str) for name in names):
         raise SimulationError(f"outputs is {shown(given)}; give names of states or observables, such as ['burden']")

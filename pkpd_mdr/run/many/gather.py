@@ -20,7 +20,7 @@ from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.study import Chunk, Failure, Part, Study
 from pkpd_mdr.run.many.workers import in_turn, through
 from pkpd_mdr.run.progress import Progress, reporting
-from pkpd_mdr.run.result import endpoint_unit, provenance, shown_unit
+from pkpd_mdr.run.result import endpoint_unit, provenance
 from pkpd_mdr.units import Unit
 
 __all__ = ["Gathering", "not_run", "parts_of_all", "with_partial"]
@@ -137,7 +137,7 @@ class Gathering:
     def _result(self) -> Many:
         study = self.study
         units = [endpoint_unit(item, study.model, self.time_unit) for item in study.endpoints]
-        outputs = {name: shown_unit(study.model, name) for name in study.outputs}
+        outputs = {name: study.model.outputs[name].unit for name in study.outputs}
         if self.values is not None:
             self.values /= np.array([unit.factor for unit in outputs.values()])
         return Many(
