@@ -246,19 +246,6 @@ class Data:
 
     merge = __and__
 
-    def first_values(self) -> pd.DataFrame:
-        """Mean of the earliest measurements of each condition and observable.
-
-        Returns
-        -------
-        DataFrame
-            Columns condition, observable, time (h), value, n (how many measurements).
-        """
-        keys = ["condition", "observable"]
-        earliest = self.frame.groupby(keys, sort=False)["time"].transform("min")
-        first = self.frame[self.frame["time"] == earliest]
-        return first.groupby([*keys, "time"], sort=False).agg(value=("value", "mean"), n=("n", "sum")).reset_index()
-
     def summary(self) -> pd.DataFrame:
         """Counts for each condition and observable: rows, times, replicates, first and last time (h)."""
         grouped = self.frame.groupby(["condition", "observable"], sort=False)

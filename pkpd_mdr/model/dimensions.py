@@ -14,48 +14,18 @@ from pkpd_mdr.errors import UnitError
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.units import Unit
 
-__all__ = ["Dimensions", "check_same", "dimensions_of", "internal_unit", "times", "unit_dimensions"]
+__all__ = ["Dimensions", "check_same", "dimensions_of", "times", "unit_dimensions"]
 
 Dimensions = dict[str, Expression]
 
 _SYMBOLS = {"[time]": "h", "[length]": "dm", "[mass]": "mg", "[substance]": "umol"}
 _GUARD = 1e-100  # smaller than any quantity in any unit: what keeps a divisor from zero
 _PURE = ("exp", "expm1", "log", "log1p", "Log", "sin", "cos", "tanh")
-_SHOWN = (
-    "",
-    "h",
-    "1/h",
-    "L",
-    "L/h",
-    "umol",
-    "uM",
-    "mg",
-    "mg/L",
-    "umol/h",
-    "mg/h",
-    "uM/h",
-    "uM*h",
-    "mg/L*h",
-    "1/uM",
-    "1/umol",
-    "dm",
-    "h**2",
-)
 
 
 def unit_dimensions(unit: Unit) -> Dimensions:
     """Dimensions of a unit."""
     return {name: sp.Rational(value.numerator, value.denominator) for name, value in unit.dims}
-
-
-def internal_unit(dimensions: Dimensions) -> Unit:
-    """The internal unit of given dimensions, with the shortest usual text."""
-    for text in _SHOWN:
-        unit = Unit.of(text)
-        if unit.factor == 1.0 and _same(unit_dimensions(unit), dimensions):
-            return unit
-    parts = [f"{_SYMBOLS[name]}**({sp.nsimplify(power)})" for name, power in dimensions.items() if name in _SYMBOLS]
-    return Unit.of("*".join(parts)) if parts else Unit.of("")
 
 
 def check_same(found: Dimensions, wanted: Dimensions, where: str) -> None:

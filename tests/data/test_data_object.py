@@ -144,12 +144,11 @@ def test_start_values_of_one_table_reach_the_other() -> None:
     assert both.conditions[0].starts["burden"].value == 5
 
 
-def test_summary_first_values_and_repr() -> None:
+def test_summary_and_repr() -> None:
     data = _data()
     summary = data.summary()
     assert summary["rows"].tolist() == [6, 3]
     assert summary["replicates"].tolist() == [2, 1]
-    assert data.first_values()["value"].tolist() == [11, 5]
     assert repr(data).startswith("Data: 9 rows, 2 conditions, burden [cell], 0 to 48 h, from the table")
 
 
