@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pkpd_mdr.errors import PkpdMdrError, did_you_mean, is_flag, shown
 
-__all__ = ["COUNT", "FLAG", "NUMBER", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes", "whole"]
+__all__ = ["COUNT", "FLAG", "NUMBER", "SEED", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes", "whole"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -72,6 +72,7 @@ NUMBER = Kind("a number without a unit", lambda given: isinstance(given, Real) a
 COUNT = Kind(
     "a whole number; write for example 3", lambda given: isinstance(given, Integral) and not is_flag(given), int
 )
+SEED = Kind("a whole number of 0 or more; write for example 1", lambda given: COUNT.fits(given) and given >= 0, int)
 FLAG = Kind("True or False", is_flag, bool)
 TABLE = Kind("a dict from a name to a value; write for example {'name': ...}", lambda given: isinstance(given, Mapping))
 

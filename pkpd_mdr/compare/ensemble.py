@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-from pkpd_mdr.arguments import FLAG, NUMBER, TABLE, TEXT, listed, takes
+from pkpd_mdr.arguments import FLAG, NUMBER, SEED, TABLE, TEXT, listed, takes
 from pkpd_mdr.compare.arms import Plan, read_arms
 from pkpd_mdr.compare.draws import Drawn, read_draws
 from pkpd_mdr.compare.fairness import Matching, match
@@ -24,7 +24,7 @@ from pkpd_mdr.patients import Cohort
 from pkpd_mdr.run import Endpoint, endpoint
 from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, TRIES, check_replicates
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
-from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
 from pkpd_mdr.run.progress import PROGRESS, Progress
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of
 from pkpd_mdr.run.stopping import Stop

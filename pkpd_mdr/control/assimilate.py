@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import Kind, takes
+from pkpd_mdr.arguments import SEED, Kind, takes
 from pkpd_mdr.control.belief import Learner, Mind
 from pkpd_mdr.control.filters import EnsembleFilter, Filter, ParticleFilter, particle_filter
 from pkpd_mdr.control.swarm import Swarm, effective, outputs, read_belief
@@ -21,7 +21,7 @@ from pkpd_mdr.patients import Cohort
 from pkpd_mdr.regimen import Measured, Regimen, nothing, rule
 from pkpd_mdr.run.many import check_ports
 from pkpd_mdr.run.many.rows import RowsLike
-from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
 from pkpd_mdr.run.simulate import MODEL
 from pkpd_mdr.units import Unit, split_header
 

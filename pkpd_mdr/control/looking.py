@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pkpd_mdr.arguments import TABLE, takes, whole
+from pkpd_mdr.arguments import SEED, TABLE, takes, whole
 from pkpd_mdr.control.assimilate import FILTER, looks_of
 from pkpd_mdr.control.belief import BELIEF_ACCURACY, Learner, Mind, seen_at
 from pkpd_mdr.control.filters import Filter, particle_filter
@@ -26,7 +26,7 @@ from pkpd_mdr.regimen.strategies import Decision, Memory
 from pkpd_mdr.run.many import check_ports
 from pkpd_mdr.run.many.ensemble import side_by_side
 from pkpd_mdr.run.many.rows import RowsLike
-from pkpd_mdr.run.measuring import MEASURE, SEED, Measure
+from pkpd_mdr.run.measuring import MEASURE, Measure
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
 from pkpd_mdr.run.spans import acting
 from pkpd_mdr.units import Quantity, QuantityLike

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import NUMBER, TABLE, takes, whole
+from pkpd_mdr.arguments import NUMBER, SEED, TABLE, takes, whole
 from pkpd_mdr.compare.arms import read_arms
 from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
@@ -29,7 +29,7 @@ from pkpd_mdr.run.endpoints import check_endpoint
 from pkpd_mdr.run.many import Plan, parameter_slots, read_rows
 from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.many.workers import EXECUTOR
-from pkpd_mdr.run.measuring import MEASURE, SEED, Measure
+from pkpd_mdr.run.measuring import MEASURE, Measure
 from pkpd_mdr.run.result import endpoint_unit, provenance
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, length_of
 from pkpd_mdr.units import QuantityLike, Unit

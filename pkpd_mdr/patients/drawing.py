@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import TABLE, TEXTS, Kind, takes, whole
+from pkpd_mdr.arguments import SEED, TABLE, TEXTS, Kind, takes, whole
 from pkpd_mdr.engine import beyond, over_columns
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
@@ -24,7 +24,6 @@ from pkpd_mdr.patients.composition import Composition
 from pkpd_mdr.patients.correlation import Correlations, Covariances, correlation_matrix, with_covariances
 from pkpd_mdr.patients.distributions import Distribution
 from pkpd_mdr.run.many import Framed, parameter_slots, read_rows
-from pkpd_mdr.run.measuring import SEED
 from pkpd_mdr.units import DIMENSIONLESS, Unit, split_header
 
 __all__ = ["LEAST_ACCEPTED", "patients"]

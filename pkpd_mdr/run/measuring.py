@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pkpd_mdr.arguments import Kind, listed, whole
+from pkpd_mdr.arguments import Kind, listed
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
 
-__all__ = ["MEASURE", "SEED", "Measure", "read_measures"]
+__all__ = ["MEASURE", "Measure", "read_measures"]
 
 Measure = str | Measured | Sequence[str | Measured]
 
@@ -22,8 +22,6 @@ MEASURE = Kind(
     "the name of an output, a measured(...), or a list of them; write for example ['burden', 'anc']",
     lambda given: bool(items := _items(given)) and all(isinstance(item, (str, Measured)) for item in items),
 )
-
-SEED = whole(0, example=1)
 
 
 def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strategy]) -> tuple[Measured, ...]:

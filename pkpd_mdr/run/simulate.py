@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pkpd_mdr.arguments import TABLE, Kind, listed, takes
+from pkpd_mdr.arguments import SEED, TABLE, Kind, listed, takes
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
@@ -17,7 +17,7 @@ from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import DoseRecords, Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
-from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read

@@ -12,7 +12,7 @@ from types import NoneType
 
 import numpy as np
 
-from pkpd_mdr.arguments import TABLE, TEXT, Kind, listed, takes, whole
+from pkpd_mdr.arguments import SEED, TABLE, TEXT, Kind, listed, takes, whole
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Stochastic, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 from pkpd_mdr.model import Model
@@ -26,7 +26,7 @@ from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, state_slots
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
-from pkpd_mdr.run.measuring import MEASURE, SEED, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
 from pkpd_mdr.run.progress import PROGRESS, Progress
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, length_of, output_times, with_needed
 from pkpd_mdr.run.stopping import Stop
