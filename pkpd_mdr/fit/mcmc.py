@@ -102,7 +102,7 @@ def _by_walker(values: FloatArray) -> FloatArray:
     return np.asarray(values.transpose(0, 2, 1).reshape(chains * walkers, steps))
 
 
-@takes(FitError, steps=COUNT, warmup=COUNT, walkers=COUNT, chains=COUNT, seed=COUNT, progress=PROGRESS)
+@takes(FitError, steps=COUNT, warmup=COUNT, walkers=COUNT, chains=COUNT, progress=PROGRESS)
 def mcmc(
     fit: Fit,
     steps: int = 2000,
