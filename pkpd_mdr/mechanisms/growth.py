@@ -6,7 +6,7 @@ capacities and competition coefficients say how much each counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,22 +17,20 @@ from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import Log, Power
 from pkpd_mdr.mechanisms.names import POSITIVE, clone_of, joined
 from pkpd_mdr.model.parts import Expression
-from pkpd_mdr.model.scope import Formula, Given, Scope
+from pkpd_mdr.model.scope import Formula, Given, Offered, Scope, Thunk
 from pkpd_mdr.units import Unit
 
 __all__ = ["Growth", "Rates", "birth_death", "exponential", "exponential_linear", "formula", "gompertz", "logistic"]
 
-Thunk = Callable[[], Expression]
-
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a growth law offers: division and natural death per cell, evaluated when the model is connected.
+    """What a growth law offers: division and natural death per cell.
 
-    `signed` tells that `birth` is a net rate, which falls below zero above the capacity.
+    `birth` may be a function, called when the model is connected. `signed` tells that `birth` is a net rate, which falls below zero above the capacity.
     """
 
-    birth: Thunk
+    birth: Offered
     death: Expression | None = None
     signed: bool = False
 
@@ -87,7 +85,7 @@ class Exponential:
     def declare(self, scope: Scope, clone: str, unit: Unit) -> Rates:
         """Add ``growth_<clone>``."""
         rate = _rate(scope, "growth", clone, self.rate, "growth rate")
-        return Rates(lambda: rate)
+        return Rates(rate)
 
 
 def exponential(*, rate: Given) -> Growth:
@@ -269,7 +267,7 @@ class BirthDeath:
         birth = _rate(scope, "birth", clone, self.birth, "division rate")
         death = _rate(scope, "death", clone, self.death, "natural death rate")
         if self.capacity is None:
-            return Rates(lambda: birth, death)
+            return Rates(birth, death)
         capacity = _capacity(scope, clone, self.capacity, unit)
         load = _load(scope, clone, None)
         return Rates(lambda: birth * sp.Max(sp.Integer(0), 1 - load() / capacity, evaluate=False), death)
@@ -312,7 +310,7 @@ class Written:
     def declare(self, scope: Scope, clone: str, unit: Unit) -> Rates:
         """Read the formula when all names are known."""
         rate = scope.parameter(joined("growth", clone), Formula(self.text), unit="1/h")
-        return Rates(lambda: rate, signed=True)
+        return Rates(rate, signed=True)
 
 
 def formula(text: str | Expression) -> Growth:

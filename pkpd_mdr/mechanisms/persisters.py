@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import sympy as sp
 
@@ -16,7 +17,7 @@ from pkpd_mdr.mechanisms.growth import Growth
 from pkpd_mdr.mechanisms.names import clone_of, growth_of, names_of
 from pkpd_mdr.mechanisms.switching import arrow, connect_switching, offer_switching, switching
 from pkpd_mdr.model.parts import Expression
-from pkpd_mdr.model.scope import Given, Mechanism, Scope
+from pkpd_mdr.model.scope import Given, Mechanism, Scope, Thunk
 
 __all__ = ["Cycling", "Memory", "epigenetic_memory", "persisters"]
 
@@ -132,16 +133,8 @@ def persisters(
     return Composite(f"persisters_{name}", tuple(parts))
 
 
-def _once(make: Callable[[], Expression]) -> Callable[[], Expression]:
-    """A value that several steps share, made (with its parameters) when first asked for."""
-    kept: list[Expression] = []
-
-    def value() -> Expression:
-        if not kept:
-            kept.append(make())
-        return kept[0]
-
-    return value
+def _slowed(back: Thunk, slowing: Thunk, depth: int) -> Expression:
+    return back() * slowing() ** depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +159,15 @@ class Memory:
 
     def declare(self, scope: Scope) -> None:
         """Offer each step, deeper and back."""
-        deeper = _once(lambda: self._deeper(scope))
-        back = _once(lambda: self._slot(scope, "back", self.back, "1/h", "rate of one step back"))
-        slowing = _once(lambda: self._slowing(scope))
+        # the steps share what is made, with its parameters, when first asked for
+        deeper = cache(lambda: self._deeper(scope))
+        back = cache(lambda: self._slot(scope, "back", self.back, "1/h", "rate of one step back"))
+        slowing = cache(lambda: self._slowing(scope))
         for depth, (shallow, deep) in enumerate(zip(self.chain, self.chain[1:], strict=False)):
             offer_switching(scope, shallow, deep)
             offer_switching(scope, deep, shallow)
             scope.add("switching", arrow(shallow, deep), deeper)
-            scope.add("switching", arrow(deep, shallow), lambda depth=depth: back() * slowing() ** depth)  # type: ignore[misc]
+            scope.add("switching", arrow(deep, shallow), partial(_slowed, back, slowing, depth))
 
     def connect(self, scope: Scope) -> None:
         """Write the processes."""

@@ -24,7 +24,7 @@ from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Proces
 from pkpd_mdr.model.slots import FilledSlot, written_as
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
-__all__ = ["Formula", "Given", "Mechanism", "Scope"]
+__all__ = ["Formula", "Given", "Mechanism", "Offered", "Scope", "Thunk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ Given = QuantityLike | Parameter | Formula
 """What a slot of a mechanism takes: a quantity, a shared `Parameter`, or a `Formula` of other parameters."""
 
 Thunk = Callable[[], Expression]
+"""How to find an expression once everything is declared."""
 
 Offered = Expression | Thunk
 """An expression, or how to find it once everything is declared."""
