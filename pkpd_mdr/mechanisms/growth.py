@@ -27,7 +27,8 @@ __all__ = ["Growth", "Rates", "birth_death", "exponential", "exponential_linear"
 class Rates:
     """What a growth law offers: division and natural death per cell.
 
-    `birth` may be a function, called when the model is connected. `signed` tells that `birth` is a net rate, which falls below zero above the capacity.
+    `birth` may be a function, called when the model is connected. `signed` tells that it is a net rate, which falls
+    below zero above the capacity.
     """
 
     birth: Offered

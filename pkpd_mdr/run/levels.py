@@ -205,17 +205,11 @@ def area_of(of: str = "burden", *, better: str = "low", name: str | None = None)
     >>> area_of("burden").name
     'auc_burden'
     """
-    return Endpoint(
-        name or f"auc_{of}",
-        (of, f"d/dt {of}"),
-        partial(_area, of=of),
-        better,
-        "area",
-        f"area under {of}",
-    )
+    label = name or f"auc_{of}"
+    return Endpoint(label, (of, f"d/dt {of}"), partial(_area, of=of), better, "area", f"area under {of}")
 
 
-def time_of_nadir(of: str = "burden") -> Endpoint:
+def time_of_nadir(of: str = "burden", *, name: str = "nadir_time") -> Endpoint:
     """When an output (`of`, a state or an observable) is lowest, in time.
 
     Examples
@@ -223,17 +217,10 @@ def time_of_nadir(of: str = "burden") -> Endpoint:
     >>> time_of_nadir("anc").description
     'time of lowest anc'
     """
-    return Endpoint(
-        "nadir_time",
-        (of, f"d/dt {of}"),
-        partial(_lowest, of=of, which=0),
-        "high",
-        "time",
-        f"time of lowest {of}",
-    )
+    return Endpoint(name, (of, f"d/dt {of}"), partial(_lowest, of=of, which=0), "high", "time", f"time of lowest {of}")
 
 
-def best_response(of: str = "burden") -> Endpoint:
+def best_response(of: str = "burden", *, name: str = "best_response") -> Endpoint:
     """Largest relative shrinkage of an output (`of`) from the start: 1 is gone, below zero is growth only.
 
     Examples
@@ -241,12 +228,10 @@ def best_response(of: str = "burden") -> Endpoint:
     >>> best_response("psa").description
     '1 - lowest/first psa'
     """
-    return Endpoint(
-        "best_response", (of, f"d/dt {of}"), partial(_shrinkage, of=of), "high", "", f"1 - lowest/first {of}"
-    )
+    return Endpoint(name, (of, f"d/dt {of}"), partial(_shrinkage, of=of), "high", "", f"1 - lowest/first {of}")
 
 
-def share_of_start(of: str = "burden") -> Endpoint:
+def share_of_start(of: str = "burden", *, name: str = "final_share") -> Endpoint:
     """An output (`of`) at the end of the run, relative to the start.
 
     Examples
@@ -254,7 +239,7 @@ def share_of_start(of: str = "burden") -> Endpoint:
     >>> share_of_start("psa").description
     'last/first psa'
     """
-    return Endpoint("final_share", (of,), partial(_final_share, of=of), "low", "", f"last/first {of}")
+    return Endpoint(name, (of,), partial(_final_share, of=of), "low", "", f"last/first {of}")
 
 
 def resistant_share() -> Endpoint:
@@ -265,14 +250,8 @@ def resistant_share() -> Endpoint:
     >>> resistant_share().better
     'low'
     """
-    return Endpoint(
-        "resistant_share",
-        ("resistant_share",),
-        partial(_last, of="resistant_share"),
-        "low",
-        "",
-        "resistant/all cells at the end",
-    )
+    what = "resistant_share"
+    return Endpoint(what, (what,), partial(_last, of=what), "low", "", "resistant/all cells at the end")
 
 
 def time_to_stop() -> Endpoint:

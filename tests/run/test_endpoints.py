@@ -204,3 +204,14 @@ def test_refusals(make, words):
 def test_missing_unit_of_the_check_interval():
     with pytest.raises(mdr.UnitError, match="has no unit"):
         time_to_progression(check=1)
+
+
+@pytest.mark.parametrize("make", [time_of_nadir, best_response, share_of_start])
+def test_of_two_outputs_at_once(make):
+    """Both would have one name; an endpoint can be given another."""
+    law = mdr.growth.exponential(rate="0.1 1/day")
+    model = mdr.Model(mdr.clone("S", growth=law, start=100), mdr.clone("R", growth=law, start=1, resistant=True))
+    with pytest.raises(mdr.SimulationError, match="is given twice; name one of them with name="):
+        model.simulate_many(until="1 day", endpoints=[make(), make("R")])
+    many = model.simulate_many(until="1 day", endpoints=[make(), make("R", name="of_R")])
+    assert "of_R" in many.endpoints
