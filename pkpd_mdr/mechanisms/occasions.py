@@ -9,7 +9,7 @@ import sympy as sp
 from pkpd_mdr.arguments import COUNT, TEXT, Kind, takes
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import TIME, check_name
-from pkpd_mdr.mechanisms.common import POSITIVE
+from pkpd_mdr.mechanisms.names import POSITIVE
 from pkpd_mdr.model.parts import Expression
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 
