@@ -157,7 +157,7 @@ class Informed(Strategy):
         return found
 
 
-def _picked(there: tuple[str, ...], wanted: tuple[str, ...], values: Any, what: str) -> FloatArray:
+def _picked(there: tuple[str, ...], wanted: tuple[str, ...], values: FloatArray, what: str) -> FloatArray:
     """Columns of the truth in the order of the strategy's model."""
     missing = [name for name in wanted if name not in there]
     if missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,7 @@ class Cohort:
         """Everything that is no parameter, with units in the headers."""
         return self._headed([name for name in self.table.columns if name not in self.parameters])
 
-    def _headed(self, names: Any) -> pd.DataFrame:
+    def _headed(self, names: Iterable[str]) -> pd.DataFrame:
         return self.table[list(names)].rename(columns=self._header)
 
     def _header(self, name: str) -> str:

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from pathlib import Path
@@ -131,7 +131,7 @@ class Checkpoint:
         return self.folder / f"chunk-{number:06d}.npz"
 
 
-def _write(path: Path, write: Any) -> None:
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     try:
         file: BinaryIO
@@ -197,7 +197,7 @@ def fingerprint(given: object) -> str:
     return seen.hexdigest()[:16]
 
 
-def _feed(update: Any, given: object) -> None:
+def _feed(update: Callable[[bytes], object], given: object) -> None:
     """Write content as bytes, types and lengths included."""
     update(f"<{type(given).__module__}.{type(given).__qualname__}>".encode())
     if isinstance(given, np.ndarray) and given.dtype.kind != "O":
