@@ -1,4 +1,7 @@
-"""Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing."""
+"""Mechanisms: small declarations that add states, parameters and processes to a model; they compute nothing.
+
+A file has the name of its mechanism, or that of its namespace and what it holds: `death.transit` is in death_stages.py.
+"""
 
 from pkpd_mdr.mechanisms import damage, death, delivery, growth, immune, pgp, pk, stroma, toxicity, vesicles
 from pkpd_mdr.mechanisms.cards import table
