@@ -14,7 +14,6 @@ from pkpd_mdr.mechanisms.genotypes import genotypes
 from pkpd_mdr.mechanisms.intracellular import intracellular
 from pkpd_mdr.mechanisms.kill import combined_kill, kill
 from pkpd_mdr.mechanisms.medium import medium
-from pkpd_mdr.mechanisms.modulation import switching_modulation
 from pkpd_mdr.mechanisms.occasions import occasions
 from pkpd_mdr.mechanisms.peak import peak, peak_kill
 from pkpd_mdr.mechanisms.persisters import epigenetic_memory, persisters
