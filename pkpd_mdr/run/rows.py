@@ -14,9 +14,9 @@ __all__ = ["Rows"]
 
 Flags = npt.NDArray[np.bool_]
 _FILL = 240
-_GRADED = 2.0 ** -np.arange(8.0, 0.0, -0.5)
+_GRADED = 2.0 ** -np.arange(17.5, 0.0, -0.5)
 _NEAR = 1e-10  # of the run: times nearer than this are one time
-_FINEST = 5e-5  # of the run: rows closer together than this tell endpoints nothing
+_FINEST = 5e-6  # of the run, three minutes of a year: a tablet peaks within half an hour and has to have rows there
 
 
 @dataclass(frozen=True, slots=True)

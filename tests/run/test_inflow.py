@@ -27,7 +27,8 @@ def test_the_peak_of_an_infusion_is_at_its_end(over: float, until: float) -> Non
     for how in ({"over": f"{over} h"}, {"rate": f"{100 / over} mg/h"}):
         run = model().simulate(mdr.infusion("x", "100 mg", **how), until=f"{until} h")
         assert run.endpoint(PEAK) == pytest.approx(top(100.0, over), rel=1e-6)
-        assert run.endpoint(AREA) == pytest.approx(20.0 * (1 - np.exp(-0.25 * until)), rel=0.2)
+        left = top(100.0, over) * np.exp(-0.25 * (until - over))
+        assert run.endpoint(AREA) == pytest.approx(20.0 - left / 0.25, rel=1e-4)
 
 
 def test_an_area_during_an_infusion_is_that_of_the_closed_form() -> None:
@@ -42,6 +43,17 @@ def test_lag_and_bioavailability_move_the_peak() -> None:
     later = np.log(1.0 / 0.25) / 0.75
     exact = 0.5 * 100 / 20 / 0.75 * (np.exp(-0.25 * later) - np.exp(-later))
     assert run.endpoint(PEAK) == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize(("until", "times"), [("5 day", 1), ("120 day", 1), ("1 year", 60), ("5 year", 9)])
+def test_the_peak_of_a_tablet_does_not_depend_on_the_length_of_the_run(until: str, times: int) -> None:
+    """Temozolomide peaks after half an hour, where rows an hour apart would draw a cubic far above it."""
+    oral = mdr.Model(mdr.pk.one_compartment("x", CL="10 L/h", V="30.3 L", ka="5.8 1/h"))
+    k = 10 / 30.3
+    later = np.log(5.8 / k) / (5.8 - k)
+    exact = 100 / 30.3 * 5.8 / (5.8 - k) * (np.exp(-k * later) - np.exp(-5.8 * later))
+    run = oral.simulate(mdr.oral("x", "100 mg").every("4 day", times=times), until=until)
+    assert run.endpoint(PEAK) == pytest.approx(exact, rel=2e-4)
 
 
 def test_a_modelled_duration_and_a_lag_move_the_end() -> None:
