@@ -151,7 +151,9 @@ class Cardiomyocytes:
         growth = scope.parameter(f"growth_{name}", self.growth, unit="1/h", lower=0.0, description=f"growth of {name}")
         slowed: Expression = sp.Integer(1)
         for effect in self.slowers:
-            slowed *= 1 - effect.expression(scope, name, unit="", asked_by=name)
+            # at zero at least: two drugs that each turned the sign would make the cells grow
+            left = 1 - effect.expression(scope, name, unit="", asked_by=name)
+            slowed *= sp.Max(sp.Integer(0), left, evaluate=False)
         scope.process(f"proliferation_{name}", growth * slowed * cells, {name: 1}, description=f"{name} divide")
         rate = scope.parameter(
             f"transit_{name}",
@@ -198,11 +200,12 @@ def cardiomyocytes(
 
     With a sum over drugs that kill and over protectors::
 
-        R' = kg*prod(1 - slope*C)*R - K3*R
+        R' = kg*prod(max(1 - slope*C, 0))*R - K3*R
         K1' = ktr*(sum(max(emax - P, 0)*C/(ec50 + C)) - K1)    K2' = ktr*(K1 - K2)    K3' = ktr*(K2 - K3)
         P = sum(imax*C/(ic50 + C))
 
-    The protector lowers the largest rate of death; the printed equations could not be read, and this form follows a
+    Drugs stop growth and do no more to it, so no factor falls below zero. The protector lowers the largest rate of
+    death; the printed equations could not be read, and this form follows a
     transcription of them (nlmixr2lib) that calls it an interpretation. As these cells grow without limit, the share
     ``R/(R0*exp(kg*t))`` of cells without drug is what compares regimens.
 

@@ -128,7 +128,7 @@ def heart(dox: float, dex: float) -> Callable[[float, np.ndarray], list[float]]:
     source = most * dox / (0.107 + dox)
 
     def rhs(t: float, y: np.ndarray) -> list[float]:
-        growth = 0.0115 * (1 - 0.167 * dox) * (1 - 0.00968 * dex)
+        growth = 0.0115 * max(1 - 0.167 * dox, 0) * max(1 - 0.00968 * dex, 0)
         return [
             (growth - y[3]) * y[0],
             *(0.126 * (before - after) for before, after in zip([source, *y[1:3]], y[1:], strict=True)),
@@ -208,6 +208,14 @@ def test_mody_2023_regimens_against_another_solver() -> None:
         assert end["cumulative_exposure"] == pytest.approx(total - left, rel=1e-7)
     assert found["saved"] > found["Q3W"]
     assert abs(math.log(found["Q1W"] / found["Q3W"])) > 0.01  # the schedules differ at equal total dose
+
+
+def test_drugs_that_stop_growth_together_do_not_start_it_again() -> None:
+    """Each alone is beyond 1/slope, where a product of two negative factors would let the cells grow."""
+    cells = mdr.toxicity.cardiomyocytes(**MODY | {"emax": {"dox": ("0 1/h", "1 uM")}})
+    for dox, dex in ((10.0, 0.0), (0.0, 200.0), (10.0, 200.0)):
+        model = mdr.Model(held(dox, "dox"), held(dex, "dex"), cells)
+        assert frame(model, None, "72 h", ["72 h"])["cardiomyocytes"].iloc[-1] == 1.0
 
 
 def test_a_protector_without_strength_is_absent_and_a_strong_one_saves_all() -> None:
