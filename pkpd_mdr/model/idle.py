@@ -176,11 +176,15 @@ class _Reading:
         return reached
 
     def _apart(self, name: str, moved: str) -> bool:
-        """Whether what is moved is more than another place of the same stock: another population, or another stock."""
+        """Whether what is moved is more than another place of the same stock: another population, or another stock.
+
+        Vesicles are more, as they take what is in them to other cells.
+        """
         if name == moved or moved in self.scope.sinks:
             return False
         one, other = (self.scope.states[item].balance or item for item in (name, moved))
-        return one != other or one in ("cells", "host")
+        carrier = self.scope.states.get(self.scope.states[moved].carrier)
+        return one != other or one in ("cells", "host") or (carrier is not None and carrier.kind == "vesicles")
 
 
 def _names(expression: Expression) -> set[str]:

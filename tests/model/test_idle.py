@@ -30,6 +30,8 @@ ADDUCTS = mdr.damage.adducts(formed_by={"tmz": "1 1/uM/h"}, on="S", repair="0.1 
 CTL, ATTACK = mdr.immune.effector("CTL"), mdr.immune.attack("CTL", on="S", rate="1e-7 1/cell/day")
 VESICLES = [mdr.vesicles.release({"R": "200 1/day"}, clearance="1 1/h"), mdr.vesicles.uptake("S", rate="1e-9 mL/h")]
 MIR = mdr.vesicles.cargo("mir", load={"R": 10}, into="S")
+IN_S, IN_S_KILL = mdr.intracellular("dox", on="S", k0="1 1/h"), mdr.kill("dox", on="S", site="S", slope="1 1/uM/h")
+EXPORT = mdr.intracellular("dox", on="R", k0="1 1/h", ksort="1 1/h", into="EV")
 EVASION = mdr.death.evasion("S", apoptosis=0.9)
 
 IDLE: dict[str, tuple[list[Mechanism], str]] = {
@@ -97,6 +99,7 @@ def test_what_acts_is_not_told() -> None:
         [DOX, S, PATH, TRANSIT],
         [DOX, S, mdr.death.path("dox", on="S", slope="1 1/uM/h"), EVASION],
         [DOX, R, mdr.pgp.content("R"), INSIDE, mdr.kill("dox", on="R", site="R", slope="1 1/uM/h")],
+        [DOX, S, R, *VESICLES, IN_S, EXPORT, mdr.vesicles.drug("dox", into="S"), IN_S_KILL],
         [mdr.pk.one_compartment("dox", CL="1 L/h", V="1 L"), mdr.delivery.csf("dox", volume="0.1 L", **SITE)],
         [S, R, mdr.pgp.content(["S", "R"]), mdr.pgp.contact(["S", "R"], rate="0.1 1/h")],
         [S, CTL, ATTACK, mdr.immune.effector("Tex"), mdr.immune.exhaustion("CTL", rate="1e-9 1/cell/h", into="Tex")],
