@@ -232,6 +232,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "infusion both ways": (lambda: mdr.infusion("pac", "1 mg", over="1 h", rate="1 mg/h"), "one of the two"),
     "surgery above one": (lambda: mdr.surgery(1.5), "share of 1.5; write a share above 0 and at most 1"),
+    "regimens in a regimen": (lambda: mdr.Regimen((mdr.nothing(),)), r"cannot be made of .*bolus\(.*& and then\(\)"),
+    "a number as acts": (lambda: mdr.Regimen(3), "a regimen cannot be made of 3; its acts come from"),
+    "an end without number": (lambda: EXPOSED.until("x h"), r"the end of until\(\): 'x h' has no number"),
+    "extinction below nothing": (lambda: mdr.endpoints.extinct(below="0 cell"), "below = '0 cell' is never reached"),
     "endless then": (lambda: mdr.exposure("dox", "1 nM").then(EXPOSED), "never ends, .*give it over='72 h'"),
     "SS without II": (lambda: doses(SS=[1, 0]), "row 1, column II: SS is 1 but the interval II is 0; write the time"),
     "ADDL without II": (lambda: doses(ADDL=[3, 0]), "row 1, column II: ADDL is 3 but the interval II is 0"),
@@ -313,7 +317,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     # runs
     "until before zero": (lambda: simulated(until="-4 h"), "until = '-4 h' is not after the start; write for example"),
     "until infinite": (lambda: simulated(until=float("inf")), "until: inf is not finite"),
-    "time outside": (lambda: simulated(times=["1 h", "50 h"]), "the time 50 h lies outside the run of 0 to 48 h"),
+    "time outside": (
+        lambda: simulated(times=["1 h", "50 h"]),
+        "the time 50 h lies outside the run of 0 to 48 h; leave",
+    ),
     "time before": (lambda: simulated(times=["-1 h"]), "the time -1 h lies outside"),
     "no times": (lambda: simulated(times=[]), r"times is \[\], neither a spacing"),
     "no spacing": (lambda: simulated(times="0 h"), "times = '0 h' is not a spacing"),

@@ -12,7 +12,7 @@ from functools import partial
 import sympy as sp
 
 from pkpd_mdr.arguments import FLAG, TABLE, TEXT, takes
-from pkpd_mdr.errors import ModelError
+from pkpd_mdr.errors import ModelError, shown
 from pkpd_mdr.expression import check_name, symbol
 from pkpd_mdr.mechanisms.delivery_carrier import carrier, consumption
 from pkpd_mdr.mechanisms.delivery_vasculature import vasculature
@@ -78,7 +78,7 @@ class Site:
             volume = self._slot(scope, "V", self.volume, "L", "volume", lower=POSITIVE)
             scope.state(
                 self.label,
-                unit=lambda: scope.unit("stock", drug, self.label),
+                unit=lambda: self._stock_unit(scope),
                 kind="amount",
                 balance=drug,
                 description=words,
@@ -106,6 +106,16 @@ class Site:
             partial(self._level, scope),
             unit=lambda: scope.unit("concentration", drug, self.label),
         )
+
+    def _stock_unit(self, scope: Scope) -> Unit:
+        """That of the amount in the blood, from which a place with a volume takes its drug."""
+        scope.find("concentration", self.drug, self.label)
+        if not scope.offered("stock", self.drug):
+            raise ModelError(
+                f"{self.label}: a place with a volume takes amounts out of the blood, and {shown(self.drug)} has none; "
+                f"declare pk.one_compartment({shown(self.drug)}, ...), or a delivery.tumour(...) without volume"
+            )
+        return scope.unit("stock", self.drug)
 
     def connect(self, scope: Scope) -> None:
         """Write entry, return and efflux."""
@@ -216,8 +226,9 @@ def tumour(
     fu : share, Parameter or Formula, optional
         Unbound share in plasma; parameter ``fu_<drug>_tumour``. All of it if absent.
     volume : quantity, Parameter or Formula, optional
-        With it the place holds an amount that is taken from the blood and given back (parameter ``V_<drug>_tumour``);
-        without it, as for an effect site, no mass moves.
+        With it the place holds the amount ``A = Ct*Vt`` (parameter ``V_<drug>_tumour``), and what enters, returns and
+        is pumped out leaves the blood and comes back to it: ``A' = Vt*(what Ct' has above)``, the blood the negative.
+        Without it, as for an effect site, no mass moves.
     barrier : share, Parameter or Formula, optional
         B; parameter ``barrier_<drug>_tumour``. Zero if absent; a formula, such as ``formula("hypoperfusion")`` of
         `vasculature`, is kept within [0, 1].

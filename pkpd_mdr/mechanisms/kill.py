@@ -39,6 +39,11 @@ class _Action:
     def declare(self, scope: Scope, effect: Callable[[Scope, str], Expression]) -> None:
         """Offer the effect on each clone; a cytostatic one scales its growth."""
         for clone in self.on:
+            if scope.offered("effect", self._owner(clone)):
+                raise ModelError(
+                    f"the kill of {shown(clone)} by {shown(self.title)} is declared twice; leave one of the two "
+                    "out, or write death.path(...) for what it does beside"
+                )
             scope.offer("effect", self._owner(clone), partial(effect, scope, clone))
             if self.form == "cytostatic":
                 scope.scale("birth", clone, partial(self._left, scope, clone))
@@ -119,7 +124,8 @@ def kill(
 ) -> Mechanism:
     """A drug kills a clone, or slows its growth.
 
-    The effect at the concentration C is ``E = emax*(C/ec50)**hill/(1 + (C/ec50)**hill)``, or ``E = slope*C``:
+    The effect at the concentration C is ``E = emax*(C/ec50)**hill/(1 + (C/ec50)**hill)``, or ``E = slope*C`` (not for
+    cytostatic, where it has to stay below 1):
 
     ============== ========================================= =========================================
     form           what happens                              unit of E

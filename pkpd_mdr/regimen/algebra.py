@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from numbers import Integral
 
-from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, Kind, takes
+from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, Kind, listed, takes
 from pkpd_mdr.errors import RegimenError, did_you_mean, shown
 from pkpd_mdr.regimen.acts import MOST_ACTS, REMOVALS, Act, hours, in_days, length
 from pkpd_mdr.units import Quantity, QuantityLike, Unit
@@ -53,6 +53,12 @@ class Regimen:
     length: float = 0.0
 
     def __post_init__(self) -> None:
+        acts = listed(self.acts)
+        if acts is None or not all(isinstance(act, Act) for act in acts):
+            raise RegimenError(
+                f"a regimen cannot be made of {shown(self.acts)}; its acts come from bolus(...), infusion(...), "
+                "exposure(...), and regimens are put together by & and then()"
+            )
         if math.isnan(self.length) or self.length < 0:
             raise RegimenError(f"a regimen cannot be {self.length:g} h long; its length is zero or more")
         if len(self.acts) > MOST_ACTS:
@@ -263,7 +269,7 @@ class Regimen:
         >>> str(infusion("dox", "100 mg", over="4 h").until("1 h").acts[0].amount)
         '25 mg'
         """
-        return self.between(0, end)
+        return self._part(0.0, hours(end, "the end of until()"))
 
     def between(self, begin: QuantityLike, end: QuantityLike | None = None) -> Regimen:
         """The part in ``[begin, end)``, timed from `begin`; what runs across an edge is cut there.
@@ -283,8 +289,10 @@ class Regimen:
         RegimenError
             The edges are in the wrong order, or an infusion that would be cut has a modelled length.
         """
-        low = hours(begin, "the start of between()")
         high = math.inf if end is None else hours(end, "the end of between()")
+        return self._part(hours(begin, "the start of between()"), high)
+
+    def _part(self, low: float, high: float) -> Regimen:
         if not 0 <= low < high:
             raise RegimenError(f"the time from {low:g} h to {high:g} h is empty; its end has to come after its start")
         parts = [act.part(low, high) for act in self.written_out().acts]

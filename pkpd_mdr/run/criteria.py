@@ -12,7 +12,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.reading import Endpoint, Path, unit_of
-from pkpd_mdr.units import QuantityLike, quantity, read
+from pkpd_mdr.units import Quantity, QuantityLike, quantity, read
 
 __all__ = [
     "best_change",
@@ -258,7 +258,7 @@ def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extin
     >>> extinct(below="100 cell").description
     'burden below 100 cell at the end'
     """
-    level = quantity(below, "below")
+    level = _nothing(below)
     told = f"fewer than {below:g} of {of} at the end" if isinstance(below, float) else f"{of} below {below} at the end"
     reads = partial(_gone, of=of, level=level.internal)
     return Endpoint(name, (of,), reads, "high", "", told, event=True, like=unit_of(level))
@@ -275,7 +275,7 @@ def time_to_extinction(of: str = "burden", *, below: QuantityLike = 1.0, name: s
     >>> time_to_extinction("R", below="1 cell").description
     'first time of R below 1 cell'
     """
-    level = quantity(below, "below")
+    level = _nothing(below)
     reads, told = partial(_time_gone, of=of, level=level.internal), f"first time of {of} below {below}"
     return Endpoint(name, (of, f"d/dt {of}"), reads, "low", "time", told, like=unit_of(level))
 
@@ -367,6 +367,13 @@ def _interval(given: QuantityLike, what: str) -> float:
     if not 0 < hours < math.inf:
         raise SimulationError(f"{what} = {shown(given)} is no time between visits; write for example '4 week'")
     return hours
+
+
+def _nothing(given: QuantityLike) -> Quantity:
+    below = quantity(given, "below")
+    if not below.internal > 0:
+        raise SimulationError(f"below = {shown(given)} is never reached; write what counts as nothing: '1 cell'")
+    return below
 
 
 def _more(given: QuantityLike | None) -> float:

@@ -193,7 +193,9 @@ def output_times(given: Times, until: float) -> FloatArray:
     hours = np.array(sorted(read(item, "h", "times") for item in items))
     if hours[0] < 0 or hours[-1] > until * (1 + 1e-12):
         bad = hours[0] if hours[0] < 0 else hours[-1]
-        raise SimulationError(f"the time {bad:g} h lies outside the run of 0 to {until:g} h")
+        raise SimulationError(
+            f"times: the time {bad:g} h lies outside the run of 0 to {until:g} h; leave it out, or let it end later"
+        )
     return np.unique(np.minimum(hours, until))
 
 

@@ -204,7 +204,11 @@ BAD: dict[str, tuple[Callable[[], object], type[PkpdMdrError], str]] = {
     ),
     "kill of nothing": (lambda: kill(on=[]), ModelError, "not the name of a clone"),
     "kill of a clone twice": (lambda: kill(on=["S", "S"]), ModelError, "twice"),
-    "two kills by one drug": (lambda: with_clones(kill(), kill()), ModelError, "'dox on S' is declared twice"),
+    "two kills by one drug": (
+        lambda: with_clones(kill(), kill()),
+        ModelError,
+        "'S' by 'dox' is declared twice.*death.path",
+    ),
     "slowing a clone that does not grow": (
         lambda: Model(mdr.medium("dox"), mdr.clone("S"), kill(emax=0.5, form="cytostatic")),
         ModelError,

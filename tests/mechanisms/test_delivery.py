@@ -300,7 +300,7 @@ def joined(*parts: Mechanism) -> Callable[[], Model]:
 
 BAD: Sequence[tuple[str, Callable[[], object], str]] = [
     ("unknown drug", joined(mdr.delivery.tumour("y", **RATES)), "tumour_y needs the concentration of 'y'.*'x', 'm'"),
-    ("medium with volume", joined(mdr.delivery.tumour("m", volume="1 L", **RATES)), "needs the stock of 'm'"),
+    ("medium with volume", joined(mdr.delivery.tumour("m", volume="1 L", **RATES)), "amounts out of the blood.*pk"),
     ("quasi-steady volume", lambda: mdr.delivery.tumour("x", volume="1 L", quasi_steady=True, **RATES), "leave out"),
     ("barrier beyond one", joined(mdr.delivery.tumour("x", barrier=1.2, **RATES)), r"outside its bounds \[0, 1\]"),
     ("rate without unit", joined(mdr.delivery.tumour("x", kin=1.0, kout="1 1/h")), "no unit"),
@@ -311,7 +311,7 @@ BAD: Sequence[tuple[str, Callable[[], object], str]] = [
         ),
         "needs the concentration of 'psc'",
     ),
-    ("fluid of a medium", joined(mdr.delivery.csf("m", volume="0.1 L", **RATES)), "needs the stock of 'm'"),
+    ("fluid of a medium", joined(mdr.delivery.csf("m", volume="0.1 L", **RATES)), "amounts out of the blood.*pk"),
     ("same name", lambda: mdr.delivery.carrier("x", drug="x", **CARRIER), "need different names"),
     (
         "closed carrier",
