@@ -175,7 +175,8 @@ def kill(
     Notes
     -----
     Hill 1910; Norton and Simon 1977 (Cancer Treat Rep 61:1307), as Strobl et al. 2021 (Cancer Res 81:1135) write it.
-    The Norton-Simon factor is the growth law itself, so it changes its sign above the capacity.
+    The Norton-Simon factor is the growth per cell itself, with its costs, support and cytostatic effects, so it changes
+    its sign above the capacity of a net law.
 
     Examples
     --------

@@ -108,7 +108,7 @@ def peak(drug: str, *, site: str = "", follow: Given = "1e5 1/h", forget: Given 
     Returns
     -------
     Mechanism
-        With the state ``peak_<drug>``.
+        With the state ``peak_<drug>`` (``peak_<drug>_<site>``).
 
     Raises
     ------

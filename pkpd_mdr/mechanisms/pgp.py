@@ -233,7 +233,7 @@ def contact(between: Sequence[str], *, rate: Given, dependence: str = "frequency
 
     For each pair of clones the flow is antisymmetric, so that no cell number and no sum of P-gp changes::
 
-        d(S*P_S)/dt = contact_pgp*S*R/N*(P_R - P_S)        (frequency; N = all cells)
+        d(S*P_S)/dt = contact_pgp*S*R/N*(P_R - P_S)        (frequency; N = the burden)
         d(S*P_S)/dt = contact_pgp*S*R*(P_R - P_S)          (density)
 
     contact_pgp is tau*f: contacts per cell and time, times the share of the difference that a contact evens out

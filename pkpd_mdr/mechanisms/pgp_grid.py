@@ -248,9 +248,10 @@ def grid(
     death : quantity, Parameter, Formula or function, optional
         Per time, or a function of content.
     loss : quantity, Parameter or Formula, optional
-        Relative loss of P-gp per time (degradation); parameter ``loss_pgp_<name>``.
+        Relative loss of P-gp per time (degradation); parameter ``loss_pgp_<name>``. With contents a width w apart,
+        cells of content p step down at ``loss*p/w``.
     synthesis : quantity, Parameter or Formula, optional
-        P-gp per cell and time, up to `largest`; parameter ``synthesis_pgp_<name>``.
+        P-gp per cell and time, up to `largest`; parameter ``synthesis_pgp_<name>``. Cells step up at ``synthesis/w``.
     start : mapping of float to quantity, optional
         Content to the number of cells that start with it; parameters ``cells_<name>_1`` ... in order.
     resistant_from : float

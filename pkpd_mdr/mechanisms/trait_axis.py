@@ -153,9 +153,10 @@ def trait_axis(
     """Resistance as a continuous level x from 0 (sensitive) to 1 (resistant), held by n clones.
 
     Clones ``x0, x1, ...`` share one growth law, which resistance costs ``1 - cost_x*x``; a drug kills them with
-    ``ec50(x) = ec50_0**(1 - x)*ec50_1**x``; (epi)mutation is a diffusion along the axis that conserves cells and has no
-    flux at the ends. Refining `points` converges with the square of the width (see the module for the equation; the
-    form of costs and ec50 is ours). Observables ``mean_x`` and ``variance_x``.
+    ``ec50(x) = ec50_0**(1 - x)*ec50_1**x`` (the form of costs and ec50 is ours). Clone k of n stands at the level
+    ``(k + 1/2)/n`` and exchanges cells with each neighbour at ``D*n**2`` (times its divisions per cell with
+    `per_division`): a diffusion that conserves cells and has no flux at the ends (Lavi et al. 2013, Cancer Res 73:7168).
+    Refining `points` converges with the square of the width. Observables ``mean_x`` and ``variance_x``.
 
     Parameters
     ----------
@@ -172,7 +173,8 @@ def trait_axis(
     per_division : bool
         Whether levels change at division (D is a number, at most 0.5/points**2) or at any time (D is per time).
     mean, width : float
-        Of the bell-shaped start; with width 0 all cells start at the level nearest to the mean.
+        Of the start, a normal density at the levels, scaled to `start` in all; with width 0 all cells start at the
+        level nearest to the mean.
     cost : share, Parameter or Formula, optional
         Of full resistance, in [0, 1]; parameter ``cost_<name>``.
     drug : str, optional

@@ -334,7 +334,8 @@ def drug(
 
     ``intracellular(..., ksort=..., into="EV")`` fills the pool ``<drug>_in_EV``; recipients get it with the vesicles
     they take up, and what is cleared is recorded in ``lost_<drug>``. With kon, vesicles bind free drug from the
-    outside (the decoy of Cisneros 2023): ``kon*X*V*C`` leaves the medium or the tumour and returns at koff.
+    outside (the decoy of Cisneros 2023): ``kon*X*V*C`` leaves the medium or the tumour for the pool
+    ``<drug>_on_EV`` and returns at koff. Recipients take up both pools.
 
     Parameters
     ----------

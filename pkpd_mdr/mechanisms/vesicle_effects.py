@@ -147,7 +147,7 @@ def effect(
     pgp                    active P-gp per cell                     + size*H
     efflux                 efflux of a drug                         times     drug
     metabolism             metabolism of a drug in the cell         times     drug
-    repair                 repair of damage                         times
+    repair                 repair of damage without MGMT (kx)       times
     mgmt                   synthesis of MGMT                        times
     energy                 growth                                   times
     stemness, epigenetic   switching of on into another clone       times     into
@@ -156,7 +156,7 @@ def effect(
     ====================== ======================================== ========= =======================
 
     "times" multiplies by ``1 + size*H`` with size >= -1, so that nothing changes its sign; a negative size is a
-    resensitising cargo. Which cargo does what, and how strongly, is a wide prior.
+    resensitising cargo. What is added to P-gp is not negative; evasion stays in [0, 1] with all that adds to it. Which cargo does what, and how strongly, is a wide prior.
 
     Parameters
     ----------

@@ -82,7 +82,8 @@ def simulate(
         State name to start value; other states start as the model says. A bare number means the state's unit.
     times : str, sequence of str, or array with a unit, optional
         Distance between rows (``"1 day"``), or the times themselves: ``["0 h", "2 h"]``, ``(np.arange(9), "h")``; 241
-        even times when left out.
+        even times when left out. Rows are in order, one a time. A row at the time of an act shows the state before it,
+        and where a lag or ADDL lets the dose arrive at that time, after it (the order of NONMEM).
     parameters : mapping of str to quantity, optional
         Parameter values for this run.
     measure : str, Measured, or sequence of them
