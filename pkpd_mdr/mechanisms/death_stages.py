@@ -195,9 +195,9 @@ def damaged(
     """Cells that were hit stay damaged until they recover, die, or try to divide.
 
     ``D' = hits - recovery*D - death*D - m*division*D`` with the divisions per cell of the clone (never negative), so
-    that damaged cells of a slow tumour live long. Recovery and death as in Ribba et al. 2012 (Clin Cancer Res 18:5071), death on division
-    as in Perez-Garcia et al. 2019 (BIOMD0000000814), where m is 1/kappa. They do not grow, and count in the burden.
-    Drugs and radiation hit them where `kill` and `radiotherapy` name them, as ``damaged_<clone>``.
+    that damaged cells of a slow tumour live long. Recovery and death as in Ribba et al. 2012 (Clin Cancer Res 18:5071),
+    death on division as in Perez-Garcia et al. 2019 (BIOMD0000000814), where m is 1/kappa. They do not grow, and count
+    in the burden. Drugs and radiation hit them where `kill` and `radiotherapy` name them, as ``damaged_<clone>``.
 
     Parameters
     ----------

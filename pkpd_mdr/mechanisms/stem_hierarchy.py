@@ -82,11 +82,12 @@ def stem_hierarchy(
 ) -> Mechanism:
     """A stem hierarchy: what divisions of stem cells yield, and how progeny turn back into stem cells.
 
-    The growth law of the stem clone counts all its divisions, b per cell and time (0 where a net law is negative). A share a is asymmetric (one stem
-    cell, one progeny), a share d differentiates (two progeny), and the rest renews (two stem cells): the stem clone
-    gains ``b*(1 - a - 2*d)`` and the progeny ``b*(a + 2*d)`` per stem cell. Progeny divide by their own growth law and
-    return at the rate of dedifferentiation, which a drug may induce. Sigal et al. 2019 (MODEL1911270001) give rates
-    per day: b = 0.41 + 1.6 + 0.2, a = 1.6/b, d = 0.2/b, death 0.1, dedifferentiation 1.8e-4, progeny growth 0.04.
+    The growth law of the stem clone counts all its divisions, b per cell and time (0 where a net law is negative). A
+    share a is asymmetric (one stem cell, one progeny), a share d differentiates (two progeny), and the rest renews (two
+    stem cells): the stem clone gains ``b*(1 - a - 2*d)`` and the progeny ``b*(a + 2*d)`` per stem cell. Progeny divide
+    by their own growth law and return at the rate of dedifferentiation, which a drug may induce. Sigal et al. 2019
+    (MODEL1911270001) give rates per day: b = 0.41 + 1.6 + 0.2, a = 1.6/b, d = 0.2/b, death 0.1, dedifferentiation
+    1.8e-4, progeny growth 0.04.
 
     Parameters
     ----------

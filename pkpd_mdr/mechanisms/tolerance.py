@@ -87,7 +87,8 @@ def fading(drug: str, *, on: str | Sequence[str], rate: Given, since: str = "fir
 
     A lump description of acquired resistance (Claret et al. 2009, J Clin Oncol 27:4103; Mazzocco et al. 2015, CPT
     Pharmacometrics Syst Pharmacol 4:728). What fades is E of `kill` and `death.path`, before any delay of its signal; a
-    drug's other effects (on toxicity, switching) stay. It never comes back; clones that switch or grow out are the mechanistic form.
+    drug's other effects (on toxicity, switching) stay. It never comes back; clones that switch or grow out are the
+    mechanistic form.
 
     Parameters
     ----------
@@ -209,7 +210,8 @@ def tolerance(drug: str, *, on: str | Sequence[str], rate: Given, half: Given, s
 
     ``M' = rate*(C - M)``: M follows the concentration, and antagonises the effect without competing (Porchet, Benowitz
     and Sheiner 1988, J Pharmacol Exp Ther 244:231, for nicotine; its use for cells under a cancer drug is ours). In
-    long exposure E, before any delay of its signal, is divided by ``1 + C/half``; after ``ln(2)/rate`` without drug half of it is gone.
+    long exposure E, before any delay of its signal, is divided by ``1 + C/half``; after ``ln(2)/rate`` without drug
+    half of it is gone.
 
     Parameters
     ----------

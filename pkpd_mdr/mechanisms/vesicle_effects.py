@@ -156,7 +156,8 @@ def effect(
     ====================== ======================================== ========= =======================
 
     "times" multiplies by ``1 + size*H`` with size >= -1, so that nothing changes its sign; a negative size is a
-    resensitising cargo. What is added to P-gp is not negative; evasion stays in [0, 1] with all that adds to it. Which cargo does what, and how strongly, is a wide prior.
+    resensitising cargo. What is added to P-gp is not negative; evasion stays in [0, 1] with all that adds to it. Which
+    cargo does what, and how strongly, is a wide prior.
 
     Parameters
     ----------

@@ -44,8 +44,9 @@ class Stochastic:
     -----
     What is counted are states of the kind ``"cells"`` in the unit cell. Processes that move them have to move whole
     numbers of cells, at rates that are not negative. Acts thin by binomial numbers: after surgery or radiation each
-    cell is there or not; a dose that brings no whole number of cells brings one of its neighbours. Between events drugs, media, vesicles and large populations follow their differential
-    equations, and the chance of an event is integrated along them (exact up to the tolerance of the integrator).
+    cell is there or not; a dose that brings no whole number of cells brings one of its neighbours. Between events
+    drugs, media, vesicles and large populations follow their differential equations, and the chance of an event is
+    integrated along them (exact up to the tolerance of the integrator).
 
     Examples
     --------
