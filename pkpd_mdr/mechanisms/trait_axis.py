@@ -155,8 +155,8 @@ def trait_axis(
     Clones ``x0, x1, ...`` share one growth law, which resistance costs ``1 - cost_x*x``; a drug kills them with
     ``ec50(x) = ec50_0**(1 - x)*ec50_1**x`` (the form of costs and ec50 is ours). Clone k of n stands at the level
     ``(k + 1/2)/n`` and exchanges cells with each neighbour at ``D*n**2`` (times its divisions per cell with
-    `per_division`): a diffusion that conserves cells and has no flux at the ends (Lavi et al. 2013, Cancer Res 73:7168). Refining
-    `points` converges with the square of the width. Observables ``mean_x`` and ``variance_x``.
+    `per_division`): a diffusion that conserves cells and has no flux at the ends (Lavi et al. 2013, Cancer Res
+    73:7168). Refining `points` converges with the square of the width. Observables ``mean_x`` and ``variance_x``.
 
     Parameters
     ----------
