@@ -169,7 +169,8 @@ def trait_axis(
     diffusion : quantity, Parameter or Formula
         D: half the variance of the level gained per time, or per division; parameter ``diffusion_<name>``.
     points : int
-        Number of clones, 2 to 400.
+        Number of clones, 2 to 400. Under a law by which they share room (logistic, Gompertz) each feels all others, and
+        the work of preparing a model grows with their cube.
     per_division : bool
         Whether levels change at division (D is a number, at most 0.5/points**2) or at any time (D is per time).
     mean, width : float

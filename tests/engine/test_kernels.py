@@ -230,6 +230,25 @@ def test_of_too_many_objects_those_go_that_were_not_used_for_longest(
     assert native.load_kept(f"{native.DRIVER}one") is not None
 
 
+def test_a_large_text_is_compiled_in_haste_and_to_the_same_bits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = Code(1)
+    value = code.constant(1.1)
+    for k in range(2, 60):
+        value = code.binary("fadd", code.binary("fmul", value, code.constant(1 / k)), code.load("%o", 0))
+    code.store(code.binary("fdiv", code.constant(1.0), value), "%o", 0)
+    text = "\n".join(function("give", ["%o"], code))
+    careful = result(native.load(text))
+    native._loaded.clear()
+    for file in folder.glob("*.o"):
+        file.unlink()
+    levels: list[int] = []
+    machine = native._new_machine
+    monkeypatch.setattr(native, "_new_machine", lambda llvm, *level: levels.extend(level) or machine(llvm, *level))
+    monkeypatch.setattr(native, "_LARGE", len(text) - 1)
+    assert result(native.load(text)) == careful
+    assert levels == [0]
+
+
 def test_many_writers_leave_one_good_object(folder: Path) -> None:
     script = (
         "from pkpd_mdr.engine.machine import native\nfrom pkpd_mdr.engine.machine.lanes import Code, function\n"

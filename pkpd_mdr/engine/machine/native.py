@@ -35,6 +35,9 @@ DRIVER = "driver-"
 _FORMAT = b"pkpd-mdr object 1\n"
 _OPTIMISE = 2
 """How hard LLVM works. Its passes over the IR take as long as all else, but without them every step takes longer."""
+_LARGE = 4_000_000
+"""Characters of a text beyond which LLVM does no more than it has to: a clone that feels each of fifty others makes
+millions of instructions, on which its passes take minutes, and what they gain is small beside that. Bits stay."""
 _MATHEMATICS = ("exp", "floor", "lgamma", "log", "log1p", "pow", "sqrt")
 _KEPT = 64
 _MOST_FILES = {"": 2000, DRIVER: 12}
@@ -211,9 +214,9 @@ def _machine() -> Any:
         return _state["machine"]
 
 
-def _new_machine(llvm: Any) -> Any:
+def _new_machine(llvm: Any, level: int = _OPTIMISE) -> Any:
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(opt=_OPTIMISE, cpu=_state["cpu"], features=_state["features"])
+    return target.create_target_machine(opt=level, cpu=_state["cpu"], features=_state["features"])
 
 
 def _host_features() -> str:
@@ -230,10 +233,12 @@ def _compile(text: str, key: str, machine: Any) -> Library:
         raise SimulationError(
             f"the machine code of this model cannot be built ({problem}); use method='auto' and report this model"
         ) from problem
-    module.triple, module.data_layout = machine.triple, str(machine.target_data)
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=_OPTIMISE))
+    level = _OPTIMISE if len(text) <= _LARGE else 0
+    own = machine if level == _OPTIMISE else _new_machine(llvm, level)
+    module.triple, module.data_layout = own.triple, str(own.target_data)
+    builder = llvm.create_pass_builder(own, llvm.create_pipeline_tuning_options(speed_level=level))
     builder.getModulePassManager().run(module, builder)
-    body = machine.emit_object(module)
+    body = own.emit_object(module)
     _write(key, body)
     return Library(_link(body, machine), "compiled")
 
