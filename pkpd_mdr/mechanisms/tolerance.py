@@ -25,14 +25,19 @@ def _effects(title: str, clone: str) -> list[str]:
     return [f"{title} on {clone}", *(f"{path} by {title} on {clone}" for path in PATHS)]
 
 
+def _drug_of(owner: str) -> str:
+    return owner.rpartition(" on ")[0].rpartition(" by ")[2]
+
+
 def _check(scope: Scope, title: str, clones: Sequence[str], label: str) -> None:
     for clone in clones:
         clone_of(scope, clone, label)
         if not any(scope.offered("effect", owner) for owner in _effects(title, clone)):
-            known = [owner for _, owner in scope.owners("effect")]
+            titles = {owner.replace("@", "_") for _, owner in scope.owners("concentration")}
+            known = [owner for _, owner in scope.owners("effect") if _drug_of(owner) in titles]
             raise ModelError(
-                f"{label}: {shown(title)} has no effect on {shown(clone)} that could wear off; declare kill(...) or "
-                f"death.path(...){did_you_mean(f'{title} on {clone}', known)}"
+                f"{label}: {shown(title)} has no effect of its own on {shown(clone)} that could wear off; declare "
+                f"kill(...) or death.path(...) outside combined_kill(...){did_you_mean(f'{title} on {clone}', known)}"
             )
 
 

@@ -426,9 +426,9 @@ BAD: Sequence[tuple[str, Callable[[], object], str]] = [
         joined(mdr.death.transit("T", rate="1 1/h")),
         "'T', which is not a clone of the model; known are 'S'$",
     ),
-    ("nothing fades", joined(mdr.fading("x", on="S", rate="1 1/h")), "no effect on 'S' that could wear off"),
+    ("nothing fades", joined(mdr.fading("x", on="S", rate="1 1/h")), "no effect of its own on 'S' that could wear off"),
     ("fades since when", lambda: mdr.fading("x", on="S", rate="1 1/h", since="now"), "'first_dose', 'start'"),
-    ("nothing to tolerate", joined(mdr.tolerance("x", on="S", rate="1 1/h", half="1 uM")), "no effect on 'S'"),
+    ("nothing to tolerate", joined(mdr.tolerance("x", on="S", rate="1 1/h", half="1 uM")), "no effect of its own"),
     ("no peak", joined(mdr.peak_kill({"x": "1 1/uM"}, on="S", exponent=1.0)), "needs the peak of 'x'"),
     (
         "infinite rate",
