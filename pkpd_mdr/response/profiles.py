@@ -1,7 +1,9 @@
 """Profile-likelihood intervals of effective doses, for all curves of a block at once.
 
 The interval is where the sum of squares, minimised over everything else, stays below ``s**2 F(1, df)`` above its
-minimum. Both ends are found on the signed root of that rise, which is nearly a straight line in the log dose.
+minimum. Both ends are found on the signed root of that rise, which is nearly a straight line in the log dose, except
+where it jumps: a curve that falls all at once between two tested doses serves for any dose between them, and for none
+beyond, so that an interval may end at a tested dose with the rise above its critical value on one side of it only.
 """
 
 from __future__ import annotations
@@ -26,11 +28,19 @@ _PRECISION = 2e-3  # of the signed root
 _STEEPNESS = (0.5, 1.5, 4.0, 9.0, 20.0, 60.0, 300.0)  # times the span of log doses: further starts of every search
 _COLD, _LONG = 6, 40  # starts of the grid and steps with hormesis: narrow bent valleys, of which the best begins high
 _PLACES = (-5.0, -2.0, -0.7, 0.7, 2.0, 5.0)  # argument of the shape at the pinned dose
+_SITES = (-2.0, 0.7, 4.0)  # the same of the first of two sites
+_TURN = 6.0  # steepness times the distance to the nearest tested dose: the curve turns in between
+_TURNS, _SECANTS = 30, 8  # most steps towards an end, and how many of them trust that there is no jump
+
+_Point = dict[int, FloatArray]  # values of some of the searched parameters, from which a search starts
 
 
 @dataclass(slots=True)
 class _Side:
-    """One end of the intervals of a block: what is inside so far, what is outside, and the searched parameters."""
+    """One end of the intervals of a block: what is inside so far, what is outside, and searched parameters of both.
+
+    The latter are those of the last point inside and of the last one, as the best ones may lie in two valleys.
+    """
 
     inside: FloatArray
     outside: FloatArray
@@ -107,31 +117,28 @@ class _Work:
             keep = [k for k, name in enumerate(shape.parameters) if name != "e"]
             self.start, self.constants = self.start[:, keep], level.shares(curves.linear[at])[0][:, None]
         self.dosed = shape.linear
-        self.grid = _grid(plain, relative=self.relative)
+        self.grid, self.plain = _grid(plain, relative=self.relative), plain
+        self.places = (0.0,) if self.relative else _SITES if shape.two_sites else _PLACES
         self.cold, self.steps = (_COLD, _LONG) if plain.family.hump is not None else (1, 12)
 
     def roots(
-        self, rows: npt.NDArray[np.int64], logs: FloatArray, theta: FloatArray, moved: FloatArray
+        self, rows: npt.NDArray[np.int64], logs: FloatArray, known: FloatArray, moved: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Signed root of the rise, less its critical value, and the searched parameters there.
 
-        Starts are the last parameters, the same moved as far as the pinned dose, and a grid: profiles of steep curves
-        have several optima.
+        Starts are parameters of two points, (2, k, p), as they are or moved as far as the pinned dose, and a grid:
+        profiles of steep curves have several optima.
         """
         block = self.block.rows(rows)
         tail = np.concatenate([logs[:, None], self.constants[rows]], axis=1)
         if block.less is not None:
             block, tail = at_dose(block, logs), np.zeros((len(rows), 0))
-        warm = np.concatenate([theta, tail], axis=1)
-        rss = project(block, warm, jacobian=False).rss
-        if not self.relative:
-            tried = warm.copy()
-            tried[:, 1] = np.clip(theta[:, 1] + moved, block.low[:, 1], block.high[:, 1])
-            warm, rss = _better(block, warm, rss, tried)
-        tried = np.stack([self._placed(block, warm, logs, rows, point) for point in self.grid])
-        rss = np.stack([project(block, theta_at, jacobian=False).rss for theta_at in tried])
-        cold = np.take_along_axis(tried, np.argsort(rss, axis=0, kind="stable")[: self.cold, :, None], axis=0)
-        starts = np.concatenate([warm[None], cold])
+        warm = np.stack(
+            [self._carried(block, np.hstack([theta, tail]), by) for theta, by in zip(known, moved, strict=True)]
+        )
+        values = [{k: v if len(v) == 1 else v[rows] for k, v in point.items()} for point in self.grid]
+        values += self._turning(rows, logs)
+        starts = np.concatenate([warm, self._cold(block, warm[0], logs, values)])
         many = block.rows(np.tile(np.arange(len(rows)), len(starts)))
         found, reduced, _ = descend(many, starts.reshape(-1, starts.shape[2]), steps=self.steps, tolerance=1e-7)
         # a pin that is a row is no measurement
@@ -139,17 +146,45 @@ class _Work:
         ends = rss.reshape(len(starts), -1)
         found = found.reshape(starts.shape)[ends.argmin(axis=0), np.arange(len(rows))]
         rise = np.sqrt(np.maximum(ends.min(axis=0) - self.best[rows], 0.0)) / self.scale[rows]
-        return rise - self.reach[rows], found[:, : theta.shape[1]]
+        return rise - self.reach[rows], found[:, : known.shape[2]]
 
-    def _placed(
-        self, block: Block, warm: FloatArray, logs: FloatArray, rows: npt.NDArray[np.int64], point: _Point
-    ) -> FloatArray:
-        """Starts at a point of the grid: its parameters, and e so that the pinned dose has its place on the shape."""
+    def _carried(self, block: Block, warm: FloatArray, moved: FloatArray) -> FloatArray:
+        """Known parameters, or the same with the place moved along, whichever is better."""
+        if self.relative:
+            return warm
         tried = warm.copy()
-        for k, values in point.values.items():
-            tried[:, k] = np.clip(np.broadcast_to(values, len(self.logs))[rows], block.low[:, k], block.high[:, k])
+        tried[:, 1] = np.clip(warm[:, 1] + moved, block.low[:, 1], block.high[:, 1])
+        old, new = (project(block, theta, jacobian=False).rss for theta in (warm, tried))
+        return np.where((new < old)[:, None], tried, warm)
+
+    def _turning(self, rows: npt.NDArray[np.int64], logs: FloatArray) -> list[_Point]:
+        """A start that is steep enough to turn between the pinned dose and the nearest tested one."""
+        if self.plain.family.shape.two_sites:
+            return []
+        plain = self.plain.rows(rows)
+        at, pin = (plain.at.x, np.exp(logs)) if self.dosed else (plain.at.log, logs)
+        away = np.where(plain.root > 0, np.abs(at - pin[:, None]), np.inf).min(axis=1)
+        return [{0: np.log(_TURN) - np.log(np.maximum(away, 1e-300))}]
+
+    def _cold(self, block: Block, warm: FloatArray, logs: FloatArray, points: list[_Point]) -> FloatArray:
+        """The best starts of a grid, each at its best place: others of equal steepness lead to the same optimum."""
+        found, heights = [], []
+        for point in points:
+            tried = np.stack([self._placed(block, warm, logs, point, place) for place in self.places])
+            rss = np.stack([project(block, theta, jacobian=False).rss for theta in tried])
+            best = rss.argmin(axis=0)
+            found.append(tried[best, np.arange(len(logs))])
+            heights.append(rss.min(axis=0))
+        order = np.argsort(np.stack(heights), axis=0, kind="stable")[: self.cold, :, None]
+        return np.take_along_axis(np.stack(found), order, axis=0)
+
+    def _placed(self, block: Block, warm: FloatArray, logs: FloatArray, point: _Point, place: float) -> FloatArray:
+        """A start with some parameters given, and e so that the pinned dose has its place on the shape."""
+        tried = warm.copy()
+        for k, values in point.items():
+            tried[:, k] = np.clip(values, block.low[:, k], block.high[:, k])
         if not self.relative:
-            away = point.place * np.exp(-tried[:, 0])
+            away = place * np.exp(-tried[:, 0])
             with np.errstate(over="ignore"):
                 e = np.log(np.maximum(np.exp(logs) - away, 1e-3 * np.exp(logs))) if self.dosed else logs - away
             tried[:, 1] = np.clip(e, block.low[:, 1], block.high[:, 1])
@@ -157,8 +192,10 @@ class _Work:
 
     def step(self, active: npt.NDArray[np.int64], logs: FloatArray, state: _Side) -> FloatArray:
         """The roots at pinned doses, from and to the parameters of the side."""
-        root, theta = self.roots(active, logs, state.theta[active], logs - state.theta_at[active])
-        state.theta[active], state.theta_at[active] = theta, logs
+        root, theta = self.roots(active, logs, state.theta[:, active], logs - state.theta_at[:, active])
+        inner = active[root <= 0]
+        state.theta[0, inner], state.theta_at[0, inner] = theta[root <= 0], logs[root <= 0]
+        state.theta[1, active], state.theta_at[1, active] = theta, logs
         return root
 
     def end(self, side: float, step: FloatArray, limit: FloatArray) -> FloatArray:
@@ -170,8 +207,8 @@ class _Work:
             self.logs + side * step,
             -self.reach,
             np.full(k, np.nan),
-            self.start.copy(),
-            self.logs.copy(),
+            np.stack([self.start] * 2),
+            np.stack([self.logs] * 2),
         )
         found = np.full(k, side * np.inf)
         active = np.arange(k)
@@ -192,13 +229,14 @@ class _Work:
         return found
 
     def _refine(self, active: npt.NDArray[np.int64], state: _Side, found: FloatArray) -> None:
-        """Illinois steps between inside and outside."""
-        for turn in range(14):
+        """Secants between inside and outside, every fourth time halves; then halves alone, as the rise jumps there."""
+        for turn in range(_TURNS):
             if len(active) == 0:
                 return
             a, b = state.inside[active], state.outside[active]
             fa, fb = state.root_inside[active], state.root_outside[active]
-            share = np.clip(fa / (fa - fb), 0.02, 0.98) if turn % 4 < 3 else np.full(len(a), 0.5)
+            share = np.clip(fa / (fa - fb), 0.02, 0.98)
+            share = np.full(len(a), 0.5) if turn % 4 == 3 or turn >= _SECANTS else share
             middle = a + share * (b - a)
             root = self.step(active, middle, state)
             found[active] = middle
@@ -208,37 +246,22 @@ class _Work:
             active = active[(np.abs(root) > _PRECISION) & (np.abs(b - a) > 1e-6)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """A start of every search: places and values of searched parameters, and the argument at the pinned dose."""
-
-    values: dict[int, FloatArray]
-    place: float = 0.0
-
-
 def _grid(plain: Block, *, relative: bool) -> list[_Point]:
-    """Starts that cover steepness, or of two sites their distance and share, and where the pin lies on the shape."""
+    """Starts that cover steepness, or of two sites their distance and share."""
     shape = plain.family.shape
     if shape.two_sites:
         p, gap = (1, 3) if relative else (2, 4)
         return [
-            _Point({p: np.array([share]), gap: np.array([distance])}, place)
+            {p: np.array([share]), gap: np.array([distance])}
             for share in (-1.5, 0.0, 1.5)
             for distance in (-0.5, 0.7, 1.7)
-            for place in ((0.0,) if relative else (-2.0, 0.7, 4.0))
         ]
     if shape.linear:
         span = plain.at.x.max(axis=1)
     else:
         low, high = open_limits(plain)
         span = np.maximum(high - low - 2.0 * _BEYOND, _NARROW)
-    places = (0.0,) if relative else _PLACES
-    return [_Point({0: np.log(steep / span)}, u) for steep in _STEEPNESS for u in places]
-
-
-def _better(block: Block, best: FloatArray, rss: FloatArray, tried: FloatArray) -> tuple[FloatArray, FloatArray]:
-    its = project(block, tried, jacobian=False).rss
-    return np.where((its < rss)[:, None], tried, best), np.minimum(its, rss)
+    return [{0: np.log(steep / span)} for steep in _STEEPNESS]
 
 
 def _level_rss(curves: Curves, at: npt.NDArray[np.int64], block: Block) -> FloatArray:

@@ -10,7 +10,7 @@ import pytest
 from strategies.plates import DOSES, plate
 
 import pkpd_mdr as mdr
-from pkpd_mdr.response.estimates import curve_at, fit_stack
+from pkpd_mdr.response.estimates import Curves, curve_at, fit_stack
 from pkpd_mdr.response.families import family
 from pkpd_mdr.response.levels import Level, delta_error, log_dose, log_dose_gradient
 from pkpd_mdr.response.profiles import profile_intervals
@@ -96,11 +96,11 @@ def test_a_profile_ends_where_the_constrained_optimum_says(name: str, level: Lev
     assert (lower[0], upper[0]) == (pytest.approx(low, abs=5e-3), pytest.approx(high, abs=5e-3))
 
 
-def least_of_hormesis(x: np.ndarray, y: np.ndarray, log_ed50: float) -> float:
-    """Least sum of squares of Brain and Cousens's curve with a given ED50: b and e on a dense grid, the rest exact.
+def least_of_hormesis(x: np.ndarray, y: np.ndarray, log_ed: float, of_c: float = 0.5, of_d: float = 0.5) -> float:
+    """Least sum of squares of Brain and Cousens's curve with a given dose: b and e on a dense grid, the rest exact.
 
-    With ``s = 1/(1 + (x/e)**b)``, S its value at the ED50 X and ``r = x s/(X S)``, half way at X means
-    ``f X S = 1/2 (c + d) - c (1 - S) - d S``, which leaves c and d, both linear.
+    With ``s = 1/(1 + (x/e)**b)``, S its value at the dose X and ``r = x s/(X S)``, a level ``p c + q d`` at X means
+    ``f X S = p c + q d - c (1 - S) - d S``, which leaves c and d, both linear.
     """
     from scipy.optimize import minimize
 
@@ -108,9 +108,9 @@ def least_of_hormesis(x: np.ndarray, y: np.ndarray, log_ed50: float) -> float:
         b, e = np.exp(at[0])[..., None], at[1][..., None]
         with np.errstate(divide="ignore", over="ignore"):
             s = 1.0 / (1.0 + np.exp(b * (np.log(x) - e)))
-            gone = 1.0 / (1.0 + np.exp(b * (log_ed50 - e)))
-        r = x * np.exp(-log_ed50) * s / gone
-        u, v = s + r * (0.5 - gone), 1.0 - s + r * (gone - 0.5)  # by d and by c
+            left = 1.0 / (1.0 + np.exp(b * (log_ed - e)))
+        r = x * np.exp(-log_ed) * s / left
+        u, v = s + r * (of_d - left), 1.0 - s + r * (of_c - 1.0 + left)  # by d and by c
         uu, uv, vv = (u * u).sum(-1), (u * v).sum(-1), (v * v).sum(-1)
         det = uu * vv - uv**2
         d, c = (vv * (u @ y) - uv * (v @ y)) / det, (uu * (v @ y) - uv * (u @ y)) / det
@@ -137,15 +137,48 @@ def test_the_profile_of_hormesis_ends_where_a_dense_search_says(
     truth: tuple[list[float], list[float]], number: int, side: int
 ) -> None:
     """At the end, the least sum of squares is above its minimum by what the interval allows; narrow valleys count."""
+    x, y, curves, reach = a_hump(truth, number)
+    end = profile_intervals(curves, Level(50), log_dose(curves, Level(50)))[side][0]
+    rise = np.sqrt(least_of_hormesis(x, y, end) - curves.rss[0]) / curves.sigma[0]
+    assert rise == pytest.approx(reach, rel=5e-3)
+
+
+HUMPS = [([1.1, 0.2], [0.1, 1.0, 0.8]), ([0.4, -0.5], [0.1, 1.0, 3.0]), ([0.7, 0.2], [0.1, 1.0, 0.8])]
+
+
+@pytest.mark.parametrize(("truth", "number"), [(HUMPS[0], 57), (HUMPS[2], 7)])
+def test_the_profile_of_hormesis_minds_a_second_valley(truth: tuple[list[float], list[float]], number: int) -> None:
+    """Steep curves of one sum of squares had taken all starts, and the last point the place of the last one inside."""
+    x, y, curves, reach = a_hump(truth, number)
+    end = profile_intervals(curves, Level(50, "control"), log_dose(curves, Level(50, "control")))[1][0]
+    rise = np.sqrt(least_of_hormesis(x, y, end, of_c=0.0) - curves.rss[0]) / curves.sigma[0]
+    assert rise == pytest.approx(reach, rel=5e-3)
+
+
+@pytest.mark.parametrize(("truth", "number", "dose"), [(HUMPS[0], 9, 4), (HUMPS[2], 1, 5)])
+def test_a_profile_that_jumps_ends_at_the_tested_dose(
+    truth: tuple[list[float], list[float]], number: int, dose: int
+) -> None:
+    """A curve that falls between two doses serves anywhere between them: the rise jumps over its critical value there.
+
+    Both ends had been 0.3 per cent away, for want of starts that are steep enough.
+    """
+    x, y, curves, reach = a_hump(truth, number)
+    end = profile_intervals(curves, Level(50, "control"), log_dose(curves, Level(50, "control")))[0][0]
+    assert end == pytest.approx(np.log(x[dose]), abs=6e-4)
+    within, beyond = (least_of_hormesis(x, y, np.log(x[dose]) + away, of_c=0.0) for away in (0.1, -0.1))
+    assert within < curves.rss[0] + (reach * curves.sigma[0]) ** 2 < beyond
+
+
+def a_hump(truth: tuple[list[float], list[float]], number: int) -> tuple[np.ndarray, np.ndarray, Curves, float]:
+    """Doses and responses of one noisy curve with hormesis, its fit and the critical value of its profile."""
     from scipy.stats import t as student
 
     x = np.r_[0.0, np.geomspace(0.01, 30, 7)]
     y = curve_at(family("BC.5"), *(np.array([part]) for part in truth), x[None])[0]
     y = (y + 0.08 * np.random.default_rng(5).standard_normal((80, len(x))))[number]
     curves = fit_stack(Stack.of(np.zeros(len(x), dtype=np.int64), x, y), family("BC.5"))
-    end = profile_intervals(curves, Level(50), log_dose(curves, Level(50)))[side][0]
-    rise = np.sqrt(least_of_hormesis(x, y, end) - curves.rss[0]) / curves.sigma[0]
-    assert rise == pytest.approx(student.ppf(0.975, curves.df[0]), rel=5e-3)
+    return x, y, curves, float(student.ppf(0.975, curves.df[0]))
 
 
 def test_a_level_below_the_control_with_a_limit_held_has_its_profile_too() -> None:
