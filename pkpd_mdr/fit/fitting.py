@@ -100,8 +100,8 @@ def fit(
         declared as any number of one's own, ``mdr.parameter("fold", 10)``. Names are those of the model; units of the
         formula are checked and converted. Where what it names differs between groups, so does what is tied; one group
         may follow another, ``{"ec50_dox_S[res]": "fold*ec50_dox_S[par]"}``. Ties chain: a formula may name what is tied
-        itself, in any order; a circle is refused. The estimates, models and draws of the fit hold it with the error of
-        what it follows from.
+        itself, in any order; a circle is refused. The estimates, models, draws and profiles of the fit hold it, as they
+        hold what is free.
     error : str, or mapping of observable to str
         ``"additive"``, ``"proportional"``, ``"combined"``, ``"lognormal"``, ``"poisson"``, ``"relative"``, ``"sd"``
         (those of the data, as they stand), ``"sd_scaled"`` (those of the data, up to an estimated common factor),

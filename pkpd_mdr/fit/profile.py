@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.errors import FitError, did_you_mean, shown
-from pkpd_mdr.fit.curvature import pseudo_inverse
+from pkpd_mdr.fit.along import along
 from pkpd_mdr.fit.estimates import quantile
-from pkpd_mdr.fit.free import FloatArray, Free
-from pkpd_mdr.fit.objective import Evaluation
-from pkpd_mdr.fit.scoring import polish
+from pkpd_mdr.fit.free import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +25,7 @@ __all__ = ["Profile", "Profiles", "profile", "profiles"]
 
 _PER_SIDE = 4  # points wanted between the optimum and the end of the interval
 _CLOSE = 1e-4  # how near the root of the distance must come to the quantile
+_STUCK = 0.01  # share of a step below which a parameter does not follow
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +213,7 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
     ----------
     fit : Fit
     name : str
-        A free parameter.
+        A free parameter, or a tied one: then everything that it follows from is at its best for each of its values.
     level : float
         Of the interval.
     most : int
@@ -227,22 +226,16 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
     Raises
     ------
     FitError
-        The parameter was not free, the level is no probability, or no degrees of freedom are left.
+        The parameter was neither free nor tied, the level is no probability, or no degrees of freedom are left.
     """
     _check(fit, name, level)
-    return _Walk(fit, fit.found.names.index(name), level, most).run()
+    return _Walk(fit, name, level, most).run()
 
 
 def _check(fit: Fit, name: str, level: float) -> None:
-    names = fit.found.names
-    for tie in fit.found.ties:
-        if tie.name == name:
-            raise FitError(
-                f"{shown(name)} is tied to {shown(tie.text)} and has no profile of its own; profile "
-                f"{' or '.join(tie.sources)}, or free {shown(tie.parameter)} and tie one of these to it"
-            )
+    names = [*fit.found.names, *(tie.name for tie in fit.found.ties)]
     if name not in names:
-        raise FitError(f"{shown(name)} was not free in this fit{did_you_mean(name, names)}")
+        raise FitError(f"{shown(name)} was neither free nor tied in this fit{did_you_mean(name, names)}")
     if not 0 < level < 1:
         raise FitError(f"level = {shown(level)} is not between 0 and 1")
     if not fit.information.freedom > 0:
@@ -252,14 +245,14 @@ def _check(fit: Fit, name: str, level: float) -> None:
 
 
 class _Walk:
-    """Steps along one coordinate on both sides of the optimum."""
+    """Steps along one parameter on both sides of the optimum."""
 
-    def __init__(self, fit: Fit, index: int, level: float, most: int) -> None:
-        self.fit, self.index, self.most, self.level = fit, index, most, level
+    def __init__(self, fit: Fit, name: str, level: float, most: int) -> None:
+        self.fit, self.most, self.level = fit, most, level
         self.objective, self.best = fit.objective, fit.best
-        self.free: Free = fit.objective.problem.space.free[index]
+        self.along = along(fit.objective, fit.information, name, fit.best.point)
         self.end = quantile(fit.information.freedom, level)
-        self.points: list[tuple[float, float, FloatArray]] = [(float(fit.best.point[index]), 0.0, fit.best.point)]
+        self.points: list[tuple[float, float, FloatArray]] = [(self.along.where(fit.best.point), 0.0, fit.best.point)]
         self.lowest = 0.0
 
     def run(self) -> Profile:
@@ -268,15 +261,14 @@ class _Walk:
         space = self.objective.problem.space
         ordered = sorted(self.points, key=lambda item: item[0])
         frame = space.frame(np.array([space.values(point[: len(space)]) for _, _, point in ordered]))
-        frame.insert(0, "value", [self.free.from_working(x) for x, _, _ in ordered])
+        frame.insert(0, "value", [self.along.declared(x) for x, _, _ in ordered])
         frame.insert(1, "distance", [z**2 for _, z, _ in ordered])
-        estimate = self.free.from_working(float(self.best.point[self.index]))
         note = "a better point was met on the way: fit again with more starts" if self.lowest < -1e-3 else ""
         (lower, open_lower), (upper, open_upper) = sides
         return Profile(
-            self.free.name,
-            self.free.unit.text,
-            estimate,
+            self.along.name,
+            self.along.unit,
+            self.along.declared(self.points[0][0]),
             lower,
             upper,
             open_lower,
@@ -290,64 +282,47 @@ class _Walk:
 
     def _side(self, sign: float) -> tuple[float, bool]:
         """End of the interval on one side, and whether it is open."""
-        low, high = (ends[self.index] for ends in self.objective.box)
+        low, high = self.along.low, self.along.high
         bound = high if sign > 0 else low
         x, z, point = self.points[0]
         step, before = self._first_step(), (x, z)
         for _ in range(self.most):
             if (bound - x) * sign <= 1e-12 * max(1.0, abs(bound) if math.isfinite(bound) else 1.0):
-                return self._edge(sign), True
-            x = float(min(max(x + sign * step, low), high))
+                return self.along.declared(bound), True
+            last, x = self.along.where(point), float(min(max(x + sign * step, low), high))
             z, point = self._at(x, point)
             if z >= self.end:
-                return self.free.from_working(self._cross(before, (x, z), point)), False
+                return self.along.declared(self._cross(before, (x, z), point)), False
+            if (self.along.where(point) - last) * sign < _STUCK * (x - before[0]) * sign:
+                break  # what it follows from is at its bounds
             change = max(z - before[1], 1e-3 * self.end)
             step *= float(np.clip(self.end / _PER_SIDE / change, 0.3, 3.0))
             before = (x, z)
-        return self.free.from_working(x), True
-
-    def _edge(self, sign: float) -> float:
-        return self.free.upper if sign > 0 else self.free.lower
+        return self.along.declared(self.along.where(point)), True
 
     def _first_step(self) -> float:
-        error = float(self.fit.information.errors[self.index])
-        low, high = (ends[self.index] for ends in self.objective.box)
+        error, low, high = self.along.error, self.along.low, self.along.high
         width = high - low if math.isfinite(high - low) else max(1.0, abs(self.points[0][0]))
         return min(self.end * error / _PER_SIDE, width / 4) if math.isfinite(error) and error > 0 else width / 50
 
     def _at(self, x: float, warm: FloatArray) -> tuple[float, FloatArray]:
-        """Root of the distance with the parameter held at x, and the best other coordinates."""
-        point = self._predicted(x, warm)
-        held = np.zeros(len(point), dtype=bool)
-        held[self.index] = True
-        result = polish(self.objective, point, fixed=held)
-        distance = math.inf if result.prediction.failures else self._distance(result)
+        """Root of the distance with the parameter at or near x, and the best other coordinates."""
+        result, value = self.along.best(x, self.along.moved(x, warm, self.best.curvature))
+        distance = math.inf if result.prediction.failures else self._distance(value)
         self.lowest = min(self.lowest, distance)
         z = math.sqrt(max(distance, 0.0))
         if math.isfinite(z):
-            self.points.append((x, z, result.point))
+            self.points.append((self.along.where(result.point), z, result.point))
         return z, result.point
 
-    def _predicted(self, x: float, warm: FloatArray) -> FloatArray:
-        """The other coordinates where a quadratic likelihood would have them."""
-        curvature = self.best.curvature
-        others = np.arange(len(warm)) != self.index
-        slope = pseudo_inverse(curvature[np.ix_(others, others)], cut=1e-10) @ curvature[others, self.index]
-        point = warm.copy()
-        point[others] -= slope * (x - warm[self.index])
-        point[self.index] = x
-        low, high = self.objective.box
-        inside = np.clip(point, low, high)
-        inside[others] = np.where(np.abs(inside - warm)[others] < 3.0, inside[others], warm[others])
-        return np.asarray(inside)
-
-    def _distance(self, result: Evaluation) -> float:
+    def _distance(self, value: float) -> float:
         if not self.objective.profiled:
-            return result.value - self.best.value
-        return self.fit.information.freedom * math.expm1((result.value - self.best.value) / self.fit.n)
+            return value - self.best.value
+        return self.fit.information.freedom * math.expm1((value - self.best.value) / self.fit.n)
 
     def _cross(self, inside: tuple[float, float], outside: tuple[float, float], warm: FloatArray) -> float:
         """Where the root of the distance equals the quantile, by interpolation between a point on each side."""
+        reached = inside[0]
         for _ in range(8):
             share = 0.5
             if math.isfinite(outside[1]):
@@ -355,9 +330,9 @@ class _Walk:
             x = inside[0] + share * (outside[0] - inside[0])
             z, warm = self._at(x, warm)
             if abs(z - self.end) < _CLOSE:
-                return x
+                return self.along.where(warm)
             if z < self.end:
-                inside = (x, z)
+                inside, reached = (x, z), self.along.where(warm)
             else:
                 outside = (x, z)
-        return inside[0]
+        return reached

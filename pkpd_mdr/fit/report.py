@@ -131,7 +131,7 @@ def _doubts(fit: Fit) -> list[str]:
 
 
 def _starts(fit: Fit) -> list[str]:
-    lines = [f"  {fit.reached} of {len(fit.starts)} starts reached the best point"]
+    lines = [f"  {fit.agreement}"]
     lost = sum(not item.finished for item in fit.starts)
     if lost:
         lines.append(f"  {lost} starts ended where some condition cannot be simulated")

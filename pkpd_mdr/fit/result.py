@@ -24,7 +24,7 @@ from pkpd_mdr.fit.information import Information
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.priors import prior_shares
 from pkpd_mdr.fit.scoring import Found
-from pkpd_mdr.fit.search import reached
+from pkpd_mdr.fit.search import beyond, reached
 from pkpd_mdr.model import Model
 from pkpd_mdr.run.progress import Progress
 from pkpd_mdr.run.simulate import output_times
@@ -222,8 +222,24 @@ class Fit:
 
     @property
     def reached(self) -> int:
-        """How many starts ended at the best point."""
-        return max(1, reached(list(self.starts), self.best))
+        """How many starts ended at one point with the best of them, from which the estimates were found.
+
+        A combined error is looked at from both of its ends after the searches, so that the estimates may be better than
+        the end of any start; the report says so then, and ``waterfall`` by how much.
+        """
+        return reached(self.starts)
+
+    @property
+    def agreement(self) -> str:
+        """A sentence about how many starts agree."""
+        many = f"{self.reached} of {len(self.starts)} starts reached"
+        fall = beyond(self.starts, self.best)
+        if not fall:
+            return f"{many} the best point"
+        return (
+            f"{many} the point from which a longer search, or another share of a combined error between its parts, led "
+            f"to the best one (minus twice the log-likelihood {fall:.3g} lower)"
+        )
 
     # -- predictions -------------------------------------------------------------------------------------
 

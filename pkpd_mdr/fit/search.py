@@ -16,6 +16,7 @@ from pkpd_mdr.run.progress import Report
 __all__ = [
     "Search",
     "best_of",
+    "beyond",
     "draw_starts",
     "minimise",
     "ranked",
@@ -198,10 +199,13 @@ def best_of(objective: Objective, found: list[Found]) -> Evaluation:
     return best
 
 
-def reached(found: list[Found], best: Evaluation) -> int:
-    """How many starts ended where the best one did."""
-    return (
-        sum(item.finished and item.evaluation.value <= best.value + _SAME for item in found)
-        if math.isfinite(best.value)
-        else 0
-    )
+def reached(found: Sequence[Found]) -> int:
+    """How many starts ended where the best of them did, in order of `ranked`."""
+    least = found[0].evaluation.value + _SAME
+    return sum(item.finished and item.evaluation.value <= least for item in found)
+
+
+def beyond(found: Sequence[Found], best: Evaluation) -> float:
+    """By how much minus twice the log-likelihood fell after the best start ended; 0 if that is no other point."""
+    fall = found[0].evaluation.value - best.value
+    return fall if fall > _SAME else 0.0

@@ -51,8 +51,7 @@ def _verdict(fit: Fit) -> Section:
         )
     else:
         sentence = f"{'The parameter has' if count == 1 else f'All {count} parameters have'} a closed 95 % interval."
-    starts = f"{fit.reached} of {len(fit.starts)} starts reached the best point."
-    return Section("Verdict", (Text(sentence, strong=True), Text(starts)))
+    return Section("Verdict", (Text(sentence, strong=True), Text(f"{fit.agreement}.")))
 
 
 def fit_sections(fit: Fit) -> tuple[Section, ...]:

@@ -146,3 +146,5 @@ def test_mixtures_with_an_optimum_at_each_end(seed: int, start: tuple[float, flo
     free: dict[str, Any] = {"A": (0.1, 1000), "k": ("0.001 1/h", "10 1/h")}
     found = fit(model, table(times, y), free, error="combined", starts=1)
     assert -2 * found.log_likelihood <= combined(times, y, np.array([0.3, -3.6]), seed, decay) + 1e-4
+    assert found.reached == 1
+    assert "1 of 1 starts reached the point from which" in found.report()

@@ -8,6 +8,7 @@ import lmfit
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 import pkpd_mdr as mdr
 from pkpd_mdr.data import Condition, from_frame
@@ -207,11 +208,54 @@ def test_every_kind_of_draws_holds_it(tied: mdr.Fit) -> None:
     assert len(compared.draws) == 20
 
 
-def test_profiles_follow_it_and_say_what_to_profile(tied: mdr.Fit) -> None:
+def test_profiles_follow_it(tied: mdr.Fit) -> None:
     found = tied.profile("growth_S")
     np.testing.assert_allclose(found.frame["growth_R"], 24 * found.frame["growth_S"], rtol=1e-9)
-    with pytest.raises(FitError, match=r"profile ec50_dox_S\[A\] or fold, or free 'ec50_dox_R' and tie one of these"):
-        tied.profile("ec50_dox_R[A]")
+    with pytest.raises(
+        FitError, match=r"'ec50_dox_R' was neither free nor tied in this fit; did you mean 'ec50_dox_R\["
+    ):
+        tied.profile("ec50_dox_R")
+
+
+def test_its_profile_is_that_of_a_fit_that_frees_it_instead(tied: mdr.Fit) -> None:
+    """The data are the same, so the profile of a product is that of the product as a parameter of its own."""
+    free = {"ec50_dox_R": ("1 nM", "1 mM"), "growth_S": FREE["growth_S"], "fold": FREE["fold"]}
+    ties = {"ec50_dox_S": "ec50_dox_R/fold", "growth_R": "growth_S"}
+    other = mdr.fit(MODEL, DATA, free, per={"ec50_dox_R": "line"}, tied=ties, **OPTIONS)
+    for name in ("ec50_dox_R[A]", "ec50_dox_R[B]"):
+        ours, theirs = tied.profile(name), other.profile(name)
+        assert (ours.lower, ours.upper) == (
+            pytest.approx(theirs.lower, rel=1e-4),
+            pytest.approx(theirs.upper, rel=1e-4),
+        )
+        assert (ours.open_lower, ours.open_upper) == (False, False)
+        assert ours.interval(level=0.5) == pytest.approx(theirs.interval(level=0.5), rel=5e-3)
+        np.testing.assert_allclose(ours.frame["value"], ours.frame[name], rtol=1e-9)
+
+
+def test_the_profile_of_a_formula_that_is_no_product() -> None:
+    """A sum that is tied, of a straight line, is normal: its interval has a closed form, and bounds leave it open."""
+    times, noise = np.arange(8.0), np.random.default_rng(3)
+    y = 2.0 + 0.5 * times + 0.2 * noise.normal(size=8)
+    data = mdr.read_assay(pd.DataFrame({"h": times, "y": y}), time="h [h]", value="y [1]", observable="y")
+    model = mdr.Model(
+        mdr.observable("y", "a + b*t"),
+        *(mdr.parameter(name, value) for name, value in (("a", 1.0), ("b", "1 1/h"), ("hour", "10 h"), ("end", 1.0))),
+    )
+    bounds: dict[str, Any] = {"a": (-9, 9), "b": ("-9 1/h", "9 1/h")}
+    found = mdr.fit(model, data, bounds, tied={"end": "a + b*hour"}, starts=1)
+    design = np.stack([np.ones(8), times], axis=1)
+    (a, b), rss = np.linalg.lstsq(design, y, rcond=None)[:2]
+    at = np.array([1.0, 10.0])
+    error = np.sqrt(rss[0] / 6 * at @ np.linalg.inv(design.T @ design) @ at)
+    profile = found.profile("end")
+    expected = a + 10 * b + error * student.ppf([0.025, 0.975], 6)
+    assert (profile.lower, profile.upper) == pytest.approx(tuple(expected), rel=1e-5)
+    narrow = bounds | {"a": (a - 0.02, a + 0.02), "b": (f"{b - 0.002} 1/h", f"{b + 0.002} 1/h")}
+    profile = mdr.fit(model, data, narrow, tied={"end": "a + b*hour"}, starts=1).profile("end")
+    assert (profile.open_lower, profile.open_upper) == (True, True)
+    assert (profile.lower, profile.upper) == pytest.approx((a + 10 * b - 0.04, a + 10 * b + 0.04), rel=1e-3)
+    assert profile.interval() == (-np.inf, np.inf)
 
 
 def test_files_keep_it(tied: mdr.Fit) -> None:
