@@ -101,9 +101,14 @@ def _shares(curves: Curves, level: Level, logs: FloatArray) -> tuple[FloatArray,
 
 
 def _past(fit: DoseResponse, level: Level) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Flat curves that lie beyond the level already: all cells are dead at every dose."""
-    if fit.options.scale is None or level.kind == "relative":
+    """Flat curves that lie beyond the level already: all cells are dead at every dose.
+
+    A relative level is one of the whole scale then, which says where the untreated wells are that the curve lacks.
+    """
+    if fit.options.scale is None:
         return np.zeros(len(fit), dtype=bool)
+    if level.kind == "relative":
+        return fit.beyond_scale(level.value / 100.0)
     target = level.value if level.kind == "absolute" else control_level(fit.options.scale) * (1.0 - level.value / 100.0)
     mean = fit.flat.mean
     with np.errstate(invalid="ignore"):

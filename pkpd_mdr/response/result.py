@@ -98,6 +98,18 @@ class DoseResponse:
             found = (self.flat.p >= self.options.alpha) | (self.flat.effect < self.options.least_effect)
         return np.asarray(found & self.curves.usable)
 
+    def beyond_scale(self, share: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Flat curves without untreated wells beyond a share of the way down their declared scale, shape (count,)."""
+        from pkpd_mdr.response.scales import scale_named
+
+        kind = scale_named(self.options.scale)
+        if kind is None:
+            return np.zeros(len(self), dtype=bool)
+        untreated = np.bincount(self.stack.curve[self.stack.x == 0.0], minlength=len(self)) > 0
+        with np.errstate(invalid="ignore"):
+            beyond = (self.flat.mean - kind.none) / (kind.full - kind.none) > share
+        return np.asarray(self.no_effect & ~untreated & beyond)
+
     # -- effective doses ---------------------------------------------------------------------------------
 
     def doses(self, level: float | Level, *, kind: str = "relative", interval: str = "profile", seed: int = 0) -> Doses:

@@ -90,7 +90,8 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
         Logs, log limits, shares of the height left and gone at the level, tested range; `flat` where there is no
         effect, `past` where a flat response lies beyond the level.
     relative : bool
-        Whether the level is a share of the curve's own height: then a flat curve has no dose at all, not a high one.
+        Whether the level is a share of the curve's own height: then a flat curve that is not past it has no dose at
+        all, not a high one.
     extrapolate : float
         How many times beyond the tested range a dose still counts as a number.
 
@@ -115,7 +116,7 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
 
     zero, endless = np.zeros(count), np.full(count, np.inf)
     with np.errstate(invalid="ignore"):
-        say(known.flat & known.past & (not relative), State.BELOW, zero, known.lowest)
+        say(known.flat & known.past, State.BELOW, zero, known.lowest)
         say(known.flat, State.NO_EFFECT, zero if relative else known.highest, endless)
         say(known.gone <= 0.0, State.BELOW, zero, known.lowest)
         say(~(known.left > 0.0), State.NOT_REACHED, known.highest, endless)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pkpd_mdr.response.estimates import Curves
 from pkpd_mdr.response.quantiles import t_reach
+from pkpd_mdr.response.scales import scale_named
 from pkpd_mdr.response.shapes import FloatArray
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def reported(curves: Curves) -> dict[str, tuple[FloatArray, FloatArray, FloatArr
     found = {}
     for name in curves.family.parameters:
         j = curves.names.index(name)
-        value = working[:, j]
+        value, error = working[:, j], errors[:, j]
+        if name == "e2":
+            value, error = _second_site(curves, working)
         with np.errstate(over="ignore"):
             shown = (
                 np.exp(value)
@@ -41,10 +44,17 @@ def reported(curves: Curves) -> dict[str, tuple[FloatArray, FloatArray, FloatArr
                 if name == "p"
                 else value
             )
-            if name == "e2":  # stored as the logarithm of the distance to e
-                shown = np.exp(working[:, curves.names.index("e")] + np.exp(value))
-        found[name] = (np.asarray(shown), value, errors[:, j])
+        found[name] = (np.asarray(shown), value, error)
     return found
+
+
+def _second_site(curves: Curves, working: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Logarithm of e2 and its standard error; stored is the logarithm of the distance between ln e2 and ln e."""
+    pair = [curves.names.index(name) for name in ("e", "e2")]
+    gap = np.exp(working[:, pair[1]])
+    by = np.stack([np.ones_like(gap), gap], axis=1)
+    variance = np.einsum("ki,kij,kj->k", by, curves.covariance[:, pair][:, :, pair], by)
+    return working[:, pair[0]] + gap, np.sqrt(np.where(variance >= 0, variance, np.nan))
 
 
 def _seen(curves: Curves) -> npt.NDArray[np.bool_]:
@@ -68,14 +78,12 @@ def parameter_table(fit: DoseResponse) -> pd.DataFrame:
     reach = t_reach(fit.options.confidence, np.maximum(curves.df, 1))
     frames = []
     for name, (estimate, value, error) in reported(curves).items():
-        if curves.family.is_logged(name) and name != "e2":
+        if curves.family.is_logged(name):
             se = estimate * error
             low, high = np.exp(value - reach * error), np.exp(value + reach * error)
         elif name == "p":
             se = estimate * (1.0 - estimate) * error
             low, high = (1.0 / (1.0 + np.exp(-value - sign * reach * error)) for sign in (-1.0, 1.0))
-        elif name == "e2":
-            se, low, high = (np.full(len(fit), np.nan) for _ in range(3))
         else:
             se, low, high = error, estimate - reach * error, estimate + reach * error
         columns = {"parameter": name, "estimate": estimate, "se": se, "lower": low, "upper": high}
@@ -84,8 +92,9 @@ def parameter_table(fit: DoseResponse) -> pd.DataFrame:
 
 
 def verdicts(fit: DoseResponse) -> list[str]:
-    """One word on each curve: effect, no effect, or why there is none to judge."""
-    found = np.where(fit.curves.usable, np.where(fit.no_effect, "no effect", "effect"), "not fitted")
+    """One word on each curve: effect, no effect, all affected, or why there is none to judge."""
+    flat = np.where(fit.beyond_scale(0.5), "all affected", "no effect")
+    found = np.where(fit.curves.usable, np.where(fit.no_effect, flat, "effect"), "not fitted")
     found = np.where(fit.curves.usable & np.isnan(fit.flat.p), "too few points", found)
     return [str(word) for word in found]
 
@@ -133,11 +142,28 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
     least = fit.options.least_effect
     for k in np.flatnonzero(fit.no_effect & (fit.flat.p < fit.options.alpha)).tolist():
         found[k].append(f"significant, but its change of {fit.flat.effect[k]:.3g} is below least_effect={least:g}")
+    for k in np.flatnonzero(fit.beyond_scale(0.5)).tolist():
+        found[k].append(
+            f"flat at {fit.flat.mean[k]:.3g}, no untreated well: on its scale every dose has the whole effect"
+        )
+    for k, mean in _odd_controls(fit):
+        found[k].append(f"untreated wells are at {mean:.3g}: is scale={fit.options.scale!r} that of the table?")
     if fit.point_shares is not None:
         down = np.bincount(fit.stack.curve, fit.point_shares < 0.5, len(fit)).astype(int)
         for k in np.flatnonzero(down).tolist():
             found[k].append(f"{down[k]} of {stack.n[k]} points kept less than half their weight")
     return found
+
+
+def _odd_controls(fit: DoseResponse) -> list[tuple[int, float]]:
+    """Curves whose untreated wells are nearer to the full effect of their declared scale than to none."""
+    kind, stack = scale_named(fit.options.scale), fit.stack
+    if kind is None:
+        return []
+    untreated = np.flatnonzero(stack.level_x == 0.0)
+    y = stack.level_y[untreated]
+    odd = (y - kind.none) / (kind.full - kind.none) > 0.5
+    return [(int(k), float(mean)) for k, mean in zip(stack.level_curve[untreated][odd], y[odd], strict=True)]
 
 
 def _too_little(levels: int, n: int, parameters: int) -> str:

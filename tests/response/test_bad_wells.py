@@ -35,7 +35,14 @@ def with_line(name: str, doses: list[float], values: list[float]) -> pd.DataFram
         ([0.0, 0.0, 0.0], [1.0, 1.1, 0.9], "not identifiable", "one dose only"),
         ([1.0, np.nan], [np.nan, 0.5], "not identifiable", "no usable well"),
         ([0.01, 0.1, 1.0, 10.0, 30.0] * 2, [1.0] * 10, "no effect", ""),
-        ([0.01, 0.1, 1.0, 10.0, 30.0] * 2, [0.0] * 10, "no effect", ""),
+        ([0.01, 0.1, 1.0, 10.0, 30.0] * 2, [0.6] * 10, "no effect", ""),
+        (
+            [0.01, 0.1, 1.0, 10.0, 30.0] * 2,
+            [0.0] * 10,
+            "< min",
+            "flat at 0, no untreated well: on its scale every dose",
+        ),
+        ([0.0, 0.1, 1.0, 10.0, 30.0] * 2, [0.0] * 10, "no effect", "untreated wells are at 0: is scale='viability'"),
     ],
 )
 def test_a_bad_curve_has_a_state_and_the_rest_fits(
@@ -51,7 +58,11 @@ def test_a_bad_curve_has_a_state_and_the_rest_fits(
 
 def test_all_dead_is_below_the_lowest_dose() -> None:
     fit = fitted(with_line("dead", [0.01, 0.1, 1.0, 10.0, 30.0] * 2, [0.02, 0.03, 0.01, 0.02, 0.03] * 2))
-    assert fit.ed(0.5, kind="absolute")["state"].tolist() == ["< min", "in range"]
+    for found in (fit.ed(0.5, kind="absolute"), fit.ed(50)):
+        assert found["state"].tolist() == ["< min", "in range"]
+        assert (found["lower"].iloc[0], found["upper"].iloc[0]) == (0.0, 0.01)
+    assert fit.frame()["verdict"].tolist() == ["all affected", "effect"]
+    assert fitted(with_line("dead", [0.01, 0.1, 1.0, 10.0], [0.02] * 4), scale=None).ed(50)["state"].iloc[0] != "< min"
 
 
 def test_all_dead_beside_living_controls_is_below_the_lowest_dose() -> None:

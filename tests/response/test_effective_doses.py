@@ -321,3 +321,24 @@ def test_levels_are_checked(screen: mdr.DoseResponse) -> None:
     )
     with pytest.raises(mdr.DataError, match="ask for kind='absolute'"):
         rising.ed(50, kind="control")
+
+
+def test_the_second_dose_of_two_sites_has_the_error_of_a_fit_that_holds_it_as_itself() -> None:
+    """Its place is stored as a distance from the first; beside SciPy, which has ln e2 as a parameter."""
+    from scipy.optimize import curve_fit
+
+    wells = suited("BP.5").readings
+    table = pd.DataFrame({"dose": wells.x, "v": wells.y})
+    found = mdr.dose_response(table, dose="dose", response="v", curve="BP.7").parameters().set_index("parameter")
+
+    def curve(x: np.ndarray, b: float, c: float, d: float, e: float, p: float, b2: float, e2: float) -> np.ndarray:
+        sites = (1.0 / (1.0 + (x / np.exp(place)) ** np.exp(steep)) for steep, place in ((b, e), (b2, e2)))
+        return np.asarray(c + (d - c) * sum(share * site for share, site in zip((p, 1.0 - p), sites, strict=True)))
+
+    best = found["estimate"].to_dict()
+    start = [np.log(value) if name in ("b", "e", "b2", "e2") else value for name, value in best.items()]
+    at, covariance = curve_fit(curve, wells.x, wells.y, p0=start)
+    ours = found.loc["e2"]
+    assert ours["estimate"] == pytest.approx(np.exp(at[6]), rel=1e-4)
+    assert ours["se"] / ours["estimate"] == pytest.approx(np.sqrt(covariance[6, 6]), rel=0.01)
+    assert ours["lower"] < ours["estimate"] < ours["upper"]
