@@ -29,6 +29,8 @@ _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 _POINT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)" + _EXPONENT)
 _COMMA = re.compile(r"[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)" + _EXPONENT)
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:[.,][0-9]{1,15})?")  # '007' and '1e5' may be names of wells
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[\s'\u2019][0-9]{3})+(?:[.,][0-9]+)?")
+_MEASURED = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?\s*([^\W\d_]+(?:/[^\W\d_]+)?|%)")
 
 
 def numbers(table: RawTable, column: Column, *, decimal: str = ".", infinite: bool = False) -> NDArray[np.float64]:
@@ -97,6 +99,13 @@ def _complaint(cell: object, decimal: str) -> str:
         return f"{text!r} has a point although decimal=',' was said; say decimal='.', or remove thousands separators"
     if text.startswith(("<", ">")):
         return f"{shown(text)} is a limit, not a number; leave the cell empty or write the value to use"
+    if _GROUPED.fullmatch(text):
+        return f"{shown(text)} is not a number; remove thousands separators"
+    if match := _MEASURED.fullmatch(text):
+        return (
+            f"{shown(text)} is not a number alone; say {shown(match[1])} once, with the name of the column "
+            "('name [unit]', or a scale), and write numbers in that unit"
+        )
     return f"{shown(text)} is not a number; correct the cell or leave it empty"
 
 

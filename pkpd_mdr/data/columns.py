@@ -142,6 +142,9 @@ def _from_frame(frame: pd.DataFrame, max_rows: int) -> RawTable:
         raise DataError("the table has several header rows; join them into one name for each column")
     if len(frame) > max_rows:
         raise DataError(f"the table has {len(frame)} rows, more than {max_rows}; allow it with max_rows={len(frame)}")
+    keys = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    if keys:  # as groupby leaves them
+        frame = frame.reset_index(level=keys)
     headers = tuple(str(name).strip() for name in frame.columns)
     columns = tuple(_cells(frame.iloc[:, i], headers[i]) for i in range(len(headers)))
     return RawTable("the table", headers, columns, np.arange(len(frame), dtype=np.int64), "row")

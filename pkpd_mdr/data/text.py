@@ -155,7 +155,7 @@ def parse_text(
     if separator is None:
         separator, skip_lines = _separator(text, origin, skip_lines)
     records = _records(text, separator, origin, skip_lines)
-    _, headers = next(records, (0, []))
+    top, headers = next(records, (0, []))
     while headers and not headers[-1]:  # Excel pads the header too; a cell below it belongs to no column
         headers.pop()
     if not headers:
@@ -165,7 +165,7 @@ def parse_text(
     for line, cells in records:
         if len(rows) >= max_rows:
             raise DataError(f"{origin} has more than {max_rows} rows (line {line}); allow it with max_rows=")
-        rows.append(_even(cells, len(headers), origin, line))
+        rows.append(_even(cells, headers, origin, top, line))
         lines.append(line)
     return headers, rows, lines
 
@@ -196,14 +196,15 @@ def _records(text: str, separator: str, origin: str, skip_lines: int) -> Iterato
         raise DataError(f"{origin}, line {line}: {problem}; check the quotes of this line") from problem
 
 
-def _even(cells: list[str], width: int, origin: str, line: int) -> list[str]:
+def _even(cells: list[str], headers: list[str], origin: str, top: int, line: int) -> list[str]:
+    width = len(headers)
     if len(cells) > width and not any(cells[width:]):  # Excel pads with empty fields
         return cells[:width]
     if len(cells) != width:
-        raise DataError(
-            f"{origin}, line {line}: {len(cells)} fields where the header has {width}; "
-            "give the separator, or quote numbers that hold a comma"
-        )
+        repair = "give the separator, or quote numbers that hold a comma"
+        if width == 1:
+            repair = f"line {top}, {shown(headers[0])}, was taken as the header: say skip_lines={top}, or the separator"
+        raise DataError(f"{origin}, line {line}: {len(cells)} fields where the header has {width}; {repair}")
     return cells
 
 

@@ -226,3 +226,12 @@ def test_several_columns_of_values_are_refused_with_the_way_out():
     for value in ({"S": "green [cell]", "R": "red [cell]"}, ["green", "red"]):
         with pytest.raises(DataError, match=r"not one column; .* made long first: DataFrame\.melt"):
             read_assay(frame, time="h [h]", value=value)
+
+
+def test_keys_in_the_index_are_columns() -> None:
+    """As `groupby` leaves them; an index without a name is none."""
+    wells = pd.DataFrame({"h": [0, 0, 24, 24], "n": [90.0, 110.0, 190.0, 210.0], "line": "A"})
+    means = wells.groupby(["line", "h"])[["n"]].mean()
+    data = read_assay(means, time="h [h]", value="n", by="line")
+    assert data.table[["time", "value"]].to_numpy().tolist() == [[0.0, 100.0], [24.0, 200.0]]
+    assert read_assay(means.reset_index(), time="h [h]", value="n", by="line").content_hash == data.content_hash

@@ -82,6 +82,13 @@ def test_decimal_commas_between_commas_are_refused_with_the_line() -> None:
         parse_text("time,value\n1,2\n1,5,2,5\n", "a.csv")
 
 
+def test_a_title_above_the_header_is_named() -> None:
+    with pytest.raises(
+        DataError, match=r"line 2: 2 fields .* line 1, '# plate 7', was taken as the header: say skip_l"
+    ):
+        parse_text("# plate 7\ntime,value\n1,2\n", "a.csv")
+
+
 def test_open_quote_and_excel_line() -> None:
     with pytest.raises(DataError, match=r"line \d+"):
         parse_text('a,b\n"1,2\n3,4\n', "a.csv", separator=",")
