@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pkpd_mdr.arguments import COUNT, SEED, takes
 from pkpd_mdr.data.cells import Label
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.draws import Draws, chosen_group, truncated_draws
@@ -163,6 +164,7 @@ class Estimates:
     def _applied(model: Model, items: Sequence[Estimate]) -> Model:
         return model.with_parameters({item.target: _kept_inside(item, model) for item in items})
 
+    @takes(FitError, n=COUNT, seed=SEED)
     def draws(self, n: int, *, seed: int = 0) -> Draws:
         """Draw parameter sets from the quadratic approximation of the likelihood, cut to the bounds.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pkpd_mdr.arguments import COUNT, TABLE, TEXT, takes
+from pkpd_mdr.arguments import COUNT, SEED, TABLE, TEXT, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import FitError, shown
@@ -41,7 +41,7 @@ _SAMPLINGS = ("latin_hypercube", "sobol")
     FitError,
     model=MODEL,
     starts=COUNT,
-    seed=COUNT,
+    seed=SEED,
     observables=TABLE,
     scale=TABLE,
     relative_to=TABLE,

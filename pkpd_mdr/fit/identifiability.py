@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, TABLE, takes
+from pkpd_mdr.arguments import COUNT, SEED, TABLE, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.engine import Accuracy
 from pkpd_mdr.errors import FitError
@@ -129,7 +129,7 @@ class Identifiability:
 
 
 @takes(
-    FitError, model=MODEL, observables=TABLE, scale=TABLE, points=COUNT, seed=COUNT, search=COUNT, accuracy=ACCURACY
+    FitError, model=MODEL, observables=TABLE, scale=TABLE, points=COUNT, seed=SEED, search=COUNT, accuracy=ACCURACY
 )  # fmt: skip
 def identifiable(
     model: Model,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, TABLE, TEXT, TEXTS, Kind, listed, takes
+from pkpd_mdr.arguments import COUNT, SEED, TABLE, TEXT, TEXTS, Kind, listed, takes
 from pkpd_mdr.data import Condition, Data
 from pkpd_mdr.data.assemble import tidy
 from pkpd_mdr.engine import Accuracy
@@ -273,7 +273,7 @@ def _size(kind: str, given: QuantityLike, model: Model, name: str) -> float:
 # -- simulated experiments -----------------------------------------------------------------------------------
 
 
-@takes(FitError, model=Kind.of(Model, words="a model; build one with Model(...)"), seed=COUNT)
+@takes(FitError, model=Kind.of(Model, words="a model; build one with Model(...)"), seed=SEED)
 def simulated_data(
     model: Model,
     plans: Planned | Sequence[Planned],

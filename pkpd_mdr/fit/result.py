@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import COUNT, SEED, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import Label
 from pkpd_mdr.data.limits import ABOVE, BELOW
@@ -320,6 +321,7 @@ class Fit:
 
     # -- uncertainty -------------------------------------------------------------------------------------
 
+    @takes(FitError, n=COUNT, seed=SEED)
     def draws(self, n: int, *, seed: int = 0) -> Draws:
         """Draw parameter sets from what the fit knows; see `Estimates.draws`."""
         return self.found.draws(n, seed=seed)
@@ -338,6 +340,7 @@ class Fit:
 
         return profiles(self, names, level=level, executor=executor)
 
+    @takes(FitError, n=COUNT, seed=SEED, starts=COUNT)
     def bootstrap(
         self,
         n: int = 500,
@@ -387,6 +390,7 @@ class Fit:
         options = {"unit": unit, "within": within, "parametric": parametric, "seed": seed, "starts": starts}
         return bootstrap(self, n, executor=executor, progress=progress, **options)  # type: ignore[arg-type]
 
+    @takes(FitError, seed=SEED)
     def mcmc(
         self,
         steps: int = 2000,
@@ -427,6 +431,7 @@ class Fit:
 
         return mcmc(self, steps, warmup=warmup, walkers=walkers, chains=chains, seed=seed, progress=progress)
 
+    @takes(FitError, seed=SEED)
     def identifiability(self, *, kind: str = "practical", factor: float = 10.0, seed: int = 0) -> Identifiability:
         """What these data determine, and which combinations of the rest; see `pkpd_mdr.fit.practical`."""
         from pkpd_mdr.fit.practical import identify_fit
@@ -439,6 +444,7 @@ class Fit:
 
         return spectrum(self)
 
+    @takes(FitError, seed=SEED)
     def band(
         self,
         times: QuantityLike | Sequence[QuantityLike] | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, TABLE, TEXTS, takes
+from pkpd_mdr.arguments import COUNT, SEED, TABLE, TEXTS, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.held_out import HeldOut, find_folds, hold_out
 from pkpd_mdr.fit.nesting import boundary_parameters, found_nesting, mixture_p
@@ -199,7 +199,7 @@ def _listed(labels: Sequence[str], word: str = "and") -> str:
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} {word} {named[-1]}"
 
 
-@takes(FitError, nested=TABLE, controls=TABLE, factors=TEXTS, starts=COUNT, seed=COUNT)
+@takes(FitError, nested=TABLE, controls=TABLE, factors=TEXTS, starts=COUNT, seed=SEED)
 def compare_models(
     fits: Mapping[str, Fit],
     *,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import SEED, takes
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.areas import fitted_area, tested_range, trapezoid_area
 from pkpd_mdr.response.estimates import Curves
@@ -112,6 +113,7 @@ class DoseResponse:
 
     # -- effective doses ---------------------------------------------------------------------------------
 
+    @takes(DataError, seed=SEED)
     def doses(self, level: float | Level, *, kind: str = "relative", interval: str = "profile", seed: int = 0) -> Doses:
         """Effective doses at one level as arrays; see `ed`."""
         from pkpd_mdr.response.effective import effective_doses
@@ -122,6 +124,7 @@ class DoseResponse:
             self._cache[key] = effective_doses(self, asked, interval, seed)
         return self._cache[key]
 
+    @takes(DataError, seed=SEED)
     def ed(self, *levels: float, kind: str = "relative", interval: str = "profile", seed: int = 0) -> pd.DataFrame:
         """Effective doses with intervals and states.
 

@@ -90,6 +90,23 @@ def test_options(options: dict[str, Any], sentence: str) -> None:
         fit(MODEL, data(), GROWTH, **options)
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+def test_a_seed_is_refused_wherever_it_is_handed_in(seed: Any) -> None:
+    found = fit(MODEL, data(), GROWTH, starts=1)
+    for call in (
+        lambda: fit(MODEL, data(), GROWTH, seed=seed),
+        lambda: found.draws(3, seed=seed),
+        lambda: found.found.draws(3, seed=seed),
+        lambda: found.bootstrap(3, parametric=True, seed=seed),
+        lambda: found.mcmc(10, seed=seed),
+        lambda: found.band(seed=seed),
+        lambda: found.identifiability(seed=seed),
+        lambda: mdr.simulated_data(MODEL, mdr.planned("a", times="3 h"), seed=seed),
+    ):
+        with pytest.raises(FitError, match=r"\(\): seed is .*, not a whole number of 0 or more; write for example 1"):
+            call()
+
+
 def test_a_table_is_not_data() -> None:
     with pytest.raises(FitError, match="DataFrame, not Data"):
         fit(MODEL, pd.DataFrame({"t": [1.0]}), GROWTH)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, FLAG, NUMBER, TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import COUNT, FLAG, NUMBER, SEED, TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import several
 from pkpd_mdr.data.checks import check_choice
@@ -29,7 +29,7 @@ _ODD = 0.001  # chance below which the scatter of cells counts as different
 
 @takes(
     DataError, doses=TABLE, response=RESPONSE, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG,
-    fixed=TABLE, braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=COUNT, confidence=NUMBER,
+    fixed=TABLE, braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=SEED, confidence=NUMBER,
     decimal=TEXT,
 )  # fmt: skip
 def combination(
