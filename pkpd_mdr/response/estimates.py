@@ -86,8 +86,8 @@ class Curves:
         """Corrected Akaike criterion, the residual error counted as a parameter; infinite with too few points."""
         k = self.estimated + 1
         spare = self.n - k - 1
-        extra = np.where(spare > 0, 2.0 * k * (k + 1) / np.maximum(spare, 1), np.inf)
-        return -2.0 * self.log_likelihood + 2.0 * k + extra
+        found = -2.0 * self.log_likelihood + 2.0 * k + 2.0 * k * (k + 1) / np.maximum(spare, 1)
+        return np.where((spare > 0) | np.isnan(found), found, np.inf)
 
 
 def working_names(family: Family) -> tuple[str, ...]:

@@ -200,4 +200,4 @@ def _rising(readings: Readings, direction: str | None, scale: bool | None, chose
     ranks = frame.groupby("curve").rank()
     centred = ranks - ranks.groupby(frame["curve"]).transform("mean")
     trend = (centred["x"] * centred["y"]).groupby(frame["curve"]).sum()
-    return bool(np.median(np.sign(trend)) > 0)
+    return bool(len(trend) and np.median(np.sign(trend)) > 0)

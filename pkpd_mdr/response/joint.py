@@ -86,7 +86,8 @@ class Joint:
     def log_likelihood(self) -> float:
         """Gaussian, at the maximum over the residual error."""
         constant = 0.5 * float(np.log(self.root**2).sum())
-        return -0.5 * self.n * (float(np.log(2.0 * np.pi * self.rss / self.n)) + 1.0) + constant
+        with np.errstate(divide="ignore"):  # infinite where every point is met
+            return -0.5 * self.n * (float(np.log(2.0 * np.pi * self.rss / self.n)) + 1.0) + constant
 
     @cached_property
     def covariance(self) -> FloatArray:

@@ -322,3 +322,15 @@ def test_doses_may_repeat_and_come_in_any_order() -> None:
     turned = table.sample(frac=1.0, random_state=1)
     assert fitted(turned).curves.rss[0] == pytest.approx(fitted(table).curves.rss[0], rel=1e-12)
     assert set(table["dose"]) == set(DOSES)
+
+
+@pytest.mark.filterwarnings("error")
+def test_tables_of_which_nothing_can_be_fitted_raise_no_warning() -> None:
+    """No plate has its controls; five exact points for four parameters; two curves that are met exactly."""
+    doses = [1.0, 2.0, 4.0, 8.0, 16.0]
+    wells = pd.DataFrame({"line": "a", "dose": doses, "v": [9.0, 8.0, 5.0, 2.0, 1.0], "plate": "P"})
+    fit = mdr.dose_response(wells, dose="dose", response="v", by="line", curve="LL.3", plate="plate", normalise=True)
+    assert fit.frame()["verdict"].tolist() == ["not fitted"]
+    flat = pd.concat([wells.assign(v=0.0), wells.assign(v=0.0, line="b")])
+    assert mdr.dose_response(flat, dose="dose", response="v", by="line").frame()["aicc"].tolist() == [np.inf] * 2
+    assert "log-likelihood inf" in str(mdr.dose_response(flat, dose="dose", response="v", by="line", share=("d",)))
