@@ -33,7 +33,7 @@ def gr_value(count: npt.ArrayLike, start: npt.ArrayLike, control: npt.ArrayLike)
     Returns
     -------
     ndarray
-        NaN where it is undefined: no start, or a control that did not grow.
+        NaN where it is undefined: no start, or a control that did not grow, or so little that GR is beyond all numbers.
 
     Examples
     --------
@@ -41,9 +41,9 @@ def gr_value(count: npt.ArrayLike, start: npt.ArrayLike, control: npt.ArrayLike)
     [1.0, 0.414, 0.0, -0.293]
     """
     x, x0, xc = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (count, start, control)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        growth = np.log2(np.maximum(x / x0, _LEAST)) / np.log2(xc / x0)
-        return np.asarray(np.where((x0 > 0) & (xc > x0) & (x >= 0), 2.0**growth - 1.0, np.nan))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        found = 2.0 ** (np.log2(np.maximum(x / x0, _LEAST)) / np.log2(xc / x0)) - 1.0
+        return np.asarray(np.where((x0 > 0) & (xc > x0) & (x >= 0) & np.isfinite(found), found, np.nan))
 
 
 def gr_value_without_start(

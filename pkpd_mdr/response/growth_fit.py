@@ -234,6 +234,7 @@ def _why_missing(rows: pd.DataFrame) -> list[str]:
     notes[count == 0] = "no cells left: counted as a millionth of the start"
     if "start" in rows:
         start, control = rows["start"].to_numpy(dtype=np.float64), rows["control"].to_numpy(dtype=np.float64)
+        notes[rows["gr"].isna().to_numpy()] = "undefined: the control hardly grew beyond the start"
         notes[~(control > start)] = "undefined: the control did not grow beyond the start"
         notes[~(start > 0)] = "undefined: no cells at the start"
     notes = np.where(unmatched != "", unmatched, notes)

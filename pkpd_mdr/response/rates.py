@@ -30,7 +30,7 @@ __all__ = ["dip_rates", "gr_over_time", "settled_rate"]
 
 IndexArray = npt.NDArray[np.int64]
 HOUR = Unit.of("h")
-_FEWEST = 3  # points of a window
+_FEWEST = 3  # times of a window
 
 
 def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) -> tuple[float, float, float, float]:
@@ -39,7 +39,7 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
     Parameters
     ----------
     times : ndarray, shape (n,)
-        Rising, in h.
+        Rising or equal, in h.
     counts : ndarray, shape (n,)
         Above 0.
     whole : bool
@@ -66,11 +66,11 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
     """
     y = np.log2(counts)
     best, score = (np.nan, np.nan, np.nan, np.nan), -np.inf
-    for first in range(1 if whole else max(len(times) - _FEWEST + 1, 0)):
+    begins = np.unique(times, return_index=True)[1]
+    last = len(begins) - _FEWEST + 1
+    for first in begins[: min(last, 1) if whole else max(last, 0)].tolist():
         t, v = times[first:], y[first:]
         n = len(t)
-        if n < _FEWEST:
-            break
         centred = t - t.mean()
         total, width = float(((v - v.mean()) ** 2).sum()), float((centred**2).sum())
         slope = float((centred * v).sum()) / width
@@ -202,6 +202,8 @@ def _well(
         notes.append(f"not identifiable: {len(np.unique(times))} times with cells are fewer than {_FEWEST}")
     else:
         rate = settled_rate(times, counts, whole=untreated)
+    if len(np.unique(times)) < len(times):
+        notes.append("kept: several counts at one time; does by= tell wells apart?")
     found = dict(zip(("dip_rate", "dip_se", "dip_first", "dip_intercept"), rate, strict=True))
     return {**frame.iloc[at[0]].to_dict(), **found, "n": len(fine), "note": " | ".join(notes)}
 

@@ -190,6 +190,29 @@ def test_a_settled_rate_is_found_behind_a_delay(rate: float, early: float, chang
     assert first in times[:-2]
 
 
+def test_wells_that_are_not_told_apart_have_a_rate_and_a_note() -> None:
+    """A window of one time has no slope: a division by zero had been the answer."""
+    hours = np.repeat([0.0, 12.0, 24.0, 36.0], 4)
+    cells = 100.0 * 2.0 ** (hours / 24.0) * np.tile([0.9, 1.0, 1.1, 1.0], 4)
+    table = pd.DataFrame({"line": "a", "well": np.tile(list("ABCD"), 4), "h": hours, "n": cells})
+    found = mdr.dip_rates(table, time="h", count="n", by="line").iloc[0]
+    assert found["dip_rate"] == pytest.approx(1 / 24, rel=1e-9)
+    assert found["note"] == "kept: several counts at one time; does by= tell wells apart?"
+    assert mdr.dip_rates(table, time="h", count="n", by="well")["note"].tolist() == [""] * 4
+    none = mdr.dip_rates(table[table["h"] < 20], time="h", count="n", by="line").iloc[0]
+    assert "2 times with cells are fewer than 3" in none["note"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_control_that_hardly_grew_is_no_ruler() -> None:
+    table = pd.DataFrame(
+        {"dose": [1.0, 2, 4, 8, 16], "n": [900.0, 500, 200, 100, 50], "start": 100.0, "control": 100.01}
+    )
+    found = mdr.growth_rate(table, dose="dose", count="n", start="start", control="control").values
+    assert found["gr"].isna().tolist() == [True, True, True, False, False]
+    assert found["note"].iloc[0] == "undefined: the control hardly grew beyond the start"
+
+
 def test_counts_of_zero_are_told_and_short_wells_have_no_rate() -> None:
     table = pd.DataFrame(
         {
