@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import SEED, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.draws import Draws, check_level
 from pkpd_mdr.fit.free import FloatArray, Space
@@ -56,6 +57,7 @@ class Band:
         return f"{text}; {self.failed} draws could not be simulated" if self.failed else text
 
 
+@takes(FitError, seed=SEED)
 def band(
     fit: Fit,
     times: QuantityLike | Sequence[QuantityLike] | None = None,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.arguments import takes
+from pkpd_mdr.arguments import COUNT, SEED, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.draws import Draws
@@ -105,7 +105,7 @@ class Bootstrap(Draws):
         return float(low), float(high)
 
 
-@takes(FitError, progress=PROGRESS)
+@takes(FitError, n=COUNT, seed=SEED, starts=COUNT, progress=PROGRESS)
 def bootstrap(
     fit: Fit,
     n: int = 500,

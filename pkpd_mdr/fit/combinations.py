@@ -81,7 +81,8 @@ class _Term:
         """Of the logarithm, relative coordinates, shape (k,)."""
         found, total = np.zeros(len(values)), self.value(values)
         for j, sign in zip(self.members, self.signs, strict=True):
-            found[j] = (-1 if self.one else 1) * sign * values[j] / total
+            share = values[j] / total if total else float(len(self.members) == 1)
+            found[j] = (-1 if self.one else 1) * sign * share
         return found
 
     def text(self, names: Sequence[str]) -> str:

@@ -296,7 +296,7 @@ def _cut_normal(rng: np.random.Generator, mean: float, sd: FloatArray, low: Floa
     a, b = np.where(flip, -b, a), np.where(flip, -a, b)
     log_a, log_b = log_ndtr(a), log_ndtr(b)
     share = rng.random(len(sd))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # all of it beyond what has a logarithm: the nearer end
         z = ndtri_exp(np.minimum(log_b + np.log(share + (1.0 - share) * np.exp(log_a - log_b)), -1e-300))
     z = np.clip(np.where(np.isfinite(z), z, np.where(np.isfinite(a), a, b)), a, b)
     return np.asarray(mean + sd * np.where(flip, -z, z))

@@ -240,6 +240,10 @@ class _Setting:
         """What plans can tell, from a fit or from a model with what is free in it."""
         if isinstance(known, Fit):
             _refuse(free is not None or base is not None, "free and base come from the fit; leave them out")
+            _refuse(
+                known.objective.exact(known.best),
+                "the fit meets every measurement exactly, without error; give the model with free=, noise= and base=",
+            )
             space, model = known.found.space, known.model
             sight = sight_of_fit(known, plans, noise)
             points = _points(space, draws, known.best.point)

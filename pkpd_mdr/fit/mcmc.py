@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, takes
+from pkpd_mdr.arguments import COUNT, SEED, takes
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.ahead import looking_ahead, values_of
 from pkpd_mdr.fit.draws import Draws, truncated_draws
@@ -102,7 +102,7 @@ def _by_walker(values: FloatArray) -> FloatArray:
     return np.asarray(values.transpose(0, 2, 1).reshape(chains * walkers, steps))
 
 
-@takes(FitError, steps=COUNT, warmup=COUNT, walkers=COUNT, chains=COUNT, progress=PROGRESS)
+@takes(FitError, steps=COUNT, warmup=COUNT, walkers=COUNT, chains=COUNT, seed=SEED, progress=PROGRESS)
 def mcmc(
     fit: Fit,
     steps: int = 2000,

@@ -31,6 +31,7 @@ from pkpd_mdr.fit.readout import on_curves, solved
 __all__ = ["Evaluation", "Objective"]
 
 _TINY = 1e-290
+_LEAST_SCALE = 1e-100  # where every measurement is met exactly: its information is a number still
 _ROUNDING = 1e-13  # share of a curvature that may be left by rounding where all of it is taken out
 
 
@@ -158,6 +159,10 @@ class Objective:
         freedom = rows - len(self.problem.space) - self.readout_parameters if unbiased else rows
         return math.sqrt(self.reduced_squares(evaluation) / freedom) if freedom > 0 else math.nan
 
+    def exact(self, evaluation: Evaluation) -> bool:
+        """Whether every measurement is met to the last digit, so that there is no error to tell."""
+        return self.profiled and self.common_scale(evaluation, unbiased=False) < _LEAST_SCALE
+
     def reduced_squares(self, evaluation: Evaluation) -> float:
         """Sum of ``((z - m)/w)**2``, without the geometric mean; rows beyond a limit are left out."""
         parts = self.parts(evaluation.point, evaluation.prediction)
@@ -271,7 +276,7 @@ class Objective:
     def terms(self, evaluation: Evaluation, parts: Parts, *, unbiased: bool = False) -> Terms:
         """The likelihood of each row, with the common scale in it where there is one."""
         if self.profiled:
-            s = max(self.common_scale(evaluation, unbiased=unbiased), _TINY)
+            s = max(self.common_scale(evaluation, unbiased=unbiased), _LEAST_SCALE)
             scaled = parts.log_w + math.log(s)
             parts = Parts(parts.difference, scaled, parts.mean_by, parts.log_w_by, parts.extra_by)
         return row_terms(self.layout, evaluation.point, evaluation.prediction, parts)

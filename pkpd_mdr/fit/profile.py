@@ -242,6 +242,11 @@ def _check(fit: Fit, name: str, level: float) -> None:
         raise FitError(
             f"{shown(name)} cannot be profiled: as many parameters as measurements leave no degrees of freedom"
         )
+    if fit.objective.exact(fit.best):
+        raise FitError(
+            f"{shown(name)} cannot be profiled: every measurement is met exactly, so that there is no error to profile "
+            "by; simulate the data with noise, or give their sds (error='sd')"
+        )
 
 
 class _Walk:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pkpd_mdr.fit.estimates import Estimate
+from pkpd_mdr.fit.search import agreement
 
 if TYPE_CHECKING:
     from pkpd_mdr.fit.result import Fit
@@ -127,11 +128,13 @@ def _numbers(item: Estimate) -> str:
 def _doubts(fit: Fit) -> list[str]:
     lines = [f"  {item.name}: {item.verdict}" for item in fit.found.items if item.verdict != "ok"]
     lines += [f"  {note}" for note in fit.found.notes]
+    if fit.objective.exact(fit.best):
+        lines.append("  every measurement is met exactly: there is no error to tell, and intervals have no width")
     return ["What could not be estimated, and why", *(lines or ["  nothing: every parameter has a closed interval"])]
 
 
 def _starts(fit: Fit) -> list[str]:
-    lines = [f"  {fit.agreement}"]
+    lines = [f"  {agreement(fit.starts, fit.best)}"]
     lost = sum(not item.finished for item in fit.starts)
     if lost:
         lines.append(f"  {lost} starts ended where some condition cannot be simulated")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, SEED, takes
+from pkpd_mdr.arguments import SEED, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import Label
 from pkpd_mdr.data.limits import ABOVE, BELOW
@@ -25,7 +25,7 @@ from pkpd_mdr.fit.information import Information
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.priors import prior_shares
 from pkpd_mdr.fit.scoring import Found
-from pkpd_mdr.fit.search import beyond, reached
+from pkpd_mdr.fit.search import reached
 from pkpd_mdr.model import Model
 from pkpd_mdr.run.progress import Progress
 from pkpd_mdr.run.simulate import output_times
@@ -223,24 +223,8 @@ class Fit:
 
     @property
     def reached(self) -> int:
-        """How many starts ended at one point with the best of them, from which the estimates were found.
-
-        A combined error is looked at from both of its ends after the searches, so that the estimates may be better than
-        the end of any start; the report says so then, and ``waterfall`` by how much.
-        """
+        """How many starts ended at one point with the best of them; the report says where the estimates lie beyond."""
         return reached(self.starts)
-
-    @property
-    def agreement(self) -> str:
-        """A sentence about how many starts agree."""
-        many = f"{self.reached} of {len(self.starts)} starts reached"
-        fall = beyond(self.starts, self.best)
-        if not fall:
-            return f"{many} the best point"
-        return (
-            f"{many} the point from which a longer search, or another share of a combined error between its parts, led "
-            f"to the best one (minus twice the log-likelihood {fall:.3g} lower)"
-        )
 
     # -- predictions -------------------------------------------------------------------------------------
 
@@ -321,7 +305,6 @@ class Fit:
 
     # -- uncertainty -------------------------------------------------------------------------------------
 
-    @takes(FitError, n=COUNT, seed=SEED)
     def draws(self, n: int, *, seed: int = 0) -> Draws:
         """Draw parameter sets from what the fit knows; see `Estimates.draws`."""
         return self.found.draws(n, seed=seed)
@@ -340,7 +323,6 @@ class Fit:
 
         return profiles(self, names, level=level, executor=executor)
 
-    @takes(FitError, n=COUNT, seed=SEED, starts=COUNT)
     def bootstrap(
         self,
         n: int = 500,
@@ -390,7 +372,6 @@ class Fit:
         options = {"unit": unit, "within": within, "parametric": parametric, "seed": seed, "starts": starts}
         return bootstrap(self, n, executor=executor, progress=progress, **options)  # type: ignore[arg-type]
 
-    @takes(FitError, seed=SEED)
     def mcmc(
         self,
         steps: int = 2000,
@@ -444,7 +425,6 @@ class Fit:
 
         return spectrum(self)
 
-    @takes(FitError, seed=SEED)
     def band(
         self,
         times: QuantityLike | Sequence[QuantityLike] | None = None,

@@ -15,8 +15,8 @@ from pkpd_mdr.run.progress import Report
 
 __all__ = [
     "Search",
+    "agreement",
     "best_of",
-    "beyond",
     "draw_starts",
     "minimise",
     "ranked",
@@ -205,7 +205,12 @@ def reached(found: Sequence[Found]) -> int:
     return sum(item.finished and item.evaluation.value <= least for item in found)
 
 
-def beyond(found: Sequence[Found], best: Evaluation) -> float:
-    """By how much minus twice the log-likelihood fell after the best start ended; 0 if that is no other point."""
-    fall = found[0].evaluation.value - best.value
-    return fall if fall > _SAME else 0.0
+def agreement(found: Sequence[Found], best: Evaluation) -> str:
+    """A sentence about how many starts agree, and whether the best point was found from there only later."""
+    many, fall = f"{reached(found)} of {len(found)} starts reached", found[0].evaluation.value - best.value
+    if fall <= _SAME:
+        return f"{many} the best point"
+    return (
+        f"{many} the point from which a longer search, or another share of a combined error between its parts, led "
+        f"to the best one (minus twice the log-likelihood {fall:.3g} lower)"
+    )

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 
 from pkpd_mdr.fit import Fit
+from pkpd_mdr.fit.search import agreement
 from pkpd_mdr.plot.fit import plot_fit, plot_residuals, plot_waterfall
 from pkpd_mdr.plot.style import as_svg
 from pkpd_mdr.report.blocks import (
@@ -51,7 +52,7 @@ def _verdict(fit: Fit) -> Section:
         )
     else:
         sentence = f"{'The parameter has' if count == 1 else f'All {count} parameters have'} a closed 95 % interval."
-    return Section("Verdict", (Text(sentence, strong=True), Text(f"{fit.agreement}.")))
+    return Section("Verdict", (Text(sentence, strong=True), Text(f"{agreement(fit.starts, fit.best)}.")))
 
 
 def fit_sections(fit: Fit) -> tuple[Section, ...]:

@@ -269,3 +269,30 @@ def test_equal_largest_values_look_like_a_limit() -> None:
     full = data([500.0, 900.0, 1500.0, 1500.0, 1500.0])
     notes = fit(MODEL, full, GROWTH, starts=1).objective.problem.notes
     assert any("largest value of burden, 1500, stands in 3 rows (2, 3, 4): if the reader saturates" in n for n in notes)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [[5.0, 5.0, 5.0, 5.0], [1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("error", ["additive", "combined"])
+def test_measurements_that_are_met_exactly_have_no_error_to_tell(values: list[float], error: str) -> None:
+    """A straight line through points on one: estimates without width, where LAPACK's complaint had come through."""
+    line = mdr.Model(mdr.observable("y", "a + b*t"), mdr.parameter("a", 1.0), mdr.parameter("b", "1 1/h"))
+    table = pd.DataFrame({"h": [0.0, 1.0, 2.0, 3.0], "y": values})
+    points = mdr.read_assay(table, time="h [h]", value="y [1]", observable="y")
+    found = fit(line, points, {"a": (-9, 9), "b": ("-9 1/h", "9 1/h")}, error=error, starts=2)
+    ends = found.estimates[["lower", "estimate", "upper"]].to_numpy(dtype=float)
+    np.testing.assert_allclose(ends, np.tile([[values[0]], [values[1] - values[0]]], 3), atol=1e-12)
+    assert "every measurement is met exactly" in found.report()
+    assert np.isfinite(found.log_likelihood)
+    assert len(found.draws(5)) == 5
+    with pytest.raises(FitError, match="'a' cannot be profiled: every measurement is met exactly"):
+        found.profile("a")
+    with pytest.raises(FitError, match="meets every measurement exactly, without error; give the model with free="):
+        mdr.next_experiment(found, mdr.planned("later", times="9 h", observables="y"))
+
+
+def test_readings_of_nothing_leave_all_undetermined() -> None:
+    """All dead: a scale of zero meets every reading, and no parameter matters."""
+    dead = data([0.0, 0.0, 0.0, 0.0])
+    found = fit(MODEL, dead, GROWTH, readout={"burden": "scale"}, starts=1)
+    assert found.estimates["verdict"].tolist() == ["not determined: no data depend on it, so it stays where it started"]
