@@ -237,7 +237,7 @@ class Fit:
         problem = self.objective.problem
         rows, predicted = problem.rows, self.best.prediction.values
         parts = self.objective.parts(self.best.point, self.best.prediction)
-        common = self.objective.common_scale(self.best)
+        common = self.objective.common_scale(self.best) or 1.0  # all are met exactly
         return pd.DataFrame(
             {
                 "condition": [problem.members[i].condition.name for i in rows.member],

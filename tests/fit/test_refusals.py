@@ -285,6 +285,7 @@ def test_measurements_that_are_met_exactly_have_no_error_to_tell(values: list[fl
     assert "every measurement is met exactly" in found.report()
     assert np.isfinite(found.log_likelihood)
     assert len(found.draws(5)) == 5
+    assert np.isfinite(found.residuals["standardised"]).all()
     with pytest.raises(FitError, match="'a' cannot be profiled: every measurement is met exactly"):
         found.profile("a")
     with pytest.raises(FitError, match="meets every measurement exactly, without error; give the model with free="):
