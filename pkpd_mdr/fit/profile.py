@@ -235,7 +235,8 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
 def _check(fit: Fit, name: str, level: float) -> None:
     names = [*fit.found.names, *(tie.name for tie in fit.found.ties)]
     if name not in names:
-        raise FitError(f"{shown(name)} was neither free nor tied in this fit{did_you_mean(name, names)}")
+        what = "neither free nor tied" if fit.found.ties else "not free"
+        raise FitError(f"{shown(name)} was {what} in this fit{did_you_mean(name, names)}")
     if not 0 < level < 1:
         raise FitError(f"level = {shown(level)} is not between 0 and 1")
     if not fit.information.freedom > 0:
@@ -297,7 +298,7 @@ class _Walk:
             last, x = self.along.where(point), float(min(max(x + sign * step, low), high))
             z, point = self._at(x, point)
             if z >= self.end:
-                return self.along.declared(self._cross(before, (x, z), point)), False
+                return self._cross(before, (x, z), point)
             if (self.along.where(point) - last) * sign < _STUCK * (x - before[0]) * sign:
                 break  # what it follows from is at its bounds
             change = max(z - before[1], 1e-3 * self.end)
@@ -325,8 +326,11 @@ class _Walk:
             return value - self.best.value
         return self.fit.information.freedom * math.expm1((value - self.best.value) / self.fit.n)
 
-    def _cross(self, inside: tuple[float, float], outside: tuple[float, float], warm: FloatArray) -> float:
-        """Where the root of the distance equals the quantile, by interpolation between a point on each side."""
+    def _cross(self, inside: tuple[float, float], outside: tuple[float, float], warm: FloatArray) -> tuple[float, bool]:
+        """Where the root of the distance equals the quantile, by interpolation between a point on each side.
+
+        The end is open where nothing outside can be simulated: the data do not say that it lies there.
+        """
         reached = inside[0]
         for _ in range(8):
             share = 0.5
@@ -335,9 +339,9 @@ class _Walk:
             x = inside[0] + share * (outside[0] - inside[0])
             z, warm = self._at(x, warm)
             if abs(z - self.end) < _CLOSE:
-                return self.along.where(warm)
+                return self.along.declared(self.along.where(warm)), False
             if z < self.end:
                 inside, reached = (x, z), self.along.where(warm)
             else:
                 outside = (x, z)
-        return reached
+        return self.along.declared(reached), math.isinf(outside[1])

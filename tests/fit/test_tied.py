@@ -414,3 +414,18 @@ def test_a_table_of_lmfit_is_what_a_fit_may_move() -> None:
     table.add("ec50_dox_s", value=3)
     with pytest.raises(FitError, match="lmfit's table has 'ec50_dox_s', which is no parameter of the model; did you"):
         mdr.fit(MODEL, one, table, tied=TIED, **OPTIONS)
+
+
+def test_a_profile_is_open_where_nothing_beyond_can_be_simulated() -> None:
+    """The model allows shares up to 1, which what is free does not know; the data alone do not end the interval."""
+    model = mdr.Model(
+        mdr.observable("y", "10*share"), mdr.parameter("x", 0.5), mdr.parameter("share", 0.5, lower=0.0, upper=1.0)
+    )
+    table = pd.DataFrame({"h": [0.0, 1.0, 2.0, 3.0], "y": [9.2, 9.7, 9.9, 9.5]})
+    data = mdr.read_assay(table, time="h [h]", value="y [1]", observable="y")
+    found = mdr.fit(model, data, {"x": (0.01, 2)}, tied={"share": "x"}, starts=1)
+    for name in ("x", "share"):
+        profile = found.profile(name)
+        assert (profile.open_lower, profile.open_upper) == (False, True)
+        assert profile.lower == pytest.approx(0.90998, rel=1e-4)
+        assert profile.upper == pytest.approx(1.0, rel=1e-3)
