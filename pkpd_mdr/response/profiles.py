@@ -26,7 +26,8 @@ _BEYOND = 14.0  # log units outside the tested doses after which a side counts a
 _NARROW = 0.1  # least span of doses that a grid of steepness goes by
 _PRECISION = 2e-3  # of the signed root
 _STEEPNESS = (0.5, 1.5, 4.0, 9.0, 20.0, 60.0, 300.0)  # times the span of log doses: further starts of every search
-_COLD, _LONG = 6, 40  # starts of the grid and steps with hormesis: narrow bent valleys, of which the best begins high
+_FEW, _SHORT = 2, 12  # starts of the grid, and steps
+_COLD, _LONG = 6, 40  # the same with hormesis: narrow bent valleys, of which the best begins high
 _PLACES = (-5.0, -2.0, -0.7, 0.7, 2.0, 5.0)  # argument of the shape at the pinned dose
 _SITES = (-2.0, 0.7, 4.0)  # the same of the first of two sites
 _TURN = 6.0  # steepness times the distance to the nearest tested dose: the curve turns in between
@@ -119,7 +120,7 @@ class _Work:
         self.dosed = shape.linear
         self.grid, self.plain = _grid(plain, relative=self.relative), plain
         self.places = (0.0,) if self.relative else _SITES if shape.two_sites else _PLACES
-        self.cold, self.steps = (_COLD, _LONG) if plain.family.hump is not None else (1, 12)
+        self.cold, self.steps = (_COLD, _LONG) if plain.family.hump is not None else (_FEW, _SHORT)
 
     def roots(
         self, rows: npt.NDArray[np.int64], logs: FloatArray, known: FloatArray, moved: FloatArray

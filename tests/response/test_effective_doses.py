@@ -170,6 +170,38 @@ def test_a_profile_that_jumps_ends_at_the_tested_dose(
     assert within < curves.rss[0] + (reach * curves.sigma[0]) ** 2 < beyond
 
 
+def least_of_a_level(x: np.ndarray, y: np.ndarray, log_dose_at: float, level: float) -> float:
+    """Least sum of squares of log-logistic curves through a level at a dose: slope and place on a grid, the rest exact.
+
+    With S the shape at the dose, ``y - level = k (s - S)``, which leaves k.
+    """
+    b, u = np.exp(np.linspace(-2.0, 8.0, 300))[:, None, None], np.linspace(-40.0, 40.0, 500)[None, :, None]
+    with np.errstate(divide="ignore", over="ignore"):
+        s = 1.0 / (1.0 + np.exp(np.clip(b * (np.log(x) - log_dose_at) + u, -500.0, 500.0)))
+    shape = s - 1.0 / (1.0 + np.exp(u))
+    size = (shape * shape).sum(-1)
+    k = (shape @ (y - level)) / np.where(size > 1e-20, size, np.inf)
+    return float(((y - level - k[..., None] * shape) ** 2).sum(-1).min())
+
+
+@pytest.mark.parametrize(("number", "side"), [(4, 0), (43, 1)])
+def test_the_profile_of_a_level_ends_where_nothing_beyond_is_as_good(number: int, side: int) -> None:
+    """Noisy curves of six doses: with one start of the grid, intervals ended at 0.76 and 0.82 of the rise."""
+    from scipy.stats import t as student
+
+    rng, x = np.random.default_rng(3), np.r_[0.0, 0.0, np.geomspace(0.1, 100, 6), np.geomspace(0.1, 100, 6)]
+    for _ in range(number + 1):
+        e, b = 10 ** rng.uniform(-0.8, 1.8), rng.uniform(0.8, 6)
+        y = 0.1 + 0.9 / (1 + (x / e) ** b) + 0.12 * rng.normal(size=len(x))
+    curves = fit_stack(Stack.of(np.zeros(len(x), dtype=np.int64), x, y), family("LL.4"))
+    level = Level(0.5, "absolute")
+    end = profile_intervals(curves, level, log_dose(curves, level))[side][0]
+    limit = curves.rss[0] + (student.ppf(0.975, curves.df[0]) * curves.sigma[0]) ** 2
+    outwards = 0.01 if side else -0.01
+    assert least_of_a_level(x, y, end - outwards, 0.5) < limit * 1.02
+    assert least_of_a_level(x, y, end + outwards, 0.5) > limit * 0.98
+
+
 def a_hump(truth: tuple[list[float], list[float]], number: int) -> tuple[np.ndarray, np.ndarray, Curves, float]:
     """Doses and responses of one noisy curve with hormesis, its fit and the critical value of its profile."""
     from scipy.stats import t as student
