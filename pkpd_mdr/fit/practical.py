@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import SEED, takes
 from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.combinations import Terrain
 from pkpd_mdr.fit.estimates import quantile
@@ -128,6 +129,7 @@ def _scale(fit: Fit) -> FloatArray:
     return np.array(found)
 
 
+@takes(FitError, seed=SEED)
 def identify_fit(fit: Fit, *, kind: str = "practical", factor: float = 10.0, seed: int = 0) -> Identifiability:
     """What the data of a fit determine, and which combinations of the rest.
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import SEED, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import Label
 from pkpd_mdr.data.limits import ABOVE, BELOW
@@ -412,7 +411,6 @@ class Fit:
 
         return mcmc(self, steps, warmup=warmup, walkers=walkers, chains=chains, seed=seed, progress=progress)
 
-    @takes(FitError, seed=SEED)
     def identifiability(self, *, kind: str = "practical", factor: float = 10.0, seed: int = 0) -> Identifiability:
         """What these data determine, and which combinations of the rest; see `pkpd_mdr.fit.practical`."""
         from pkpd_mdr.fit.practical import identify_fit

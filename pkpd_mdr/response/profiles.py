@@ -120,7 +120,8 @@ class _Work:
         self.dosed = shape.linear
         self.grid, self.plain = _grid(plain, relative=self.relative), plain
         self.places = (0.0,) if self.relative else _SITES if shape.two_sites else _PLACES
-        self.cold, self.steps = (_COLD, _LONG) if plain.family.hump is not None else (_FEW, _SHORT)
+        few = (1 if shape.two_sites else _FEW, _SHORT)
+        self.cold, self.steps = few if plain.family.hump is None else (_COLD, _LONG)
 
     def roots(
         self, rows: npt.NDArray[np.int64], logs: FloatArray, known: FloatArray, moved: FloatArray
