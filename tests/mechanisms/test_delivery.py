@@ -100,7 +100,8 @@ def test_a_barrier_of_one_lets_nothing_in_and_a_barrier_of_zero_is_none() -> Non
 
 
 def test_a_barrier_by_formula_stays_a_share() -> None:
-    for text, factor in (("2*burden/(burden + 1)", 0.0), ("-3*burden/(burden + 1)", 1.0), ("burden/(burden + 3e3)", 0.75)):
+    barriers = {"2*burden/(burden + 1)": 0.0, "-3*burden/(burden + 1)": 1.0, "burden/(burden + 3e3)": 0.75}
+    for text, factor in barriers.items():
         site = mdr.delivery.tumour("x", kin="1 1/h", kout="0.5 1/h", barrier=mdr.formula(text))
         (found,) = last(mdr.Model(held(), mdr.clone("S", start=1e3), site), None, "100 h", "C_x_tumour")
         assert found == pytest.approx(4 * factor, rel=1e-9, abs=1e-12)
