@@ -95,7 +95,7 @@ if __name__ == "__main__":
     taught = mdr.next_experiment(rivals["transfer"], options, criterion="c", of="conversion_exosomes_S_R", size=2)
     print(taught)
 
-    figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.6), layout="constrained", dpi=150)
+    figure, axes = plt.subplots(2, 2, figsize=(10, 6.5), layout="constrained", dpi=150)
     profiles["conversion_exosomes_S_R"].plot(ax=axes[0, 0])
     fit.spectrum().plot(ax=axes[0, 1])
     told.plot(ax=axes[1, 0])

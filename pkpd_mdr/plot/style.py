@@ -309,7 +309,7 @@ def outside_legend(ax: Axes, *, band: str = "") -> None:
     assert figure is not None
     width, height = figure.get_size_inches()
     beside = max(map(len, _names_beside(ax)), default=0)
-    room = 72 * width - max(_LEFT, _LETTER * beside)
+    room = 72 * width * _share(ax) - max(_LEFT, _LETTER * beside)
     letters = max(int((room - _MARK) / _LETTER), 10)
     labels = ["\n".join(wrap(label, letters, max_lines=_LINES, placeholder=" ...")) or label for label in labels]
     columns = _columns(labels, room)
@@ -328,6 +328,12 @@ def outside_legend(ax: Axes, *, band: str = "") -> None:
         columnspacing=1.2,
         borderaxespad=0.2,
     )
+
+
+def _share(ax: Axes) -> float:
+    """The part of the figure's width that is for these axes, which may be one of several side by side."""
+    place = ax.get_subplotspec()
+    return 1.0 if place is None else len(place.colspan) / place.get_gridspec().ncols
 
 
 def _names_beside(ax: Axes) -> list[str]:

@@ -251,7 +251,7 @@ def test_one_draw_that_a_rule_cannot_treat_fails_alone(model):
 
 @pytest.fixture(scope="module")
 def fragile():
-    """A lag that a draw can make negative through a formula: that member fails, the others do not."""
+    """A lag that a draw can make negative through a formula: that member fails in every arm, the others do not."""
     return mdr.Model(
         mdr.parameter("shift", "1 h"),
         mdr.pk.one_compartment("dox", CL="10 L/h", V="50 L", ka="1 1/h", lag=mdr.formula("shift - half")),
@@ -265,9 +265,9 @@ def test_failed_members_are_counted_and_left_out(fragile):
     draws = pd.DataFrame({"shift": [1.0, 0.1, 2.0, 0.6]})
     arms = {"dosed": mdr.oral("dox", "50 mg"), "untreated": mdr.nothing()}
     comparison = compare(fragile, arms, parameters=draws, until="10 day", endpoints=["final_burden"])
-    assert [(failure.arm, failure.draw) for failure in comparison.failures] == [("dosed", 1)]
+    assert [(failure.arm, failure.draw) for failure in comparison.failures] == [("dosed", 1), ("untreated", 1)]
     assert comparison.kept.tolist() == [True, False, True, True]
-    assert comparison.table["failed"].tolist() == [1, 0]
+    assert comparison.table["failed"].tolist() == [1, 1]
     assert comparison.table["draws"].tolist() == [3, 3]
     assert comparison.table["probability_best"]["dosed", "final_burden"] == 1.0
     text = str(comparison)

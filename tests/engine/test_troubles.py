@@ -227,6 +227,7 @@ def test_modes_are_numbered_by_the_process_that_uses_them(tmp_path: Path, monkey
     monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
     rate = mdr.process("p", "v if x < 2 else -v", {"x": 1})
     switched = compile_model(mdr.Model(mdr.state("x", 1.0), mdr.parameter("v", "1.25 1/h"), rate))
+    monkeypatch.setattr(native, "_loaded", type(native._loaded)())
     machine = code.MachineCode(switched)
     assert machine.kernels.conditions
     machine.step(1)

@@ -15,7 +15,7 @@ from strategies import papers
 
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import compile_model
-from pkpd_mdr.errors import PkpdMdrError
+from pkpd_mdr.errors import ModelError, PkpdMdrError
 from pkpd_mdr.expression import symbol
 
 DAY = 24.0
@@ -294,17 +294,23 @@ def test_the_attack_is_proportional_to_the_antigen(level: float) -> None:
     assert kill(immune.antigen({"S": level})) == pytest.approx(level * kill(), abs=1e-12)
 
 
-@given(value=st.floats(-5.0, 5.0))
+@given(value=st.floats(-5.0, 5.0), moving=st.booleans())
 @settings(max_examples=20)
-def test_a_formula_for_an_antigen_level_stays_within_its_bounds(value: float) -> None:
-    model = mdr.Model(
+def test_a_formula_for_an_antigen_level_stays_within_its_bounds(value: float, moving: bool) -> None:
+    """What is known before a run is refused outside them; what moves with the cells is cut to them."""
+    parts = [
         mdr.clone("S"),
         immune.effector("E"),
         immune.attack("E", on="S", rate="1 1/cell/day"),
-        immune.antigen({"S": mdr.formula("x")}),
+        immune.antigen({"S": mdr.formula("x*S/(S + small)" if moving else "x")}),
         mdr.parameter("x", value),
-    )
-    assert -rates(model, S=1.0, E=1.0)[0] == pytest.approx(min(1.0, max(0.0, value)))
+        mdr.parameter("small", "1e-300 cell"),
+    ]
+    if not (moving or 0.0 <= value <= 1.0):
+        with pytest.raises(ModelError, match=r"its formula 'x' is .* outside what the slot allows, \[0, 1\]"):
+            mdr.Model(*parts)
+        return
+    assert -rates(mdr.Model(*parts), S=1.0, E=1.0)[0] == pytest.approx(min(1.0, max(0.0, value)))
 
 
 # -- suppression and checkpoint --------------------------------------------------------------------------------

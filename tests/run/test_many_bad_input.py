@@ -133,7 +133,7 @@ CASES = [
         {"endpoints": "nadir", "labels": ["nadir"], "parameters": FRAME({"nadir": [1]})},
         "a label cannot be called 'nadir'",
     ),
-    ({"endpoints": ["exposure_dxo"]}, "AUC_dxo"),
+    ({"endpoints": ["exposure_dxo"]}, "the model has no drug 'dxo'; did you mean 'dox'?"),
     ({"reduce": "mean"}, "reduce = 'mean' is not known; choose 'quantiles' or 'endpoints'"),
     ({"reduce": "endpoints"}, "name endpoints"),
     ({"reduce": "endpoints", "endpoints": "nadir", "outputs": ["S"]}, "leave outputs out"),
