@@ -72,12 +72,13 @@ def build(
         for i, target in enumerate(dict.fromkeys(e[1] for e in events))
     )
     model = SimpleNamespace(
-        structure_hash=f"benchmark {name}",
+        structure_hash=f"benchmark {name} {right} {start} {ports}",
         states={
             state: State(state, Unit.of(""), start=sp.Float(start.get(state, 0.0)), kind="effect")
             for state in equations
         },
-        parameters=values,
+        parameters={item: SimpleNamespace(unit=Unit.of("")) for item in values},
+        slots=(),
         ports=ports,
         derivatives=dict(zip(equations, right, strict=True)),
         observables={},
