@@ -191,7 +191,7 @@ def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
         safe = matrices if good.all() else np.where(good[:, None, None], matrices, eye)
         values, vectors = np.linalg.eig(safe)
         scale = np.abs(values).max(axis=1) + 1e-300
-        if np.iscomplexobj(values):  # where one of them oscillates
+        if np.iscomplexobj(values):  # where one of them oscillates; from NumPy 2.5 on always
             good &= np.abs(values.imag).max(axis=1) <= _REAL * scale
             values, vectors = np.array(values.real), np.array(vectors.real)
         try:

@@ -24,6 +24,7 @@ RETRIES = 2
 
 _AHEAD = 256
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 1000, 50
+_CANNOT_TRAVEL = ("pickl", "can't get local object")  # as Python says it, before and from 3.13 on
 _DEAD = ("KilledWorker", "CommClosedError")  # how Dask says that a worker is gone
 
 EXECUTOR = Kind(
@@ -199,7 +200,7 @@ def _refused(problem: BaseException) -> BaseException:
     if isinstance(problem, PkpdMdrError) or not isinstance(problem, Exception):
         return problem
     told = f"{type(problem).__name__}: {problem}"
-    if type(problem).__name__ == "PicklingError" or "pickle" in told.lower():
+    if any(word in told.lower() for word in _CANNOT_TRAVEL):
         found = SimulationError(
             f"the study cannot be sent to other processes ({told}); define functions of rules, endpoints and models at "
             "the top of a module, or use threads"
