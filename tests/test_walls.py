@@ -79,6 +79,14 @@ def room_of(path: str) -> str:
     return "" if path == "__init__.py" else path.split("/")[0].removesuffix(".py")
 
 
+def test_the_design_draws_the_house_as_it_is() -> None:
+    """Each room stands once in docs/design.md, in the order of who may import whom."""
+    house = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8").partition("\npkpd_mdr/\n")[2]
+    lines = house.partition("```")[0].splitlines()
+    names = [line.split()[0] for line in lines if line[:2] == "  " and line[2] != " "]
+    assert [name.rstrip("/").removesuffix(".py") for name in names] == ROOMS
+
+
 def imports(node: ast.AST, function: bool = False, method: bool = False, types: bool = False) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.Import, ast.ImportFrom)):

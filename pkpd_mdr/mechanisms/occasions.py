@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pkpd_mdr.arguments import COUNT, TEXT, Kind, takes
+from pkpd_mdr.arguments import TEXT, takes, whole
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import TIME, check_name
 from pkpd_mdr.mechanisms.names import POSITIVE
@@ -16,11 +16,7 @@ from pkpd_mdr.model.scope import Given, Mechanism, Scope
 __all__ = ["Occasions", "occasions"]
 
 _MOST = 40  # conditions in one formula, each of which the solver watches
-_TIMES = Kind(
-    f"a whole number from 2 to {_MOST}; write for example 6",
-    lambda given: COUNT.fits(given) and 2 <= given <= _MOST,
-    int,
-)
+_TIMES = whole(2, _MOST, example=6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,11 +146,11 @@ def of_frame(frame: pd.DataFrame, caption: str = "", *, folded: bool = False) ->
     return Table(tuple(map(str, flat.columns)), rows, caption, numeric, folded)
 
 
-def of_listing(listing: Listing, caption: str = "", *, folded: bool = False) -> Table:
+def of_listing(listing: Listing, caption: str = "") -> Table:
     """A table of a model, without columns in which nothing stands."""
     kept = [k for k in range(len(listing.columns)) if any(row[k] for row in listing.rows)]
     rows = tuple(tuple(row[k] for k in kept) for row in listing.rows)
-    return Table(tuple(listing.columns[k] for k in kept), rows, caption, folded=folded)
+    return Table(tuple(listing.columns[k] for k in kept), rows, caption)
 
 
 def of_rows(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
@@ -159,9 +159,9 @@ def of_rows(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "
     return Table(tuple(head), tuple(tuple(row) for row in rows), caption, numeric)
 
 
-def of_mapping(found: Mapping[str, Any], caption: str = "") -> Table:
+def of_mapping(found: Mapping[str, Any]) -> Table:
     """Names and values."""
-    return Table(("what", "value"), tuple((name, _told(value)) for name, value in found.items()), caption)
+    return Table(("what", "value"), tuple((name, _told(value)) for name, value in found.items()))
 
 
 def _told(value: object) -> str:

@@ -2,9 +2,9 @@
 
 Objects are kept by the hash of the IR, the processor and the versions, in the user's cache folder (or where the
 environment variable ``PKPD_MDR_CACHE`` says; ``off`` keeps nothing). A second name may lead to one, such as that of the
-model from which the IR would be written. A file is written beside its place and then moved
-there, so that readers and other writers never see half of it; a file that cannot be read or written is as good as none.
-Of too many files those go that were not used for longest.
+model from which the IR would be written. A file is written beside its place and then moved there, so that readers and
+other writers never see half of it; a file that cannot be read or written is as good as none. Of too many files those go
+that were not used for longest.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _FORMAT = b"pkpd-mdr object 1\n"
 _OPTIMISE = 2
 """How hard LLVM works. Its passes over the IR take as long as all else, but without them every step takes longer."""
 _LARGE = 4_000_000
-"""Characters of a text beyond which LLVM does no more than it has to: a clone that feels each of fifty others makes
-millions of instructions, on which its passes take minutes, and what they gain is small beside that. Bits stay."""
+"""Characters of a text beyond which LLVM does no more than it has to: where each of fifty clones feels each other, its
+passes take longer than most studies of such a model. Steps take longer without them; bits stay."""
 _MATHEMATICS = ("exp", "floor", "lgamma", "log", "log1p", "pow", "sqrt")
 _KEPT = 64
 _MOST_FILES = {"": 2000, DRIVER: 12}
