@@ -46,7 +46,7 @@ class Benchmark:
             kind = Kind.JUMP if amount else Kind.RATE
             items.append(Instruction(time, kind, ports.index(state), amount or rate))
         items.sort(key=lambda item: (item.time, item.kind is not Kind.MARK))
-        return Timeline((*items, Instruction(self.stop, Kind.END)), 0.0, self.stop)
+        return Timeline.of((*items, Instruction(self.stop, Kind.END)), 0.0, self.stop)
 
     def population(self, count: int, variation: float = 0.2, seed: int = 0) -> np.ndarray:
         """Lognormal parameters; member 0 is the typical one."""

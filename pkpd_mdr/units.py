@@ -135,6 +135,9 @@ class Unit:
             text = f"{self.text} * {right}" if self.text else right
         return Unit(text, self.factor * other.factor**power, kept)
 
+    def __hash__(self) -> int:
+        return hash(self.text)  # that of its dimensions takes a hundred times as long
+
     def __str__(self) -> str:
         return self.text
 

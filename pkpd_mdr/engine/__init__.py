@@ -6,13 +6,14 @@ from pkpd_mdr.engine.ports import BoundPorts
 from pkpd_mdr.engine.reference import Accuracy
 from pkpd_mdr.engine.solve import Ensemble, Status, Trajectory, Watch, solve
 from pkpd_mdr.engine.stochastic import Stochastic
-from pkpd_mdr.engine.timeline import Timeline, build
+from pkpd_mdr.engine.timeline import Outputs, Timeline, build
 
 __all__ = [
     "Accuracy",
     "BoundPorts",
     "Compiled",
     "Ensemble",
+    "Outputs",
     "Status",
     "Stochastic",
     "Timeline",

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from pkpd_mdr.engine.instructions import Kind, Timeline
+from pkpd_mdr.engine.instructions import IntArray, Kind, Timeline
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
 
 __all__ = ["outputs_at_marks"]
-
-IntArray = npt.NDArray[np.int64]
 
 
 def outputs_at_marks(
@@ -63,11 +60,8 @@ def outputs_at_marks(
 def _marks(timeline: Timeline, window: tuple[float, float] | None) -> tuple[FloatArray, IntArray]:
     """Times of the marks in the window, and the parameter row in force at each."""
     first, last = (-np.inf, np.inf) if window is None else window
-    times, rows, row = [], [], 0
-    for item in timeline.instructions:
-        if item.kind is Kind.CHANGE and item.time < last:
-            row = item.index
-        elif item.kind is Kind.MARK and first <= item.time < last:
-            times.append(item.time)
-            rows.append(row)
-    return np.array(times, dtype=float), np.array(rows, dtype=np.int64)
+    rows = [0]
+    for step in timeline.steps:
+        rows.append(step.index if step.kind is Kind.CHANGE and step.time < last else rows[-1])
+    inside = slice(*np.searchsorted(timeline.marks.times, [first, last]))
+    return timeline.marks.times[inside], np.array(rows)[timeline.marks.after[inside]]

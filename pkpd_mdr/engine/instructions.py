@@ -3,7 +3,7 @@
 An engine starts with all input rates at zero, integrates to the time of each instruction, applies it, and goes on:
 
 ========  ==========================================================================================
-MARK      write output number `index`
+MARK      write output number `index`; a timeline keeps these apart, as arrays: see `Marks`
 JUMP      add `value` (F*amount; for radiation and surgery the amount itself) at `port`
 RATE      add `value` to the input rate of `port`; negative at the end of an infusion
 SET       hold the concentration of `port` at `value`; 0 with `ended` is the wash-out
@@ -18,15 +18,23 @@ END       the last instruction, at the stop time
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.units import Quantity
 
-__all__ = ["CLOSE", "Instruction", "Kind", "PortValues", "Ports", "Source", "SteadyDose", "Timeline", "periods"]
+__all__ = [
+    "CLOSE", "Instruction", "Kind", "Marks", "PortValues", "Ports", "Source", "SteadyDose", "Timeline", "periods",
+]  # fmt: skip
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 CLOSE = 1e-12  # relative: times nearer than this are the same time
 
@@ -210,40 +218,87 @@ class Instruction:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Where outputs are wanted: often hundreds of times between a few doses.
+
+    Parameters
+    ----------
+    times : ndarray, shape (k,)
+        Hours, not decreasing.
+    index : ndarray of int, shape (k,)
+        Numbers of the outputs; handed through.
+    after : ndarray of int, shape (k,)
+        How many of a timeline's steps come before each.
+    """
+
+    times: FloatArray = field(default_factory=lambda: np.empty(0))
+    index: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    after: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
     """Instructions in the order in which an engine executes them.
 
     Parameters
     ----------
-    instructions : tuple of Instruction
-        Times never decrease; the last is END at `stop`.
+    steps : tuple of Instruction
+        All but the marks. Times never decrease; the last is END at `stop`.
+    marks : Marks
+        The outputs between them.
     start, stop : float
         Hours.
     notes : tuple of str
         What a user should know (also given as warnings).
     """
 
-    instructions: tuple[Instruction, ...]
+    steps: tuple[Instruction, ...]
+    marks: Marks
     start: float
     stop: float
     notes: tuple[str, ...] = ()
 
+    @staticmethod
+    def of(instructions: Iterable[Instruction], start: float, stop: float) -> Timeline:
+        """The timeline of instructions in order, marks among them.
+
+        Examples
+        --------
+        >>> day = Timeline.of([Instruction(24.0, Kind.MARK, index=0), Instruction(24.0, Kind.END)], 0.0, 24.0)
+        >>> len(day.steps), len(day.marks)
+        (1, 1)
+        """
+        steps: list[Instruction] = []
+        marks: list[tuple[float, int, int]] = []
+        for item in instructions:
+            if item.kind is Kind.MARK:
+                marks.append((item.time, item.index, len(steps)))
+            else:
+                steps.append(item)
+        times, index, after = zip(*marks, strict=True) if marks else ((), (), ())
+        whole = np.array(index, dtype=np.int64), np.array(after, dtype=np.int64)
+        return Timeline(tuple(steps), Marks(np.array(times, dtype=float), *whole), start, stop)
+
     def __iter__(self) -> Iterator[Instruction]:
-        return iter(self.instructions)
+        """All instructions, marks among them."""
+        place, marks = 0, self.marks
+        for time, index, after in zip(marks.times.tolist(), marks.index.tolist(), marks.after.tolist(), strict=True):
+            yield from self.steps[place:after]
+            place = after
+            yield Instruction(time, Kind.MARK, index=index)
+        yield from self.steps[place:]
 
     def __len__(self) -> int:
-        return len(self.instructions)
-
-    @property
-    def marks(self) -> int:
-        """Number of outputs."""
-        return sum(step.kind is Kind.MARK for step in self.instructions)
+        return len(self.steps) + len(self.marks)
 
     def describe(self) -> str:
         """One line per instruction, for a reader."""
         lines = []
-        for step in self.instructions:
+        for step in self:
             target = f" port {step.port}" if step.port >= 0 else ""
             target += f" #{step.index}" if step.index >= 0 else ""
             value = f" {step.value:g}" if step.kind in (Kind.JUMP, Kind.RATE, Kind.SET) else ""

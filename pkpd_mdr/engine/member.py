@@ -101,7 +101,7 @@ class Member:
     def begin(self, start: FloatArray | None, start_by: FloatArray | None, window: tuple[float, float] | None) -> None:
         """Set the state at the start of the window, and the inputs that run into it."""
         self.t = self.timeline.start if window is None else window[0]
-        for item in self.timeline.instructions:
+        for item in self.timeline.steps:
             if window is None or item.time >= window[0]:
                 break
             if item.kind is Kind.CHANGE:
@@ -122,7 +122,7 @@ class Member:
     def execute(self, window: tuple[float, float] | None) -> None:
         """Execute the instructions of the window, integrating between them."""
         first, last = (-np.inf, np.inf) if window is None else window
-        todo = [item for item in self.timeline.instructions if first <= item.time < last]
+        todo = [item for item in self.timeline if first <= item.time < last]
         stop = min(self.timeline.stop, last)
         position = 0
         while position < len(todo):
@@ -204,7 +204,7 @@ class Member:
         reached, crossing = self.propagator.watched(self.t, self.z, times, inputs, self._guards())
         if crossing is None:
             return reached
-        marks = {item.time: item for item in self.timeline.instructions if item.kind is Kind.MARK}
+        marks = {item.time: item for item in self.timeline if item.kind is Kind.MARK}
         for time, z in zip(times, reached, strict=False):
             if time in marks and time < crossing[0]:
                 self._keep(marks[time], z)
@@ -213,7 +213,7 @@ class Member:
 
     def _creep(self, times: FloatArray, inputs: FloatArray, inputs_by: FloatArray) -> None:
         """After a failure: keep the marks before it, one by one."""
-        marks = {item.time: item for item in self.timeline.instructions if item.kind is Kind.MARK}
+        marks = {item.time: item for item in self.timeline if item.kind is Kind.MARK}
         for time in times:
             try:
                 self.z = self.propagator.advance(self.t, self.z, np.array([time]), inputs, inputs_by)[-1].copy()

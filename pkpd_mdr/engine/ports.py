@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
 from pkpd_mdr.engine.timeline import PortValues
@@ -13,9 +15,11 @@ from pkpd_mdr.units import Quantity
 __all__ = ["BoundPorts"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BoundPorts:
     """The ports of a compiled model under given parameter rows.
+
+    What it was asked before it knows: a regimen gives the same dose again and again.
 
     Parameters
     ----------
@@ -25,6 +29,12 @@ class BoundPorts:
 
     compiled: Compiled
     rows: FloatArray
+    _known: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def _once(self, key: tuple[Any, ...], find: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = find()
+        return self._known[key]
 
     def find(self, act: Act) -> int:
         """Index of the port of an act.
@@ -34,14 +44,22 @@ class BoundPorts:
         RegimenError
             The model has no such drug or route; what exists is named.
         """
-        return find_port(self.compiled.ports, act.port, act.route, act.action)
+        given = act.port, act.route, act.action
+        index: int = self._once(given, lambda: find_port(self.compiled.ports, *given))
+        return index
 
     def amount(self, index: int, quantity: Quantity) -> float:
         """An amount or concentration in internal units; `UnitError` where it does not fit."""
         port = self.compiled.ports[index]
-        return port.amount(quantity, f"an amount of {port.name!r}")
+        found: float = self._once((index, quantity), lambda: port.amount(quantity, f"an amount of {port.name!r}"))
+        return found
 
     def values(self, index: int, row: int) -> PortValues:
         """Bioavailability, lag, modelled rate and duration under a parameter row."""
-        numbers = self.compiled.port_values(index, self.rows[row])
-        return PortValues(*numbers, spread=self.compiled.ports[index].spread)
+
+        def find() -> PortValues:
+            numbers = self.compiled.port_values(index, self.rows[row])
+            return PortValues(*numbers, spread=self.compiled.ports[index].spread)
+
+        found: PortValues = self._once((index, row), find)
+        return found

@@ -18,10 +18,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pkpd_mdr.engine.instructions import (
     CLOSE,
+    FloatArray,
     Instruction,
     Kind,
+    Marks,
     Ports,
     PortValues,
     Source,
@@ -34,12 +38,44 @@ from pkpd_mdr.regimen.acts import MOST_ACTS, Act
 from pkpd_mdr.regimen.entries import Change, Entry, Give, Mark, Reset
 from pkpd_mdr.units import Quantity, Unit
 
-__all__ = ["Instruction", "Kind", "PortValues", "Ports", "Source", "SteadyDose", "Timeline", "build", "evaluated"]
+__all__ = [
+    "Instruction", "Kind", "Outputs", "PortValues", "Ports", "Source", "SteadyDose", "Timeline", "build", "evaluated",
+]  # fmt: skip
 
 _HOUR = Unit.of("h")
 
 
-def build(entries: Sequence[Entry], ports: Ports, *, start: float = 0.0, stop: float, row: int = 0) -> Timeline:
+@dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """Times of outputs that follow from no table of entries.
+
+    Parameters
+    ----------
+    times : ndarray, shape (k,)
+        Hours, not decreasing.
+    after : ndarray of bool, shape (k,)
+        Whether an output comes after all entries at its time, and not before them. Scheduled events, such as the end
+        of an infusion, act before it in any case.
+    """
+
+    times: FloatArray
+    after: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+    @staticmethod
+    def before(times: FloatArray) -> Outputs:
+        """Outputs that come before what is given at their times."""
+        return Outputs(times, np.zeros(len(times), dtype=bool))
+
+
+def build(
+    entries: Sequence[Entry],
+    ports: Ports,
+    *,
+    start: float = 0.0,
+    stop: float,
+    row: int = 0,
+    outputs: Outputs | None = None,
+) -> Timeline:
     """Turn entries into a timeline.
 
     Parameters
@@ -52,6 +88,8 @@ def build(entries: Sequence[Entry], ports: Ports, *, start: float = 0.0, stop: f
         Hours; both belong to the timeline.
     row : int
         Parameter row in force at the start.
+    outputs : Outputs, optional
+        Outputs beside marks among the entries, numbered in their order.
 
     Returns
     -------
@@ -90,7 +128,9 @@ def build(entries: Sequence[Entry], ports: Ports, *, start: float = 0.0, stop: f
     """
     if not (math.isfinite(start) and math.isfinite(stop) and start <= stop):
         raise RegimenError(f"a run from {start:g} h to {stop:g} h is not possible; the stop has to be later")
-    work = _Work(ports, start, stop, row, sorted({start, stop, *(entry.time for entry in entries)}))
+    wanted = np.empty(0) if outputs is None else _checked(outputs.times, start, stop)
+    times = sorted({start, stop, *wanted.tolist(), *(entry.time for entry in entries)})
+    work = _Work(ports, start, stop, row, times)
     work.replaced = {
         (entry.time, ports.find(entry.act))
         for entry in entries
@@ -104,8 +144,18 @@ def build(entries: Sequence[Entry], ports: Ports, *, start: float = 0.0, stop: f
             work.run_until(now)
             work.enter(entry)
     work.run_until(stop)
+    marks = work.marked(outputs)
     work.add(Instruction(stop, Kind.END))
-    return Timeline(tuple(work.done), start, stop, tuple(dict.fromkeys(work.notes)))
+    return Timeline(tuple(work.done), marks, start, stop, tuple(dict.fromkeys(work.notes)))
+
+
+def _checked(times: FloatArray, start: float, stop: float) -> FloatArray:
+    """Times of outputs, which have to be in order and within the run."""
+    wrong = ~((times >= start) & (times <= stop) & (np.diff(times, prepend=start) >= 0))
+    if wrong.any():
+        place = int(np.argmax(wrong))
+        _check_time(Mark(float(times[place]), place), float(times[place - 1]) if place else start, start, stop)
+    return times
 
 
 def _check_time(entry: Entry, now: float, start: float, stop: float) -> None:
@@ -154,6 +204,8 @@ class _Work:
     times: list[float]
     replaced: set[tuple[float, int]] = field(default_factory=set)
     done: list[Instruction] = field(default_factory=list)
+    marks: list[tuple[float, int, int]] = field(default_factory=list)
+    opened: dict[float, int] = field(default_factory=dict)
     queue: list[tuple[float, int, int, _Start | _Stop]] = field(default_factory=list)
     turns: Counter[int] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -206,8 +258,9 @@ class _Work:
 
     def enter(self, entry: Entry) -> None:
         """Write an entry at its own time."""
+        self.opened.setdefault(entry.time, len(self.done))
         if isinstance(entry, Mark):
-            self.add(Instruction(entry.time, Kind.MARK, index=entry.index))
+            self.marks.append((entry.time, entry.index, len(self.done)))
         elif isinstance(entry, Change):
             self.row = entry.row
             self.add(Instruction(entry.time, Kind.CHANGE, index=entry.row))
@@ -217,6 +270,19 @@ class _Work:
         else:
             self.give(entry.act)
             self.run_until(entry.time)  # implied doses of a lagged steady state may be due at this very time
+
+    def marked(self, outputs: Outputs | None) -> Marks:
+        """Marks among the entries, and outputs: each before the first entry at its time, or after the last."""
+        among = np.array(self.marks, dtype=float).reshape(len(self.marks), 3)
+        if outputs is not None:
+            place = np.searchsorted([step.time for step in self.done], outputs.times, side="right")
+            if self.opened:
+                opened, first = np.array([*self.opened]), np.array([*self.opened.values()])
+                at = np.minimum(np.searchsorted(opened, outputs.times), len(opened) - 1)
+                place = np.where((opened[at] == outputs.times) & ~outputs.after, first[at], place)
+            beside = np.column_stack([outputs.times, np.arange(len(place)), place])
+            among = np.concatenate([among, beside])[np.lexsort(np.concatenate([among, beside])[:, [0, 2]].T)]
+        return Marks(among[:, 0].copy(), among[:, 1].astype(np.int64), among[:, 2].astype(np.int64))
 
     def forget(self, *, pending: bool, exposures: bool, drug: str | None = None) -> None:
         """Drop running infusions and, on request, pending doses and exposures; of one drug or of all."""

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.data import Condition, Data
-from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, Trajectory, build, compile_model, solve
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Outputs, Timeline, Trajectory, build, compile_model, solve
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, UnitError, shown
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.grouping import coordinates
 from pkpd_mdr.fit.starting import Begin
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen.entries import arrange
+from pkpd_mdr.regimen.entries import Give
 from pkpd_mdr.units import Unit
 
 __all__ = ["Member", "Prediction", "Problem", "Rows", "between_units"]
@@ -291,9 +291,9 @@ class Problem:
         first = min(member.begin.time, float(times[0]))
         acts = [act for act in member.condition.regimen.acts if act.time <= times[-1]]
         try:
-            return build(
-                arrange(acts, times), BoundPorts(self.compiled, parameters[None]), start=first, stop=float(times[-1])
-            )
+            gives = [Give(act) for act in sorted(acts, key=lambda act: act.time)]
+            ports = BoundPorts(self.compiled, parameters[None])
+            return build(gives, ports, start=first, stop=float(times[-1]), outputs=Outputs.before(times))
         except RegimenError as problem:
             return str(problem)
 

@@ -200,7 +200,7 @@ class Model:
 
     @takes(ModelError, values=TABLE)
     def with_parameters(self, values: Mapping[str, QuantityLike] | None = None, /, **named: QuantityLike) -> Model:
-        """A new model with other parameter values.
+        """The model with other parameter values; this one stays as it is.
 
         Parameters
         ----------
@@ -215,6 +215,8 @@ class Model:
             formula in a slot is outside those of the slot.
         """
         given = {**(values or {}), **named}
+        if not given:
+            return self
         changed = {name: self.parameter(name).at(value) for name, value in given.items()}
         new = self._copy(parameters=MappingProxyType({**self.parameters, **changed}))
         check_slots(new, changed)
@@ -284,9 +286,10 @@ class Model:
         new = object.__new__(Model)
         names = ("mechanisms", "states", "parameters", "processes", "observables", "ports", "clones", "notes", "slots")
         new._fill(**({name: getattr(self, name) for name in names} | changes))
-        for name in ("derivatives", "jacobian", "structure_hash"):
+        for name in ("derivatives", "jacobian"):
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name]
+        new.__dict__["structure_hash"] = self.structure_hash
         return new
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from pkpd_mdr.engine import (
     BoundPorts,
     Compiled,
     Ensemble,
+    Outputs,
     Status,
     Stochastic,
     Timeline,
@@ -25,7 +26,7 @@ from pkpd_mdr.engine import (
 )
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
-from pkpd_mdr.regimen import Act, Give, Mark, Measured, Regimen, Strategy, Truth, Visit, begun
+from pkpd_mdr.regimen import Act, Give, Measured, Regimen, Strategy, Truth, Visit, begun
 from pkpd_mdr.run.inflow import Inflow
 from pkpd_mdr.run.rows import Rows
 from pkpd_mdr.run.spans import acting, edges_of
@@ -429,12 +430,14 @@ def _timeline(compiled: Compiled, member: Member, window: tuple[float, float], p
     changes = [(t, early) for act in acts for t, early in edges_of(act, ports) if first <= t < last]
     edges, before = np.unique([t for t, _ in changes]), np.array([t for t, early in changes if early])
     wanted, hidden = part.around(low, high, edges, before)
-    rows = [(t, 0, True) for t in wanted.tolist()] + [(t, 0, False) for t in hidden.tolist()]
-    rows = sorted(rows + [(t, 2, False) for t in (edges.tolist() if part.filled else [])])
-    entries = [(t, order, Mark(t, 0)) for t, order, _ in rows] + [(act.time, 1, Give(act)) for act in acts]
-    ordered = [entry for _, _, entry in sorted(entries, key=lambda item: item[:2])]
-    timeline = build(ordered, ports, stop=stop)
-    return timeline, np.array([visible for _, _, visible in rows], dtype=bool)
+    behind = edges if part.filled else edges[:0]
+    times = np.concatenate([wanted, hidden, behind])
+    after = np.repeat([False, False, True], [len(wanted), len(hidden), len(behind)])
+    shown = np.repeat([True, False, False], [len(wanted), len(hidden), len(behind)])
+    order = np.lexsort((after, times))
+    gives = [Give(act) for act in sorted(acts, key=lambda act: act.time)]
+    timeline = build(gives, ports, stop=stop, outputs=Outputs(times[order], after[order]))
+    return timeline, shown[order]
 
 
 def _courses(

@@ -84,14 +84,13 @@ def _inflows(compiled: Compiled, names: tuple[str, ...]) -> tuple[tuple[str, int
 
 def _rates(timeline: Timeline, ports: int) -> FloatArray:
     """What flows in through each port at each mark, shape (marks, ports)."""
-    now, found = np.zeros(ports), []
-    for item in timeline.instructions:
+    now, found = np.zeros(ports), [np.zeros(ports)]
+    for item in timeline.steps:
         if item.kind is Kind.RATE:
             now[item.port] += item.value
             if abs(now[item.port]) < 1e-12 * abs(item.value):
                 now[item.port] = 0.0
         elif item.kind is Kind.RESET or (item.steady is not None and not item.steady.add):
             now[:] = 0.0
-        elif item.kind is Kind.MARK:
-            found.append(now.copy())
-    return np.array(found).reshape(len(found), ports)
+        found.append(now.copy())
+    return np.array(found)[timeline.marks.after]

@@ -156,7 +156,7 @@ def test_a_model_that_blows_up_says_when_and_keeps_what_came_before() -> None:
     )  # x = 1/(1 - t)
     compiled, p = compile_model(model), values(model)
     items = [Instruction(t, Kind.MARK, index=i) for i, t in enumerate((0.0, 0.5, 0.9, 2.0))]
-    timeline = Timeline((*items, Instruction(3.0, Kind.END)), 0.0, 3.0)
+    timeline = Timeline.of((*items, Instruction(3.0, Kind.END)), 0.0, 3.0)
     member = solve_compiled(compiled, p, None, [timeline], ["x"]).members[0]
     assert not member.status.ok
     assert member.status.time == pytest.approx(1.0, abs=1e-3)
@@ -188,7 +188,7 @@ def test_time_in_formulas() -> None:
     compiled, p = compile_model(model), values(model)
     times = np.linspace(0, 40, 21)
     items = [Instruction(t, Kind.MARK, index=i) for i, t in enumerate(times)]
-    timeline = Timeline((*items, Instruction(40.0, Kind.END)), 0.0, 40.0)
+    timeline = Timeline.of((*items, Instruction(40.0, Kind.END)), 0.0, 40.0)
     member = solve_compiled(compiled, p, None, [timeline], ["x", "phase"], accuracy=Accuracy(rtol=1e-9)).members[0]
     np.testing.assert_allclose(member.values[:, 0], np.exp(np.sin(0.7 * times)), rtol=1e-7)
     np.testing.assert_allclose(member.values[:, 1], np.sin(0.7 * times), rtol=1e-13, atol=1e-13)

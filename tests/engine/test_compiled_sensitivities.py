@@ -126,7 +126,7 @@ def test_time_in_formulas() -> None:
     compiled, p = compile_model(model), values(model)
     times = np.linspace(0, 20, 11)
     items = [Instruction(t, Kind.MARK, index=i) for i, t in enumerate(times)]
-    timeline = Timeline((*items, Instruction(20.0, Kind.END)), 0.0, 20.0)
+    timeline = Timeline.of((*items, Instruction(20.0, Kind.END)), 0.0, 20.0)
     found = solve_compiled(
         compiled, p, None, [timeline], ["x", "phase"], accuracy=Accuracy(rtol=1e-9), sensitivities=["w", "x0"]
     ).members[0]
@@ -171,7 +171,7 @@ def test_random_models(model: Model, seed: int) -> None:
     items = [Instruction(0.0, Kind.JUMP, i, 1.3) for i, port in enumerate(compiled.ports) if port.action != "expose"]
     items += [Instruction(float(t), Kind.MARK, index=k) for k, t in enumerate(np.linspace(0.0, 72.0, 7))]
     items = sorted(items, key=lambda item: item.time)
-    timeline = Timeline((*items, Instruction(72.0, Kind.END)), 0.0, 72.0)
+    timeline = Timeline.of((*items, Instruction(72.0, Kind.END)), 0.0, 72.0)
     names = list(compiled.states)
     wanted = solve(compiled, p, None, [timeline], names, accuracy=TIGHT, sensitivities=columns).members[0]
     assume(wanted.status.ok)

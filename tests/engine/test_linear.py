@@ -67,7 +67,7 @@ def exact(cells: np.ndarray, start: np.ndarray, times: np.ndarray) -> np.ndarray
 def marked(times: np.ndarray, *events: Instruction) -> Timeline:
     items = [*events, *(Instruction(float(t), Kind.MARK, index=i) for i, t in enumerate(times))]
     items.sort(key=lambda item: item.time)
-    return Timeline((*items, Instruction(float(times[-1]), Kind.END)), 0.0, float(times[-1]))
+    return Timeline.of((*items, Instruction(float(times[-1]), Kind.END)), 0.0, float(times[-1]))
 
 
 TIMES = np.array([0.0, 0.01, 0.3, 1.0, 5.0, 17.0, 40.0])

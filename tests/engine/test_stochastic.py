@@ -187,7 +187,7 @@ def test_resets_exposures_and_covariates() -> None:
         Instruction(7.0, Kind.MARK, index=2),
         Instruction(7.0, Kind.END),
     ]
-    timeline = Timeline(tuple(items), 0.0, 7.0)
+    timeline = Timeline.of(tuple(items), 0.0, 7.0)
     found = solve_stochastic(compiled, values(model), None, [timeline], compiled.states).members[0]
     assert found.status.ok
     assert found.values[0, n] < 3
@@ -196,7 +196,7 @@ def test_resets_exposures_and_covariates() -> None:
     assert (found.values[2, n], found.values[2, dox]) == (0.0, 0.0)
     rows = np.repeat(values(model), 2, axis=0)
     rows[1, compiled.parameters.index("growth_N")] = 0.0
-    change = Timeline((Instruction(0.0, Kind.CHANGE, index=1), Instruction(50.0, Kind.END)), 0.0, 50.0)
+    change = Timeline.of((Instruction(0.0, Kind.CHANGE, index=1), Instruction(50.0, Kind.END)), 0.0, 50.0)
     still = solve_stochastic(compiled, rows[:1], None, [change], compiled.states, rows=[rows]).members[0]
     assert still.end[n] == 50.0
 
@@ -489,7 +489,7 @@ def test_counts_of_random_models_are_whole_and_never_negative(model: Model, seed
     items[1:1] = [
         Instruction(2.0, Kind.JUMP, i, 0.5) for i, port in enumerate(compiled.ports) if port.action != "expose"
     ]  # fmt: skip
-    timeline = Timeline((*items, Instruction(10.0, Kind.END)), 0.0, 10.0)
+    timeline = Timeline.of((*items, Instruction(10.0, Kind.END)), 0.0, 10.0)
     options = mdr.Stochastic(method=method, threshold=60, budget=3000)
     given = (compiled, values(model), starts, [timeline], compiled.states)
     try:

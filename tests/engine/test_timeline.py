@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pkpd_mdr.engine.timeline import Instruction, Kind, PortValues, Timeline, build, periods
+from pkpd_mdr.engine.timeline import Instruction, Kind, Outputs, PortValues, Timeline, build, periods
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import (
     Act,
@@ -173,7 +175,7 @@ def test_values_of_the_record_hold_for_its_copies() -> None:
 def test_what_lies_beyond_the_stop_is_left_out() -> None:
     timeline = build([dose(0.0, interval=6.0, additional=10_000), dose(30.0), Reset(40.0)], Named(), stop=12.0)
     assert [step.time for step in timeline] == [0.0, 6.0, 12.0, 12.0]
-    assert timeline.instructions[-1].kind is Kind.END
+    assert timeline.steps[-1].kind is Kind.END
 
 
 def test_events_of_radiation_carry_their_amount() -> None:
@@ -188,7 +190,7 @@ def test_events_of_radiation_carry_their_amount() -> None:
 def test_an_exposure_is_set_and_washed_out() -> None:
     found = build(arrange(exposure("dox", "100 mg/L", over="5 h", at="1 h"), []), Named(), stop=10.0)
     assert steps(found) == [(1.0, "SET", 100.0), (6.0, "SET", 0.0)]
-    assert found.instructions[1].ended
+    assert found.steps[1].ended
 
 
 def test_a_later_exposure_replaces_a_running_one() -> None:
@@ -294,8 +296,8 @@ def test_lagged_steady_state_is_late_in_its_period() -> None:
 def test_a_lag_longer_than_the_interval_warns_and_stays_periodic() -> None:
     with pytest.warns(UserWarning, match=r"lag of 30 h is not shorter than the interval of 24 h"):
         timeline = build([dose(0.0, interval=24.0, steady=1)], Named(dox=PortValues(lag=30.0)), stop=100.0)
-    assert timeline.instructions[0].steady is not None
-    assert timeline.instructions[0].steady.phase == 18.0
+    assert timeline.steps[0].steady is not None
+    assert timeline.steps[0].steady.phase == 18.0
     assert steps(timeline)[1:] == [(6.0, "JUMP", 100.0), (30.0, "JUMP", 100.0)]
     assert len(timeline.notes) == 1
 
@@ -353,6 +355,51 @@ def test_times_never_decrease_and_every_infusion_ends(doses: list[tuple[float, f
     assert sum(step.value for step in timeline) == pytest.approx(0.0, abs=1e-9)
 
 
+TIMES = st.sampled_from([0.0, 1.0, 3.0, 5.0, 6.0, 8.0, 12.0, 12.5, 24.0, 0.1 + 0.2, 30.0])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            TIMES,
+            st.sampled_from([0.0, 2.0, 3.0, 6.0]),
+            st.sampled_from([(0.0, 0, 0), (6.0, 2, 0), (6.0, 0, 1), (12.0, 1, 2)]),
+            st.sampled_from(["dox", "pac"]),
+        ),
+        max_size=5,
+    ),
+    st.lists(st.tuples(TIMES, st.booleans()), max_size=8),
+    st.sampled_from([0.0, 3.0, 6.5]),
+)
+def test_outputs_come_where_marks_among_the_entries_would(
+    doses: list[tuple[float, float, tuple[float, int, int], str]], wanted: list[tuple[float, bool]], lag: float
+) -> None:
+    gives = [
+        dose(time, duration=length, interval=interval, additional=more, steady=steady, port=port)
+        for time, length, (interval, more, steady), port in sorted(doses)
+    ]
+    wanted = sorted(wanted)
+    marks = [(time, 2 * after, Mark(time, index)) for index, (time, after) in enumerate(wanted)]
+    together = sorted([*marks, *((give.time, 1, give) for give in gives)], key=lambda item: item[:2])
+    outputs = Outputs(np.array([t for t, _ in wanted], dtype=float), np.array([a for _, a in wanted], dtype=bool))
+    ports = Named(dox=PortValues(0.8, lag))
+    with warnings.catch_warnings(action="ignore"):
+        one = build([entry for _, _, entry in together], ports, stop=40.0)
+        other = build(gives, ports, stop=40.0, outputs=outputs)
+    assert list(one) == list(other)
+    assert list(Timeline.of(one, 0.0, 40.0)) == list(one)
+
+
+def test_outputs_stand_beside_marks_among_the_entries() -> None:
+    entries = [Mark(1.0, 7), dose(2.0), Mark(2.0, 8)]
+    found = build(entries, Named(), stop=3.0, outputs=Outputs.before(np.array([0.0, 2.0, 3.0])))
+    assert [(step.time, step.kind.name, step.index) for step in found] == [
+        (0.0, "MARK", 0), (1.0, "MARK", 7), (2.0, "MARK", 1), (2.0, "JUMP", -1), (2.0, "MARK", 8), (3.0, "MARK", 2),
+        (3.0, "END", -1),
+    ]  # fmt: skip
+
+
 def test_periods_up_to_rounding() -> None:
     assert [periods(lag, 0.1) for lag in (0.0, 0.05, 0.1, 0.1 + 0.2)] == [0, 0, 1, 3]
 
@@ -380,6 +427,20 @@ def test_refusals_name_the_act_and_its_time(entries: list[Entry], values: dict[s
         build(entries, Named(**values), stop=100.0)
 
 
+@pytest.mark.parametrize(
+    ("times", "sentence"),
+    [
+        ([1.0, 101.0], r"output 1 at 101 h lies after the stop at 100 h"),
+        ([-1.0], r"mark at -1 h comes before the start of the run at 0 h"),
+        ([2.0, 1.0], r"mark at 1 h comes after an entry at 2 h"),
+        ([0.0, math.nan, 2.0], r"mark at nan h: its time is not finite"),
+    ],
+)
+def test_refusals_of_outputs(times: list[float], sentence: str) -> None:
+    with pytest.raises(RegimenError, match=sentence):
+        build([], Named(), stop=100.0, outputs=Outputs.before(np.array(times)))
+
+
 def test_refusals_of_the_span() -> None:
     with pytest.raises(RegimenError, match="run from 5 h to 1 h"):
         build([], Named(), start=5.0, stop=1.0)
@@ -389,7 +450,7 @@ def test_refusals_of_the_span() -> None:
 
 def test_nothing_gives_an_empty_timeline() -> None:
     timeline = build(arrange(nothing(), [0.0, 1.0]), Named(), stop=1.0)
-    assert timeline.marks == 2
+    assert len(timeline.marks) == 2
     assert len(timeline) == 3
 
 

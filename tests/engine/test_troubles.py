@@ -82,7 +82,7 @@ def test_members_that_blow_up_among_others() -> None:
     rows = np.array([[k if name == "k" else 1.0 for name in compiled.parameters] for k in ks])
     times = np.array([0.0, 0.2, 0.9, 3.0])
     items = [Instruction(float(t), Kind.MARK, index=i) for i, t in enumerate(times)]
-    timeline = Timeline((*items, Instruction(3.0, Kind.END)), 0.0, 3.0)
+    timeline = Timeline.of((*items, Instruction(3.0, Kind.END)), 0.0, 3.0)
     found = solve(compiled, rows, None, [timeline] * 6, ["x"], accuracy=EXACT)
     assert found.failed == (1, 3)
     for i, member in enumerate(found.members):

@@ -71,7 +71,7 @@ def random_timeline(compiled: Compiled, stop: float, random: np.random.Generator
     marks = [*np.linspace(0.0, stop, 13), *(item.time for item in items[:3])]
     items += [Instruction(time, Kind.MARK, index=i) for i, time in enumerate(marks)]
     items = sorted((item for item in items if item.time <= stop), key=lambda item: item.time)
-    return Timeline((*items, Instruction(stop, Kind.END)), 0.0, stop)
+    return Timeline.of((*items, Instruction(stop, Kind.END)), 0.0, stop)
 
 
 def random_run(model: Model, seed: int, *, stop: float = 200.0) -> Run:

@@ -119,7 +119,7 @@ def warm_up() -> float:
     model = Model(clone("S", growth=growth.exponential(rate="0.5 1/day"), start=1.0))
     compiled = compile_model(model)
     values = np.array([[parameter.internal for parameter in model.parameters.values()]])
-    timeline = Timeline((Instruction(0.0, Kind.MARK, index=0), Instruction(1.0, Kind.END)), 0.0, 1.0)
+    timeline = Timeline.of((Instruction(0.0, Kind.MARK, index=0), Instruction(1.0, Kind.END)), 0.0, 1.0)
     driver.compiled_loop(loop.drive, loop.HELPERS, worth=True)
     driver.compiled_loop(drive_columns, HELPERS, worth=True)
     for columns in ((), compiled.parameters[:1]):

@@ -22,7 +22,7 @@ So does, member by member, a matrix that cannot be decomposed well (equal rates 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -155,28 +155,30 @@ class Linear:
     def _decompose(self, rows: FloatArray) -> tuple[FloatArray, Flags]:
         usable: Flags = np.asarray(np.isfinite(rows).all(axis=1))
         parts = []
-        leaves: Mapping[tuple[str, int], FloatArray] = {("p", j): rows[:, j] for j in range(rows.shape[1])}
         for block in (block for block in self.blocks if len(block) > 1):
-            numbers, good = _eigen(self._matrices(block, leaves, len(rows)))
+            numbers, good = _eigen(self._matrices(block, rows))
             usable &= good
             parts.append(numbers)
         return np.hstack(parts) if parts else np.zeros((len(rows), 0)), usable
 
-    def _matrices(self, block: tuple[int, ...], leaves: Mapping[tuple[str, int], FloatArray], count: int) -> FloatArray:
-        cells, nodes = self._cells[block]
-        matrices = np.zeros((count, len(block), len(block)))
-        for (i, j), values in zip(cells, self.kernels.graph.evaluate(nodes, leaves), strict=True):
+    def _matrices(self, block: tuple[int, ...], rows: FloatArray) -> FloatArray:
+        cells, nodes, order = self._cells[block]
+        graph, matrices = self.kernels.graph, np.zeros((len(rows), len(block), len(block)))
+        needed = (graph.codes[node] for node in order)
+        leaves = {("p", code[2]): rows[:, code[2]] for code in needed if code[:2] == ("x", "p")}
+        for (i, j), values in zip(cells, graph.evaluate(nodes, leaves, order), strict=True):
             matrices[:, i, j] = values
         return matrices
 
     @cached_property
-    def _cells(self) -> dict[tuple[int, ...], tuple[list[tuple[int, int]], list[Node]]]:
-        """By block, its cells that are not zero, and their nodes."""
+    def _cells(self) -> dict[tuple[int, ...], tuple[list[tuple[int, int]], list[Node], list[Node]]]:
+        """By block, its cells that are not zero, their nodes, and all nodes that these need."""
         found = {}
         for block in self.blocks:
             places = [(i, j) for i in range(len(block)) for j in range(len(block))]
             cells = [(i, j) for i, j in places if (block[i], block[j]) in self.kernels.jacobian]
-            found[block] = cells, [self.kernels.jacobian[block[i], block[j]] for i, j in cells]
+            nodes = [self.kernels.jacobian[block[i], block[j]] for i, j in cells]
+            found[block] = cells, nodes, self.kernels.graph.needed(nodes)
         return found
 
 

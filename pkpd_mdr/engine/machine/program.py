@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from pkpd_mdr.engine.instructions import IntArray
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
 from pkpd_mdr.engine.machine import records
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
@@ -14,7 +16,6 @@ from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 __all__ = ["Line", "lower", "lower_line"]
 
 _KINDS = {
-    Kind.MARK: records.MARK,
     Kind.JUMP: records.ADD,
     Kind.RATE: records.RATE,
     Kind.SET: records.SET,
@@ -29,8 +30,12 @@ class Line:
 
     Parameters
     ----------
-    items : list of Instruction
-        What is executed; the last is END.
+    steps : list of Instruction
+        What is executed, marks apart; the last is END.
+    marks : ndarray
+        Hours of the marks.
+    after : ndarray of int
+        How many steps come before each mark.
     begin : float
         Hours.
     rates : ndarray, shape (ports,)
@@ -43,18 +48,24 @@ class Line:
         Steady-state doses with the parameter row in force at each.
     """
 
-    items: list[Instruction]
+    steps: list[Instruction]
+    marks: FloatArray
+    after: IntArray
     begin: float
     rates: FloatArray
     row: int = 0
     before: list[Instruction] = field(default_factory=list)
     steady: list[tuple[Instruction, int]] = field(default_factory=list)
 
-    marks: FloatArray = field(init=False)
-    """Hours of the marks."""
+    places: IntArray = field(init=False)
+    """Where the steps stand among all instructions."""
 
     def __post_init__(self) -> None:
-        self.marks = np.array([item.time for item in self.items if item.kind is Kind.MARK])
+        numbers = np.arange(len(self.steps))
+        self.places = numbers + np.searchsorted(self.after, numbers, side="right")
+
+    def __len__(self) -> int:
+        return len(self.steps) + len(self.marks)
 
 
 def lower_line(compiled: Compiled, timeline: Timeline, window: tuple[float, float] | None) -> Line:
@@ -68,19 +79,19 @@ def lower_line(compiled: Compiled, timeline: Timeline, window: tuple[float, floa
         Instructions with ``window[0] <= time < window[1]`` are executed.
     """
     first, last = (timeline.start, np.inf) if window is None else window
-    items = [item for item in timeline if first <= item.time < last and item.kind is not Kind.END]
-    items.append(Instruction(max(first, min(timeline.stop, last)), Kind.END))
-    line = Line(items, first, np.zeros(len(compiled.ports)))
-    for item in timeline:
-        if window is None or item.time >= first:
-            break
-        _run_up(line, item)
+    times, marks = [step.time for step in timeline.steps[:-1]], timeline.marks
+    low, high = bisect_left(times, first), bisect_left(times, last)
+    steps = [*timeline.steps[low:high], Instruction(max(first, min(timeline.stop, last)), Kind.END)]
+    inside = slice(*np.searchsorted(marks.times, [first, last]))
+    line = Line(steps, marks.times[inside], marks.after[inside] - low, first, np.zeros(len(compiled.ports)))
+    for step in timeline.steps[:low] if window is not None else ():
+        _run_up(line, step)
     row = line.row
-    for item in items:
-        if item.kind is Kind.CHANGE:
-            row = item.index
-        elif item.kind is Kind.STEADY:
-            line.steady.append((item, row))
+    for step in steps:
+        if step.kind is Kind.CHANGE:
+            row = step.index
+        elif step.kind is Kind.STEADY:
+            line.steady.append((step, row))
     return line
 
 
@@ -112,28 +123,36 @@ def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> 
     memories : int
         How many kinds of event there are, the begin included: each remembers a step of its own.
     """
-    items = [item for line in lines for item in line.items]
-    total = len(items)
-    kinds, slots, memory = (np.zeros(total, dtype=np.int64) for _ in range(3))
+    ends = np.cumsum([len(line) for line in lines])
+    first = ends - [len(line) for line in lines]
+    steps = [step for line in lines for step in line.steps]
+    places = np.concatenate([line.places + begin for line, begin in zip(lines, first, strict=True)])
+    times, kinds = np.empty(ends[-1]), np.full(ends[-1], records.MARK, dtype=np.int64)
+    marked = np.ones(len(times), dtype=bool)
+    marked[places] = False
+    times[marked] = np.concatenate([line.marks for line in lines])
+    times[places], kinds[places] = [step.time for step in steps], [_kind(compiled, step) for step in steps]
+    slots, memory, values = np.zeros_like(kinds), np.zeros_like(kinds), np.zeros_like(times)
+    values[places] = [step.value for step in steps]
+    slots[places] = [slot for line in lines for slot in _slots(compiled, line.steps)]
     known: dict[tuple[int, int, bool], int] = {}
-    steady = _numbers(lines)
-    for place, item in enumerate(items):
-        kinds[place] = _kind(compiled, item)
-        slots[place] = steady[place] if item.kind is Kind.STEADY else _slot(compiled, item, int(kinds[place]))
-        if item.kind not in (Kind.MARK, Kind.END):
-            memory[place] = known.setdefault((int(item.kind), item.port, item.value < 0), len(known) + 1)
+    memory[places] = [
+        known.setdefault((int(step.kind), step.port, step.value < 0), len(known) + 1)
+        if step.kind is not Kind.END
+        else 0
+        for step in steps
+    ]
     targeted = [
         compiled.states.index(port.target) if port.action == "dose" and port.target else -1 for port in compiled.ports
     ]
-    lengths = np.array([0, *(len(line.items) for line in lines)])
     program = records.Program(
-        time=np.array([item.time for item in items]),
+        time=times,
         kind=kinds,
         slot=slots,
-        value=np.array([item.value for item in items], dtype=float),
+        value=values,
         memory=memory,
         stop=_stops(kinds),
-        first=np.cumsum(lengths)[:-1].astype(np.int64),
+        first=first.astype(np.int64),
         begin=np.array([line.begin for line in lines]),
         rates=np.array([line.rates for line in lines]).reshape(len(lines), len(compiled.ports)),
         row=np.array([line.row for line in lines], dtype=np.int64),
@@ -142,16 +161,12 @@ def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> 
     return program, len(known) + 1
 
 
-def _numbers(lines: Sequence[Line]) -> dict[int, int]:
-    """Place of every steady-state instruction, with its number within its line."""
-    found, place = {}, 0
-    for line in lines:
-        number = 0
-        for item in line.items:
-            if item.kind is Kind.STEADY:
-                found[place] = number
-                number += 1
-            place += 1
+def _slots(compiled: Compiled, steps: Sequence[Instruction]) -> list[int]:
+    """What each step of a line acts on; a steady-state dose is told by its number within the line."""
+    found, settled = [], 0
+    for step in steps:
+        found.append(settled if step.kind is Kind.STEADY else _slot(compiled, step))
+        settled += step.kind is Kind.STEADY
     return found
 
 
@@ -161,19 +176,16 @@ def _kind(compiled: Compiled, item: Instruction) -> int:
     return _KINDS[item.kind]
 
 
-def _slot(compiled: Compiled, item: Instruction, kind: int) -> int:
+def _slot(compiled: Compiled, step: Instruction) -> int:
+    kind = _kind(compiled, step)
     if kind in (records.ADD, records.SET):
-        return compiled.states.index(compiled.ports[item.port].target)
+        return compiled.states.index(compiled.ports[step.port].target)
     if kind in (records.RATE, records.ACT):
-        return item.port
-    return item.index if kind == records.CHANGE else int(kind == records.RESET and item.value > 0)
+        return step.port
+    return step.index if kind == records.CHANGE else int(kind == records.RESET and step.value > 0)
 
 
-def _stops(kinds: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _stops(kinds: IntArray) -> IntArray:
     """For each instruction the next that is not a MARK, itself included."""
-    stops, following = np.empty_like(kinds), len(kinds) - 1
-    for place in range(len(kinds) - 1, -1, -1):
-        if kinds[place] != records.MARK:
-            following = place
-        stops[place] = following
-    return stops
+    places = np.where(kinds == records.MARK, len(kinds) - 1, np.arange(len(kinds)))
+    return np.ascontiguousarray(np.minimum.accumulate(places[::-1])[::-1])

@@ -141,14 +141,12 @@ def _counts(work: Work, item: Instruction) -> bool:
 
 def _rows(work: Work) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[int]]:
     """For each instruction its row within its line, or -1, and the number of rows of each line."""
-    rows, lengths = [], []
-    for line in work.lines:
-        number = 0
-        for item in line.items:
-            rows.append(number if _counts(work, item) else -1)
-            number += _counts(work, item)
-        lengths.append(number)
-    return np.array(rows, dtype=np.int64), lengths
+    rows, lengths = np.full(len(work.program.time), -1, dtype=np.int64), []
+    for line, first in zip(work.lines, work.program.first.tolist(), strict=True):
+        counts = np.array([_counts(work, step) for step in line.steps])
+        lengths.append(int(counts.sum()))
+        rows[first + line.places[counts]] = np.arange(lengths[-1])
+    return rows, lengths
 
 
 def _member(work: Work, member: int, place: int, shifts: FloatArray, inputs: FloatArray, rates: FloatArray) -> int:
@@ -164,11 +162,11 @@ def _member(work: Work, member: int, place: int, shifts: FloatArray, inputs: Flo
         return known[key]
 
     if member in work.refused:
-        return place + sum(_counts(work, item) for item in line.items)
+        return place + sum(_counts(work, item) for item in line.steps)
     for item in line.before:
         if item.source is not None:
             rates[member, item.port] += _added(item, port_by(item))
-    for item in line.items:
+    for item in line.steps:
         if _counts(work, item):
             inputs[place], shifts[place] = _added(item, port_by(item)), _moved(item, port_by(item))
             place += 1

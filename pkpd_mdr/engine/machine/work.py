@@ -294,8 +294,9 @@ class Work:
         teller = Member(self.compiled, self.table(member), self.timelines[member], self.accuracy)
         event = int(self.results.event[member])
         if event >= 0:
-            item = self.lines[self.line_of[member]].items[event - int(self.program.first[self.line_of[member]])]
-            teller.last_event = teller.describe(item)
+            line, first = self.lines[self.line_of[member]], int(self.program.first[self.line_of[member]])
+            step = line.steps[int(np.searchsorted(line.places, event - first))]
+            teller.last_event = teller.describe(step)
         return Status(False, teller.explain(problem), problem.t)
 
     def _negative(self, member: int) -> Status:

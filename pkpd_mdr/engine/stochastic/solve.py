@@ -136,7 +136,7 @@ def solve_stochastic(
     >>> law = mdr.growth.birth_death(birth="1 1/day", death="0.9 1/day")
     >>> model = mdr.Model(mdr.clone("R", growth=law, start=3))
     >>> p = [[item.internal for item in model.parameters.values()]]
-    >>> day = Timeline((Instruction(24.0, Kind.MARK, index=0), Instruction(24.0, Kind.END)), 0.0, 24.0)
+    >>> day = Timeline.of((Instruction(24.0, Kind.MARK, index=0), Instruction(24.0, Kind.END)), 0.0, 24.0)
     >>> found = solve_stochastic(compile_model(model), p, None, [day], ["R"], stochastic=Stochastic(seed=3))
     >>> bool(found.members[0].values[0, 0] % 1 == 0)
     True
@@ -164,7 +164,7 @@ def warm_up() -> None:
     compiled_loop(drive_paths, HELPERS, worth=True)
     model = Model(clone("S", growth=growth.exponential(rate="0.5 1/day"), start=1.0))
     values = np.array([[parameter.internal for parameter in model.parameters.values()]])
-    solve_stochastic(compile_model(model), values, None, [Timeline((Instruction(1.0, Kind.END),), 0.0, 1.0)], ["S"])
+    solve_stochastic(compile_model(model), values, None, [Timeline.of((Instruction(1.0, Kind.END),), 0.0, 1.0)], ["S"])
 
 
 @dataclass(slots=True)
