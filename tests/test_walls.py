@@ -58,7 +58,7 @@ NEVER_CALLED = {"sympify", "parse_expr", "S", "read_pickle", "to_pickle"}
 MAKES_SYMBOLS = {"Symbol", "symbols", "Dummy", "Wild", "Function", "var"}
 TEXT_READER, LOWERING, READS_TABLES = (
     "expression.py",
-    "engine/lowering.py",
+    "engine/functions.py",
     ("regimen/records.py", "regimen/rows.py"),
 )
 
@@ -75,7 +75,7 @@ class Import:
 
 
 def room_of(path: str) -> str:
-    """The room of a module path such as ``engine/lowering.py``; "" for the package's own ``__init__``."""
+    """The room of a module path such as ``engine/functions.py``; "" for the package's own ``__init__``."""
     return "" if path == "__init__.py" else path.split("/")[0].removesuffix(".py")
 
 
@@ -155,7 +155,7 @@ def library_violations(path: str, room: str, found: Import) -> Iterator[str]:
     if within(target, "ast") and path != TEXT_READER:
         yield "only expression.py reads formula text"
     if last == "lambdify" and path != LOWERING:
-        yield "only engine/lowering.py lowers symbols to code"
+        yield "only engine/functions.py lowers symbols to code"
 
 
 def dotted(node: ast.expr) -> list[str]:
@@ -190,7 +190,7 @@ def misplaced_calls(path: str, call: ast.Call) -> Iterator[str]:
     names = dotted(call.func)
     last, of_sympy = names[-1], names[0] in {"sympy", "sp"} and len(names) > 1
     if last == "lambdify" and path != LOWERING:
-        yield "only engine/lowering.py lowers symbols to code"
+        yield "only engine/functions.py lowers symbols to code"
     if names == ["print"] and path != "__main__.py":
         yield "only the command line prints"
     if of_sympy and last in MAKES_SYMBOLS:
@@ -304,7 +304,7 @@ PLANTED = [
     ("run.py", "import shelve", "can run code"),
     ("model/model.py", "from sympy.parsing.sympy_parser import parse_expr", "can run code"),
     ("model/model.py", "import ast", "only expression.py"),
-    ("model/model.py", "from sympy import lambdify", "only engine/lowering.py"),
+    ("model/model.py", "from sympy import lambdify", "only engine/functions.py"),
     ("model/model.py", "from sympy import sympify", "is never used"),
     ("model/model.py", "from sympy import S", "is never used"),
     # calls
@@ -324,7 +324,7 @@ PLANTED = [
     ("run.py", "os.execv(text, [])", "never called"),
     ("run.py", "np.load(path, allow_pickle=True)", "allow_pickle"),
     ("run.py", "np.load(path, allow_pickle=flag)", "allow_pickle"),
-    ("engine/solve.py", "sp.lambdify(a, b)", "only engine/lowering.py"),
+    ("engine/solve.py", "sp.lambdify(a, b)", "only engine/functions.py"),
     ("expression.py", "sympy.exp('x')", "gets text"),
     ("model/model.py", "rate.subs('x', 1)", "gets text"),
     ("model/model.py", "rate.diff(f'{name}')", "gets text"),
@@ -360,7 +360,7 @@ ALLOWED = [
     ),
     ("run.py", "class _R:\n    def plot(self):\n        from pkpd_mdr.plot import curves"),
     ("regimen/records.py", "import pandas as pd\nfrom pkpd_mdr.units import Unit"),
-    ("engine/lowering.py", "import sympy\nsympy.lambdify(a, b)\nsympy.Symbol('y0')"),
+    ("engine/functions.py", "import sympy\nsympy.lambdify(a, b)\nsympy.Symbol('y0')"),
     ("engine/reference.py", "def _f():\n    from scipy.integrate import solve_ivp"),
     ("fit/problem.py", "def _f():\n    import lmfit"),
     ("plot/curves.py", "def _f():\n    import matplotlib.pyplot as plt"),

@@ -1,7 +1,8 @@
 """From a model and timelines to numbers: compile, solve, and the accuracy of both."""
 
 from pkpd_mdr.engine.export import export_c
-from pkpd_mdr.engine.lowering import Compiled, beyond, compile_model, over_columns
+from pkpd_mdr.engine.functions import beyond, over_columns
+from pkpd_mdr.engine.lowering import Compiled, compile_model
 from pkpd_mdr.engine.ports import BoundPorts
 from pkpd_mdr.engine.reference import Accuracy
 from pkpd_mdr.engine.solve import Ensemble, Status, Trajectory, Watch, solve

@@ -26,14 +26,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pkpd_mdr.engine.functions import FloatArray
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.units import Quantity
 
 __all__ = [
-    "CLOSE", "Instruction", "Kind", "Marks", "PortValues", "Ports", "Source", "SteadyDose", "Timeline", "periods",
+    "CLOSE", "Instruction", "IntArray", "Kind", "Marks", "PortValues", "Ports", "Source", "SteadyDose", "Timeline",
+    "periods",
 ]  # fmt: skip
 
-FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 CLOSE = 1e-12  # relative: times nearer than this are the same time

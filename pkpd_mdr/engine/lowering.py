@@ -1,8 +1,4 @@
-"""From symbols to code: the only place where a model's expressions become functions.
-
-Names never reach generated code: every symbol is renamed to a fixed pattern first. Scalar functions (for one
-trajectory) use `math`; array functions (for observables at many times) use NumPy.
-"""
+"""A model's expressions in the order of its arrays, and the functions of them that engines need."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +14,7 @@ import numpy.typing as npt
 import sympy as sp
 from sympy.core.relational import Relational
 
+from pkpd_mdr.engine.functions import FloatArray, beyond, function_of
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT, Model
@@ -26,53 +23,12 @@ from pkpd_mdr.model.parts import Expression, Port, Process
 from pkpd_mdr.model.slots import FilledSlot
 from pkpd_mdr.units import Unit
 
-__all__ = ["Compiled", "FloatArray", "Scalar", "beyond", "compile_model", "over_columns"]
+__all__ = ["Compiled", "FloatArray", "Scalar", "compile_model"]
 
-FloatArray = npt.NDArray[np.float64]
 Scalar = Callable[..., list[float]]
 
-_TINY = 1e-300
 _CELL = Unit("cell", 1.0)
 _NON_NEGATIVE = ("cells", "amount", "concentration", "vesicles")
-
-
-def _power(base: float, exponent: float) -> float:
-    if base > 0.0:
-        return math.exp(min(exponent * math.log(base), 700.0))
-    return 1.0 if exponent == 0.0 else 0.0
-
-
-def _power_array(base: Any, exponent: Any) -> Any:
-    base, exponent = np.asarray(base, float), np.asarray(exponent, float)
-    with np.errstate(over="ignore", invalid="ignore"):
-        positive = np.where(base > 0.0, base, 1.0) ** exponent
-    return np.where(base > 0.0, positive, np.where(exponent == 0.0, 1.0, 0.0))
-
-
-def _step(x: float, at_zero: float = 0.5) -> float:
-    return at_zero if x == 0 else float(x > 0)
-
-
-_SCALAR: list[Any] = [
-    {
-        "Power": _power,
-        "Log": lambda x: math.log(max(x, _TINY)),
-        "exp": lambda x: math.exp(min(x, 700.0)),
-        "Heaviside": _step,
-        "DiracDelta": lambda x: 0.0,
-        "sign": lambda x: float(x > 0) - float(x < 0),
-    },
-    "math",
-]
-_ARRAY: list[Any] = [
-    {
-        "Power": _power_array,
-        "Log": lambda x: np.log(np.maximum(x, _TINY)),
-        "Heaviside": lambda x, at_zero=0.5: np.heaviside(x, at_zero),
-        "DiracDelta": lambda x: 0.0 * x,
-    },
-    "numpy",
-]
 
 
 class Compiled:
@@ -379,7 +335,7 @@ class Compiled:
     def effects(self, index: int) -> tuple[list[int], Scalar]:
         """States hit by an ``"act"`` port, and the function of their values after."""
         effects = self.ports[index].effects
-        build = partial(self._lambdify, [AMOUNT], list(effects.values()), _SCALAR)
+        build = partial(self._function, [AMOUNT], list(effects.values()))
         return [self.states.index(name) for name in effects], self._cached(("effects", index), build)
 
     def effects_by(self, index: int) -> Scalar:
@@ -388,7 +344,7 @@ class Compiled:
         def build() -> Scalar:
             items = list(self.ports[index].effects.values())
             both = self._by_states(items) + self._gradient(items, self.parameters)
-            return self._lambdify([AMOUNT], both, _SCALAR)
+            return self._function([AMOUNT], both)
 
         function: Scalar = self._cached(("effects_by", index), build)
         return function
@@ -435,93 +391,14 @@ class Compiled:
         if all(item.is_Number or item in places for item in expressions):  # as most starts and ports; SymPy needs 10 ms
             picked = [(places.get(item, -1), float(item) if item.is_Number else 0.0) for item in expressions]
             return lambda t, y, p: [value if place < 0 else float(p[place]) for place, value in picked]
-        return self._lambdify([], expressions, _SCALAR)
+        return self._function([], expressions)
 
     def _array(self, expressions: list[Expression]) -> Scalar:
-        return self._lambdify([], expressions, _ARRAY)
+        return self._function([], expressions, over_arrays=True)
 
-    def _lambdify(self, extra: list[sp.Symbol], expressions: list[Expression], modules: list[Any]) -> Scalar:
-        time = sp.Symbol("t_")
-        states = [sp.Symbol(f"y{i}_") for i in range(len(self.states))]
-        parameters = [sp.Symbol(f"p{i}_") for i in range(len(self.parameters))]
-        others = [sp.Symbol(f"a{i}_") for i in range(len(extra))]
-        renamed = dict(
-            zip(
-                [TIME, *self._state_symbols, *self._parameter_symbols, *extra],
-                [time, *states, *parameters, *others],
-                strict=True,
-            )
-        )
-        plain = _renamed(expressions, renamed)
-        function: Scalar = sp.lambdify([time, states, parameters, *others], plain, modules=modules, cse=True)
-        return function
-
-
-def _renamed(expressions: Iterable[Expression], names: Mapping[Expression, Expression]) -> list[Expression]:
-    """Expressions with other symbols, each shared part once.
-
-    Functions are taken over as they are: SymPy would compare the arguments of each Max anew, which takes long.
-    """
-    known = dict(names)
-
-    def of(item: Expression) -> Expression:
-        if not item.args:
-            return known.get(item, item)
-        if item not in known:
-            parts = [of(part) for part in item.args]
-            function = isinstance(item, (sp.Function, sp.Max, sp.Min)) and not isinstance(item, sp.Piecewise)
-            known[item] = item.func(*parts, evaluate=False) if function else item.func(*parts)
-        return known[item]
-
-    return [of(expression) for expression in expressions]
-
-
-def over_columns(expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:
-    """Value of an expression in each row of a table.
-
-    Parameters
-    ----------
-    expression : sympy.Expr
-        In the symbols of some of the columns.
-    columns : mapping of str to ndarray, shape (rows,)
-
-    Returns
-    -------
-    ndarray, shape (rows,)
-        Not finite where a row has no value.
-
-    Examples
-    --------
-    >>> from pkpd_mdr.expression import parse
-    >>> over_columns(parse("CL*(WT/70)**0.75", ["CL", "WT"]), {"CL": np.array([5.0]), "WT": np.array([70.0])})
-    array([5.])
-    """
-    names = tuple(name for name in columns if symbol(name) in expression.free_symbols)
-    with np.errstate(all="ignore"):
-        found = _of_columns(expression, names)(*(columns[name] for name in names))
-    return np.array(np.broadcast_to(np.asarray(found, dtype=float), len(next(iter(columns.values())))))
-
-
-def beyond(slot: FilledSlot, columns: Mapping[str, FloatArray]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Values of a formula in a slot in each row of a table, and whether they are outside it by more than rounding.
-
-    Parameters
-    ----------
-    slot : FilledSlot
-    columns : mapping of str to ndarray, shape (rows,)
-        Internal values of its parameters, and perhaps of others.
-    """
-    values = over_columns(slot.expression, columns)
-    wrong = np.asarray(slot.outside(values))
-    return values, slot.outside(values, over_columns(slot.rounded, columns)) if wrong.any() else wrong
-
-
-@lru_cache(maxsize=1024)
-def _of_columns(expression: Expression, names: tuple[str, ...]) -> Callable[..., Any]:
-    symbols = [sp.Symbol(f"c{i}_") for i in range(len(names))]
-    plain = expression.xreplace(dict(zip(map(symbol, names), symbols, strict=True)))
-    function: Callable[..., Any] = sp.lambdify(symbols, plain, modules=_ARRAY, cse=True)
-    return function
+    def _function(self, extra: list[sp.Symbol], expressions: list[Expression], *, over_arrays: bool = False) -> Scalar:
+        given = [TIME, self._state_symbols, self._parameter_symbols, *extra]
+        return function_of(given, expressions, over_arrays=over_arrays)
 
 
 _KEPT = 64

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pkpd_mdr.engine.functions import FloatArray
 from pkpd_mdr.engine.instructions import (
     CLOSE,
-    FloatArray,
     Instruction,
     Kind,
     Marks,
