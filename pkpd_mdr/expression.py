@@ -228,7 +228,10 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[Callable[[Any, Any], Any], Any]] = {
 }
 _REFUSED: dict[type[ast.AST], str] = {
     ast.Attribute: "an attribute (a dot after a name) is not allowed; write plain names",
-    ast.Subscript: "a subscript [...] is not allowed; write plain names",
+    ast.Subscript: (
+        "a subscript [...] is not allowed; write plain names, and for a unit divide by a parameter that has it, as in "
+        "WT/WT_typical with parameter('WT_typical', '70 kg')"
+    ),
     ast.Lambda: "a lambda is not allowed; write the formula itself",
     ast.NamedExpr: "an assignment ':=' is not allowed; write the formula itself",
     ast.Starred: "a starred argument is not allowed; write each argument",

@@ -95,6 +95,10 @@ class Row:
 
 
 def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:  # Fortran's way: 1.5D3, 1-3
+        pass
     return float(_NO_LETTER.sub(r"e\1", text.translate(_FORTRAN)))
 
 

@@ -68,6 +68,7 @@ class MachineCode:
         self._programs: OrderedDict[Any, tuple[tuple[Timeline, ...], Lowered]] = OrderedDict()
         self._tangents: dict[tuple[str, ...], tuple[native.Library, Arrays]] = {}
         self._observers_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
+        self._machines: dict[tuple[int, tuple[str, ...], tuple[str, ...], bool], records.Machine] = {}
         self._benches: dict[BenchKey, list[tuple[records.Lanes, records.Pointers]]] = {}
         self._controls: dict[tuple[Any, ...], records.Control] = {}
         self._guards_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
@@ -158,6 +159,13 @@ class MachineCode:
         self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...] = (), *, driven: bool = False
     ) -> records.Machine:
         """Addresses for the driver."""
+        key = width, outputs, watched, driven
+        found = self._machines.get(key)
+        if found is None:
+            found = self._machines[key] = self._machine(*key)
+        return found
+
+    def _machine(self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...], driven: bool) -> records.Machine:
         library, _ = self.step(width, driven)
         guarded = bool(watched or self.kernels.conditions)
         acts = np.array([library.address(f"act_{i}") for i in range(len(self.kernels.compiled.ports))], dtype=np.int64)

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from pkpd_mdr.engine.machine.native import Library, mathematics
-from pkpd_mdr.engine.machine.records import Control, Lanes, Pointers, Program
+from pkpd_mdr.engine.machine.records import Control, Lanes, Machine, Pointers, Program
 from pkpd_mdr.errors import SimulationError
 
 __all__ = ["call", "object_text", "words"]
 
 _NAME = "pkpd_mdr_drive"
 _ALLOWED = ("llvm.", "memset", "memcpy", "memmove")  # LLVM's own
-_KEPT, _LARGE = (Program, Lanes, Control), 100_000
+_KEPT, _LARGE = (Program, Lanes, Control, Machine), 100_000
 _MOST = 64
 _known: OrderedDict[int, tuple[Any, list[int]]] = OrderedDict()
 

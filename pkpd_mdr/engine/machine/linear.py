@@ -189,7 +189,7 @@ def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
     """
     count, eye = len(matrices), np.eye(matrices.shape[1])
     with np.errstate(all="ignore"):
-        good: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+        good: Flags = np.asarray(np.isfinite(matrices.reshape(count, -1)).all(axis=1))
         safe = matrices if good.all() else np.where(good[:, None, None], matrices, eye)
         values, vectors = np.linalg.eig(safe)
         scale = np.abs(values).max(axis=1) + 1e-300
@@ -202,14 +202,20 @@ def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
             good &= np.linalg.cond(vectors) <= _WORST
             vectors[~good] = eye
             back = np.linalg.inv(vectors)
-        good &= (vectors * vectors).sum(axis=(1, 2)) * (back * back).sum(axis=(1, 2)) <= _WORST**2
-        good &= np.abs((vectors * values[:, None, :]) @ back - safe).max(axis=(1, 2)) <= _REAL * scale
+        good &= _squared(vectors) * _squared(back) <= _WORST**2
+        left = (vectors * values[:, None, :]) @ back - safe
+        good &= np.abs(left.reshape(count, -1)).max(axis=1) <= _REAL * scale
         flat = np.abs(values) <= np.maximum(1e-14 * scale[:, None], _FLAT)
         values = np.where(flat, 0.0, values)
         inverses = np.where(flat, 0.0, 1.0 / values)
     numbers = np.concatenate([values, inverses, vectors.reshape(count, -1), back.reshape(count, -1)], axis=1)
     numbers[~good] = 0.0
     return numbers, good
+
+
+def _squared(matrices: FloatArray) -> FloatArray:
+    """Sum of the squares of each."""
+    return np.asarray(np.einsum("kij,kij->k", matrices, matrices))
 
 
 def _components(kernels: Kernels) -> list[tuple[int, ...]]:

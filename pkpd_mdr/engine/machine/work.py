@@ -106,8 +106,9 @@ class Work:
         if linear.columns and self.driven:
             numbers, usable = linear.decompose(stacked)
             parts.append(numbers)
-            driven = np.logical_and.reduceat(usable, first[:-1])
-            self.driven, order = int(driven.sum()), np.argsort(~driven, kind="stable")
+            if not usable.all():
+                driven = np.logical_and.reduceat(usable, first[:-1])
+                self.driven, order = int(driven.sum()), np.argsort(~driven, kind="stable")
         elif linear.columns:
             parts.append(np.zeros((len(stacked), linear.columns)))
         if self.levels is not None:
