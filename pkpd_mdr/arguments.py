@@ -11,7 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from pkpd_mdr.errors import PkpdMdrError, did_you_mean, is_flag, shown
 
-__all__ = ["COUNT", "FLAG", "NUMBER", "SEED", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes", "whole"]
+__all__ = ["CONFIDENCE", "COUNT", "FLAG", "NUMBER", "SEED", "TABLE", "TEXT", "TEXTS", "Kind"]
+__all__ += ["fraction", "listed", "takes", "whole"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -85,6 +86,16 @@ def whole(least: int, most: int | None = None, *, example: int) -> Kind:
         lambda given: COUNT.fits(given) and least <= given and (most is None or given <= most),
         int,
     )
+
+
+def fraction(*, example: float) -> Kind:
+    """A share between 0 and 1, which are none themselves."""
+    words = f"a share between 0 and 1; write for example {example:g}"
+    return Kind(words, lambda given: NUMBER.fits(given) and 0 < given < 1, float)
+
+
+CONFIDENCE = fraction(example=0.95)
+"""Of an interval."""
 
 
 def takes(

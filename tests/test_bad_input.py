@@ -351,7 +351,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no arm": (lambda: compared({}), "there is no arm to compare; give a dict"),
     "arm None": (lambda: compared({"a": None}), r"arm 'a' is None; give a regimen or a strategy \(nothing\(\)"),
     "arms as list": (lambda: compared([EXPOSED]), "arms is a list; give a dict"),
-    "level in percent": (lambda: compared(level=95), "level = 95.0 is not the level .* such as 0.95"),
+    "confidence in percent": (lambda: compared(confidence=95), "confidence is 95, not a share .* example 0.95"),
     "fairness of a rule": (
         lambda: compared({"a": EXPOSED, "r": mdr.rule(lambda visit: None, visit="1 day")}, fair="total_dose"),
         "arm 'r' has no planned course",
@@ -511,7 +511,7 @@ def test_scalars_of_numpy_are_numbers() -> None:
     assert mdr.bolus("pac", (point, "mg")) == mdr.bolus("pac", "0.05 mg")
     assert mdr.clone("S", start=three, resistant=np.bool_(True)) == mdr.clone("S", start=3, resistant=True)
     assert text("k*x", k=(np.int64(1), "1/h")).parameters["k"].value == 1.0
-    assert len(compared(level=np.float64(0.9), seed=three).arms) == 2
+    assert len(compared(confidence=np.float64(0.9), seed=three).arms) == 2
     fast = mdr.Accuracy(rtol=np.float64(1e-6), budget=np.int64(1000))
     assert simulated(until="1 h", accuracy=fast).status.ok
     assert fitted({"growth_S": (np.float64(1e-3), 0.1)}, starts=np.int64(1), most=np.int64(20)).values["growth_S"] > 0
@@ -975,7 +975,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "fair": None,
             "reference": "a",
             "measure": "burden",
-            "level": 0.95,
+            "confidence": 0.95,
             "seed": 0,
             "accuracy": None,
         },

@@ -35,7 +35,7 @@ class Settings:
     """How an optimum was looked for."""
 
     criterion: Criterion
-    level: float
+    confidence: float
     near: float
     seed: int
     draws: int

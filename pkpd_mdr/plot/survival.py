@@ -58,7 +58,7 @@ def plot_survival(
     table = comparison.survival(item.name)
     order = {name: comparison.arms.index(name) for name in names}
     until = comparison.until
-    ax = draw_survival(table, order, until.value, level=comparison.settings.level, ax=ax)
+    ax = draw_survival(table, order, until.value, confidence=comparison.settings.confidence, ax=ax)
     ax.set_xlabel(f"{item.name.replace('_', ' ')} [{until.unit.text}]")
     return ax
 
@@ -76,7 +76,7 @@ def first_time(comparison: Comparison) -> str:
 
 
 def draw_survival(
-    table: pd.DataFrame, arms: dict[str, int], end: float, *, level: float | None = None, ax: Axes | None = None
+    table: pd.DataFrame, arms: dict[str, int], end: float, *, confidence: float | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw a table of survival curves.
 
@@ -88,7 +88,7 @@ def draw_survival(
         What to draw, and the number of its colour.
     end : float
         Of the time axis, which ends earlier where nobody is left.
-    level : float, optional
+    confidence : float, optional
         Of the bands; told in the legend.
     ax : Axes, optional
 
@@ -112,7 +112,7 @@ def draw_survival(
     ax.set_ylabel("share without event")
     ax.locator_params(axis="x", nbins=6)
     tidy(ax)
-    outside_legend(ax, band=f"{100 * level:g} % interval" if level else "")
+    outside_legend(ax, band=f"{100 * confidence:g} % interval" if confidence else "")
     _numbers(ax, table, arms)
     return ax
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import FLAG, NUMBER, TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import CONFIDENCE, FLAG, NUMBER, TABLE, TEXT, TEXTS, fraction, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.checks import check_choice
 from pkpd_mdr.errors import DataError, shown
@@ -28,8 +28,8 @@ Table = str | Path | pd.DataFrame | Data
 
 @takes(
     DataError, dose=TEXT, response=RESPONSE, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG,
-    plate=TEXTS, unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=NUMBER, alpha=NUMBER,
-    least_effect=NUMBER, extrapolate=NUMBER, saturation=NUMBER, decimal=TEXT,
+    plate=TEXTS, unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=CONFIDENCE,
+    alpha=fraction(example=0.05), least_effect=NUMBER, extrapolate=NUMBER, saturation=NUMBER, decimal=TEXT,
 )  # fmt: skip
 def dose_response(
     table: Table,
@@ -132,7 +132,6 @@ def dose_response(
         saturation=saturation, decimal=decimal,
     )  # fmt: skip
     chosen, loss_of = family(curve, fixed), loss_named(loss)
-    _check_numbers(confidence=confidence, alpha=alpha)
     kind = scale_named(scale)
     if direction is not None:
         check_choice(direction, ("falling", "rising"), "direction")
@@ -161,14 +160,6 @@ def _fit_apart(readings: Readings, chosen: Family, options: Options) -> DoseResp
     plain = fit_stack(stack, chosen, held=options.held, bounds=options.bounds)
     curves, weighted, shares = fit_robust(stack, chosen, options.loss, held=options.held, bounds=options.bounds)
     return DoseResponse(readings, weighted, curves, flatness(stack, plain), options, point_shares=shares)
-
-
-def _check_numbers(**given: float) -> None:
-    for name, value in given.items():
-        if not 0.0 < value < 1.0:
-            raise DataError(
-                f"{name}={value:g} is not between 0 and 1; write for example 0.95 (confidence) or 0.05 (alpha)"
-            )
 
 
 def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:

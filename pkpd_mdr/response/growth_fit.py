@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import FLAG, NUMBER, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import CONFIDENCE, FLAG, NUMBER, TEXT, TEXTS, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import several
 from pkpd_mdr.errors import DataError
@@ -127,7 +127,7 @@ class GrowthRate:
 
 @takes(
     DataError, dose=TEXT, count=TEXT, start=TEXT, control=TEXT, time=TEXT, drug=TEXT, dead=TEXT, by=TEXTS,
-    doubling_time=NUMBER, adjust_dead=FLAG, confidence=NUMBER, decimal=TEXT,
+    doubling_time=NUMBER, adjust_dead=FLAG, confidence=CONFIDENCE, decimal=TEXT,
 )  # fmt: skip
 def growth_rate(
     table: Table,

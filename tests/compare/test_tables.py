@@ -64,9 +64,9 @@ def comparison(values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=
 # -- survival --------------------------------------------------------------------------------------------
 
 
-@given(data=st.data(), level=st.sampled_from([0.8, 0.95]))
+@given(data=st.data(), confidence=st.sampled_from([0.8, 0.95]))
 @settings(max_examples=20, deadline=None)
-def test_kaplan_meier_is_that_of_scipy(data, level):
+def test_kaplan_meier_is_that_of_scipy(data, confidence):
     count = data.draw(st.integers(3, 40))
     times = np.array(data.draw(st.lists(st.integers(1, 12), min_size=count, max_size=count)), dtype=float)
     happened = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
@@ -74,10 +74,10 @@ def test_kaplan_meier_is_that_of_scipy(data, level):
     curve = Curve.of(times, happened)
     other = stats.ecdf(stats.CensoredData(uncensored=times[happened], right=times[~happened])).sf
     assert curve.survival[np.isin(curve.times, other.quantiles)] == pytest.approx(other.probabilities, abs=1e-12)
-    lower, upper = curve.interval(level)
+    lower, upper = curve.interval(confidence)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of ends that are undefined, which are not compared
-        theirs = other.confidence_interval(level, method="log-log")
+        theirs = other.confidence_interval(confidence, method="log-log")
     inside = (other.probabilities > 0) & (other.probabilities < 1)
     for ours, found in ((lower, theirs.low), (upper, theirs.high)):
         known = ours[np.isin(curve.times, other.quantiles)]

@@ -262,7 +262,8 @@ def test_wells_of_a_plate_without_controls_are_named_where_the_curve_has_others(
         ({"control": {"line": "DMSO"}}, "has no row with line = 'DMSO'; known are 'good'"),
         ({"control": {"line": "Good"}}, "has no row with line = 'Good'; did you mean 'good'"),
         ({"control": {"line": "good"}}, "takes every row"),
-        ({"confidence": 95}, "not between 0 and 1"),
+        ({"confidence": 95}, "confidence is 95, not a share between 0 and 1"),
+        ({"alpha": 5}, "alpha is 5, not a share between 0 and 1; write for example 0.05"),
         ({"direction": "down"}, "direction='down' is not possible"),
         ({"by": 3}, "not a name or a list of names"),
         (
