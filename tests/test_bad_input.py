@@ -207,7 +207,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no unit of a drug column": (lambda: assay(drug={"dox": "d"}), r"column 'd' has no unit; .*'d \[nM\]'"),
     "time as amount unit": (
         lambda: mdr.read_doses(FRAME, compartments={1: ("x", "iv")}, amount_unit="h"),
-        "amount_unit='h' does not measure an amount; write 'mg' or 'umol'",
+        "amount_unit = 'h' does not measure an amount; write 'mg' or 'umol'",
     ),
     "wrong unit of radiation": (lambda: mdr.radiation("2 mg"), "'2 mg' is not in the unit 'Gy'"),
     "per body size": (lambda: mdr.bolus("x", "25 mg/kg"), "per body size; give weight='70 kg'"),
@@ -224,11 +224,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "negative exposure": (lambda: mdr.exposure("dox", "-1 nM"), "exposure to 'dox': '-1 nM' is not above zero"),
     "negative row": (lambda: doses(AMT=[100, -5]), "row 2, column AMT: -5 is negative; a dose has to be above zero"),
     "negative level": (lambda: assay(FRAME.assign(d=[-1, 0, 0])), "column 'd', row 0: .*-1 is negative; it must be 0"),
-    "dose before zero": (lambda: mdr.bolus("pac", "1 mg", at="-1 h"), "at='-1 h' is before the regimen's zero"),
-    "zero exposure": (lambda: mdr.exposure("dox", "1 nM", over="0 h"), "over='0 h' has to be above zero, as in '24 h'"),
+    "dose before zero": (lambda: mdr.bolus("pac", "1 mg", at="-1 h"), "at = '-1 h' is before the regimen's zero"),
+    "zero exposure": (
+        lambda: mdr.exposure("dox", "1 nM", over="0 h"),
+        "over = '0 h' has to be above zero, as in '24 h'",
+    ),
     "zero infusion": (
         lambda: mdr.infusion("pac", "1 mg", over="0 h"),
-        r"over='0 h' has to be above zero; use bolus\(\)",
+        r"over = '0 h' has to be above zero; use bolus\(\)",
     ),
     "infusion both ways": (lambda: mdr.infusion("pac", "1 mg", over="1 h", rate="1 mg/h"), "one of the two"),
     "surgery above one": (lambda: mdr.surgery(1.5), "share of 1.5; write a share above 0 and at most 1"),

@@ -169,7 +169,7 @@ def next_experiment(
     if not 1 <= size <= _MOST_SIZE:
         raise FitError(f"size = {size} is not possible; choose 1 to {_MOST_SIZE}")
     if not repeats and size > len(plans):
-        raise FitError(f"size = {size}, but there are only {len(plans)} candidates and repeats=False")
+        raise FitError(f"size = {size}, but there are only {len(plans)} candidates and repeats = False")
     if isinstance(known, Mapping):
         _refuse_for_rivals(known, of=of, free=free, base=base, draws=draws)
         ranked = discriminate(known, plans, noise=noise, size=size, repeats=repeats)

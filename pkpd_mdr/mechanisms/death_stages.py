@@ -38,7 +38,7 @@ class Transit:
 
     def __post_init__(self) -> None:
         if not 1 <= self.stages <= 20:
-            raise ModelError(f"{self.label}: stages={self.stages} is not a number of stages from 1 to 20")
+            raise ModelError(f"{self.label}: stages = {self.stages} is not a number of stages from 1 to 20")
 
     @property
     def label(self) -> str:

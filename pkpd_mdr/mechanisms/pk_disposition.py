@@ -45,7 +45,7 @@ class Virtual:
         check_name(self.drug, "the name of a drug")
         if self.driver not in ("rate", "amount"):
             raise ModelError(
-                f"kpd of {shown(self.drug)}: driver={shown(self.driver)} is not 'rate' (KDE*A) or 'amount' (A)"
+                f"kpd of {shown(self.drug)}: driver = {shown(self.driver)} is not 'rate' (KDE*A) or 'amount' (A)"
             )
 
     @property

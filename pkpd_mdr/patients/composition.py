@@ -209,7 +209,7 @@ def composition(
     wanted = known if clones is None else [clones] if isinstance(clones, str) else list(clones)
     for name in known:
         if name not in wanted:
-            raise DataError(f"composition(): the table counts {shown(name)}, which is not among clones={shown(wanted)}")
+            raise DataError(f"composition(): the table counts {shown(name)}, not one of clones = {shown(wanted)}")
     if len(set(wanted)) < 2 or len(set(wanted)) < len(wanted):
         raise DataError(f"composition(): {shown(wanted)} are not two or more different clones")
     samples = list(dict.fromkeys(where for _, _, where in table))

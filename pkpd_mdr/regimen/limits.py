@@ -87,7 +87,7 @@ def limit(
     if given is None or (below is not None and above is not None):
         raise RegimenError(f"limit({shown(output)}): give one level, either below= or above=, such as below='1e9 1/L'")
     if then not in _THEN:
-        raise RegimenError(f"limit({shown(output)}): then={shown(then)} is not known; write 'hold', 'reduce' or 'stop'")
+        raise RegimenError(f"limit({shown(output)}): then = {shown(then)} is not 'hold', 'reduce' or 'stop'")
     level = quantity(given, f"limit of {shown(output)}")
     back = level if recovered is None else quantity(recovered, f"recovery of {shown(output)}")
     if of_baseline and not (level.unit.dimensionless and back.unit.dimensionless):
@@ -95,7 +95,7 @@ def limit(
     away = back.internal - level.internal if above is None else level.internal - back.internal
     if not back.unit.like(level.unit) or not math.isfinite(level.internal) or not away >= 0:
         raise RegimenError(
-            f"limit({shown(output)}): recovered={shown(recovered)} is not on the safe side of {shown(given)}; "
+            f"limit({shown(output)}): recovered = {shown(recovered)} is not on the safe side of {shown(given)}; "
             "write a level in the same unit that is passed on the way back, or leave it out"
         )
     return Limit(output, level, back, above is None, of_baseline, then)
@@ -257,12 +257,12 @@ def limited(
     if not limits or not all(isinstance(item, Limit) for item in limits):
         raise RegimenError("limited() needs one limit or more, as in limited(dox, limit('anc', below='1e9 1/L'), ...)")
     if escalate_after is not None and escalate_after < 1:
-        raise RegimenError(f"limited(): escalate_after={shown(escalate_after)} is no number of visits; write 1 or more")
+        raise RegimenError(f"limited(): escalate_after = {shown(escalate_after)} is no number of visits, 1 or more")
     factors = listed(levels)
     real = factors is not None and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in factors)
     if not factors or not real or 1.0 not in factors or not factors[0] > 0 or factors != sorted(set(factors)):
         raise RegimenError(
-            f"limited(): levels={shown(levels)} are no dose levels; write increasing factors above 0 with 1 among "
+            f"limited(): levels = {shown(levels)} are no dose levels; write increasing factors above 0 with 1 among "
             "them, such as (0.5, 0.75, 1.0)"
         )
     if isinstance(plan, Strategy) is (visit is not None):

@@ -147,7 +147,7 @@ def dose_response(
     options = Options(columns, scale, rising, loss, dict(held), limits, confidence, alpha, least, extrapolate)
     if share is not None:
         if loss_of is not None:
-            raise DataError(f"loss={shown(loss)} with share=: curves that share parameters are fitted by least squares")
+            raise DataError(f"loss = {shown(loss)} with share=: shared parameters are fitted by least squares")
         return fit_joint(readings, chosen, options, share)
     return _fit_apart(readings, chosen, options)
 
@@ -171,7 +171,7 @@ def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) ->
                 f"bounds: {shown(name)} of {chosen.name} cannot be bounded; possible are {', '.join(allowed)}"
             )
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(v, (int, float)) for v in pair)):
-            raise DataError(f"bounds: {name}={shown(pair)} is not a pair; write for example {{'{name}': (0, 1)}}")
+            raise DataError(f"bounds: {name} = {shown(pair)} is not a pair; write for example {{'{name}': (0, 1)}}")
         low, high = float(pair[0]), float(pair[1])
         if not low < high:
             raise DataError(f"bounds: {name}=({low:g}, {high:g}) contradicts itself; the lower bound comes first")

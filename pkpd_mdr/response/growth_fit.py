@@ -208,7 +208,7 @@ def _without_start(
     decimal: str,
 ) -> pd.DataFrame:  # fmt: skip
     if doubling_time <= 0:
-        raise DataError(f"doubling_time={doubling_time:g} is not above 0; give it in the unit of the time column")
+        raise DataError(f"doubling_time = {doubling_time:g} is not above 0; give it in the unit of the time column")
     rows = growth_rows(table, names=names, by=labels, controls=controls, starts=controls, decimal=decimal)
     if "control" not in rows or "time" not in rows:
         raise DataError("GR values from a doubling time need columns of the control count and of the time")

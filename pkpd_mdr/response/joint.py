@@ -258,7 +258,7 @@ def _groups(
 ) -> dict[str, IndexArray]:
     """For each shared parameter the group of every curve."""
     if isinstance(share, str):
-        raise DataError(f"share={shown(share)}: write a tuple of parameters such as ('c', 'd'), or {{'b': 'drug'}}")
+        raise DataError(f"share = {shown(share)}: write a tuple of parameters such as ('c', 'd'), or {{'b': 'drug'}}")
     wanted = dict(share) if isinstance(share, Mapping) else dict.fromkeys(share, None)
     found = {}
     for name, label in wanted.items():

@@ -107,10 +107,10 @@ def kill_law(
 def _hours(over: object) -> float:
     time = quantity(over)  # type: ignore[arg-type]
     if not time.unit.like(quantity("1 h").unit):
-        raise UnitError(f"over={shown(over)} is no time; write for example over='72 h'")
+        raise UnitError(f"over = {shown(over)} is no time; write for example over='72 h'")
     hours = float(time.internal / quantity("1 h").internal)
     if not 0 < hours < np.inf:
-        raise UnitError(f"over={shown(over)} is not above 0; write for example over='72 h'")
+        raise UnitError(f"over = {shown(over)} is not above 0; write for example over='72 h'")
     return hours
 
 

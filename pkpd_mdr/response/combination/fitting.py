@@ -109,7 +109,7 @@ def combination(
     check_choice(braid, ("kappa1", "kappa2", "kappa3"), "braid")
     check_choice(resample, ("pooled", "cells"), "resample")
     if draws < 0 or 0 < draws < 20:
-        raise DataError(f"draws={draws}: limits need at least 20 resampled tables; 0 gives no intervals")
+        raise DataError(f"draws = {draws}: limits need at least 20 resampled tables; 0 gives no intervals")
     if normalise and scale is None:
         raise DataError("normalise=True puts signals on a scale; say which, for example scale='viability'")
     names = several(model) if model is not None else (("bliss", "hsa", "loewe") if scale else ("loewe",))

@@ -102,7 +102,7 @@ def check_fixed(fixed: Mapping[str, float], models: Sequence[str]) -> None:
         top = 1.0 if key in ("a1", "a2") else np.inf
         if is_flag(value) or not isinstance(value, (int, float)) or not bottom < value <= top or np.isinf(value):
             raise DataError(
-                f"fixed: {key}={shown(value)} is not possible; {key} is a number above {bottom:g}"
+                f"fixed: {key} = {shown(value)} is not possible; {key} is a number above {bottom:g}"
                 + (" up to 1" if top == 1 else "")
             )
 
