@@ -1053,7 +1053,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "bundled": (mdr.bundled, {"name": "lxf_erlotinib"}),
     "only": (lambda value: assay().only(condition=value), {"value": "d=0"}),
-    "data between": (lambda **k: assay().between(**k), {"start": "1 h", "stop": "24 h"}),
+    "data between": (lambda **k: assay().between(**k), {"begin": "1 h", "end": "24 h"}),
 }
 
 DIST = mdr.distributions
