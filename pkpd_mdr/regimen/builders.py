@@ -225,7 +225,7 @@ def surgery(removed: QuantityLike = 0.9, *, at: QuantityLike = 0) -> Regimen:
 
 
 def apheresis(removed: QuantityLike = 0.5, *, at: QuantityLike = 0) -> Regimen:
-    """One session that removes a share of the circulating vesicles, on the port ``"apheresis"``.
+    """One session that removes a share of vesicles, on the port ``"apheresis"`` of `vesicles.removal`.
 
     Parameters
     ----------

@@ -356,7 +356,7 @@ def test_levels_in_another_unit_are_refused_by_the_run(model: mdr.Model) -> None
     [
         (lambda: limit("anc"), r"limit\('anc'\): give one level"),
         (lambda: limit("anc", below="1 1/L", above="2 1/L"), r"give one level"),
-        (lambda: limit("anc", below="1 1/L", then="wait"), r"then = 'wait' is not known"),
+        (lambda: limit("anc", below="1 1/L", then="wait"), r"then = 'wait' is not 'hold', 'reduce' or 'stop'"),
         (lambda: limit("anc", below="2 1/L", recovered="1 1/L"), r"not on the safe side of '2 1/L'"),
         (lambda: limit("anc", above="2 1/L", recovered="3 1/L"), r"not on the safe side"),
         (lambda: limit("w", below="3 kg", of_baseline=True), r"a share of baseline has no unit"),

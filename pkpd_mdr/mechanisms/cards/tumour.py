@@ -244,9 +244,7 @@ HANDED = (
         (vesicles.inhibition("dox", on="R", emax=0.8, ec50="5 uM"),),
         (S, R, DOX, EV),
     ),
-    Card(
-        "vesicles.apheresis", EXOSOMES, "sessions that remove vesicles from blood", (vesicles.apheresis(),), (S, R, EV)
-    ),
+    Card("vesicles.removal", EXOSOMES, "sessions that remove vesicles from blood", (vesicles.removal(),), (S, R, EV)),
     Card(
         "vesicles.cargo", EXOSOMES, "miRNA and other cargo per cell, with decay and dilution", (MIR,), (S, R, EV, TAKEN)
     ),
