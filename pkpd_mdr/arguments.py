@@ -125,11 +125,13 @@ def takes(
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """The function behind the check of its arguments."""
         signature = inspect.signature(function)
         known = _known(signature, options)
 
         @wraps(function)
         def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            """Refuse what does not fit, then call the function."""
             if known is not None:
                 _refuse_unknown(function.__name__, known, kwargs)
             try:

@@ -333,6 +333,7 @@ def _estimating(setting: _Setting, criterion: str, of: Target | None, size: int,
     worth = criterion_of(criterion, target)
 
     def score(chosen: Sequence[int]) -> FloatArray:
+        """Worth of a plan with each candidate added to those chosen, shape (candidates,)."""
         return worth(setting.before + setting.gains[list(chosen)].sum(axis=0) + setting.gains)
 
     chosen, _ = choose(score, size, repeats=repeats)

@@ -21,6 +21,7 @@ def _add_cells(scope: Scope, name: str, clone: str, words: str, asked_by: str) -
     """A state of cells that count in the burden, in the unit of their clone."""
 
     def unit() -> Unit:
+        """Unit of the clone's cells."""
         clone_of(scope, clone, asked_by)
         return scope.states[clone].unit
 

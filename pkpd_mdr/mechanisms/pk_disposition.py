@@ -158,6 +158,7 @@ class SaturableDistribution:
         concentration = scope.find("concentration", drug, self.label)
 
         def slot(what: str, given: Given, unit: Unit, words: str, lower: float = 0.0) -> Expression:
+            """A parameter of the place, with the drug's molar mass."""
             return scope.parameter(
                 f"{what}_{name}", given, unit=unit, lower=lower, molar_mass=mass, description=f"{words} ({name})"
             )

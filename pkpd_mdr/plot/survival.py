@@ -133,6 +133,7 @@ def _from_the_start(
     tail = [end] if goes_on else []
 
     def drawn(values: np.ndarray) -> np.ndarray:
+        """A curve from one at zero to the end of the axis."""
         body = [*ones, *values]
         return np.array([*body, *([body[-1]] if tail else [])])
 
@@ -149,6 +150,7 @@ def _numbers(ax: Axes, table: pd.DataFrame, arms: dict[str, int]) -> None:
     ax.set_xticks(ticks)
 
     def write(x: float, row: int, text: str, **looks: str) -> None:
+        """One number below the axis, at time x and in its row."""
         ax.annotate(
             text,
             (x, 0.0),

@@ -105,6 +105,7 @@ def _beyond_hump(curves: Curves, k: int, level: Level) -> float:
     falling = curves.linear[k, 1] >= curves.linear[k, 0]
 
     def above(at: FloatArray) -> FloatArray:
+        """Response at log doses minus the target, with the sign of the curve's fall."""
         with np.errstate(over="ignore", invalid="ignore"):  # far beyond every dose
             y = curves.predict(np.exp(at)[None, :], here)[0]
         return np.asarray((y - target) if falling else (target - y))

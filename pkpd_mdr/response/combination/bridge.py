@@ -192,10 +192,12 @@ class _Law:
         reach = spread + 4.0
 
         def read(theta: FloatArray) -> dict[str, float]:
+            """Parameters by name from logarithms, interaction as it is."""
             found = dict(zip(self.names, map(float, np.exp(theta[: len(self.names)])), strict=True))
             return found | ({"alpha": float(theta[-1])} if self.mixed else {})
 
         def residual(theta: FloatArray) -> FloatArray:
+            """Differences of hazards, weighted, shape (cells,)."""
             return (self.value(read(theta)) - self.hazard) * self.root
 
         best = None

@@ -90,6 +90,7 @@ def _response(result: Combination, wells: Wells, name: str, combination: str | i
     scale, hills = wells.scale, fit_hills(wells, wells.centres(wells.y[None]))
 
     def product(cells: FloatArray) -> FloatArray:
+        """Responses of cells (doses of both drugs) under Bliss independence, shape (cells,)."""
         f = np.ones(len(cells))
         for k in range(2):
             alone = np.array([hills.at(k, float(dose))[0] for dose in cells[:, k]])

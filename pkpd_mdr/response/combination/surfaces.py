@@ -156,6 +156,7 @@ class Design:
         """Derivatives of the weighted responses by working parameters and limits, by differences within the bounds."""
 
         def at(moved: FloatArray) -> FloatArray:
+            """Weighted basis of the surface at moved parameters, shape (cells, coefficients)."""
             return np.asarray(self.surface.basis(self.cells, self.parameters(moved)) * self.root[:, None])
 
         step = 1e-5
@@ -208,6 +209,7 @@ def fit_surface(design: Design, y: FloatArray, starts: list[FloatArray]) -> Fitt
     from scipy.optimize import least_squares
 
     def residual_of(theta: FloatArray) -> FloatArray:
+        """Weighted differences at the best linear coefficients, shape (wells,)."""
         return design.solve(theta, y)[1]
 
     best: tuple[float, FloatArray] | None = None
