@@ -806,7 +806,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "and": (lambda other: DOSE & other, {"other": DOSE}),
     "shift": (DOSE.shift, {"by": "1 h"}),
     "on_days": (DOSE.on_days, {"days": [1]}),
-    "first": (DOSE.first, {"count": 1}),
+    "first": (DOSE.first, {"n": 1}),
     "until": (DOSE.until, {"end": "1 h"}),
     "between": (DOSE.between, {"begin": "1 h", "end": "2 h"}),
     "scaled": (DOSE.scaled, {"factor": 2, "port": "pac"}),
@@ -1019,7 +1019,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "table": pd.DataFrame({"ID": [1, 1], "TIME": [0, 1], "AMT": [1, 0], "DV": [".", 2.0]}),
             "compartments": {1: ("x", "iv")},
             "amount_unit": "mg",
-            "observe": "C_x [mg/L]",
+            "observables": "C_x [mg/L]",
             "time_unit": "h",
             "covariates": {},
             "blq": None,
@@ -1169,8 +1169,8 @@ CALLS |= {
         mdr.informed,
         {"model": MODEL_OF_COHORTS, "menu": {"a": mdr.nothing(), "b": mdr.nothing()}, "visit": "5 day", "ahead": 1},
     ),
-    "latest": (mdr.control.latest, {"level": 1, "output": "burden"}),
-    "smallest": (mdr.control.smallest, {"output": "burden", "log": True}),
+    "latest": (mdr.control.latest, {"level": 1, "of": "burden"}),
+    "smallest": (mdr.control.smallest, {"of": "burden", "log": True}),
 }
 
 

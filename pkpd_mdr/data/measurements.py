@@ -147,8 +147,8 @@ class Data:
             Nothing is left.
         """
         times = self.frame["time"].to_numpy(dtype=np.float64)
-        first = -np.inf if begin is None else units.read(begin, "h", "between, begin")
-        last = np.inf if end is None else units.read(end, "h", "between, end")
+        first = -np.inf if begin is None else units.read(begin, "h", "the begin of between()")
+        last = np.inf if end is None else units.read(end, "h", "the end of between()")
         return self._part((times >= first) & (times <= last), f"between({shown(begin)}, {shown(end)})")
 
     def _part(self, mask: NDArray[np.bool_], what: str) -> Data:

@@ -302,9 +302,9 @@ class _Report:
         both = ~np.isnan(best) & ~np.isnan(other)
         if not both.any():
             return None
-        confidence, random = self.settings.confidence, np.random.default_rng([self.settings.seed, 2])
+        confidence, rng = self.settings.confidence, np.random.default_rng([self.settings.seed, 2])
         value, lower, upper, better, noise = paired_gain(
-            best[both], other[both], problem.criterion, high=problem.high, confidence=confidence, random=random
+            best[both], other[both], problem.criterion, high=problem.high, confidence=confidence, rng=rng
         )
         held_out = bool(held.shape[1])
         return Gain(arm, value, lower, upper, confidence, self.unit, better, int(both.sum()), held_out, noise)

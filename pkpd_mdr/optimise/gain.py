@@ -58,7 +58,7 @@ def paired_gain(
     *,
     high: bool,
     confidence: float,
-    random: np.random.Generator,
+    rng: np.random.Generator,
 ) -> tuple[float, float, float, float, bool]:
     """Gain of a criterion with its interval, the share of draws that gain, and whether that is noise.
 
@@ -72,7 +72,7 @@ def paired_gain(
     high : bool
         Whether high values are good.
     confidence : float
-    random : numpy.random.Generator
+    rng : numpy.random.Generator
 
     Returns
     -------
@@ -83,7 +83,7 @@ def paired_gain(
     --------
     >>> rng = np.random.default_rng(1)
     >>> found = paired_gain(np.array([3.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0]), Criterion(), high=True,
-    ...                     confidence=0.95, random=rng)
+    ...                     confidence=0.95, rng=rng)
     >>> [round(number, 3) for number in found[:3]], found[4]
     ([2.333, 0.899, 3.768], False)
     """
@@ -101,7 +101,7 @@ def paired_gain(
         half = float(t.ppf(0.5 + confidence / 2, count - 1) * gaps.std(ddof=1) / math.sqrt(count))
         lower, upper = value - half, value + half
     else:
-        rows = random.integers(0, count, (_RESAMPLES, count))
+        rows = rng.integers(0, count, (_RESAMPLES, count))
         drawn = sign * (criterion.of(best[rows], high=high) - criterion.of(arm[rows], high=high))
         lower, upper = (float(q) for q in np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2]))
     return value, lower, upper, better, bool(nothing or lower <= 0)

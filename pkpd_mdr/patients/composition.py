@@ -127,20 +127,20 @@ class Composition:
         """Units of what `draw` gives."""
         return dict.fromkeys(self.parameters(model), _CELL)
 
-    def shares(self, size: int, rng: np.random.Generator) -> FloatArray:
-        """Draw shares, shape (size, clones): each patient from the posterior of one of the samples."""
+    def shares(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draw shares, shape (n, clones): each patient from the posterior of one of the samples."""
         weights = self.prior + np.asarray(self.counts, dtype=float)
-        chosen = rng.integers(len(weights), size=size) if len(weights) > 1 else np.zeros(size, dtype=int)
+        chosen = rng.integers(len(weights), size=n) if len(weights) > 1 else np.zeros(n, dtype=int)
         # logarithms of gamma variables keep tiny shares: Gamma(a) = Gamma(a + 1)*U**(1/a)
         rows = weights[chosen]
         logs = np.log(rng.standard_gamma(rows + 1.0)) + np.log(1.0 - rng.random(rows.shape)) / rows
         scaled = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
 
-    def draw(self, model: Model, size: int, rng: np.random.Generator) -> dict[str, FloatArray]:
+    def draw(self, model: Model, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:
         """Cells of each clone at the start, by the parameter of the model that holds them."""
-        total = self.total.quantile(rng.random(size)) * self.total.unit.factor
-        cells = total[:, None] * self.shares(size, rng)
+        total = self.total.quantile(rng.random(n)) * self.total.unit.factor
+        cells = total[:, None] * self.shares(n, rng)
         if self.whole:
             few = cells < _MANY
             cells = np.where(few, rng.poisson(np.where(few, cells, 0.0)), np.rint(cells))

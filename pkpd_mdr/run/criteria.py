@@ -196,13 +196,13 @@ def progression_free_survival(
     return Endpoint(name, needs, reads, "high", "time", f"{first.description}, or {last}", like=first.like)
 
 
-@takes(SimulationError, item=_ENDPOINT, name=TEXT)
-def happens(item: Endpoint, *, by: QuantityLike | None = None, name: str | None = None) -> Endpoint:
+@takes(SimulationError, endpoint=_ENDPOINT, name=TEXT)
+def happens(endpoint: Endpoint, *, by: QuantityLike | None = None, name: str | None = None) -> Endpoint:
     """Whether a time is reached, as progression within a year: told as a probability with its binomial interval.
 
     Parameters
     ----------
-    item : Endpoint
+    endpoint : Endpoint
         A time.
     by : str, optional
         Until when, within the run; the end of the run if left out.
@@ -216,21 +216,25 @@ def happens(item: Endpoint, *, by: QuantityLike | None = None, name: str | None 
     Raises
     ------
     SimulationError
-        `item` is no time; when it is read: `by` lies beyond the run, so that nobody knows.
+        `endpoint` is no time; when it is read: `by` lies beyond the run, so that nobody knows.
 
     Examples
     --------
     >>> happens(time_to_progression(), by="1 year").name
     'time_to_progression_by_1_year'
     """
-    if item.unit != "time":
-        raise SimulationError(f"happens(): {shown(item.name)} is not a time; give one such as time_to_progression()")
+    if endpoint.unit != "time":
+        raise SimulationError(
+            f"happens(): {shown(endpoint.name)} is not a time; give one such as time_to_progression()"
+        )
     limit = math.inf if by is None else read(by, "h", "by")
-    label = name or item.name + ("_happens" if by is None else f"_by_{by}".replace(" ", "_"))
-    better = "low" if item.better == "high" else "high"
-    told = f"whether {item.description}" + ("" if by is None else f", by {by}")
-    reads = partial(_reached, item=item, by=limit)
-    return Endpoint(label, item.needs, reads, better, "", told, event=True, drugs=item.drugs, like=item.like)
+    label = name or endpoint.name + ("_happens" if by is None else f"_by_{by}".replace(" ", "_"))
+    better = "low" if endpoint.better == "high" else "high"
+    told = f"whether {endpoint.description}" + ("" if by is None else f", by {by}")
+    reads = partial(_reached, item=endpoint, by=limit)
+    return Endpoint(
+        label, endpoint.needs, reads, better, "", told, event=True, drugs=endpoint.drugs, like=endpoint.like
+    )
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
@@ -400,6 +404,7 @@ def _progression(
     start = path.values[0]
 
     def level(lowest: FloatArray) -> FloatArray:
+        """The burden that counts as progression, given the lowest so far."""
         base = lowest if nadir else np.full_like(lowest, start)
         return np.maximum(growth * base, base + more)
 

@@ -251,7 +251,7 @@ def _pgp_grid(draw: Draw, context: Context) -> list[Mechanism]:
             f=draw(between(0.01, 0.5)),
             growth=draw(st.none() | st.just(mdr.growth.exponential(rate="0.1 1/day"))),
             death=draw(maybe(rates)),
-            loss=draw(maybe(rates)),
+            degradation=draw(maybe(rates)),
             synthesis=draw(maybe(rates)),
             start={0.0: draw(texts(1.0, 1e8, "cell"))},
         )

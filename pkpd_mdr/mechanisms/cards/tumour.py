@@ -317,8 +317,8 @@ HANDED = (
         "pgp.grid",
         CONTACT,
         "cells that hand P-gp to neighbours, structured by content",
-        (pgp.grid("M", largest=1, bins=3, tau="0.05 1/h", f=0.25, loss="0.02 1/h", start={0: 1e6}),),
-        known={"tau_M": CONTACTS, "loss_pgp_M": TURNOVER},
+        (pgp.grid("M", largest=1, bins=3, tau="0.05 1/h", f=0.25, degradation="0.02 1/h", start={0: 1e6}),),
+        known={"tau_M": CONTACTS, "degradation_pgp_M": TURNOVER},
     ),
     Card(
         "contact_transfer",
