@@ -294,7 +294,7 @@ class Comparison:
         -------
         DataFrame
             A row per arm: ``arm``, ``compared_with``, ``restricted_mean``, ``difference``, ``lower``, ``upper``,
-            ``statistic`` (chi-square of one degree of freedom), ``p_value``.
+            ``statistic`` (chi-square of one degree of freedom), ``p``.
         """
         return survival.survival_differences(self, endpoint)
 

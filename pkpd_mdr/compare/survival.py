@@ -165,13 +165,13 @@ def survival_differences(comparison: Comparison, endpoint: str | None) -> pd.Dat
         )
         gap = areas[arm] - areas[other]
         row: dict[str, Any] = {"arm": arm, "compared_with": other, "restricted_mean": areas[arm], "difference": gap}
-        row |= {"lower": gap - reach, "upper": gap + reach, "statistic": 0.0, "p_value": 1.0}
+        row |= {"lower": gap - reach, "upper": gap + reach, "statistic": 0.0, "p": 1.0}
         pair = [watched[arm], watched[other]]
         if arm != other and any(side.happened.any() for side in pair):
             sides = [CensoredData(side.times[side.happened], right=side.times[~side.happened]) for side in pair]
             test = logrank(sides[0], sides[1])
             if math.isfinite(test.statistic):
-                row |= {"statistic": float(test.statistic) ** 2, "p_value": float(test.pvalue)}
+                row |= {"statistic": float(test.statistic) ** 2, "p": float(test.pvalue)}
         rows.append(row)
     found = pd.DataFrame(rows)
     found.attrs |= {"endpoint": item.name, "unit": comparison.until.unit.text, "patients": len(means[other])}

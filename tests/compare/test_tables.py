@@ -150,19 +150,19 @@ def test_log_rank_and_restricted_means():
         surplus += (times[0] == time).sum() - events * share
         variance += events * share * (1 - share) * (left + right - events) / max(left + right - 1, 1)
     assert row["statistic"] == pytest.approx(surplus**2 / variance, rel=1e-9)
-    assert row["p_value"] == pytest.approx(stats.chi2.sf(surplus**2 / variance, 1), rel=1e-9)
+    assert row["p"] == pytest.approx(stats.chi2.sf(surplus**2 / variance, 1), rel=1e-9)
     gaps = bounded[1] - bounded[0]
     assert row["difference"] == pytest.approx(gaps.mean())
     assert row["upper"] - row["difference"] == pytest.approx(2.000995 * gaps.std(ddof=1) / math.sqrt(60), rel=1e-4)
     own = found.set_index("arm").loc["A"]
-    assert (own["difference"], own["p_value"]) == (0.0, 1.0)
+    assert (own["difference"], own["p"]) == (0.0, 1.0)
 
 
 def test_nobody_has_an_event():
     found = comparison([[math.inf] * 5, [math.inf] * 5])
     assert found.survival()["survival"].tolist() == [1.0] * 4
     assert found.survival_differences()["restricted_mean"].tolist() == [100.0] * 2
-    assert found.survival_differences()["p_value"].tolist() == [1.0] * 2
+    assert found.survival_differences()["p"].tolist() == [1.0] * 2
 
 
 def test_what_is_no_time_has_no_survival():
