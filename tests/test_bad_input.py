@@ -993,7 +993,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "endpoint of a run": (lambda value: simulated(until="1 h").endpoint(value), {"value": "nadir"}),
     "time_to_progression": (
         mdr.endpoints.time_to_progression,
-        {"rule": "baseline", "growth": 1.2, "check": "1 day", "of": "burden", "name": "x"},
+        {"reference": "baseline", "growth": 1.2, "visit": "1 day", "of": "burden", "name": "x"},
     ),
     "read_assay": (mdr.read_assay, ASSAY),
     "read_events": (

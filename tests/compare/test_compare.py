@@ -212,7 +212,7 @@ def test_exposure_is_an_endpoint(model):
 
 
 def test_own_endpoints_and_visits(model):
-    daily = time_to_progression(check="1 day", name="seen")
+    daily = time_to_progression(visit="1 day", name="seen")
     comparison = compare(model, {"A": A}, until="100 day", endpoints=[daily, end_of("R")], primary="R_end")
     exact = compare(model, {"A": A}, until="100 day", endpoints=["time_to_progression"]).values[0, 0, 0]
     assert comparison.values[0, 0, 0] == math.ceil(exact)
