@@ -52,7 +52,7 @@ patient. That is why a difference can be certain although the medians of the arm
 - **the best arm**: the interval of the difference leaves out zero, and it is best in 95 % of the draws or more.
 - **as good or better**: they tie in some draws, as where neither reaches progression, and it loses in none.
 - **ahead, but cannot be told apart**: some draws say one thing, others another.
-- **too few to be sure**: so few draws that all of them agree could be chance (a sign test at the level asked for).
+- **too few to be sure**: so few draws that all of them agree could be chance (a sign test at the confidence asked for).
 - The interval behind a share of draws is that of so few of them; it shrinks with more. The interval of the difference
   does not: it is what is not known about the parameters.
 - **Against**: endpoints in which another arm is surely better, by a twentieth or more: the price of the gain.

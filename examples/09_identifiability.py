@@ -60,7 +60,7 @@ if __name__ == "__main__":
         ("With co-cultures, cells counted", alone + mixed),
         ("With co-cultures, vesicles counted too", alone + mixed + vesicles),
     ):
-        print(f"{title}\n{mdr.identifiable(truth, design, everything, search=2)}\n")
+        print(f"{title}\n{mdr.identifiable(truth, design, everything, starts=2)}\n")
 
     data = mdr.simulated_data(truth, alone + mixed + vesicles, noise=NOISE, seed=1)
     fit = mdr.fit(truth, data, everything, error=ERROR, starts=3, seed=1)

@@ -11,7 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from pkpd_mdr.errors import PkpdMdrError, did_you_mean, is_flag, shown
 
-__all__ = ["COUNT", "FLAG", "NUMBER", "SEED", "TABLE", "TEXT", "TEXTS", "Kind", "listed", "takes", "whole"]
+__all__ = ["CONFIDENCE", "COUNT", "FLAG", "NUMBER", "SEED", "TABLE", "TEXT", "TEXTS", "Kind"]
+__all__ += ["fraction", "listed", "takes", "whole"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -87,6 +88,16 @@ def whole(least: int, most: int | None = None, *, example: int) -> Kind:
     )
 
 
+def fraction(*, example: float) -> Kind:
+    """A share between 0 and 1, which are none themselves."""
+    words = f"a share between 0 and 1; write for example {example:g}"
+    return Kind(words, lambda given: NUMBER.fits(given) and 0 < given < 1, float)
+
+
+CONFIDENCE = fraction(example=0.95)
+"""Of an interval."""
+
+
 def takes(
     error: type[PkpdMdrError], options: type | None = None, /, **kinds: Kind
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
@@ -114,11 +125,13 @@ def takes(
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """The function behind the check of its arguments."""
         signature = inspect.signature(function)
         known = _known(signature, options)
 
         @wraps(function)
         def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            """Refuse what does not fit, then call the function."""
             if known is not None:
                 _refuse_unknown(function.__name__, known, kwargs)
             try:

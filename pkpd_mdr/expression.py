@@ -314,6 +314,7 @@ class _Reader:
         self.sizes: dict[Any, int] = {}
 
     def read(self) -> Any:
+        """The formula as SymPy, after all checks."""
         self.check_text()
         tree = self.tree()
         if sum(isinstance(node, ast.expr) for node in ast.walk(tree)) > _MOST_NODES:
@@ -331,9 +332,11 @@ class _Reader:
         raise ExpressionError(f"{self.where}: {sentence}\n    {shown}\n    {' ' * (column - first)}^")
 
     def refuse(self, construct: ast.AST, at: ast.expr | int) -> NoReturn:
+        """Raise for a construct that no formula has."""
         self.fail(_REFUSED.get(type(construct), f"'{type(construct).__name__}' is not allowed in a formula"), at)
 
     def check_text(self) -> None:
+        """Refuse what is too long, holds odd characters or is nested too deeply, before anything parses it."""
         if len(self.text) > _MOST_CHARACTERS:
             self.fail(f"the formula has {len(self.text)} characters; at most {_MOST_CHARACTERS} are allowed", 0)
         if not self.text:
@@ -349,6 +352,7 @@ class _Reader:
                 self.fail(f"brackets are nested deeper than {_MOST_DEPTH}; split the formula", column)
 
     def tree(self) -> ast.expr:
+        """The syntax tree of the text; nothing in it is run."""
         try:
             with warnings.catch_warnings():
                 # Python warns of texts such as '1if a else b'; a formula that needs a warning is refused.
@@ -362,12 +366,14 @@ class _Reader:
             self.fail("the formula is nested too deeply or has an unreadable number", 0)
 
     def walk(self, node: ast.expr, depth: int) -> Any:
+        """One node by the reader of its kind."""
         if depth > _MOST_DEPTH:
             self.fail(f"the formula is nested deeper than {_MOST_DEPTH}; split it with named observables", node)
         reader = _READERS.get(type(node))
         return reader(self, node, depth) if reader else self.refuse(node, node)
 
     def constant(self, node: ast.Constant, depth: int) -> Any:
+        """A decimal number."""
         if isinstance(node.value, (str, bytes)):
             self.fail(_REFUSED[ast.JoinedStr], node)
         if node.value in (None, ...) or isinstance(node.value, bool):
@@ -387,6 +393,7 @@ class _Reader:
         return _number(float(value))
 
     def name(self, node: ast.Name, depth: int) -> Any:
+        """The value of a declared name, or the time."""
         if node.id == "t":
             return TIME if self.time else self.fail("the time 't' is not allowed here", node)
         if not _NAME.fullmatch(node.id) or node.id not in self.names:
@@ -398,6 +405,7 @@ class _Reader:
         return value
 
     def sign(self, node: ast.UnaryOp, depth: int) -> Any:
+        """A plus or minus before a term."""
         if not isinstance(node.op, (ast.USub, ast.UAdd)):
             self.refuse(node.op, node)
         value = self.walk(node.operand, depth + 1)
@@ -417,6 +425,7 @@ class _Reader:
         return value
 
     def combined(self, node: ast.BinOp, left: Any, right: Any, column: int) -> Any:
+        """Two terms by an operator; numbers are folded."""
         function = _OPERATORS[type(node.op)]
         if isinstance(node.op, ast.Div) and right == 0:
             self.fail("this divides by zero", column)
@@ -426,6 +435,7 @@ class _Reader:
         return self.bounded(value, column)
 
     def power(self, base: Any, exponent: Any, column: int) -> Any:
+        """A power that is safe at and below zero; whole exponents stay powers of SymPy."""
         if base.is_Number and not base.is_positive:
             self.fail("the base of a variable power must be positive", column)
         if not exponent.is_Number or not float(exponent).is_integer():
@@ -446,11 +456,13 @@ class _Reader:
         return value
 
     def size(self, value: Any) -> int:
+        """Number of parts of an expression, shared ones counted each time."""
         if value not in self.sizes:
             self.sizes[value] = 1 + sum(map(self.size, value.args))
         return self.sizes[value]
 
     def call(self, node: ast.Call, depth: int) -> Any:
+        """One of the functions that formulas have."""
         if not isinstance(node.func, ast.Name):
             self.fail("only the name of a function can stand before a bracket; write '*' to multiply", node.func)
         name = node.func.id
@@ -469,6 +481,7 @@ class _Reader:
         return self.bounded(build(*values), node)
 
     def choice(self, node: ast.IfExp, depth: int) -> Any:
+        """A piecewise value, where the formula may have one."""
         if not self.piecewise:
             self.fail("'if ... else' is not allowed here; the formula must be smooth", node)
         condition = self.condition(node.test, depth + 1)
@@ -478,6 +491,7 @@ class _Reader:
         return sympy.Piecewise((body, condition), (other, True), evaluate=False)
 
     def condition(self, node: ast.expr, depth: int) -> Any:
+        """Comparisons, one or a chain such as ``0 < a < b``."""
         if not isinstance(node, ast.Compare):
             self.fail(_REFUSED.get(type(node), "the condition must be a comparison, such as a < b"), node)
         values = [self.walk(part, depth) for part in (node.left, *node.comparators)]

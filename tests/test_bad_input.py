@@ -207,7 +207,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no unit of a drug column": (lambda: assay(drug={"dox": "d"}), r"column 'd' has no unit; .*'d \[nM\]'"),
     "time as amount unit": (
         lambda: mdr.read_doses(FRAME, compartments={1: ("x", "iv")}, amount_unit="h"),
-        "amount_unit='h' does not measure an amount; write 'mg' or 'umol'",
+        "amount_unit = 'h' does not measure an amount; write 'mg' or 'umol'",
     ),
     "wrong unit of radiation": (lambda: mdr.radiation("2 mg"), "'2 mg' is not in the unit 'Gy'"),
     "per body size": (lambda: mdr.bolus("x", "25 mg/kg"), "per body size; give weight='70 kg'"),
@@ -224,11 +224,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "negative exposure": (lambda: mdr.exposure("dox", "-1 nM"), "exposure to 'dox': '-1 nM' is not above zero"),
     "negative row": (lambda: doses(AMT=[100, -5]), "row 2, column AMT: -5 is negative; a dose has to be above zero"),
     "negative level": (lambda: assay(FRAME.assign(d=[-1, 0, 0])), "column 'd', row 0: .*-1 is negative; it must be 0"),
-    "dose before zero": (lambda: mdr.bolus("pac", "1 mg", at="-1 h"), "at='-1 h' is before the regimen's zero"),
-    "zero exposure": (lambda: mdr.exposure("dox", "1 nM", over="0 h"), "over='0 h' has to be above zero, as in '24 h'"),
+    "dose before zero": (lambda: mdr.bolus("pac", "1 mg", at="-1 h"), "at = '-1 h' is before the regimen's zero"),
+    "zero exposure": (
+        lambda: mdr.exposure("dox", "1 nM", over="0 h"),
+        "over = '0 h' has to be above zero, as in '24 h'",
+    ),
     "zero infusion": (
         lambda: mdr.infusion("pac", "1 mg", over="0 h"),
-        r"over='0 h' has to be above zero; use bolus\(\)",
+        r"over = '0 h' has to be above zero; use bolus\(\)",
     ),
     "infusion both ways": (lambda: mdr.infusion("pac", "1 mg", over="1 h", rate="1 mg/h"), "one of the two"),
     "surgery above one": (lambda: mdr.surgery(1.5), "share of 1.5; write a share above 0 and at most 1"),
@@ -351,7 +354,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no arm": (lambda: compared({}), "there is no arm to compare; give a dict"),
     "arm None": (lambda: compared({"a": None}), r"arm 'a' is None; give a regimen or a strategy \(nothing\(\)"),
     "arms as list": (lambda: compared([EXPOSED]), "arms is a list; give a dict"),
-    "level in percent": (lambda: compared(level=95), "level = 95.0 is not the level .* such as 0.95"),
+    "confidence in percent": (lambda: compared(confidence=95), "confidence is 95, not a share .* example 0.95"),
     "fairness of a rule": (
         lambda: compared({"a": EXPOSED, "r": mdr.rule(lambda visit: None, visit="1 day")}, fair="total_dose"),
         "arm 'r' has no planned course",
@@ -511,7 +514,7 @@ def test_scalars_of_numpy_are_numbers() -> None:
     assert mdr.bolus("pac", (point, "mg")) == mdr.bolus("pac", "0.05 mg")
     assert mdr.clone("S", start=three, resistant=np.bool_(True)) == mdr.clone("S", start=3, resistant=True)
     assert text("k*x", k=(np.int64(1), "1/h")).parameters["k"].value == 1.0
-    assert len(compared(level=np.float64(0.9), seed=three).arms) == 2
+    assert len(compared(confidence=np.float64(0.9), seed=three).arms) == 2
     fast = mdr.Accuracy(rtol=np.float64(1e-6), budget=np.int64(1000))
     assert simulated(until="1 h", accuracy=fast).status.ok
     assert fitted({"growth_S": (np.float64(1e-3), 0.1)}, starts=np.int64(1), most=np.int64(20)).values["growth_S"] > 0
@@ -803,7 +806,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "and": (lambda other: DOSE & other, {"other": DOSE}),
     "shift": (DOSE.shift, {"by": "1 h"}),
     "on_days": (DOSE.on_days, {"days": [1]}),
-    "first": (DOSE.first, {"count": 1}),
+    "first": (DOSE.first, {"n": 1}),
     "until": (DOSE.until, {"end": "1 h"}),
     "between": (DOSE.between, {"begin": "1 h", "end": "2 h"}),
     "scaled": (DOSE.scaled, {"factor": 2, "port": "pac"}),
@@ -975,7 +978,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "fair": None,
             "reference": "a",
             "measure": "burden",
-            "level": 0.95,
+            "confidence": 0.95,
             "seed": 0,
             "accuracy": None,
         },
@@ -990,7 +993,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "endpoint of a run": (lambda value: simulated(until="1 h").endpoint(value), {"value": "nadir"}),
     "time_to_progression": (
         mdr.endpoints.time_to_progression,
-        {"rule": "baseline", "growth": 1.2, "check": "1 day", "of": "burden", "name": "x"},
+        {"reference": "baseline", "growth": 1.2, "visit": "1 day", "of": "burden", "name": "x"},
     ),
     "read_assay": (mdr.read_assay, ASSAY),
     "read_events": (
@@ -1016,7 +1019,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "table": pd.DataFrame({"ID": [1, 1], "TIME": [0, 1], "AMT": [1, 0], "DV": [".", 2.0]}),
             "compartments": {1: ("x", "iv")},
             "amount_unit": "mg",
-            "observe": "C_x [mg/L]",
+            "observables": "C_x [mg/L]",
             "time_unit": "h",
             "covariates": {},
             "blq": None,
@@ -1050,7 +1053,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "bundled": (mdr.bundled, {"name": "lxf_erlotinib"}),
     "only": (lambda value: assay().only(condition=value), {"value": "d=0"}),
-    "data between": (lambda **k: assay().between(**k), {"start": "1 h", "stop": "24 h"}),
+    "data between": (lambda **k: assay().between(**k), {"begin": "1 h", "end": "24 h"}),
 }
 
 DIST = mdr.distributions
@@ -1166,8 +1169,8 @@ CALLS |= {
         mdr.informed,
         {"model": MODEL_OF_COHORTS, "menu": {"a": mdr.nothing(), "b": mdr.nothing()}, "visit": "5 day", "ahead": 1},
     ),
-    "latest": (mdr.control.latest, {"level": 1, "output": "burden"}),
-    "smallest": (mdr.control.smallest, {"output": "burden", "log": True}),
+    "latest": (mdr.control.latest, {"level": 1, "of": "burden"}),
+    "smallest": (mdr.control.smallest, {"of": "burden", "log": True}),
 }
 
 

@@ -51,7 +51,7 @@ vesicles = mdr.Model(
     mdr.vesicles.uptake("S", rate="4e-8 mL/h", saturation="1e9 vesicle/mL"),
     mdr.vesicles.induction("dox", on="R", emax=3, ec50="0.1 uM"),
     mdr.vesicles.inhibition("gw4869", on="R", emax=0.95, ec50="1 uM"),
-    mdr.vesicles.apheresis(),
+    mdr.vesicles.removal(),
     mdr.vesicles.cargo("mdr1", load={"R": 20}, into="S", decay="0.02 1/h"),
     mdr.vesicles.effect("mdr1", on="S", what="pgp", size=1, half=2000, hill=2),
     mdr.vesicles.pgp({"R": 1e-4}, into="S"),

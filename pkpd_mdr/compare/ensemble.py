@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-from pkpd_mdr.arguments import FLAG, NUMBER, SEED, TABLE, TEXT, listed, takes
+from pkpd_mdr.arguments import CONFIDENCE, FLAG, SEED, TABLE, TEXT, listed, takes
 from pkpd_mdr.compare.arms import Plan, read_arms
 from pkpd_mdr.compare.draws import Drawn, read_draws
 from pkpd_mdr.compare.fairness import Matching, match
@@ -49,7 +49,7 @@ _LUCK = ("patient", "arm")
     replicates=COUNTED,
     luck=TEXT,
     null=FLAG,
-    level=NUMBER,
+    confidence=CONFIDENCE,
     seed=SEED,
     accuracy=ACCURACY,
     executor=EXECUTOR,
@@ -74,7 +74,7 @@ def compare(
     replicates: int = 1,
     luck: str = "patient",
     null: bool = False,
-    level: float = 0.95,
+    confidence: float = 0.95,
     seed: int = 0,
     accuracy: Accuracy | None = None,
     executor: Executor | None = None,
@@ -122,7 +122,7 @@ def compare(
     null : bool
         Add the null test of order and timing: in every run, an idle tumour that grows exponentially and is killed in
         proportion to concentrations, so that only exposures can make arms differ; see `Comparison.null`.
-    level : float
+    confidence : float
         Of the intervals.
     seed : int
         Of the errors of measurement at visits, 0 or more.
@@ -164,8 +164,6 @@ def compare(
     ('long', 10.0)
     """
     length, end = length_of(until)
-    if not 0 < level < 1:
-        raise SimulationError(f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95")
     if luck not in _LUCK:
         raise SimulationError(f"luck = {shown(luck)} is not known{did_you_mean(luck, _LUCK)}")
     plans = read_arms(model, arms)
@@ -199,17 +197,17 @@ def compare(
     if null:
         run = run.beside(NullTumour.of(model, plans, start=start, until=end, looks=looks, accuracy=run.accuracy))
     rows = "patients" if isinstance(parameters, Cohort) else "draws"
-    return run.compared(plans, where, matching, _settings(run, first, reference, level, rows), model)
+    return run.compared(plans, where, matching, _settings(run, first, reference, confidence, rows), model)
 
 
-def _settings(run: Running, primary: str, reference: str | None, level: float, rows: str) -> Settings:
+def _settings(run: Running, primary: str, reference: str | None, confidence: float, rows: str) -> Settings:
     chance = run.stochastic
     return Settings(
         primary=primary,
         reference=reference,
         measure=run.looks[0].output,
         exact=all(look.exact for look in run.looks),
-        level=level,
+        confidence=confidence,
         seed=run.seed,
         varied=run.members.varied,
         relative=max(1e-6, 100 * run.accuracy.rtol),

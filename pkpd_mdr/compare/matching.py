@@ -22,7 +22,8 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.regimen import Strategy
 from pkpd_mdr.regimen.acts import REMOVALS
-from pkpd_mdr.run import Endpoint, endpoint, nadir_of, peak_of
+from pkpd_mdr.run import Endpoint, nadir_of, peak_of
+from pkpd_mdr.run import endpoint as read_endpoint
 from pkpd_mdr.run.many.plans import regimens_of
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
 
@@ -74,7 +75,7 @@ FAIR = Kind(
 
 @takes(SimulationError, by=TEXT, drugs=TEXTS)
 def equal_toxicity(
-    item: str | Endpoint,
+    endpoint: str | Endpoint,
     *,
     by: str = "median",
     drugs: str | Sequence[str] = (),
@@ -84,7 +85,7 @@ def equal_toxicity(
 
     Parameters
     ----------
-    item : str or Endpoint
+    endpoint : str or Endpoint
         A toxicity such as ``"anc_nadir"`` or ``time_below("0.5e9 1/L", of="anc")``.
     by : {"median", "mean"}
         Over the draws.
@@ -109,7 +110,7 @@ def equal_toxicity(
     """
     if by not in ("median", "mean"):
         raise SimulationError(f"equal_toxicity(): by = {shown(by)} is not known; choose 'median' or 'mean'")
-    return Fair(endpoint(item), by, _names(drugs), _range("equal_toxicity", within))
+    return Fair(read_endpoint(endpoint), by, _names(drugs), _range("equal_toxicity", within))
 
 
 @takes(SimulationError, output=TEXT, risk=NUMBER, drugs=TEXTS)

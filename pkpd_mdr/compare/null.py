@@ -152,7 +152,9 @@ class NullTumour:
             parts.append(process(f"{name}ed", f"{name}*C_{drug}*{_NAME}", {_NAME: -1}))
         return with_exposure(model).plus(*parts)
 
-    def told(self, arms: tuple[str, ...], reference: str, read: FloatArray, ended: FloatArray, level: float) -> Null:
+    def told(
+        self, arms: tuple[str, ...], reference: str, read: FloatArray, ended: FloatArray, confidence: float
+    ) -> Null:
         """Differences in decades from what was read, shape (arms, members, endpoints), up to where runs `ended` (h)."""
         kill = read[:, :, 1:] @ np.array([slope.internal for slope in self.slopes])
         closed = (math.log(_START) + self.growth * ended - kill) / math.log(10.0)
@@ -164,6 +166,6 @@ class NullTumour:
         for k, arm in enumerate(arms):
             # growth is left out: it is the same, except where runs end at levels of the real tumour
             gaps = (kill[arms.index(reference)] - kill[k])[kept] / math.log(10.0)
-            middle, lower, upper = spread(gaps, level)
+            middle, lower, upper = spread(gaps, confidence)
             rows.append({"arm": arm, "compared_with": reference, "decades": middle, "lower": lower, "upper": upper})
         return Null(pd.DataFrame(rows), self.drugs, error)

@@ -28,15 +28,15 @@ def gaps(comparison: Comparison, left: str, right: str, endpoint: str | None) ->
 
 def difference(comparison: Comparison, left: str, right: str, endpoint: str | None) -> Difference:
     """Median, interval, and how often the left arm is better; see `Comparison.difference`."""
-    item, level = comparison.endpoint(endpoint), comparison.settings.level
+    item, confidence = comparison.endpoint(endpoint), comparison.settings.confidence
     gap = gaps(comparison, left, right, item.name)
     if item.event:
-        median, lower, upper = paired_proportions(gap, level, comparison.owner)
+        median, lower, upper = paired_proportions(gap, confidence, comparison.owner)
     else:
-        median, lower, upper = spread(gap, level)
+        median, lower, upper = spread(gap, confidence)
     favour = gap if item.better == "high" else -gap
     wins = by_draw(np.where(favour > 0, 1.0, np.where(favour == 0, 0.5, 0.0)), comparison.units_of_chance)
-    better, better_lower, better_upper = proportion(wins, level)
+    better, better_lower, better_upper = proportion(wins, confidence)
     sides = comparison.array(item.name)[[comparison.place(left), comparison.place(right)]]
     return Difference(
         left=left,

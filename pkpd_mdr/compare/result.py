@@ -177,8 +177,8 @@ class Comparison:
         item = self.endpoint(endpoint)
         values = self.array(item.name)[self.place(arm)]
         if item.event:
-            return proportion(values, self.settings.level, self.owner)
-        return spread(values, self.settings.level)
+            return proportion(values, self.settings.confidence, self.owner)
+        return spread(values, self.settings.confidence)
 
     @takes(SimulationError, endpoint=TEXT)
     def shares(self, endpoint: str | None = None) -> FloatArray:
@@ -268,7 +268,7 @@ class Comparison:
         DataFrame
             A row per arm and step: ``arm``, ``time``, ``survival`` from there on with ``lower`` and ``upper``
             (pointwise, Greenwood's variance on the scale log(-log)), ``at_risk`` just before, ``events`` and
-            ``censored`` at that time. ``attrs`` has the endpoint, the unit of time and the level.
+            ``censored`` at that time. ``attrs`` has the endpoint, the unit of time and the confidence.
 
         Raises
         ------
@@ -294,7 +294,7 @@ class Comparison:
         -------
         DataFrame
             A row per arm: ``arm``, ``compared_with``, ``restricted_mean``, ``difference``, ``lower``, ``upper``,
-            ``statistic`` (chi-square of one degree of freedom), ``p_value``.
+            ``statistic`` (chi-square of one degree of freedom), ``p``.
         """
         return survival.survival_differences(self, endpoint)
 

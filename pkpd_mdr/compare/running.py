@@ -349,7 +349,7 @@ class Running:
             ends=np.stack([arm.ended for arm in found.values()]),
             parameters=self.members.frame(self.model),
             failures=failures,
-            given=_given_table(found, matching, settings.level),
+            given=_given_table(found, matching, settings.confidence),
             matching=matching,
             plans=dict(plans),
             until=self.length,
@@ -369,7 +369,7 @@ class Running:
             return None
         reference = settings.reference or next(iter(found))
         ended = np.stack([arm.ended for arm in found.values()]) * self.length.unit.factor
-        return self.null.told(tuple(found), reference, read, ended, settings.level)
+        return self.null.told(tuple(found), reference, read, ended, settings.confidence)
 
     def _provenance(self, settings: Settings) -> dict[str, object]:
         return {
@@ -383,10 +383,10 @@ class Running:
         }
 
 
-def _given_table(found: Mapping[str, Arm], matching: Matching | None, level: float) -> pd.DataFrame:
+def _given_table(found: Mapping[str, Arm], matching: Matching | None, confidence: float) -> pd.DataFrame:
     """One row per arm and drug: what was given, and what matching did to it."""
     factors = {(row.arm, row.drug): row.factor for row in matching.rows} if matching else {}
-    tail = (1 - level) / 2
+    tail = (1 - confidence) / 2
     rows = []
     for name, arm in found.items():
         for port, totals in arm.given.items():

@@ -106,7 +106,7 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
     table: dict[str, dict[str, Any]] = {str(row["arm"]): row for row in rows_of if row["endpoint"] == item.name}  # type: ignore[misc]
     first = table[comparison.arms[0]]
     many = first["draws"] > 1
-    percent = f"{100 * comparison.settings.level:g} %"
+    percent = f"{100 * comparison.settings.confidence:g} %"
     other = first["compared_with"]
     head = ["arm", first["statistic"], percent, f"difference to {other}", percent, "best in"]
     rows = []
@@ -143,7 +143,7 @@ def _number(value: float, comparison: Comparison, item: Endpoint) -> str:
 def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     table: list[dict[str, Any]] = comparison.given.reset_index().to_dict("records")  # type: ignore[assignment]
     factors = any(row["factor"] != 1.0 for row in table)
-    head = ["arm", "drug", "median", f"{100 * comparison.settings.level:g} %", *(["doses x"] if factors else [])]
+    head = ["arm", "drug", "median", f"{100 * comparison.settings.confidence:g} %", *(["doses x"] if factors else [])]
     rows = []
     for row in table:
         constant = row["lower"] == row["upper"]

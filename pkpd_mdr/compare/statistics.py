@@ -25,9 +25,9 @@ __all__ = [
 Places = npt.NDArray[np.int64]
 
 
-def spread(values: FloatArray, level: float) -> tuple[float, float, float]:
-    """Median, lower and upper end of the central interval that holds a share `level` of the values."""
-    tail = (1.0 - level) / 2.0
+def spread(values: FloatArray, confidence: float) -> tuple[float, float, float]:
+    """Median, lower and upper end of the central interval that holds a share `confidence` of the values."""
+    tail = (1.0 - confidence) / 2.0
     return quantile(values, 0.5), quantile(values, tail), quantile(values, 1.0 - tail)
 
 
@@ -90,7 +90,7 @@ def differences(
     return np.where(tied, 0.0, gap)
 
 
-def half_width(values: FloatArray, level: float) -> float:
+def half_width(values: FloatArray, confidence: float) -> float:
     """Half of Student's interval for a mean; 0 for a single value.
 
     Examples
@@ -104,10 +104,10 @@ def half_width(values: FloatArray, level: float) -> float:
     if count < 2:
         return 0.0
     with np.errstate(invalid="ignore"):  # of infinite values there is none
-        return float(stdtrit(count - 1, 0.5 + level / 2)) * float(values.std(ddof=1)) / math.sqrt(count)
+        return float(stdtrit(count - 1, 0.5 + confidence / 2)) * float(values.std(ddof=1)) / math.sqrt(count)
 
 
-def paired_proportions(gaps: FloatArray, level: float, owner: Places | None = None) -> tuple[float, float, float]:
+def paired_proportions(gaps: FloatArray, confidence: float, owner: Places | None = None) -> tuple[float, float, float]:
     """Difference of two probabilities on the same draws, with an interval that stays honest near 0 and 1.
 
     Half a pair is added to each of the four cells of the table of pairs (Agresti and Min 2005); where each draw has
@@ -117,7 +117,7 @@ def paired_proportions(gaps: FloatArray, level: float, owner: Places | None = No
     ----------
     gaps : ndarray, shape (members,)
         -1, 0 or 1: whether it happened on the left less whether it happened on the right.
-    level : float
+    confidence : float
     owner : ndarray of int, shape (members,), optional
         The draw of each member; each is one of its own if left out.
 
@@ -139,9 +139,9 @@ def paired_proportions(gaps: FloatArray, level: float, owner: Places | None = No
         means = by_draw(gaps, owner)
         centre = float(means.sum()) / (draws + 2)
         square = float(((means - centre) ** 2).sum()) + 2.0 * centre**2 + draws / len(gaps)
-        reach = float(stdtrit(draws + 1, 0.5 + level / 2)) * math.sqrt(square / ((draws + 1) * (draws + 2)))
+        reach = float(stdtrit(draws + 1, 0.5 + confidence / 2)) * math.sqrt(square / ((draws + 1) * (draws + 2)))
     else:
         plus, minus, count = float((gaps > 0).sum()) + 0.5, float((gaps < 0).sum()) + 0.5, len(gaps) + 2.0
         centre = (plus - minus) / count
-        reach = float(ndtri(0.5 + level / 2)) * math.sqrt((plus + minus) - (plus - minus) ** 2 / count) / count
+        reach = float(ndtri(0.5 + confidence / 2)) * math.sqrt((plus + minus) - (plus - minus) ** 2 / count) / count
     return difference, max(-1.0, min(centre - reach, difference)), min(1.0, max(centre + reach, difference))

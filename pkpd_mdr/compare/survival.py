@@ -82,7 +82,7 @@ class Curve:
             (everyone - events).astype(np.int64),
         )
 
-    def interval(self, level: float) -> tuple[FloatArray, FloatArray]:
+    def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Pointwise interval on the scale log(-log), with Greenwood's variance.
 
         Before the first event it is 1; where nobody is left the lower end is 0 and the upper one stays as it was.
@@ -91,7 +91,7 @@ class Curve:
 
         inside = (self.survival > 0) & (self.survival < 1)
         safe = np.where(inside, self.survival, 0.5)
-        reach = float(ndtri(0.5 + level / 2)) * np.sqrt(np.where(inside, self.variance, 0.0)) / np.log(safe)
+        reach = float(ndtri(0.5 + confidence / 2)) * np.sqrt(np.where(inside, self.variance, 0.0)) / np.log(safe)
         lower, upper = safe ** np.exp(-reach), safe ** np.exp(reach)
         lower = np.where(inside, lower, np.where(self.survival == 1, 1.0, 0.0))
         upper = np.where(inside, upper, 1.0)
@@ -136,12 +136,16 @@ def survival(comparison: Comparison, endpoint: str | None) -> pd.DataFrame:
     tables = []
     for arm, watched in _watched(comparison, item).items():
         curve = Curve.of(watched.times, watched.happened)
-        lower, upper = curve.interval(comparison.settings.level)
+        lower, upper = curve.interval(comparison.settings.confidence)
         columns: dict[str, Any] = {"arm": arm, "time": curve.times, "survival": curve.survival}
         columns |= {"lower": lower, "upper": upper, "at_risk": curve.at_risk}
         tables.append(pd.DataFrame(columns | {"events": curve.events, "censored": curve.censored}))
     found = pd.concat(tables, ignore_index=True)
-    found.attrs |= {"endpoint": item.name, "unit": comparison.until.unit.text, "level": comparison.settings.level}
+    found.attrs |= {
+        "endpoint": item.name,
+        "unit": comparison.until.unit.text,
+        "confidence": comparison.settings.confidence,
+    }
     return found
 
 
@@ -156,16 +160,18 @@ def survival_differences(comparison: Comparison, endpoint: str | None) -> pd.Dat
     areas = {arm: one.area(end) for arm, one in watched.items()}
     rows = []
     for arm in comparison.arms:
-        reach = half_width(by_draw(means[arm] - means[other], comparison.units_of_chance), comparison.settings.level)
+        reach = half_width(
+            by_draw(means[arm] - means[other], comparison.units_of_chance), comparison.settings.confidence
+        )
         gap = areas[arm] - areas[other]
         row: dict[str, Any] = {"arm": arm, "compared_with": other, "restricted_mean": areas[arm], "difference": gap}
-        row |= {"lower": gap - reach, "upper": gap + reach, "statistic": 0.0, "p_value": 1.0}
+        row |= {"lower": gap - reach, "upper": gap + reach, "statistic": 0.0, "p": 1.0}
         pair = [watched[arm], watched[other]]
         if arm != other and any(side.happened.any() for side in pair):
             sides = [CensoredData(side.times[side.happened], right=side.times[~side.happened]) for side in pair]
             test = logrank(sides[0], sides[1])
             if math.isfinite(test.statistic):
-                row |= {"statistic": float(test.statistic) ** 2, "p_value": float(test.pvalue)}
+                row |= {"statistic": float(test.statistic) ** 2, "p": float(test.pvalue)}
         rows.append(row)
     found = pd.DataFrame(rows)
     found.attrs |= {"endpoint": item.name, "unit": comparison.until.unit.text, "patients": len(means[other])}

@@ -128,7 +128,7 @@ class Settings:
     primary: str
     reference: str | None
     measure: str
-    level: float
+    confidence: float
     seed: int
     varied: tuple[str, ...]
     relative: float

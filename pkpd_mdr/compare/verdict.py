@@ -161,7 +161,7 @@ def _often_enough(comparison: Comparison, gap: Difference) -> bool:
         return True
     signs = by_draw(np.sign(comparison.gaps(gap.left, gap.right, gap.endpoint)), comparison.units_of_chance)
     favour = signs[signs != 0] * (1.0 if comparison.endpoint(gap.endpoint).better == "high" else -1.0)
-    return proportion((favour > 0).astype(float), comparison.settings.level)[1] > 0.5
+    return proportion((favour > 0).astype(float), comparison.settings.confidence)[1] > 0.5
 
 
 def _how_often(comparison: Comparison, gap: Difference) -> str:
@@ -174,20 +174,20 @@ def _how_often(comparison: Comparison, gap: Difference) -> str:
             f"{100 * gap.tied:.0f} % of {count}"
         )
     span = f"{100 * gap.better_lower:.0f} to {100 * gap.better_upper:.0f} %"
-    level = f"{100 * comparison.settings.level:g} %"
-    return f"better than {rival} in {100 * better:.0f} % of {count} ({level} interval: {span})"
+    percent = f"{100 * comparison.settings.confidence:g} %"
+    return f"better than {rival} in {100 * better:.0f} % of {count} ({percent} interval: {span})"
 
 
 def _on_average(comparison: Comparison, gap: Difference) -> str:
     """What a clinic would gain over many such patients, with the error of so few of them."""
-    level = comparison.settings.level
+    confidence = comparison.settings.confidence
     gaps = by_draw(comparison.gaps(gap.left, gap.right, gap.endpoint), comparison.units_of_chance)
-    mean, reach = float(gaps.mean()), half_width(gaps, level)
+    mean, reach = float(gaps.mean()), half_width(gaps, confidence)
     if not math.isfinite(reach):
         return ""
     shown = f"{_signed(mean)} {gap.unit.text}".rstrip()
     span = f"{_signed(mean - reach)} to {_signed(mean + reach)}"
-    return f" On average over the patients it is {shown} ({100 * level:g} % interval of the mean: {span})."
+    return f" On average over the patients it is {shown} ({100 * confidence:g} % interval of the mean: {span})."
 
 
 def _amount(comparison: Comparison, gap: Difference) -> str:
@@ -198,7 +198,7 @@ def _amount(comparison: Comparison, gap: Difference) -> str:
     if gap.unit.like(Unit.of("h")) and gap.unit.factor > 24 and 0 < days < _SHORT:
         near = float(f"{days:.1g}")
         shown += ", less than a day" if near < 1 else f", about {near:g} day{'s' * (near != 1)}"
-    percent = f"{100 * comparison.settings.level:g} %"
+    percent = f"{100 * comparison.settings.confidence:g} %"
     over = "interval" if comparison.endpoint(gap.endpoint).event else f"of {comparison.settings.members}"
     return f"{shown} ({percent} {over}: {_signed(gap.lower)} to {_signed(gap.upper)})"
 

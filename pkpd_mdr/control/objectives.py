@@ -95,13 +95,13 @@ def _mean(values: FloatArray) -> FloatArray:
 class Smallest:
     """The least of an output at the horizon; made by `smallest`."""
 
-    output: str = "burden"
+    of: str = "burden"
     log: bool = True
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The output."""
-        return (self.output,)
+        return (self.of,)
 
     @property
     def levels(self) -> tuple[tuple[str, Quantity], ...]:
@@ -110,7 +110,7 @@ class Smallest:
 
     def scores(self, outlook: Outlook) -> FloatArray:
         """Minus the mean at the horizon."""
-        end = outlook.of(self.output)[:, :, -1]
+        end = outlook.of(self.of)[:, :, -1]
         return -_mean(np.log(np.maximum(end, _FLOOR)) if self.log else end)[:, None]
 
 
@@ -119,31 +119,31 @@ class Latest:
     """The longest time up to a level; made by `latest`."""
 
     level: Quantity
-    output: str = "burden"
+    of: str = "burden"
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The output."""
-        return (self.output,)
+        return (self.of,)
 
     @property
     def levels(self) -> tuple[tuple[str, Quantity], ...]:
         """The level."""
-        return ((self.output, self.level),)
+        return ((self.of, self.level),)
 
     def scores(self, outlook: Outlook) -> FloatArray:
         """Mean time within the horizon, then minus the mean logarithm at its end."""
-        time = _mean(outlook.time_above(self.output, self.level.internal))
-        return np.stack([time, Smallest(self.output).scores(outlook)[:, 0]], axis=1)
+        time = _mean(outlook.time_above(self.of, self.level.internal))
+        return np.stack([time, Smallest(self.of).scores(outlook)[:, 0]], axis=1)
 
 
-@takes(SimulationError, output=TEXT, log=FLAG)
-def smallest(output: str = "burden", *, log: bool = True) -> Smallest:
+@takes(SimulationError, of=TEXT, log=FLAG)
+def smallest(of: str = "burden", *, log: bool = True) -> Smallest:
     """Make an output as small as possible at the horizon, in the mean over what the patient may be.
 
     Parameters
     ----------
-    output : str
+    of : str
     log : bool
         Whether the mean is that of logarithms, to which no single particle can be decisive; else of values, which
         the worst particles decide.
@@ -153,18 +153,18 @@ def smallest(output: str = "burden", *, log: bool = True) -> Smallest:
     >>> smallest("burden").needs
     ('burden',)
     """
-    return Smallest(output, log)
+    return Smallest(of, log)
 
 
-@takes(SimulationError, output=TEXT)
-def latest(level: QuantityLike, *, output: str = "burden") -> Latest:
+@takes(SimulationError, of=TEXT)
+def latest(level: QuantityLike, *, of: str = "burden") -> Latest:
     """Let it be as long as possible until an output exceeds a level: progression, or death by burden.
 
     Parameters
     ----------
     level : quantity
         Above zero, such as ``"1e12 cell"``.
-    output : str
+    of : str
 
     Raises
     ------
@@ -179,7 +179,7 @@ def latest(level: QuantityLike, *, output: str = "burden") -> Latest:
     found = quantity(level, "latest(): level")
     if not found.value > 0:
         raise SimulationError(f"latest(): level is {shown(level)}; it has to be above zero, as in latest('1e12 cell')")
-    return Latest(found, output)
+    return Latest(found, of)
 
 
 @dataclass(frozen=True, slots=True)

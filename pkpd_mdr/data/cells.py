@@ -55,7 +55,7 @@ def numbers(table: RawTable, column: Column, *, decimal: str = ".", infinite: bo
         A cell is no number, or is infinite; its row and column are named.
     """
     if decimal not in (".", ","):
-        raise DataError(f"decimal={shown(decimal)} is not a decimal mark; write '.' or ','")
+        raise DataError(f"decimal = {shown(decimal)} is not a decimal mark; write '.' or ','")
     cells = table.columns[column.position]
     if cells.dtype.kind in "iuf":
         values = cells.astype(np.float64)
@@ -96,7 +96,7 @@ def _complaint(cell: object, decimal: str) -> str:
     if decimal == "." and "," in text and set(text) <= set("0123456789+-.,eE"):
         return f"{shown(text)} has a comma; say decimal=',' if it is a decimal comma, and remove thousands separators"
     if decimal == "," and "." in text and set(text) <= set("0123456789+-.,eE"):
-        return f"{text!r} has a point although decimal=',' was said; say decimal='.', or remove thousands separators"
+        return f"{text!r} has a point although decimal = ',' was said; say decimal='.', or remove thousands separators"
     if text.startswith(("<", ">")):
         return f"{shown(text)} is a limit, not a number; leave the cell empty or write the value to use"
     if _GROUPED.fullmatch(text):

@@ -45,7 +45,7 @@ def counts_things(unit: Unit) -> bool:
 def check_choice(given: str, allowed: Sequence[str], what: str) -> None:
     """An option is one of a few words."""
     if given not in allowed:
-        raise DataError(f"{what}={shown(given)} is not possible{did_you_mean(str(given), allowed)}")
+        raise DataError(f"{what} = {shown(given)} is not possible{did_you_mean(str(given), allowed)}")
 
 
 def check_present(table: RawTable, header: str, values: NDArray[np.float64], remedy: str) -> None:

@@ -173,7 +173,7 @@ def _amounts(table: RawTable, dose: Mapping[str, str], options: DoseOptions, dec
 
 def _levels(table: RawTable, drug: Mapping[str, str], decimal: str) -> dict[str, Track]:
     if not isinstance(drug, Mapping):
-        raise DataError(f"drug={shown(drug)} does not say which drug it is; write drug={{'dox': 'dose [nM]'}}")
+        raise DataError(f"drug = {shown(drug)} does not say which drug it is; write drug={{'dox': 'dose [nM]'}}")
     levels = {}
     for port, reference in drug.items():
         track = read_track(table, reference, f"drug {shown(port)}", decimal=decimal, needs_unit="nM")

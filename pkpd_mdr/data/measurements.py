@@ -131,12 +131,12 @@ class Data:
         """All measurements except those that ``only(**labels)`` would keep."""
         return self._part(~self._matching(labels), f"without({_shown(labels)})")
 
-    def between(self, start: QuantityLike | None = None, stop: QuantityLike | None = None) -> Data:
-        """The measurements from `start` to `stop`, both included.
+    def between(self, begin: QuantityLike | None = None, end: QuantityLike | None = None) -> Data:
+        """The measurements from `begin` to `end`, both included.
 
         Parameters
         ----------
-        start, stop : quantity of time, optional
+        begin, end : quantity of time, optional
             Such as ``"24 h"``.
 
         Raises
@@ -147,9 +147,9 @@ class Data:
             Nothing is left.
         """
         times = self.frame["time"].to_numpy(dtype=np.float64)
-        first = -np.inf if start is None else units.read(start, "h", "between, start")
-        last = np.inf if stop is None else units.read(stop, "h", "between, stop")
-        return self._part((times >= first) & (times <= last), f"between({shown(start)}, {shown(stop)})")
+        first = -np.inf if begin is None else units.read(begin, "h", "the begin of between()")
+        last = np.inf if end is None else units.read(end, "h", "the end of between()")
+        return self._part((times >= first) & (times <= last), f"between({shown(begin)}, {shown(end)})")
 
     def _part(self, mask: NDArray[np.bool_], what: str) -> Data:
         if not mask.any():

@@ -40,7 +40,7 @@ def read_nonmem(
     *,
     compartments: Mapping[int, tuple[str, str]],
     amount_unit: str,
-    observe: str | Mapping[int, str],
+    observables: str | Mapping[int, str],
     time_unit: str = "h",
     covariates: Mapping[str, str] | None = None,
     blq: str | None = None,
@@ -54,7 +54,7 @@ def read_nonmem(
     ----------
     table, compartments, amount_unit, time_unit, columns, default
         As in `pkpd_mdr.regimen.read_doses`, which also says which rows are possible.
-    observe : str or mapping of CMT to str
+    observables : str or mapping of CMT to str
         What DV measures: ``"C_theo [mg/L]"``, or one for each compartment that is observed.
     covariates : mapping of column to "parameter [unit]", optional
         Columns that are constant within a subject and known values of model parameters: ``{"WT": "weight [kg]"}``. An
@@ -87,7 +87,7 @@ def read_nonmem(
     --------
     >>> rows = {"ID": 1, "TIME": [0, 1, 8], "AMT": [100, 0, 0], "DV": [".", 4.1, 0.5], "BLQ": [0, 0, 1]}
     >>> frame = pd.DataFrame(rows)
-    >>> read = {"compartments": {1: ("dox", "iv")}, "amount_unit": "mg", "observe": "C_dox [mg/L]", "blq": "BLQ"}
+    >>> read = {"compartments": {1: ("dox", "iv")}, "amount_unit": "mg", "observables": "C_dox [mg/L]", "blq": "BLQ"}
     >>> read_nonmem(frame, **read).table[["value", "censored"]].values.tolist()
     [[4.1, ''], [0.5, 'below']]
     """
@@ -100,7 +100,7 @@ def read_nonmem(
     kept = [*known, *([] if blq is None else [blq])]
     carry = "" if blq is None else "locf"  # marks change from row to row; covariates must not, which is checked below
     records = doses_of(header, lines, layout, carry=carry, wanted=kept)
-    names = _observed(observe)
+    names = _observed(observables)
     limit = None if lloq is None else quantity(lloq, "lloq")
     rows, codes, conditions = [], [], []
     for code, subject in enumerate(records):
@@ -138,14 +138,14 @@ def _unused(columns: Sequence[str], lines: Sequence[Row]) -> tuple[str, ...]:
     return (f"columns of numbers that are not used: {', '.join(columns)}{''.join(f'; {way}' for way in ways)}",)
 
 
-def _observed(observe: str | Mapping[int, str]) -> dict[Any, tuple[str, Unit]]:
+def _observed(observables: str | Mapping[int, str]) -> dict[Any, tuple[str, Unit]]:
     """Name and unit of what each compartment shows; None stands for any compartment."""
-    given: Mapping[Any, str] = observe if isinstance(observe, Mapping) else {None: observe}
+    given: Mapping[Any, str] = observables if isinstance(observables, Mapping) else {None: observables}
     found = {}
     for compartment, reference in given.items():
         name, unit = split_reference(reference) if isinstance(reference, str) else ("", None)
         if not name or unit is None:
-            raise DataError(f"observe: {shown(reference)} is no name with a unit; write for example 'C_dox [mg/L]'")
+            raise DataError(f"observables: {shown(reference)} is no name with a unit; write for example 'C_dox [mg/L]'")
         found[compartment] = (name, Unit.of(unit))
     return found
 
@@ -162,7 +162,7 @@ def _check_kinds(columns: Sequence[str], lines: Sequence[Row], measured: Sequenc
                 raise DataError(
                     f"{line.where}, column {column}: {now} after {then} among the values of {name}, "
                     f"which would be read as one; let it take the place of CMT, columns={{'CMT': {column!r}}} and "
-                    "observe={1: ..., 2: ...}, keep the observations of one kind, or leave the column out"
+                    "observables={1: ..., 2: ...}, keep the observations of one kind, or leave the column out"
                 )
 
 
@@ -198,8 +198,8 @@ def _row(
         return None
     if record.compartment not in names and None not in names:
         raise DataError(
-            f"row {record.row}, column CMT: {shown(record.compartment)} is measured, but observe does not say what it "
-            f"shows{did_you_mean(str(record.compartment), map(str, names))}"
+            f"row {record.row}, column CMT: {shown(record.compartment)} is measured, but observables does not say "
+            f"what it shows{did_you_mean(str(record.compartment), map(str, names))}"
         )
     name, unit = names.get(record.compartment) or names[None]
     value = record.dv

@@ -117,7 +117,7 @@ def _value_unit(column: Column, value_unit: str | None) -> Unit:
     if column.unit is not None and not (column.unit.like(given) and column.unit.factor == given.factor):
         raise UnitError(
             f"value: column {shown(column.header)} is in {shown(column.unit.text)} "
-            f"but value_unit={shown(value_unit)}; make them agree"
+            f"but value_unit = {shown(value_unit)}; make them agree"
         )
     return given
 

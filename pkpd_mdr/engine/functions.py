@@ -89,6 +89,7 @@ def function_of(
     names: dict[Expression, Expression] = {}
 
     def renamed(given: Expression | Sequence[Expression]) -> Any:
+        """A plain symbol for each argument, lists as lists."""
         if isinstance(given, Sequence):
             return [renamed(item) for item in given]
         return names.setdefault(given, sp.Symbol(f"v{len(names)}_"))
@@ -107,6 +108,7 @@ def _renamed(expressions: Iterable[Expression], names: Mapping[Expression, Expre
     known = dict(names)
 
     def of(item: Expression) -> Expression:
+        """One expression with known symbols replaced; each part is built once."""
         if not item.args:
             return known.get(item, item)
         if item not in known:

@@ -166,6 +166,7 @@ class Compiled:
         """
 
         def build() -> Scalar:
+            """Derivatives, their Jacobian and their gradient by the columns, as one function of numbers."""
             gradient = self._gradient(self.derivatives, columns)
             return self._scalar([*self.derivatives, *self._jacobian_entries, *gradient])
 
@@ -272,6 +273,7 @@ class Compiled:
         """Derivatives of outputs by states, shape (k, outputs, n), and by parameters, (k, outputs, columns)."""
 
         def build() -> Scalar:
+            """Outputs and their derivatives by states and columns, as one function of arrays."""
             chosen = [self.expression(name) for name in names]
             return self._array(self._by_states(chosen) + self._gradient(chosen, columns))
 
@@ -342,6 +344,7 @@ class Compiled:
         """The derivatives of those values by all states, row by row, and then by all parameters."""
 
         def build() -> Scalar:
+            """Effects of the port and their derivatives by states and parameters, as one function."""
             items = list(self.ports[index].effects.values())
             both = self._by_states(items) + self._gradient(items, self.parameters)
             return self._function([AMOUNT], both)

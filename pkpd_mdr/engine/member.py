@@ -194,6 +194,7 @@ class Member:
 
     def _guards(self) -> list[Guard]:
         def guard(name: str, level: float, t: float, y: FloatArray) -> float:
+            """An output minus its level, which changes sign where it is crossed."""
             return float(self.compiled.outputs([name], np.array([t]), y[None], self.parameters)[0, 0]) - level
 
         pairs = zip(self.watches, self._levels.tolist(), strict=True)

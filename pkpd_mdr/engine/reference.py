@@ -346,6 +346,7 @@ class Propagator:
         lsoda: Any = odeint
 
         def derivative(t: float, z: FloatArray) -> FloatArray:
+            """Rates as LSODA asks for them, per hour."""
             return self._derivative(t, z, inputs, inputs_by)
 
         with warnings.catch_warnings():

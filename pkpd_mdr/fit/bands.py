@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import SEED, takes
+from pkpd_mdr.arguments import CONFIDENCE, SEED, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
-from pkpd_mdr.fit.draws import Draws, check_level
+from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.units import QuantityLike, Unit
 
@@ -34,14 +34,14 @@ class Band:
     frame : DataFrame
         Columns condition, observable, time (h), value (at the estimates), lower, upper (of the curve),
         lower_measured, upper_measured (of one new measurement, its error included).
-    level : float
+    confidence : float
     fit : Fit
     failed : int
         Draws under which some condition could not be simulated; they are left out.
     """
 
     frame: pd.DataFrame
-    level: float
+    confidence: float
     fit: Fit
     failed: int = 0
 
@@ -53,22 +53,21 @@ class Band:
 
     def __repr__(self) -> str:
         conditions = self.frame["condition"].nunique()
-        text = f"Band: {100 * self.level:g}% of curves and of measurements, {conditions} conditions"
+        text = f"Band: {100 * self.confidence:g}% of curves and of measurements, {conditions} conditions"
         return f"{text}; {self.failed} draws could not be simulated" if self.failed else text
 
 
-@takes(FitError, seed=SEED)
+@takes(FitError, confidence=CONFIDENCE, seed=SEED)
 def band(
     fit: Fit,
     times: QuantityLike | Sequence[QuantityLike] | None = None,
     *,
     draws: Draws | None = None,
-    level: float = 0.95,
+    confidence: float = 0.95,
     conditions: str | Sequence[str] | None = None,
     seed: int = 0,
 ) -> Band:
     """Bands of a fit under draws; see `Fit.band`."""
-    check_level(level)
     centre = fit.predict(times, conditions=conditions)
     problem = fit.objective.problem
     points = working_points(problem.space, draws or fit.draws(200, seed=seed), fit.best.point)
@@ -87,11 +86,11 @@ def band(
     if len(points) - failed < 2:
         raise FitError(f"{failed} of {len(points)} draws cannot be simulated, so there is no band")
     parts = [
-        _around(fit, np.array(stack)[:, :, i], i, level)
+        _around(fit, np.array(stack)[:, :, i], i, confidence)
         for stack in stacks
         for i in range(len(problem.rows.observable))
     ]
-    return Band(centre.assign(**_joined(parts)), level, fit, failed)
+    return Band(centre.assign(**_joined(parts)), confidence, fit, failed)
 
 
 def _curves(fit: Fit, u: FloatArray, grids: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray, str]]:
@@ -107,11 +106,11 @@ def _joined(parts: Sequence[FloatArray]) -> dict[str, FloatArray]:
     return dict(zip(("lower", "upper", "lower_measured", "upper_measured"), whole, strict=True))
 
 
-def _around(fit: Fit, curves: FloatArray, observable: int, level: float) -> FloatArray:
+def _around(fit: Fit, curves: FloatArray, observable: int, confidence: float) -> FloatArray:
     """Ends of both bands of one observable, shape (4, times), from curves of shape (draws, times)."""
     from scipy.stats import norm, t
 
-    ends = [(1.0 - level) / 2, (1.0 + level) / 2]
+    ends = [(1.0 - confidence) / 2, (1.0 + confidence) / 2]
     objective = fit.objective
     name = objective.problem.rows.observable[observable]
     model, rows = objective.errors[name], objective.problem.rows

@@ -71,34 +71,34 @@ class Bootstrap(Draws):
     estimate: dict[str, float] = field(default_factory=dict)
     acceleration: dict[str, float] = field(default_factory=dict)
 
-    def interval(self, name: str, level: float = 0.95, *, kind: str = "percentile") -> tuple[float, float]:
+    def interval(self, name: str, confidence: float = 0.95, *, kind: str = "percentile") -> tuple[float, float]:
         """Interval of one parameter.
 
         Parameters
         ----------
         name : str
-        level : float
+        confidence : float
         kind : {"percentile", "bca"}
             BCa corrects for bias and for a spread that changes with the parameter.
 
         Raises
         ------
         FitError
-            An unknown parameter, level or kind.
+            An unknown parameter, confidence or kind.
         """
         if kind not in KINDS:
             raise FitError(f"kind = {shown(kind)} is not known{did_you_mean(kind, KINDS)}")
-        plain = super().interval(name, level)
-        return plain if kind == "percentile" else self._corrected(name, level)
+        plain = super().interval(name, confidence)
+        return plain if kind == "percentile" else self._corrected(name, confidence)
 
-    def _corrected(self, name: str, level: float) -> tuple[float, float]:
+    def _corrected(self, name: str, confidence: float) -> tuple[float, float]:
         from scipy.stats import norm
 
         values = self.frame[name].to_numpy(dtype=np.float64)
         below = np.mean(values < self.estimate[name]) + 0.5 * np.mean(values == self.estimate[name])
         bias = float(norm.ppf(np.clip(below, 0.5 / len(values), 1.0 - 0.5 / len(values))))
         ends = []
-        for share in ((1.0 - level) / 2, (1.0 + level) / 2):
+        for share in ((1.0 - confidence) / 2, (1.0 + confidence) / 2):
             z = bias + float(norm.ppf(share))
             ends.append(float(norm.cdf(bias + z / (1.0 - self.acceleration[name] * z))))
         low, high = np.quantile(values, ends)

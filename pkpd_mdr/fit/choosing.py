@@ -99,6 +99,7 @@ def criterion_of(kind: str, target: FloatArray | None) -> Callable[[FloatArray],
     """
 
     def value(matrices: FloatArray) -> FloatArray:
+        """The mean criterion over draws, shape (...,), of matrices of shape (..., draws, k, k)."""
         return np.asarray(criterion_values(kind, matrices, target).mean(axis=-1))
 
     return value

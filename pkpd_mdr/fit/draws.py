@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import CONFIDENCE, takes
 from pkpd_mdr.data.cells import Label, same_label
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.free import FloatArray, Group
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
 
-__all__ = ["Draws", "check_level", "truncated_draws"]
+__all__ = ["Draws", "truncated_draws"]
 
 _SWEEPS = 60
 _LOOSE = 1e-2  # precision, in units of the box, below which a direction is as good as flat
@@ -55,13 +56,14 @@ class Draws:
         """Parameter names."""
         return tuple(map(str, self.frame.columns))
 
-    def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+    @takes(FitError, confidence=CONFIDENCE)
+    def interval(self, name: str, confidence: float = 0.95) -> tuple[float, float]:
         """Interval of one parameter between two quantiles of its draws.
 
         Parameters
         ----------
         name : str
-        level : float
+        confidence : float
             Share of draws inside; equal shares lie below and above.
 
         Returns
@@ -72,7 +74,7 @@ class Draws:
         Raises
         ------
         FitError
-            An unknown parameter (the nearest is suggested) or a level that is no share.
+            An unknown parameter (the nearest is suggested) or a confidence that is no share.
 
         Examples
         --------
@@ -81,11 +83,10 @@ class Draws:
         """
         if name not in self.names:
             raise FitError(f"the draws do not hold {shown(name)}{did_you_mean(name, self.names)}")
-        check_level(level)
-        return self._interval(name, level)
+        return self._interval(name, confidence)
 
-    def _interval(self, name: str, level: float) -> tuple[float, float]:
-        tail = (1.0 - level) / 2
+    def _interval(self, name: str, confidence: float) -> tuple[float, float]:
+        tail = (1.0 - confidence) / 2
         low, high = np.quantile(self.frame[name].to_numpy(dtype=np.float64), [tail, 1.0 - tail])
         return float(low), float(high)
 
@@ -103,9 +104,9 @@ class Draws:
         kept = self.frame.iloc[places].reset_index(drop=True)
         return Draws(kept, self.units, self.seed, self.notes, groups=self.groups)
 
-    def table(self, level: float = 0.95) -> pd.DataFrame:
+    def table(self, confidence: float = 0.95) -> pd.DataFrame:
         """One row a parameter: unit, median, lower, upper, sd."""
-        ends = {name: self.interval(name, level) for name in self.names}
+        ends = {name: self.interval(name, confidence) for name in self.names}
         return pd.DataFrame(
             {
                 "unit": [self.units[name] for name in self.names],
@@ -164,12 +165,6 @@ class Draws:
     def __repr__(self) -> str:
         drawn = ", ".join(f"{name} [{self.units[name] or 1}]" for name in self.names)
         return "\n  ".join([f"{type(self).__name__}: {len(self)} of {drawn}", *self.notes])
-
-
-def check_level(level: float) -> None:
-    """Refuse a level that is no share."""
-    if not (isinstance(level, (int, float)) and 0 < level < 1):
-        raise FitError(f"level = {shown(level)} is not between 0 and 1; write for example level=0.95")
 
 
 def chosen_group(held: Sequence[tuple[str, Group]], wanted: Mapping[str, Label]) -> list[int]:

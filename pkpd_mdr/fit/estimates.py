@@ -306,7 +306,7 @@ def _read_tie(given: Mapping[str, Any]) -> Tied:
 # -- from information to estimates -----------------------------------------------------------------------
 
 
-def quantile(freedom: float, level: float = 0.95) -> float:
+def quantile(freedom: float, confidence: float = 0.95) -> float:
     """Two-sided quantile of the t distribution (normal for infinite `freedom`).
 
     Examples
@@ -316,7 +316,7 @@ def quantile(freedom: float, level: float = 0.95) -> float:
     """
     from scipy.stats import norm, t
 
-    share = 0.5 + level / 2
+    share = 0.5 + confidence / 2
     return float(t.ppf(share, freedom) if math.isfinite(freedom) else norm.ppf(share))
 
 

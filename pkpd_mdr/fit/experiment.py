@@ -169,7 +169,7 @@ def next_experiment(
     if not 1 <= size <= _MOST_SIZE:
         raise FitError(f"size = {size} is not possible; choose 1 to {_MOST_SIZE}")
     if not repeats and size > len(plans):
-        raise FitError(f"size = {size}, but there are only {len(plans)} candidates and repeats=False")
+        raise FitError(f"size = {size}, but there are only {len(plans)} candidates and repeats = False")
     if isinstance(known, Mapping):
         _refuse_for_rivals(known, of=of, free=free, base=base, draws=draws)
         ranked = discriminate(known, plans, noise=noise, size=size, repeats=repeats)
@@ -333,6 +333,7 @@ def _estimating(setting: _Setting, criterion: str, of: Target | None, size: int,
     worth = criterion_of(criterion, target)
 
     def score(chosen: Sequence[int]) -> FloatArray:
+        """Worth of a plan with each candidate added to those chosen, shape (candidates,)."""
         return worth(setting.before + setting.gains[list(chosen)].sum(axis=0) + setting.gains)
 
     chosen, _ = choose(score, size, repeats=repeats)

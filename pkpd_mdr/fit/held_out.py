@@ -51,7 +51,7 @@ class Fold:
     controls: tuple[str, ...] = ()
 
 
-def find_folds(fit: Fit, held_out: HeldOut, controls: Mapping[str, object] | None = None) -> list[Fold]:
+def find_folds(fit: Fit, held_out: HeldOut, control: Mapping[str, object] | None = None) -> list[Fold]:
     """Which conditions are held out together.
 
     Parameters
@@ -59,7 +59,7 @@ def find_folds(fit: Fit, held_out: HeldOut, controls: Mapping[str, object] | Non
     fit : Fit
     held_out : str or mapping
         See `HeldOut`.
-    controls : mapping of label to value or values, optional
+    control : mapping of label to value or values, optional
         Which held-out conditions are controls.
 
     Returns
@@ -75,9 +75,9 @@ def find_folds(fit: Fit, held_out: HeldOut, controls: Mapping[str, object] | Non
     groups = _groups(members, held_out)
     if not groups or any(len(group) == len(members) for group in groups.values()):
         raise FitError(f"held_out = {shown(held_out)} leaves no condition to fit; hold out fewer")
-    served = {c.name for c in members if controls and all(_is(c, name, value) for name, value in controls.items())}
-    if controls and not served:
-        raise FitError(f"controls = {shown(dict(controls))} fits no condition of {fit.data.origin}")
+    served = {c.name for c in members if control and all(_is(c, name, value) for name, value in control.items())}
+    if control and not served:
+        raise FitError(f"control = {shown(dict(control))} fits no condition of {fit.data.origin}")
     found = []
     for name, group in groups.items():
         scored = tuple(item for item in group if item not in served)

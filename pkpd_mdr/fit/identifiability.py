@@ -129,7 +129,7 @@ class Identifiability:
 
 
 @takes(
-    FitError, model=MODEL, observables=TABLE, scale=TABLE, points=COUNT, seed=SEED, search=COUNT, accuracy=ACCURACY
+    FitError, model=MODEL, observables=TABLE, scale=TABLE, points=COUNT, seed=SEED, starts=COUNT, accuracy=ACCURACY
 )  # fmt: skip
 def identifiable(
     model: Model,
@@ -141,7 +141,7 @@ def identifiable(
     scale: Mapping[str, str] | None = None,
     points: int = 3,
     seed: int = 0,
-    search: int = 8,
+    starts: int = 8,
     accuracy: Accuracy | None = None,
 ) -> Identifiability:
     """Which parameters exact measurements under these conditions would determine; no measured value is needed.
@@ -158,7 +158,7 @@ def identifiable(
     points : int
         Random points at which the rank is looked at; within a factor of three of the start and within the bounds.
     seed : int
-    search : int
+    starts : int
         Starts from which another set of parameters with the same outputs is looked for; 0 leaves that out.
     accuracy : Accuracy, optional
         Method and budget; the two tolerances are 1e-9 and 1e-11.
@@ -182,14 +182,14 @@ def identifiable(
     ...     mdr.parameter("dose", "10 mg"), mdr.parameter("V", "5 L"), mdr.parameter("CL", "1 L/h"),
     ... )
     >>> plan = mdr.planned("bolus", times=["1 h", "2 h", "4 h", "8 h"], observables="c")
-    >>> found = mdr.identifiable(decay, plan, ["dose", "V", "CL"], search=0)
+    >>> found = mdr.identifiable(decay, plan, ["dose", "V", "CL"], starts=0)
     >>> [str(item) for item in found.combinations]
     ['dose / V', 'dose / CL']
     """
     if not 2 <= points <= _POINTS:
         raise FitError(f"points = {points} is not possible; choose 2 to {_POINTS}")
-    if search < 0:
-        raise FitError(f"search = {search} is not possible; choose 0 or more starts")
+    if starts < 0:
+        raise FitError(f"starts = {starts} is not possible; choose 0 or more")
     space = read_free(model, free, scale)
     base = accuracy or Accuracy()
     if isinstance(design, Data):
@@ -202,9 +202,9 @@ def identifiable(
     found = structure(problem, points=points, seed=seed)
     if dense is not None and not found.all and not problem.algebraic:
         found = _with_more_times(found, structure(plan_problem(model, dense, space, base), points=points, seed=seed))
-    if search:
+    if starts:
         close = replace(problem, accuracy=replace(base, rtol=_LOOSE))
-        others = look_elsewhere(close, found.combinations, found.identifiable, search, seed, found.least)
+        others = look_elsewhere(close, found.combinations, found.identifiable, starts, seed, found.least)
         found = replace(found, elsewhere=others)
     return found
 

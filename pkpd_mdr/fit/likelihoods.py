@@ -188,6 +188,7 @@ def beta_binomial(successes: FloatArray, trials: FloatArray, p: FloatArray, log_
     counts = _counts_around(trials * p, sd, trials)
 
     def scores(k: FloatArray) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+        """Scores of counts `k` by the logits and by the precision, and second terms."""
         return _beta_binomial(k, trials[:, None], p[:, None], log_precision)
 
     found = _expected(counts, scores)
@@ -225,6 +226,7 @@ def negative_binomial(count: FloatArray, times: FloatArray, mean: FloatArray, lo
     counts = _counts_around(total, np.sqrt(total + total**2 / size), np.full(len(mean), np.inf))
 
     def scores(k: FloatArray) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+        """Scores of counts `k`, and those by the dispersion in both places."""
         own, _, extra = _negative_binomial(k, times[:, None], mean[:, None], log_dispersion)
         return own, (extra, extra)
 

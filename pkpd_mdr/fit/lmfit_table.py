@@ -79,6 +79,7 @@ def _expression(tie: Tied, fit: Fit, places: Mapping[str, str]) -> str:
     factors |= {used: (used, fit.model.parameters[used].unit.factor) for used, _ in tie.fixed}
 
     def internal(found: re.Match[str]) -> str:
+        """A name as lmfit's expression has it, with the factor to its unit."""
         if found[0] not in factors:
             return found[0]
         name, factor = factors[found[0]]

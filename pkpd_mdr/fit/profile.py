@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import CONFIDENCE, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.along import along
 from pkpd_mdr.fit.estimates import quantile
@@ -40,7 +41,7 @@ class Profile:
         Ends of the interval; the bound of the fit where an end is open.
     open_lower, open_upper : bool
         Whether the data do not close the interval on that side before the bound.
-    level : float
+    confidence : float
     threshold : float
         Distance at which the interval ends (squared t or normal quantile).
     frame : DataFrame
@@ -59,39 +60,39 @@ class Profile:
     upper: float
     open_lower: bool
     open_upper: bool
-    level: float
+    confidence: float
     threshold: float
     frame: pd.DataFrame
     note: str = ""
     freedom: float = math.inf
 
-    def interval(self, name: str | None = None, level: float | None = None) -> tuple[float, float]:
+    def interval(self, name: str | None = None, confidence: float | None = None) -> tuple[float, float]:
         """Ends of the interval, infinite where the data do not close it.
 
         Parameters
         ----------
         name : str, optional
             The parameter of this profile, as for `Draws.interval`.
-        level : float, optional
+        confidence : float, optional
             That of the profile, or a lower one, for which the ends are found between its points.
 
         Raises
         ------
         FitError
-            Another parameter, or a level above that of the profile.
+            Another parameter, or a confidence above that of the profile.
         """
         if name is not None and name != self.name:
             raise FitError(f"this is the profile of {shown(self.name)}, not of {shown(name)}")
         low = -math.inf if self.open_lower else self.lower
         high = math.inf if self.open_upper else self.upper
-        if level is None or level == self.level:
+        if confidence is None or confidence == self.confidence:
             return low, high
-        if not 0 < level < self.level:
+        if not 0 < confidence < self.confidence:
             raise FitError(
-                f"level = {shown(level)} is beyond this profile, which ends at {self.level:g}; "
-                f"profile again with level={shown(level)}"
+                f"confidence = {shown(confidence)} is beyond this profile, which ends at {self.confidence:g}; "
+                f"profile again with confidence={shown(confidence)}"
             )
-        wanted = quantile(self.freedom, level) ** 2
+        wanted = quantile(self.freedom, confidence) ** 2
         return self._end(wanted, -1.0), self._end(wanted, 1.0)
 
     def _end(self, wanted: float, sign: float) -> float:
@@ -114,7 +115,7 @@ class Profile:
         high = f"open (at or above {self.upper:.5g})" if self.open_upper else f"{self.upper:.5g}"
         text = (
             f"{self.name} = {self.estimate:.5g} {self.unit}".rstrip()
-            + f", {100 * self.level:g}% profile interval {low} to {high}"
+            + f", {100 * self.confidence:g}% profile interval {low} to {high}"
         )
         return f"{text}; {self.note}" if self.note else text
 
@@ -142,13 +143,13 @@ class Profiles:
             raise FitError(f"{shown(name)} was not profiled{did_you_mean(name, self.items)}")
         return self.items[name]
 
-    def interval(self, name: str, level: float | None = None) -> tuple[float, float]:
+    def interval(self, name: str, confidence: float | None = None) -> tuple[float, float]:
         """Interval of one parameter; infinite where it is open."""
-        return self[name].interval(level=level)
+        return self[name].interval(confidence=confidence)
 
-    def table(self, level: float | None = None) -> pd.DataFrame:
+    def table(self, confidence: float | None = None) -> pd.DataFrame:
         """One row a parameter: unit, estimate, lower, upper (infinite where open), state (closed or open where)."""
-        ends = [self.interval(name, level) for name in self.names]
+        ends = [self.interval(name, confidence) for name in self.names]
         return pd.DataFrame(
             {
                 "unit": [item.unit for item in self.items.values()],
@@ -170,11 +171,12 @@ def _state(low: float, high: float) -> str:
     return "open above" if math.isinf(high) else "open below" if math.isinf(low) else "closed"
 
 
+@takes(FitError, confidence=CONFIDENCE)
 def profiles(
     fit: Fit,
     names: Sequence[str] | None = None,
     *,
-    level: float = 0.95,
+    confidence: float = 0.95,
     executor: Executor | None = None,
 ) -> Profiles:
     """Profiles of several parameters; all free ones when `names` is left out.
@@ -183,7 +185,7 @@ def profiles(
     ----------
     fit : Fit
     names : sequence of str, optional
-    level : float
+    confidence : float
     executor : concurrent.futures.Executor, optional
         Takes one parameter at a time; in other processes the model is joined again.
 
@@ -194,15 +196,16 @@ def profiles(
     """
     wanted = list(fit.found.names if names is None else [names] if isinstance(names, str) else names)
     for name in wanted:
-        _check(fit, name, level)
+        _check(fit, name)
     if executor is None:
-        return Profiles({name: profile(fit, name, level=level) for name in wanted})
+        return Profiles({name: profile(fit, name, confidence=confidence) for name in wanted})
     light = replace(fit, objective=replace(fit.objective, worst={}, _last=None))
-    waiting = [executor.submit(profile, light, name, level=level) for name in wanted]
+    waiting = [executor.submit(profile, light, name, confidence=confidence) for name in wanted]
     return Profiles(dict(zip(wanted, [future.result() for future in waiting], strict=True)))
 
 
-def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Profile:
+@takes(FitError, confidence=CONFIDENCE)
+def profile(fit: Fit, name: str, *, confidence: float = 0.95, most: int = 40) -> Profile:
     """Profile one parameter of a fit, stepping away from the optimum with warm starts.
 
     The distance of a point is ``(n - k)*(S/S_min - 1)`` where a scale is estimated, with S the sum of squares of the
@@ -214,7 +217,7 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
     fit : Fit
     name : str
         A free parameter, or a tied one: then everything that it follows from is at its best for each of its values.
-    level : float
+    confidence : float
         Of the interval.
     most : int
         Most points on each side.
@@ -226,19 +229,17 @@ def profile(fit: Fit, name: str, *, level: float = 0.95, most: int = 40) -> Prof
     Raises
     ------
     FitError
-        The parameter was neither free nor tied, the level is no probability, or no degrees of freedom are left.
+        The parameter was neither free nor tied, `confidence` is no share, or no degrees of freedom are left.
     """
-    _check(fit, name, level)
-    return _Walk(fit, name, level, most).run()
+    _check(fit, name)
+    return _Walk(fit, name, confidence, most).run()
 
 
-def _check(fit: Fit, name: str, level: float) -> None:
+def _check(fit: Fit, name: str) -> None:
     names = [*fit.found.names, *(tie.name for tie in fit.found.ties)]
     if name not in names:
         what = "neither free nor tied" if fit.found.ties else "not free"
         raise FitError(f"{shown(name)} was {what} in this fit{did_you_mean(name, names)}")
-    if not 0 < level < 1:
-        raise FitError(f"level = {shown(level)} is not between 0 and 1")
     if not fit.information.freedom > 0:
         raise FitError(
             f"{shown(name)} cannot be profiled: as many parameters as measurements leave no degrees of freedom"
@@ -253,11 +254,11 @@ def _check(fit: Fit, name: str, level: float) -> None:
 class _Walk:
     """Steps along one parameter on both sides of the optimum."""
 
-    def __init__(self, fit: Fit, name: str, level: float, most: int) -> None:
-        self.fit, self.most, self.level = fit, most, level
+    def __init__(self, fit: Fit, name: str, confidence: float, most: int) -> None:
+        self.fit, self.most, self.confidence = fit, most, confidence
         self.objective, self.best = fit.objective, fit.best
         self.along = along(fit.objective, fit.information, name, fit.best.point)
-        self.end = quantile(fit.information.freedom, level)
+        self.end = quantile(fit.information.freedom, confidence)
         self.points: list[tuple[float, float, FloatArray]] = [(self.along.where(fit.best.point), 0.0, fit.best.point)]
         self.lowest = 0.0
 
@@ -279,7 +280,7 @@ class _Walk:
             upper,
             open_lower,
             open_upper,
-            self.level,
+            self.confidence,
             self.end**2,
             frame,
             note,

@@ -129,6 +129,7 @@ def _objective(layout: Layout, point: FloatArray, seen: Prediction, profiled: bo
         curvature = np.einsum("ird,rij,jre->de", by, terms.information, by, optimize=True)
 
     def step(damping: float) -> FloatArray:
+        """The damped step of the readouts, shape (readouts,)."""
         ridge = damping * np.diag(np.diag(curvature))
         return np.asarray(-pseudo_inverse(curvature + ridge, cut=1e-15) @ gradient)
 

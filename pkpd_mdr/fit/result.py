@@ -308,19 +308,19 @@ class Fit:
         """Draw parameter sets from what the fit knows; see `Estimates.draws`."""
         return self.found.draws(n, seed=seed)
 
-    def profile(self, name: str, *, level: float = 0.95, most: int = 40) -> Profile:
+    def profile(self, name: str, *, confidence: float = 0.95, most: int = 40) -> Profile:
         """Likelihood profile of one parameter; see `pkpd_mdr.fit.profile`."""
         from pkpd_mdr.fit.profile import profile
 
-        return profile(self, name, level=level, most=most)
+        return profile(self, name, confidence=confidence, most=most)
 
     def profiles(
-        self, names: Sequence[str] | None = None, *, level: float = 0.95, executor: Executor | None = None
+        self, names: Sequence[str] | None = None, *, confidence: float = 0.95, executor: Executor | None = None
     ) -> Profiles:
         """Likelihood profiles of several parameters, or of all; see `pkpd_mdr.fit.profile`."""
         from pkpd_mdr.fit.profile import profiles
 
-        return profiles(self, names, level=level, executor=executor)
+        return profiles(self, names, confidence=confidence, executor=executor)
 
     def bootstrap(
         self,
@@ -428,7 +428,7 @@ class Fit:
         times: QuantityLike | Sequence[QuantityLike] | None = None,
         *,
         draws: Draws | None = None,
-        level: float = 0.95,
+        confidence: float = 0.95,
         conditions: str | Sequence[str] | None = None,
         seed: int = 0,
     ) -> Band:
@@ -440,7 +440,7 @@ class Fit:
             As for `predict`.
         draws : Draws, optional
             From `draws`, `bootstrap` or `mcmc`; 200 of `draws` when left out.
-        level : float
+        confidence : float
             Share inside at each time.
         seed : int
             Of the draws that are made when none are given.
@@ -452,11 +452,11 @@ class Fit:
         Raises
         ------
         FitError
-            A level that is no share, an unknown condition, draws of something else.
+            A confidence that is no share, an unknown condition, draws of something else.
         """
         from pkpd_mdr.fit.bands import band
 
-        return band(self, times, draws=draws, level=level, conditions=conditions, seed=seed)
+        return band(self, times, draws=draws, confidence=confidence, conditions=conditions, seed=seed)
 
     # -- show and keep -----------------------------------------------------------------------------------
 

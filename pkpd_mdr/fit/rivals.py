@@ -83,9 +83,11 @@ def discriminate(
     pairs = list(itertools.permutations(rivals, 2))
 
     def evidence(chosen: Sequence[int]) -> FloatArray:
+        """Expected log-likelihood ratio of a plan for each pair of rivals, shape (pairs,)."""
         return np.array([_evidence(rivals[true], rivals[wrong], chosen) for true, wrong in pairs])
 
     def score(chosen: Sequence[int]) -> FloatArray:
+        """The least evidence of a plan with each candidate added, shape (candidates,)."""
         return np.array([evidence([*(kept[i] for i in chosen), new]).min() for new in kept])
 
     chosen, _ = choose(score, size, repeats=repeats)

@@ -199,13 +199,13 @@ def _listed(labels: Sequence[str], word: str = "and") -> str:
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} {word} {named[-1]}"
 
 
-@takes(FitError, nested=TABLE, controls=TABLE, factors=TEXTS, starts=COUNT, seed=SEED)
+@takes(FitError, nested=TABLE, control=TABLE, factors=TEXTS, starts=COUNT, seed=SEED)
 def compare_models(
     fits: Mapping[str, Fit],
     *,
     nested: Mapping[str, str] | None = None,
     held_out: HeldOut | None = None,
-    controls: Mapping[str, object] | None = None,
+    control: Mapping[str, object] | None = None,
     factors: str | Sequence[str] = (),
     starts: int = 1,
     seed: int = 0,
@@ -223,7 +223,7 @@ def compare_models(
         such as ``"exposure_h"`` (all conditions with one of its values, in turn), or ``{"exposure_h": 24}`` (those
         alone). Scores are the log predictive density of the measurements (`pkpd_mdr.fit.held_out.hold_out`) and the
         root mean square error of the logarithm.
-    controls : mapping of label to value or values, optional
+    control : mapping of label to value or values, optional
         Which of the held-out conditions are controls, ``{"dox_nM": 0}``: these are not scored, and serve `factors`.
     factors : str or sequence of str
         Free parameters that belong to a plate, which controls of a held-out plate may settle; nothing else of a
@@ -268,15 +268,15 @@ def compare_models(
         for name in (small, large):
             if name not in fits:
                 raise FitError(f"nested names {shown(name)}, which is not among the fits{did_you_mean(name, fits)}")
-    if held_out is None and (controls or factors):
+    if held_out is None and (control or factors):
         raise FitError(
-            "controls and factors say how held-out conditions are predicted; say which, as in held_out='plate'"
+            "control and factors say how held-out conditions are predicted; say which, as in held_out='plate'"
         )
     table = _ranked(fits, within)
     if held_out is None:
         return Selection(table, pd.DataFrame())
     chosen = (factors,) if isinstance(factors, str) else tuple(factors)
-    predictions = _predictions(fits, held_out, controls, chosen, starts, seed)
+    predictions = _predictions(fits, held_out, control, chosen, starts, seed)
     return Selection(_scored(table, predictions), predictions)
 
 
@@ -307,14 +307,14 @@ def _row(fit: Fit, larger: Fit | None, within: str) -> dict[str, object]:
 def _predictions(
     fits: Mapping[str, Fit],
     held_out: HeldOut,
-    controls: Mapping[str, object] | None,
+    control: Mapping[str, object] | None,
     factors: tuple[str, ...],
     starts: int,
     seed: int,
 ) -> pd.DataFrame:
     frames = []
     for label, fit in fits.items():
-        for fold in find_folds(fit, held_out, controls):
+        for fold in find_folds(fit, held_out, control):
             found = hold_out(fit, fold, factors=factors, starts=starts, seed=seed)
             found.insert(0, "model", label)
             found.insert(1, "fold", fold.name)

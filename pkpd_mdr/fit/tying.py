@@ -98,6 +98,7 @@ def _written_out(tied: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def written(name: str, above: tuple[str, ...]) -> str:
+        """A tied formula in free parameters alone; refuses circles."""
         if name in above:
             circle = " follows ".join(map(shown, (*above[above.index(name) :], name)))
             raise FitError(f"tied: {circle}, in a circle; one of them must be free, or fixed")

@@ -108,6 +108,7 @@ def _ic50(vesicles: float) -> float:
     kept = {"switching_A_S": 0, "switching_slope_dox_A_R": 0}
 
     def cells(dose: float) -> float:
+        """Cells after 72 h under a dose (uM)."""
         plan = exposure("dox", dose) if dose else None
         return level(model, "burden", "72 h", plan, start=start, parameters=kept)
 

@@ -70,6 +70,7 @@ def myopic(visit: str = "1 day") -> Strategy:
     """At each visit the drug that kills more now; simulate with ``measure="advantage"``."""
 
     def choose(seen: Visit) -> Regimen:
+        """Drug A while the burden is above zero, B otherwise."""
         return exposure("A" if seen.burden > 0 else "B", 1)
 
     return rule(choose, visit=visit)

@@ -18,7 +18,7 @@ SINCE = ("first_dose", "start")
 def check_since(since: str, where: str) -> None:
     """`ModelError` unless `since` is one of `SINCE`."""
     if since not in SINCE:
-        raise ModelError(f"{where}: since={shown(since)} is not known{did_you_mean(since, SINCE)}")
+        raise ModelError(f"{where}: since = {shown(since)} is not known{did_you_mean(since, SINCE)}")
 
 
 def declare_clock(scope: Scope, drug: str, since: str) -> None:

@@ -82,6 +82,7 @@ class Clone:
         scope.offer("death", name, sp.Integer(0) if death is None else death)
 
         def division() -> Expression:
+            """Births per cell and time."""
             # a net growth rate is negative above the capacity; cells then die, but nothing divides backwards
             if rates is None:
                 return sp.Integer(0)

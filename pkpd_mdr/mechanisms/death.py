@@ -128,10 +128,10 @@ class Path:
     def __post_init__(self) -> None:
         where = f"death by {shown(self.effect.drug)}"
         if self.path not in PATHS:
-            raise ModelError(f"{where}: path={shown(self.path)} is not known{did_you_mean(self.path, PATHS)}")
+            raise ModelError(f"{where}: path = {shown(self.path)} is not known{did_you_mean(self.path, PATHS)}")
         if self.via not in ("", "transit", "damaged"):
             raise ModelError(
-                f"{where}: via={shown(self.via)} is neither 'transit' nor 'damaged'; leave it out for death at once"
+                f"{where}: via = {shown(self.via)} is neither 'transit' nor 'damaged'; leave it out for death at once"
             )
         if (self.stages > 0) != (self.delay is not None) or not 0 <= self.stages <= 20:
             raise ModelError(f"{where}: a delayed signal needs stages (1 to 20) and delay, its mean time; give both")

@@ -21,6 +21,7 @@ def _add_cells(scope: Scope, name: str, clone: str, words: str, asked_by: str) -
     """A state of cells that count in the burden, in the unit of their clone."""
 
     def unit() -> Unit:
+        """Unit of the clone's cells."""
         clone_of(scope, clone, asked_by)
         return scope.states[clone].unit
 
@@ -38,7 +39,7 @@ class Transit:
 
     def __post_init__(self) -> None:
         if not 1 <= self.stages <= 20:
-            raise ModelError(f"{self.label}: stages={self.stages} is not a number of stages from 1 to 20")
+            raise ModelError(f"{self.label}: stages = {self.stages} is not a number of stages from 1 to 20")
 
     @property
     def label(self) -> str:

@@ -69,6 +69,7 @@ def _load(scope: Scope, clone: str, competition: Competition | None) -> Thunk:
     }
 
     def load() -> Expression:
+        """The burden that competes for space, weighted, in its own unit."""
         for other in weights:
             clone_of(scope, other, f"competition of {shown(clone)}")
         parts = (scope.find("burden", owner) * weights.get(owner, 1) for _, owner in scope.owners("burden"))
@@ -217,6 +218,7 @@ class ExponentialLinear:
         load = _load(scope, clone, None)
 
         def birth() -> Expression:
+            """Births per cell and time, exponential at first and linear in the end."""
             # (1 + r**psi)**(-1/psi) with the larger of 1 and r taken out, so that no power can overflow
             r = rate * load() / linear
             m = sp.Max(sp.Integer(1), r, evaluate=False)

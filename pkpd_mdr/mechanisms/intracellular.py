@@ -51,7 +51,7 @@ class Intracellular:
             raise ModelError(f"{where}: form {shown(self.form)} is not known{did_you_mean(self.form, _FORMS)}")
         if self.dead not in ("lost", "released"):
             raise ModelError(
-                f"{where}: dead={shown(self.dead)} is not 'lost' (recorded) or 'released' (back to the outside)"
+                f"{where}: dead = {shown(self.dead)} is not 'lost' (recorded) or 'released' (back to the outside)"
             )
         for names, rule in (
             (("vP", "Km"), "efflux needs both"),

@@ -203,7 +203,7 @@ class CombinedKill:
     def __post_init__(self) -> None:
         where = f"combined kill by {shown(self.title)}"
         if self.by not in _RULES:
-            raise ModelError(f"{where}: by={shown(self.by)} is not known{did_you_mean(self.by, _RULES)}")
+            raise ModelError(f"{where}: by = {shown(self.by)} is not known{did_you_mean(self.by, _RULES)}")
         if len({part.effect.title for part in self.parts}) < max(len(self.parts), 2):
             raise ModelError(f"{where}: give the kills of at least two different drugs")
         if len({part.form for part in self.parts}) > 1 or len({part.on for part in self.parts}) > 1:
@@ -220,7 +220,7 @@ class CombinedKill:
             return
         if any(effect.linear for effect in effects):
             raise ModelError(
-                f"{where}: by={shown(self.by)} needs emax and ec50 of every drug; linear kills simply add "
+                f"{where}: by = {shown(self.by)} needs emax and ec50 of every drug; linear kills simply add "
                 "as separate kill(...)"
             )
         if self.by == "bliss":
@@ -229,7 +229,7 @@ class CombinedKill:
             given = [getattr(effect, what) for effect in effects]
             if any(not _equal(value, given[0]) for value in given):
                 raise ModelError(
-                    f"{where}: by={shown(self.by)} is in closed form only for equal {what}; {shown(given[0])} "
+                    f"{where}: by = {shown(self.by)} is in closed form only for equal {what}; {shown(given[0])} "
                     f"and {shown(given[1])} were given"
                 )
 

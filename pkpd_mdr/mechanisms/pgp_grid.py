@@ -41,7 +41,7 @@ class PgpGrid:
     f: float | Callable[[float], float]
     growth: GrowthOf | None = None
     death: GivenOf | None = None
-    loss: Given | None = None
+    degradation: Given | None = None
     synthesis: Given | None = None
     start: tuple[tuple[float, Given], ...] = ()
     resistant_from: float = float("inf")
@@ -111,7 +111,7 @@ class PgpGrid:
             scope.start(name, value)
 
     def connect(self, scope: Scope) -> None:
-        """Write growth, transfer, loss and synthesis, and the moments of the content."""
+        """Write growth, transfer, degradation and synthesis, and the moments of the content."""
         for clone in self._clones():
             clone.connect(scope)
         self._meet(scope)
@@ -163,13 +163,16 @@ class PgpGrid:
             )
 
     def _drift(self, scope: Scope) -> None:
-        """Loss and synthesis move cells to the neighbouring content; exact for the mean, first order for the spread."""
-        for what, given, unit, step in (("loss", self.loss, "1/h", -1), ("synthesis", self.synthesis, "1/h", 1)):
+        """Degradation and synthesis move cells to the next content; exact for the mean, first order for the spread."""
+        for what, given, unit, step in (
+            ("degradation", self.degradation, "1/h", -1),
+            ("synthesis", self.synthesis, "1/h", 1),
+        ):
             if given is None:
                 continue
-            words = "relative loss of P-gp" if step < 0 else "P-gp made per cell"
+            words = "degradation rate of P-gp" if step < 0 else "P-gp made per cell and time"
             speed = scope.parameter(
-                f"{what}_pgp_{self.name}", given, unit=unit, lower=0.0, description=f"{words} and time in {self.name}"
+                f"{what}_pgp_{self.name}", given, unit=unit, lower=0.0, description=f"{words} in {self.name}"
             )
             for k, name in enumerate(self.bins):
                 if 0 <= k + step < self.count:
@@ -210,7 +213,7 @@ def grid(
     f: float | Callable[[float], float] = 0.5,
     growth: GrowthOf | None = None,
     death: GivenOf | None = None,
-    loss: Given | None = None,
+    degradation: Given | None = None,
     synthesis: Given | None = None,
     start: Mapping[float, Given] | None = None,
     resistant_from: float = float("inf"),
@@ -247,9 +250,9 @@ def grid(
         Of every bin, or a function of content that gives its law: ``lambda p: growth.exponential(rate=...)``.
     death : quantity, Parameter, Formula or function, optional
         Per time, or a function of content.
-    loss : quantity, Parameter or Formula, optional
-        Relative loss of P-gp per time (degradation); parameter ``loss_pgp_<name>``. With contents a width w apart,
-        cells of content p step down at ``loss*p/w``.
+    degradation : quantity, Parameter or Formula, optional
+        Of P-gp, per time; parameter ``degradation_pgp_<name>``. With contents a width w apart,
+        cells of content p step down at ``degradation*p/w``.
     synthesis : quantity, Parameter or Formula, optional
         P-gp per cell and time, up to `largest`; parameter ``synthesis_pgp_<name>``. Cells step up at ``synthesis/w``.
     start : mapping of float to quantity, optional
@@ -286,7 +289,7 @@ def grid(
         f,
         growth,
         death,
-        loss,
+        degradation,
         synthesis,
         tuple((start or {}).items()),
         resistant_from,

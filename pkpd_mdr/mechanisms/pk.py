@@ -247,6 +247,7 @@ class Compartments:
 
     def _port(self, scope: Scope, name: str, way: Route, target: str, ending: str) -> Port:
         def slot(what: str, given: Given | None, unit: str | Unit, words: str, lower: float = 0.0) -> Expression | None:
+            """An optional parameter of a route, None where it is not given."""
             return (
                 None
                 if given is None

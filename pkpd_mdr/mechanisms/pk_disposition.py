@@ -45,7 +45,7 @@ class Virtual:
         check_name(self.drug, "the name of a drug")
         if self.driver not in ("rate", "amount"):
             raise ModelError(
-                f"kpd of {shown(self.drug)}: driver={shown(self.driver)} is not 'rate' (KDE*A) or 'amount' (A)"
+                f"kpd of {shown(self.drug)}: driver = {shown(self.driver)} is not 'rate' (KDE*A) or 'amount' (A)"
             )
 
     @property
@@ -158,6 +158,7 @@ class SaturableDistribution:
         concentration = scope.find("concentration", drug, self.label)
 
         def slot(what: str, given: Given, unit: Unit, words: str, lower: float = 0.0) -> Expression:
+            """A parameter of the place, with the drug's molar mass."""
             return scope.parameter(
                 f"{what}_{name}", given, unit=unit, lower=lower, molar_mass=mass, description=f"{words} ({name})"
             )

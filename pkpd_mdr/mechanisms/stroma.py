@@ -208,7 +208,7 @@ class Barrier:
         words = "barrier" if self.by is None else f"barrier of {shown(self.by)}"
         if self.against not in _AGAINST:
             raise ModelError(
-                f"{words}: against={shown(self.against)} is not known{did_you_mean(self.against, _AGAINST)}"
+                f"{words}: against = {shown(self.against)} is not known{did_you_mean(self.against, _AGAINST)}"
             )
         if (self.by is None) != (self.half is None):
             raise ModelError(

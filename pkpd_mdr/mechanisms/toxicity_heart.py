@@ -125,7 +125,7 @@ class Cardiomyocytes:
                 f"{self.name} need a drug that kills; write for example emax={{'dox': ('0.07 1/h', '0.1 uM')}}"
             )
         if not 1 <= self.stages <= 20:
-            raise ModelError(f"{self.name}: stages={self.stages} is not a number of stages from 1 to 20")
+            raise ModelError(f"{self.name}: stages = {self.stages} is not a number of stages from 1 to 20")
 
     @property
     def label(self) -> str:

@@ -30,11 +30,10 @@ from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 
 __all__ = [
-    "Apheresis",
     "Release",
+    "Removal",
     "SecretionEffect",
     "Uptake",
-    "apheresis",
     "cargo",
     "drug",
     "effect",
@@ -42,6 +41,7 @@ __all__ = [
     "inhibition",
     "pgp",
     "release",
+    "removal",
     "uptake",
 ]
 
@@ -133,7 +133,7 @@ def release(
     volume : quantity, Parameter or Formula
         In which they spread; parameter ``volume_<name>``.
     depletion : quantity, Parameter or Formula, optional
-        Constant removal by treatment, per time; parameter ``depletion_<name>``. Sessions: `apheresis`.
+        Constant removal by treatment, per time; parameter ``depletion_<name>``. Sessions: `removal`.
     start : quantity, Parameter or Formula, optional
         Vesicles per volume at time zero; parameter ``<name>0``.
     name : str
@@ -387,15 +387,15 @@ def inhibition(
 
 
 @dataclass(frozen=True, slots=True)
-class Apheresis:
-    """Declaration behind `apheresis`."""
+class Removal:
+    """Declaration behind `removal`."""
 
     of: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """``apheresis``."""
-        return "apheresis"
+        """``removal``."""
+        return "removal"
 
     def declare(self, scope: Scope) -> None:
         """Nothing yet: the vesicles must be known."""
@@ -404,17 +404,17 @@ class Apheresis:
         """Add the port."""
         known = [name for name, state in scope.states.items() if state.kind == "vesicles"]
         if not known:
-            raise ModelError("apheresis: the model has no vesicles; add vesicles.release(...) or exosomes(...)")
+            raise ModelError("vesicles.removal: the model has no vesicles; add vesicles.release(...) or exosomes(...)")
         for name in self.of:
             if name not in known:
                 near = did_you_mean(name, known)
-                raise ModelError(f"apheresis of {shown(name)}, which are no vesicles of the model{near}")
+                raise ModelError(f"removal of {shown(name)}, which are no vesicles of the model{near}")
         effects = {name: symbol(name) * (1 - AMOUNT) for name in self.of or known}
         scope.port(Port("apheresis", "session", "act", Unit.of(""), effects=effects))
 
 
 @takes(ModelError, of=TEXTS)
-def apheresis(of: str | Sequence[str] | None = None) -> Mechanism:
+def removal(of: str | Sequence[str] | None = None) -> Mechanism:
     """Let a regimen remove vesicles in sessions: each leaves ``X*(1 - removed)``, contents included.
 
     Adds the port ``"apheresis"``, on which `pkpd_mdr.apheresis` acts.
@@ -437,7 +437,7 @@ def apheresis(of: str | Sequence[str] | None = None) -> Mechanism:
     --------
     >>> import pkpd_mdr as mdr
     >>> donor = [mdr.clone("R"), mdr.vesicles.release({"R": "200 1/day"}, clearance="0.2 1/h", start="1e6 vesicle/mL")]
-    >>> model = mdr.Model(*donor, mdr.vesicles.apheresis())
+    >>> model = mdr.Model(*donor, mdr.vesicles.removal())
     >>> run = model.simulate(mdr.apheresis(0.5).every("1 day", times=3), until="3 day")
     """
-    return Apheresis(() if of is None else names_of(of, "apheresis"))
+    return Removal(() if of is None else names_of(of, "removal"))

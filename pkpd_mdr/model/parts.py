@@ -259,7 +259,7 @@ class Port:
         return read(given, self.unit, where, molar_mass=self.molar_mass, bare=self.unit.dimensionless)
 
 
-_RECEIVERS = {"radiation": "radiotherapy(...)", "surgery": "resection()", "apheresis": "vesicles.apheresis()"}
+_RECEIVERS = {"radiation": "radiotherapy(...)", "surgery": "resection()", "apheresis": "vesicles.removal()"}
 
 _GIVERS = {"expose": "medium", "dose": "pk.one_compartment"}
 

@@ -137,6 +137,7 @@ class Scope:
         speaker = self._speaker
 
         def spoken() -> Expression:
+            """The value, with errors in the name of who offered it."""
             with self.speaking(speaker):
                 return value()
 
@@ -448,6 +449,7 @@ class Scope:
 
     def _substitute(self, values: Mapping[Expression, Expression]) -> None:
         def fill(expression: Expression) -> Expression:
+            """An expression with the values filled in; None stays None."""
             return expression if expression is None else expression.xreplace(values)
 
         self.states = {

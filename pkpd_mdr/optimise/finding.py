@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import NUMBER, SEED, TABLE, takes, whole
+from pkpd_mdr.arguments import CONFIDENCE, SEED, TABLE, fraction, takes, whole
 from pkpd_mdr.compare.arms import read_arms
 from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import DataError, SimulationError, shown
+from pkpd_mdr.errors import DataError, SimulationError
 from pkpd_mdr.model import Model
 from pkpd_mdr.optimise.gain import Gain, paired_gain
 from pkpd_mdr.optimise.limits import Limits, read_criterion, read_limits
@@ -43,8 +43,8 @@ _BUDGET = whole(10, example=400)
     SimulationError,
     model=MODEL,
     start=TABLE,
-    near=NUMBER,
-    level=NUMBER,
+    near=fraction(example=0.01),
+    confidence=CONFIDENCE,
     candidates=_BUDGET,
     measure=MEASURE,
     stop=TABLE,
@@ -66,7 +66,7 @@ def optimise(
     start: Mapping[str, QuantityLike] | None = None,
     candidates: int = 400,
     near: float = 0.01,
-    level: float = 0.95,
+    confidence: float = 0.95,
     measure: Measure = "burden",
     stop: Mapping[str, QuantityLike] | None = None,
     seed: int = 0,
@@ -109,7 +109,7 @@ def optimise(
         About how many may be tried, 10 or more. Few combinations of finite variables are all tried.
     near : float
         What counts as nearly as good: a relative difference of the objective.
-    level : float
+    confidence : float
         Of intervals.
     measure : str, Measured, or sequence of them
         What strategies are shown at visits.
@@ -155,10 +155,6 @@ def optimise(
     True
     """
     length, _ = length_of(until)
-    if not 0 < level < 1 or not 0 < near < 1:
-        raise SimulationError(
-            f"level = {shown(level)} and near = {shown(near)} are shares; choose such as 0.95 and 0.01"
-        )
     space = Space(read_variables(variables))
     check_plan(plan, list(space.variables))
     full = with_exposure(model)
@@ -174,7 +170,14 @@ def optimise(
     problem = Problem(model, plan, space, item, held, read_criterion(criterion), split.search, options, length.value)
     search(problem, candidates, seed)
     settings = Settings(
-        problem.criterion, level, near, seed, split.count, 0 if split.rest is None else len(split.rest), names, length
+        problem.criterion,
+        confidence,
+        near,
+        seed,
+        split.count,
+        0 if split.rest is None else len(split.rest),
+        names,
+        length,
     )
     return _Report(problem, split, settings, plain, endpoint_unit(item, full, length.unit)).optimum(model, accuracy)
 
@@ -299,12 +302,12 @@ class _Report:
         both = ~np.isnan(best) & ~np.isnan(other)
         if not both.any():
             return None
-        level, random = self.settings.level, np.random.default_rng([self.settings.seed, 2])
+        confidence, rng = self.settings.confidence, np.random.default_rng([self.settings.seed, 2])
         value, lower, upper, better, noise = paired_gain(
-            best[both], other[both], problem.criterion, high=problem.high, level=level, random=random
+            best[both], other[both], problem.criterion, high=problem.high, confidence=confidence, rng=rng
         )
         held_out = bool(held.shape[1])
-        return Gain(arm, value, lower, upper, level, self.unit, better, int(both.sum()), held_out, noise)
+        return Gain(arm, value, lower, upper, confidence, self.unit, better, int(both.sum()), held_out, noise)
 
     def _limit_table(self, searched: FloatArray, held: FloatArray, best: Candidate) -> pd.DataFrame:
         rows = []

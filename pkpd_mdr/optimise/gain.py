@@ -26,8 +26,8 @@ class Gain:
     arm : str
         The best of the plain arms in the search.
     value, lower, upper : float
-        Of the criterion, with an interval of `level`; the same number three times without draws.
-    level : float
+        Of the criterion, with an interval of `confidence`; the same number three times without draws.
+    confidence : float
     unit : Unit
     better : float
         Share of draws in which the optimum is better (ties count half).
@@ -43,7 +43,7 @@ class Gain:
     value: float
     lower: float
     upper: float
-    level: float
+    confidence: float
     unit: Unit
     better: float
     pairs: int
@@ -57,8 +57,8 @@ def paired_gain(
     criterion: Criterion,
     *,
     high: bool,
-    level: float,
-    random: np.random.Generator,
+    confidence: float,
+    rng: np.random.Generator,
 ) -> tuple[float, float, float, float, bool]:
     """Gain of a criterion with its interval, the share of draws that gain, and whether that is noise.
 
@@ -71,8 +71,8 @@ def paired_gain(
     criterion : Criterion
     high : bool
         Whether high values are good.
-    level : float
-    random : numpy.random.Generator
+    confidence : float
+    rng : numpy.random.Generator
 
     Returns
     -------
@@ -82,8 +82,8 @@ def paired_gain(
     Examples
     --------
     >>> rng = np.random.default_rng(1)
-    >>> found = paired_gain(np.array([3.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0]), Criterion(), high=True, level=0.95,
-    ...                     random=rng)
+    >>> found = paired_gain(np.array([3.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0]), Criterion(), high=True,
+    ...                     confidence=0.95, rng=rng)
     >>> [round(number, 3) for number in found[:3]], found[4]
     ([2.333, 0.899, 3.768], False)
     """
@@ -98,10 +98,10 @@ def paired_gain(
     if criterion.share is None:
         from scipy.stats import t
 
-        half = float(t.ppf(0.5 + level / 2, count - 1) * gaps.std(ddof=1) / math.sqrt(count))
+        half = float(t.ppf(0.5 + confidence / 2, count - 1) * gaps.std(ddof=1) / math.sqrt(count))
         lower, upper = value - half, value + half
     else:
-        rows = random.integers(0, count, (_RESAMPLES, count))
+        rows = rng.integers(0, count, (_RESAMPLES, count))
         drawn = sign * (criterion.of(best[rows], high=high) - criterion.of(arm[rows], high=high))
-        lower, upper = (float(q) for q in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
+        lower, upper = (float(q) for q in np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2]))
     return value, lower, upper, better, bool(nothing or lower <= 0)

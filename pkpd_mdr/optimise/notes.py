@@ -94,7 +94,7 @@ def _noise(found: Optimum) -> list[str]:
         return [f"the optimum gains nothing over {gain.arm!r} beyond the error of integration"]
     if gain.upper < 0:
         return [f"the plain arm {gain.arm!r} is better than the optimum on the {gain.pairs} draws that judge it"]
-    interval = f"its {100 * gain.level:g} % interval on {gain.pairs} draws"
+    interval = f"its {100 * gain.confidence:g} % interval on {gain.pairs} draws"
     why = f"{interval} holds zero" if gain.lower <= 0 else "it is no more than the error of integration"
     return [
         f"the gain over {gain.arm!r} is within the noise: {why}, so the plain arm may be as good; more draws would tell"

@@ -35,7 +35,7 @@ class Settings:
     """How an optimum was looked for."""
 
     criterion: Criterion
-    level: float
+    confidence: float
     near: float
     seed: int
     draws: int
@@ -199,11 +199,11 @@ class Optimum:
     def _repr_html_(self) -> str:
         return show.html(self)
 
-    def plot(self, variable: str | None = None, *, ax: Axes | None = None) -> Axes:
+    def plot(self, name: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw the objective of all candidates against a variable, with the best; see `pkpd_mdr.plot.optimise`."""
         from pkpd_mdr.plot.optimise import plot_optimum
 
-        return plot_optimum(self, variable, ax=ax)
+        return plot_optimum(self, name, ax=ax)
 
 
 def _span(item: Variable, values: Sequence[Any]) -> float:

@@ -35,7 +35,7 @@ class _Search:
 
     problem: Problem
     budget: int
-    random: np.random.Generator
+    rng: np.random.Generator
     points: FloatArray = field(init=False)
     violation: FloatArray = field(init=False)
     cost: FloatArray = field(init=False)
@@ -88,8 +88,8 @@ class _Search:
         size = max(5, min(size, budget // (4 * len(corners))))
         blocks = []
         for corner in corners:
-            strata = self.random.permuted(np.tile(np.arange(size)[:, None], (1, len(space.variables))), axis=0)
-            block = (strata + self.random.random(strata.shape)) / size  # a Latin hypercube
+            strata = self.rng.permuted(np.tile(np.arange(size)[:, None], (1, len(space.variables))), axis=0)
+            block = (strata + self.rng.random(strata.shape)) / size  # a Latin hypercube
             block[:, self.fixed] = corner[self.fixed]
             blocks.append(block)
         self.points = np.stack(blocks)
@@ -105,17 +105,17 @@ class _Search:
         islands, size = self.cost.shape
         best = np.take_along_axis(self.points, self._best()[:, None, None], axis=1)
         ones, others = (self._drawn(islands, size) for _ in range(2))
-        pull = self.random.uniform(0.5, 1.0, (islands, size, 1))
-        push = self.random.uniform(0.4, 0.9, (islands, size, 1))
+        pull = self.rng.uniform(0.5, 1.0, (islands, size, 1))
+        push = self.rng.uniform(0.4, 0.9, (islands, size, 1))
         moved = self.points + pull * (best - self.points) + push * (ones - others)
-        keep = self.random.random(moved.shape) > 0.9
+        keep = self.rng.random(moved.shape) > 0.9
         keep[:, :, self.fixed] = True
         moved = np.where(keep, self.points, moved)
         outside = (moved < 0.0) | (moved > 1.0)  # half-way back to the bound, as an optimum may stand there
         return np.where(outside, (self.points + (moved > 1.0)) / 2, moved)
 
     def _drawn(self, islands: int, size: int) -> FloatArray:
-        chosen: npt.NDArray[np.int64] = self.random.integers(0, size, (islands, size, 1))
+        chosen: npt.NDArray[np.int64] = self.rng.integers(0, size, (islands, size, 1))
         return np.take_along_axis(self.points, chosen, axis=1)
 
     def _settled(self) -> bool:

@@ -104,7 +104,7 @@ def _objective(found: Optimum) -> list[str]:
     lines = [f"{found.endpoint.name}: {_number(found.value, found)} {unit}".rstrip() + f" ({_where(found)})"]
     values = found.held_out if len(found.held_out) else found.searched
     if len(values) > 1:
-        median, lower, upper = spread(values, settings.level)
+        median, lower, upper = spread(values, settings.confidence)
         span = f"{_number(lower, found)} to {_number(upper, found)} {unit}".rstrip()
         where = "on held-out draws" if len(found.held_out) else "on the draws of the search"
         if len(found.held_out):
@@ -112,7 +112,7 @@ def _objective(found: Optimum) -> list[str]:
             capped = np.minimum(values, settings.until.value) if found.endpoint.unit == "time" else values
             own = float(settings.criterion.of(capped, high=high))
             where += f" the {settings.criterion} is {own:.4g},"
-        lines.append(f"{where} the median {_number(median, found)}, {100 * settings.level:g} % {span}")
+        lines.append(f"{where} the median {_number(median, found)}, {100 * settings.confidence:g} % {span}")
     if found.gain is not None:
         lines.append(_gain(found))
     return lines
@@ -132,7 +132,7 @@ def _gain(found: Optimum) -> str:
         return own
     where = "held-out draws" if gain.held_out else "draws, all of them used in the search"
     return (
-        f"{own} ({100 * gain.level:g} % {gain.lower:+.4g} to {gain.upper:+.4g}; positive is better), better in "
+        f"{own} ({100 * gain.confidence:g} % {gain.lower:+.4g} to {gain.upper:+.4g}; positive is better), better in "
         f"{100 * gain.better:.0f} % of {gain.pairs} {where}"
     )
 

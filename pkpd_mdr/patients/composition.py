@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import FLAG, NUMBER, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import CONFIDENCE, FLAG, NUMBER, TEXT, TEXTS, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.model import Model
@@ -69,14 +69,15 @@ class Composition:
         many = f" in {len(self.samples)} samples" if len(self.samples) > 1 else ""
         return f"composition from {int(seen.sum())} cells{many}, Dirichlet prior of {self.prior:g} per clone{told}"
 
-    def table(self, level: float = 0.95) -> pd.DataFrame:
+    @takes(DataError, confidence=CONFIDENCE)
+    def table(self, confidence: float = 0.95) -> pd.DataFrame:
         """Shares of all cells together: count, mean, and the interval of the posterior.
 
         For a clone that was not seen, the interval is one-sided: from 0 to its upper bound. Samples are added up.
 
         Parameters
         ----------
-        level : float
+        confidence : float
             Of the interval.
 
         Returns
@@ -86,22 +87,20 @@ class Composition:
         """
         from scipy.special import betaincinv
 
-        if not 0 < level < 1:
-            raise DataError(f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95")
         seen = np.sum(self.counts, axis=0)
         weights = self.prior + seen
         others = weights.sum() - weights
-        tail = (1 - level) / 2
+        tail = (1 - confidence) / 2
         lower = np.where(seen > 0, betaincinv(weights, others, tail), 0.0)
-        upper = betaincinv(weights, others, np.where(seen > 0, 1 - tail, level))
+        upper = betaincinv(weights, others, np.where(seen > 0, 1 - tail, confidence))
         columns = {"count": seen, "share": weights / weights.sum(), "lower": lower, "upper": upper}
         return pd.DataFrame(columns, index=pd.Index(self.clones, name="clone"))
 
-    def plot(self, *, ax: Axes | None = None, level: float = 0.95) -> Axes:
+    def plot(self, *, ax: Axes | None = None, confidence: float = 0.95) -> Axes:
         """Draw shares with their intervals and what was counted; see `pkpd_mdr.plot.composition`."""
         from pkpd_mdr.plot.composition import plot_composition
 
-        return plot_composition(self, ax=ax, level=level)
+        return plot_composition(self, ax=ax, confidence=confidence)
 
     def parameters(self, model: Model) -> dict[str, str]:
         """The parameter of a model that is the start of each clone, to the clone.
@@ -128,20 +127,20 @@ class Composition:
         """Units of what `draw` gives."""
         return dict.fromkeys(self.parameters(model), _CELL)
 
-    def shares(self, size: int, rng: np.random.Generator) -> FloatArray:
-        """Draw shares, shape (size, clones): each patient from the posterior of one of the samples."""
+    def shares(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draw shares, shape (n, clones): each patient from the posterior of one of the samples."""
         weights = self.prior + np.asarray(self.counts, dtype=float)
-        chosen = rng.integers(len(weights), size=size) if len(weights) > 1 else np.zeros(size, dtype=int)
+        chosen = rng.integers(len(weights), size=n) if len(weights) > 1 else np.zeros(n, dtype=int)
         # logarithms of gamma variables keep tiny shares: Gamma(a) = Gamma(a + 1)*U**(1/a)
         rows = weights[chosen]
         logs = np.log(rng.standard_gamma(rows + 1.0)) + np.log(1.0 - rng.random(rows.shape)) / rows
         scaled = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
 
-    def draw(self, model: Model, size: int, rng: np.random.Generator) -> dict[str, FloatArray]:
+    def draw(self, model: Model, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:
         """Cells of each clone at the start, by the parameter of the model that holds them."""
-        total = self.total.quantile(rng.random(size)) * self.total.unit.factor
-        cells = total[:, None] * self.shares(size, rng)
+        total = self.total.quantile(rng.random(n)) * self.total.unit.factor
+        cells = total[:, None] * self.shares(n, rng)
         if self.whole:
             few = cells < _MANY
             cells = np.where(few, rng.poisson(np.where(few, cells, 0.0)), np.rint(cells))
@@ -210,7 +209,7 @@ def composition(
     wanted = known if clones is None else [clones] if isinstance(clones, str) else list(clones)
     for name in known:
         if name not in wanted:
-            raise DataError(f"composition(): the table counts {shown(name)}, which is not among clones={shown(wanted)}")
+            raise DataError(f"composition(): the table counts {shown(name)}, not one of clones = {shown(wanted)}")
     if len(set(wanted)) < 2 or len(set(wanted)) < len(wanted):
         raise DataError(f"composition(): {shown(wanted)} are not two or more different clones")
     samples = list(dict.fromkeys(where for _, _, where in table))

@@ -112,7 +112,7 @@ def _words(name: str) -> str:
 
 
 def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, ax: Axes | None = None) -> Axes:
-    """Draw the burden over time: the median of each arm and the band of the comparison's level.
+    """Draw the burden over time: the median of each arm and the band of the comparison's confidence.
 
     A run that ended at a level of ``stop=`` stays where it was, so that those who go on do not look better than all.
 
@@ -144,7 +144,7 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     ax = new_axes(ax)
     for name in names:
         k = comparison.arms.index(name)
-        bands = np.array([spread(column, comparison.settings.level) for column in curves[k].T])
+        bands = np.array([spread(column, comparison.settings.confidence) for column in curves[k].T])
         if curves.shape[1] > 1:
             ax.fill_between(comparison.times, bands[:, 1], bands[:, 2], color=colour(k), alpha=0.13, lw=0)
         ax.plot(comparison.times, bands[:, 0], color=colour(k), ls=dash(k), lw=1.4, label=written(name))
@@ -158,7 +158,9 @@ def plot_courses(comparison: Comparison, arms: Sequence[str] | None = None, *, a
     ax.set_xlim(0.0, comparison.until.value)
     tidy(ax)
     many = curves.shape[1] > 1
-    outside_legend(ax, band=f"{100 * comparison.settings.level:g} % of {comparison.settings.members}" if many else "")
+    outside_legend(
+        ax, band=f"{100 * comparison.settings.confidence:g} % of {comparison.settings.members}" if many else ""
+    )
     return ax
 
 

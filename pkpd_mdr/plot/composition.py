@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pkpd_mdr.arguments import NUMBER, takes
-from pkpd_mdr.errors import DataError
 from pkpd_mdr.plot.style import COLOURS, MUTED, beside, new_axes, outside_legend, rows_height, tidy, written
 
 if TYPE_CHECKING:
@@ -20,8 +18,7 @@ __all__ = ["plot_composition"]
 _SMALL = 0.05  # share from which down an axis is logarithmic
 
 
-@takes(DataError, level=NUMBER)
-def plot_composition(composition: Composition, *, ax: Axes | None = None, level: float = 0.95) -> Axes:
+def plot_composition(composition: Composition, *, ax: Axes | None = None, confidence: float = 0.95) -> Axes:
     """Draw the share of each clone and its interval, with the cells that were counted.
 
     The axis is logarithmic where a share may be below a twentieth.
@@ -32,7 +29,7 @@ def plot_composition(composition: Composition, *, ax: Axes | None = None, level:
     ----------
     composition : Composition
     ax : Axes, optional
-    level : float
+    confidence : float
         Of the interval.
 
     Returns
@@ -42,7 +39,7 @@ def plot_composition(composition: Composition, *, ax: Axes | None = None, level:
     Raises
     ------
     DataError
-        `level` is no share.
+        `confidence` is no share.
 
     Examples
     --------
@@ -51,7 +48,7 @@ def plot_composition(composition: Composition, *, ax: Axes | None = None, level:
     >>> [text.get_text() for text in plot_composition(found).texts]
     ['980 of 983', '3 of 983', '0 of 983']
     """
-    table = composition.table(level)
+    table = composition.table(confidence)
     names = [written(name, 24) for name in composition.clones]
     ax = new_axes(ax, height=0.9 + rows_height(names, 0.24))
     wide = bool(table["lower"].min() < _SMALL)
@@ -77,7 +74,7 @@ def plot_composition(composition: Composition, *, ax: Axes | None = None, level:
         ax.set_xlim(right=1.3)
     else:
         ax.set_xlim(0.0, 1.0)
-    ax.set_xlabel(f"share of cells at the start, {100 * level:g} % interval")
+    ax.set_xlabel(f"share of cells at the start, {100 * confidence:g} % interval")
     tidy(ax)
     ax.tick_params(axis="y", length=0)
     outside_legend(ax)

@@ -150,7 +150,9 @@ def plot_rare_event(found: RareEvent, *, ax: Axes | None = None) -> Axes:
     ax.plot(spots[seen], found.estimates[seen], "o", color=colour(0), ms=3.0, mew=0, alpha=0.7, label="estimates")
     middle = beside(2 * _BESIDE + _APART * len(spots))
     ax.plot([middle, middle], [found.lower, found.upper], "-", color=colour(1), lw=1.6, solid_capstyle="butt")
-    ax.plot(middle, found.probability, "D", color=colour(1), ms=4.5, label=f"mean, {100 * found.level:g} % interval")
+    ax.plot(
+        middle, found.probability, "D", color=colour(1), ms=4.5, label=f"mean, {100 * found.confidence:g} % interval"
+    )
     ax.set_xscale("log" if wide else "linear")
     ax.set_yscale("log")
     ax.set_xlim(beside(-1.06), beside(2.6 * _BESIDE + _APART * len(spots)))

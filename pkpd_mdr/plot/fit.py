@@ -198,7 +198,7 @@ def plot_profile(profile: Profile, *, ax: Axes | None = None, log: bool | None =
     if logarithmic:
         log_ticks(ax.xaxis)
     ax.annotate(
-        f"threshold, {100 * profile.level:g}%",
+        f"threshold, {100 * profile.confidence:g}%",
         (0.5, profile.threshold),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
@@ -373,4 +373,4 @@ def _interval(profile: Profile) -> str:
     """Estimate and interval as a title."""
     low = "open" if profile.open_lower else plain(profile.lower)
     high = "open" if profile.open_upper else plain(profile.upper)
-    return f"{plain(profile.estimate)} ({100 * profile.level:g}%: {low} to {high}) {profile.unit}".rstrip()
+    return f"{plain(profile.estimate)} ({100 * profile.confidence:g}%: {low} to {high}) {profile.unit}".rstrip()

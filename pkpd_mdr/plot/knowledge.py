@@ -180,7 +180,7 @@ def plot_band(band: Band, *, ax: Axes | None = None, measured: bool = False, **o
         if measured:
             ax.fill_between(x, rows["lower_measured"], rows["upper_measured"], color=shade, alpha=0.1, lw=0)
     ax.set_ylim(limits if len(wanted) else None)
-    told = f"band: {100 * band.level:g} % of " + ("the curve, paler: of measurements" if measured else "the curve")
+    told = f"band: {100 * band.confidence:g} % of " + ("the curve, paler: of measurements" if measured else "the curve")
     if ax.get_legend_handles_labels()[1]:  # names stand above the axes, where a title would
         ax.text(0.99, 0.02, told, transform=ax.transAxes, ha="right", fontsize=7, color=MUTED)
     else:

@@ -21,13 +21,13 @@ __all__ = ["plot_optimum"]
 _DECADES = 100.0
 
 
-def plot_optimum(found: Optimum, variable: str | None = None, *, ax: Axes | None = None) -> Axes:
+def plot_optimum(found: Optimum, name: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Draw the objective of all candidates against a variable, the line through the best, and the best plain arm.
 
     Parameters
     ----------
     found : Optimum
-    variable : str, optional
+    name : str, optional
         The first one if left out. Other variables differ between the points; along the line they are those of the best.
     ax : Axes, optional
 
@@ -40,7 +40,7 @@ def plot_optimum(found: Optimum, variable: str | None = None, *, ax: Axes | None
     SimulationError
         There is no such variable.
     """
-    name = variable or next(iter(found.variables))
+    name = name or next(iter(found.variables))
     if name not in found.variables:
         raise SimulationError(f"there is no variable {shown(name)}{did_you_mean(name, found.variables)}")
     item = found.variables[name]

@@ -347,6 +347,7 @@ def _columns(labels: Sequence[str], room: float) -> int:
     from matplotlib.textpath import TextPath
 
     def inked(label: str) -> float:
+        """Width of a label's longest line, in points."""
         return max(TextPath((0, 0), line, size=_TEXT - 1).get_extents().width for line in label.split("\n"))
 
     widths = [max(inked(label), 0.0) for label in labels]

@@ -58,7 +58,7 @@ def plot_survival(
     table = comparison.survival(item.name)
     order = {name: comparison.arms.index(name) for name in names}
     until = comparison.until
-    ax = draw_survival(table, order, until.value, level=comparison.settings.level, ax=ax)
+    ax = draw_survival(table, order, until.value, confidence=comparison.settings.confidence, ax=ax)
     ax.set_xlabel(f"{item.name.replace('_', ' ')} [{until.unit.text}]")
     return ax
 
@@ -76,7 +76,7 @@ def first_time(comparison: Comparison) -> str:
 
 
 def draw_survival(
-    table: pd.DataFrame, arms: dict[str, int], end: float, *, level: float | None = None, ax: Axes | None = None
+    table: pd.DataFrame, arms: dict[str, int], end: float, *, confidence: float | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw a table of survival curves.
 
@@ -88,7 +88,7 @@ def draw_survival(
         What to draw, and the number of its colour.
     end : float
         Of the time axis, which ends earlier where nobody is left.
-    level : float, optional
+    confidence : float, optional
         Of the bands; told in the legend.
     ax : Axes, optional
 
@@ -112,7 +112,7 @@ def draw_survival(
     ax.set_ylabel("share without event")
     ax.locator_params(axis="x", nbins=6)
     tidy(ax)
-    outside_legend(ax, band=f"{100 * level:g} % interval" if level else "")
+    outside_legend(ax, band=f"{100 * confidence:g} % interval" if confidence else "")
     _numbers(ax, table, arms)
     return ax
 
@@ -133,6 +133,7 @@ def _from_the_start(
     tail = [end] if goes_on else []
 
     def drawn(values: np.ndarray) -> np.ndarray:
+        """A curve from one at zero to the end of the axis."""
         body = [*ones, *values]
         return np.array([*body, *([body[-1]] if tail else [])])
 
@@ -149,6 +150,7 @@ def _numbers(ax: Axes, table: pd.DataFrame, arms: dict[str, int]) -> None:
     ax.set_xticks(ticks)
 
     def write(x: float, row: int, text: str, **looks: str) -> None:
+        """One number below the axis, at time x and in its row."""
         ax.annotate(
             text,
             (x, 0.0),

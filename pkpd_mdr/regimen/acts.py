@@ -235,7 +235,7 @@ def _faults(act: Act) -> Iterator[tuple[bool, str]]:
     yield not act.duration >= 0, "a duration has to be zero or more"
     yield act.duration == math.inf and act.action != "expose", "only an exposure may last until further notice"
     yield act.rate is not None and not 0 < act.rate.value < math.inf, "a rate has to be above zero and finite"
-    yield act.modelled not in _MODELLED, f"modelled={shown(act.modelled)} is not one of '', 'rate' or 'duration'"
+    yield act.modelled not in _MODELLED, f"modelled = {shown(act.modelled)} is not one of '', 'rate' or 'duration'"
     ways = (act.rate is not None) + bool(act.modelled) + (act.duration > 0)
     yield ways > 1, "give only one of a duration, a rate, or a modelled rate or duration"
     yield act.steady not in (0, 1, 2), f"steady state (SS) {act.steady} is not one of 0, 1 or 2"

@@ -243,8 +243,8 @@ class Regimen:
         _refuse_too_many(sum(act.additional + 1 for act in self.acts), "the regimen with its additional doses")
         return Regimen(tuple(one for act in self.acts for one in act.written_out()), self.length)
 
-    def first(self, count: int) -> Regimen:
-        """The first `count` acts in order of time (additional doses count one each).
+    def first(self, n: int) -> Regimen:
+        """The first `n` acts in order of time (additional doses count one each).
 
         What is left out no longer counts for the length: it ends where the next act would have been.
 
@@ -254,7 +254,7 @@ class Regimen:
         >>> bolus("dox", "75 mg").every("21 day", times=6).first(2).length / 24
         42.0
         """
-        wanted = _whole(count)
+        wanted = _whole(n)
         acts = self.written_out().acts
         return Regimen(acts[:wanted], self.length if wanted >= len(acts) else acts[wanted].time)
 
@@ -290,7 +290,7 @@ class Regimen:
             The edges are in the wrong order, or an infusion that would be cut has a modelled length.
         """
         high = math.inf if end is None else hours(end, "the end of between()")
-        return self._part(hours(begin, "the start of between()"), high)
+        return self._part(hours(begin, "the begin of between()"), high)
 
     def _part(self, low: float, high: float) -> Regimen:
         if not 0 <= low < high:

@@ -124,7 +124,7 @@ def infusion(
         duration = hours(over, f"duration of the infusion of {shown(port)}")
         if not duration > 0:
             raise RegimenError(
-                f"infusion of {shown(port)}: over={shown(over)} has to "
+                f"infusion of {shown(port)}: over = {shown(over)} has to "
                 f"be above zero; use bolus() for a dose given at once"
             )
         return _one(_dose(port, amount, at, weight, body_surface, route=route, duration=duration))
@@ -170,7 +170,7 @@ def exposure(port: str, level: QuantityLike, *, over: QuantityLike | None = None
     found = _positive(level, f"exposure to {shown(port)}")
     long = math.inf if over is None else hours(over, f"duration of the exposure to {shown(port)}")
     if not long > 0:
-        raise RegimenError(f"exposure to {shown(port)}: over={shown(over)} has to be above zero, as in '24 h'")
+        raise RegimenError(f"exposure to {shown(port)}: over = {shown(over)} has to be above zero, as in '24 h'")
     return _one(Act(_start(at, f"exposure to {shown(port)}"), port, "expose", found, duration=long))
 
 
@@ -225,7 +225,7 @@ def surgery(removed: QuantityLike = 0.9, *, at: QuantityLike = 0) -> Regimen:
 
 
 def apheresis(removed: QuantityLike = 0.5, *, at: QuantityLike = 0) -> Regimen:
-    """One session that removes a share of the circulating vesicles, on the port ``"apheresis"``.
+    """One session that removes a share of vesicles, on the port ``"apheresis"`` of `vesicles.removal`.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def _dose(
 def _start(at: QuantityLike, where: str) -> float:
     time = hours(at, f"time of {where}")
     if time < 0:
-        raise RegimenError(f"{where}: at={shown(at)} is before the regimen's zero; write zero or a later time")
+        raise RegimenError(f"{where}: at = {shown(at)} is before the regimen's zero; write zero or a later time")
     return time
 
 
@@ -323,7 +323,7 @@ def _sized(found: Quantity, where: str, weight: QuantityLike | None, body_surfac
             raise RegimenError(f"{where}: {str(found)!r} is per body size; give {per}")
         return found
     if not read(size, unit, f"{name} for the {where}") > 0:
-        raise RegimenError(f"{where}: {name}={shown(size)} has to be above zero, as in {shown(example)}")
+        raise RegimenError(f"{where}: {name} = {shown(size)} has to be above zero, as in {shown(example)}")
     product = found.unit.times(quantity(size).unit)
     for text in (*_READABLE, *_CELLS):
         if not absolute and product.like(target := Unit.of(text)):

@@ -87,7 +87,7 @@ def limit(
     if given is None or (below is not None and above is not None):
         raise RegimenError(f"limit({shown(output)}): give one level, either below= or above=, such as below='1e9 1/L'")
     if then not in _THEN:
-        raise RegimenError(f"limit({shown(output)}): then={shown(then)} is not known; write 'hold', 'reduce' or 'stop'")
+        raise RegimenError(f"limit({shown(output)}): then = {shown(then)} is not 'hold', 'reduce' or 'stop'")
     level = quantity(given, f"limit of {shown(output)}")
     back = level if recovered is None else quantity(recovered, f"recovery of {shown(output)}")
     if of_baseline and not (level.unit.dimensionless and back.unit.dimensionless):
@@ -95,7 +95,7 @@ def limit(
     away = back.internal - level.internal if above is None else level.internal - back.internal
     if not back.unit.like(level.unit) or not math.isfinite(level.internal) or not away >= 0:
         raise RegimenError(
-            f"limit({shown(output)}): recovered={shown(recovered)} is not on the safe side of {shown(given)}; "
+            f"limit({shown(output)}): recovered = {shown(recovered)} is not on the safe side of {shown(given)}; "
             "write a level in the same unit that is passed on the way back, or leave it out"
         )
     return Limit(output, level, back, above is None, of_baseline, then)
@@ -119,7 +119,7 @@ class _Care:
 class Limited(Strategy):
     """A plan under rules of toxicity; made by `limited`."""
 
-    plan: Regimen | Strategy
+    regimen: Regimen | Strategy
     limits: tuple[Limit, ...]
     levels: tuple[float, ...]
     escalate_after: int
@@ -128,23 +128,23 @@ class Limited(Strategy):
     @property
     def needs(self) -> tuple[str, ...]:
         """Outputs of the limits, and of the plan."""
-        inner = self.plan.needs if isinstance(self.plan, Strategy) else ()
+        inner = self.regimen.needs if isinstance(self.regimen, Strategy) else ()
         return tuple(dict.fromkeys([*inner, *(item.output for item in self.limits)]))
 
     @property
     def thresholds(self) -> tuple[tuple[str, Quantity], ...]:
         """Levels of the limits, and of the plan."""
-        inner = self.plan.thresholds if isinstance(self.plan, Strategy) else ()
+        inner = self.regimen.thresholds if isinstance(self.regimen, Strategy) else ()
         return *inner, *((item.output, item.level) for item in self.limits if not item.of_baseline)
 
     @property
     def planned(self) -> Regimen | None:
         """The plan at dose level 1, as if no limit were passed."""
-        return self.plan if isinstance(self.plan, Regimen) else self.plan.planned
+        return self.regimen if isinstance(self.regimen, Regimen) else self.regimen.planned
 
     def begin(self) -> Memory:
         """At dose level 1."""
-        inner = self.plan.begin() if isinstance(self.plan, Strategy) else None
+        inner = self.regimen.begin() if isinstance(self.regimen, Strategy) else None
         return _Care(self.levels.index(1.0), (False,) * len(self.limits), inner)
 
     def decide(self, visit: Visit, memory: Memory) -> Decision:
@@ -155,8 +155,8 @@ class Limited(Strategy):
         before, was_held = care, care.held
         care, note = self._judged(replace(care, since=visit.time), visit)
         silent = care.held or care.stopped
-        if isinstance(self.plan, Strategy):
-            acts, inner, said = self.plan.decide(visit, care.inner)
+        if isinstance(self.regimen, Strategy):
+            acts, inner, said = self.regimen.decide(visit, care.inner)
             care = replace(care, inner=inner)
             return (() if silent else self._levelled(acts, care)), care, "; ".join(filter(None, [note, said]))
         if visit.number == 0 and not note:
@@ -164,8 +164,8 @@ class Limited(Strategy):
         if silent:
             return (), care, note
         if was_held:
-            care = replace(care, clock=next_due(self.plan, before.clock))
-        return self._levelled(self._acts(self.plan, care.clock, visit), care), care, note
+            care = replace(care, clock=next_due(self.regimen, before.clock))
+        return self._levelled(self._acts(self.regimen, care.clock, visit), care), care, note
 
     def _judged(self, care: _Care, visit: Visit) -> tuple[_Care, str]:
         """Dose level, hold and stop after this visit's measurements."""
@@ -199,7 +199,7 @@ class Limited(Strategy):
 
 @takes(RegimenError, escalate_after=COUNT)
 def limited(
-    plan: Regimen | Strategy,
+    regimen: Regimen | Strategy,
     *limits: Limit,
     visit: QuantityLike | None = None,
     levels: Sequence[float] = (0.5, 0.75, 1.0),
@@ -215,7 +215,7 @@ def limited(
 
     Parameters
     ----------
-    plan : Regimen or Strategy
+    regimen : Regimen or Strategy
         What is given at dose level 1.
     *limits : Limit
         From `limit`.
@@ -252,21 +252,21 @@ def limited(
     >>> plan.decide(later, memory)[2]
     'dose level 0.75: anc below 5e+08 1/L; treatment is held: anc below 1.5e+09 1/L'
     """
-    if not isinstance(plan, (Regimen, Strategy)) or (isinstance(plan, Regimen) and not plan.acts):
-        raise RegimenError(f"limited() needs a regimen that gives something, or a strategy, not {shown(plan)}")
+    if not isinstance(regimen, (Regimen, Strategy)) or (isinstance(regimen, Regimen) and not regimen.acts):
+        raise RegimenError(f"limited() needs a regimen that gives something, or a strategy, not {shown(regimen)}")
     if not limits or not all(isinstance(item, Limit) for item in limits):
         raise RegimenError("limited() needs one limit or more, as in limited(dox, limit('anc', below='1e9 1/L'), ...)")
     if escalate_after is not None and escalate_after < 1:
-        raise RegimenError(f"limited(): escalate_after={shown(escalate_after)} is no number of visits; write 1 or more")
+        raise RegimenError(f"limited(): escalate_after = {shown(escalate_after)} is no number of visits, 1 or more")
     factors = listed(levels)
     real = factors is not None and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in factors)
     if not factors or not real or 1.0 not in factors or not factors[0] > 0 or factors != sorted(set(factors)):
         raise RegimenError(
-            f"limited(): levels={shown(levels)} are no dose levels; write increasing factors above 0 with 1 among "
+            f"limited(): levels = {shown(levels)} are no dose levels; write increasing factors above 0 with 1 among "
             "them, such as (0.5, 0.75, 1.0)"
         )
-    if isinstance(plan, Strategy) is (visit is not None):
+    if isinstance(regimen, Strategy) is (visit is not None):
         repair = "leave out visit=, the strategy has its own" if visit is not None else "write visit='7 day'"
         raise RegimenError(f"limited(): the time between visits is given by a strategy, or by visit=; {repair}")
-    interval = plan.visit_interval if isinstance(plan, Strategy) else interval_of(visit)  # type: ignore[arg-type]
-    return Limited(plan, tuple(limits), tuple(float(x) for x in factors), escalate_after or 0, interval)
+    interval = regimen.visit_interval if isinstance(regimen, Strategy) else interval_of(visit)  # type: ignore[arg-type]
+    return Limited(regimen, tuple(limits), tuple(float(x) for x in factors), escalate_after or 0, interval)

@@ -159,18 +159,18 @@ def measured(
     """
     if not 0 <= relative_sd < math.inf:
         raise RegimenError(
-            f"measured(): relative_sd={shown(relative_sd)} is no standard deviation; write a share such as 0.1 for 10 %"
+            f"measured(): relative_sd = {shown(relative_sd)} is no standard deviation; write such as 0.1 for 10 %"
         )
     if digits is not None and step is not None:
         raise RegimenError("measured(): a value is rounded to digits or to a step; leave out one of digits= and step=")
     if digits is not None and not 1 <= digits <= 17:
-        raise RegimenError(f"measured(): digits={shown(digits)} cannot be kept; write a number from 1 to 17, such as 2")
+        raise RegimenError(f"measured(): digits = {shown(digits)} cannot be kept; write 1 to 17, such as 2")
     spread = None if sd is None else quantity(sd, "sd of measured()")
     rounding = None if step is None else quantity(step, "step of measured()")
     if spread is not None and not 0 <= spread.value < math.inf:
-        raise RegimenError(f"measured(): sd={shown(sd)} is no standard deviation; it has to be zero or more")
+        raise RegimenError(f"measured(): sd = {shown(sd)} is no standard deviation; it has to be zero or more")
     if rounding is not None and not 0 < rounding.value < math.inf:
-        raise RegimenError(f"measured(): step={shown(step)} cannot be rounded to; it has to be above zero")
+        raise RegimenError(f"measured(): step = {shown(step)} cannot be rounded to; it has to be above zero")
     if not 0 <= missed < 1:
-        raise RegimenError(f"measured(): missed={shown(missed)} is no chance; write a share such as 0.1 for 10 %")
+        raise RegimenError(f"measured(): missed = {shown(missed)} is no chance; write a share such as 0.1 for 10 %")
     return Measured(output, float(relative_sd), spread, digits or 0, rounding, missed=float(missed))

@@ -138,9 +138,9 @@ def rechallenge(
     """
     check_gives(regimen, "rechallenge(vem, visit='28 day')")
     if bridge is not None and not isinstance(bridge, Regimen):
-        raise RegimenError(f"rechallenge(): bridge={shown(bridge)} is no regimen; leave it out to give nothing")
+        raise RegimenError(f"rechallenge(): bridge = {shown(bridge)} is no regimen; leave it out to give nothing")
     if times < 1:
-        raise RegimenError(f"rechallenge(): times={shown(times)} is no number of rechallenges; write 1 or more")
+        raise RegimenError(f"rechallenge(): times = {shown(times)} is no number of rechallenges; write 1 or more")
     check_progression(growth, reference)
     length = hours(holiday, "the holiday")
     if not 0 < length < math.inf:
@@ -191,7 +191,7 @@ def stupp(
     ('60 Gy', '15750 mg')
     """
     if not 0 <= cycles <= 6:
-        raise RegimenError(f"stupp(): cycles={shown(cycles)} is not possible; the trial gave up to 6, so write 0 to 6")
+        raise RegimenError(f"stupp(): cycles = {shown(cycles)} is not possible; the trial gave up to 6: write 0 to 6")
 
     def daily(dose: str, days: int) -> Regimen:
         """A dose each day."""

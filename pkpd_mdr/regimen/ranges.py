@@ -87,7 +87,7 @@ def range_bounded(regimen: Regimen, *, visit: QuantityLike, lower: QuantityLike,
     low, high = quantity(lower, "lower of range_bounded()"), quantity(upper, "upper of range_bounded()")
     if not low.unit.like(high.unit) or not 0 < low.internal < high.internal < math.inf:
         raise RegimenError(
-            f"lower={shown(lower)} and upper={shown(upper)} are not in order; write two levels of the burden with "
+            f"lower = {shown(lower)} and upper = {shown(upper)} are not in order; write two levels of the burden with "
             "0 < lower < upper, as in '1e8 cell' and '1e9 cell'"
         )
     return RangeBounded(regimen, low.internal, high.internal, interval_of(visit), low, high)
@@ -200,10 +200,10 @@ def modulated(
     for name, value, fits, repair in (
         ("step", step, 0 < step < 1, "a share between 0 and 1, such as 0.5"),
         ("tolerance", tolerance, 0 <= tolerance < 1, "a share from 0 to below 1, such as 0.2"),
-        ("least", least, 0 < least <= min(1.0, most), f"a factor above 0 and up to 1 and most={most:g}"),
+        ("least", least, 0 < least <= min(1.0, most), f"a factor above 0 and up to 1 and most = {most:g}"),
         ("most", most, 0 < most < math.inf, "a factor above 0, such as 1.0"),
         ("stop_below", stop_below, 0 <= stop_below < 1, "a fraction of the baseline from 0 to below 1"),
     ):
         if not fits:
-            raise RegimenError(f"modulated(): {name}={shown(value)} is not possible; write {repair}")
+            raise RegimenError(f"modulated(): {name} = {shown(value)} is not possible; write {repair}")
     return Modulated(regimen, step, tolerance, least, most, stop_below, interval_of(visit))

@@ -113,7 +113,7 @@ def read_doses(
     100 mg of 'dox' at 0 h 3
     """
     if carry is not None and carry not in _CARRIES:
-        raise RegimenError(f"carry={shown(carry)} is not known; write 'nocb' (as NONMEM) or 'locf'")
+        raise RegimenError(f"carry = {shown(carry)} is not known; write 'nocb' (as NONMEM) or 'locf'")
     layout = layout_of(compartments, amount_unit, time_unit, default)
     header, rows = table_rows(table, columns or {})
     wanted = [covariates] if isinstance(covariates, str) else covariates
@@ -185,9 +185,9 @@ def _check_dates(identity: int | str, block: Sequence[tuple[int, Row]], dates: S
 def layout_of(compartments: Compartments, amount_unit: str, time_unit: str, default: Compartment | None) -> Layout:
     """What the numbers of a table mean; errors as in `read_doses`."""
     if not Unit.of(time_unit).like(Unit.of("h")):
-        raise RegimenError(f"time_unit={shown(time_unit)} does not measure time; write 'h' or 'day'")
+        raise RegimenError(f"time_unit = {shown(time_unit)} does not measure time; write 'h' or 'day'")
     if dict(Unit.of(amount_unit).dims) not in ({}, {"[mass]": 1}, {"[substance]": 1}):
-        raise RegimenError(f"amount_unit={shown(amount_unit)} does not measure an amount; write 'mg' or 'umol'")
+        raise RegimenError(f"amount_unit = {shown(amount_unit)} does not measure an amount; write 'mg' or 'umol'")
     if not isinstance(compartments, Mapping) or not (default is None or isinstance(default, (int, str))):
         what = shown(default if isinstance(compartments, Mapping) else compartments)
         raise RegimenError(f"{what} names no compartment; write compartments={{1: ('dox', 'oral')}} and default=1")
@@ -348,7 +348,7 @@ def write_doses(
     import pandas as pd
 
     if infusions not in (None, "rate", "dur"):
-        raise RegimenError(f"infusions={shown(infusions)} is not known; write 'rate' or 'dur'")
+        raise RegimenError(f"infusions = {shown(infusions)} is not known; write 'rate' or 'dur'")
     if isinstance(source, DoseRecords):
         records, way = source, infusions or "dur"
     else:

@@ -317,7 +317,7 @@ def adaptive(regimen: Regimen, *, visit: QuantityLike, stop_below: float = 0.5, 
     check_gives(regimen, "adaptive(dox, visit='14 day')")
     if not 0 < stop_below < restart_above < math.inf:
         raise RegimenError(
-            f"stop_below={shown(stop_below)} and restart_above={shown(restart_above)} are not in order;"
+            f"stop_below = {shown(stop_below)} and restart_above = {shown(restart_above)} are not in order;"
             " write fractions of the baseline with 0 < stop_below < restart_above, as in 0.5 and 1.0"
         )
     return Adaptive(regimen, float(stop_below), float(restart_above), interval_of(visit))
@@ -404,9 +404,11 @@ def check_gives(regimen: object, example: str) -> None:
 def check_progression(growth: float, reference: str) -> None:
     """Refuse a growth that is no progression, and an unknown reference."""
     if not 1 < growth < math.inf:
-        raise RegimenError(f"growth={shown(growth)} cannot define progression; it has to be above 1, as in growth=1.2")
+        raise RegimenError(
+            f"growth = {shown(growth)} cannot define progression; it has to be above 1, as in growth=1.2"
+        )
     if reference not in ("baseline", "nadir"):
-        raise RegimenError(f"reference={shown(reference)} is not known; write 'baseline' or 'nadir'")
+        raise RegimenError(f"reference = {shown(reference)} is not known; write 'baseline' or 'nadir'")
 
 
 def interval_of(visit: QuantityLike) -> float:

@@ -111,7 +111,7 @@ class Subject:
         tuple of Entry
         """
         if marks not in ("observations", "all"):
-            raise RegimenError(f"marks={shown(marks)} is not known; write 'observations' or 'all'")
+            raise RegimenError(f"marks = {shown(marks)} is not known; write 'observations' or 'all'")
         entries: list[Entry] = []
         held = 0
         for position, record in enumerate(self.records):

@@ -106,22 +106,22 @@ def _fairness(comparison: Comparison) -> Section:
 
 def _results(comparison: Comparison) -> Section:
     tables = [of_rows(head, rows, title) for title, head, rows in blocks(comparison)]
-    level, members = f"{100 * comparison.settings.level:g} %", comparison.settings.members
+    percent, members = f"{100 * comparison.settings.confidence:g} %", comparison.settings.members
     primary, many = comparison.settings.primary.replace("_", " "), int(comparison.kept.sum()) > 1
     later = "; an arrow is a time after the end" if comparison.endpoint().unit == "time" else ""
     measure = _capital(comparison.settings.measure)
-    spans = f"Median and {level} interval of {primary}, arm by arm; dotted: the reference{later}"
+    spans = f"Median and {percent} interval of {primary}, arm by arm; dotted: the reference{later}"
     figures = [
         _figure(plot_endpoint, comparison, spans if many else f"{_capital(primary)}, arm by arm{later}"),
-        _figure(plot_courses, comparison, f"{measure}: median and {level} band of each arm"),
+        _figure(plot_courses, comparison, f"{measure}: median and {percent} band of each arm"),
     ]
     if len(comparison.arms) > 1:
-        what = f"Differences in {primary} within the same {members}" + f", with {level} intervals" * many
+        what = f"Differences in {primary} within the same {members}" + f", with {percent} intervals" * many
         figures.insert(0, _figure(plot_forest, comparison, what))
     if many and len(comparison.arms) > 1:
         figures.append(_figure(plot_probabilities, comparison, "How often each arm is best, endpoint by endpoint"))
     if any(item.unit == "time" for item in comparison.endpoints) and many:
-        curves = f"Kaplan-Meier curves over the {members} with {level} bands; + is a run that ended without the event"
+        curves = f"Kaplan-Meier curves over the {members} with {percent} bands; + is a run that ended without the event"
         figures.append(_figure(plot_survival, comparison, f"{curves}. Below: numbers at risk"))
     return Section("Results", (*tables, *figures, *_notes(tuple(assumptions(comparison))), *_more(comparison)))
 
@@ -220,12 +220,13 @@ def _draws(comparison: Comparison) -> Section:
         f"{comparison.drawn} {comparison.settings.rows} of {', '.join(varied)}, the same for all arms. Where they come "
         "from is not part of a comparison: report(comparison, path, fit=...) adds the fit that they were drawn from."
     )
-    level = comparison.settings.level
+    confidence = comparison.settings.confidence
     table, units = comparison.parameters, comparison.parameters.attrs["units"]
     rows = [
-        (name, units[name], *map(number, spread(table[name].to_numpy(dtype=float), level))) for name in map(str, table)
+        (name, units[name], *map(number, spread(table[name].to_numpy(dtype=float), confidence)))
+        for name in map(str, table)
     ]
-    head = ("parameter", "unit", "median", *(f"{end} {100 * level:g} %" for end in ("lower", "upper")))
+    head = ("parameter", "unit", "median", *(f"{end} {100 * confidence:g} %" for end in ("lower", "upper")))
     numeric = (False, False, True, True, True)
     values = Table(head, tuple(rows), f"What the {comparison.settings.rows} hold", numeric, folded=len(rows) > 12)
     return Section("Data used", (Text(text), values))

@@ -181,7 +181,7 @@ def _(plan: Rechallenge) -> list[str]:
 def _(plan: Limited) -> list[str]:
     lines = [f"within limits{_visits(plan)}: {one} - {one.then}" for one in plan.limits]
     levels = ", ".join(f"{level:g}" for level in plan.levels)
-    return [*lines, f"dose levels: {levels}", *schedule(plan.plan)]
+    return [*lines, f"dose levels: {levels}", *schedule(plan.regimen)]
 
 
 @schedule.register

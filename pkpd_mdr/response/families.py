@@ -73,9 +73,9 @@ class Family:
                     f"fixed: {self.name} has no parameter {shown(name)} to hold{did_you_mean(name, holdable)}"
                 )
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-                raise DataError(f"fixed: {name}={shown(value)} is not a finite number; write for example {{'c': 0}}")
+                raise DataError(f"fixed: {name} = {shown(value)} is not a finite number; write for example {{'c': 0}}")
             if self.is_logged(name) and value <= 0:
-                raise DataError(f"fixed: {name}={value:g} is not above 0; b, e and an asymmetry f are positive")
+                raise DataError(f"fixed: {name} = {value:g} is not above 0; b, e and an asymmetry f are positive")
         return replace(self, fixed={**(self.fixed or {}), **fixed})
 
     def is_logged(self, name: str) -> bool:
@@ -147,6 +147,6 @@ def family(name: str, fixed: Mapping[str, float] | None = None) -> Family:
     if not isinstance(name, str) or name.casefold() not in folded:
         count = re.fullmatch(r"([2-5])[ -]?PL", name, re.IGNORECASE) if isinstance(name, str) else None
         near = f"; the log-logistic with {count[1]} parameters is 'LL.{count[1]}'" if count else ""
-        raise DataError(f"curve={shown(name)} is no curve family{near or did_you_mean(name, FAMILIES, most=40)}")
+        raise DataError(f"curve = {shown(name)} is no curve family{near or did_you_mean(name, FAMILIES, most=40)}")
     found = FAMILIES[folded[name.casefold()]]
     return found.with_fixed(fixed) if fixed else found

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import FLAG, NUMBER, TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import CONFIDENCE, FLAG, NUMBER, TABLE, TEXT, TEXTS, fraction, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.checks import check_choice
 from pkpd_mdr.errors import DataError, shown
@@ -28,8 +28,8 @@ Table = str | Path | pd.DataFrame | Data
 
 @takes(
     DataError, dose=TEXT, response=RESPONSE, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG,
-    plate=TEXTS, unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=NUMBER, alpha=NUMBER,
-    least_effect=NUMBER, extrapolate=NUMBER, saturation=NUMBER, decimal=TEXT,
+    plate=TEXTS, unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=CONFIDENCE,
+    alpha=fraction(example=0.05), least_effect=NUMBER, extrapolate=NUMBER, saturation=NUMBER, decimal=TEXT,
 )  # fmt: skip
 def dose_response(
     table: Table,
@@ -132,7 +132,6 @@ def dose_response(
         saturation=saturation, decimal=decimal,
     )  # fmt: skip
     chosen, loss_of = family(curve, fixed), loss_named(loss)
-    _check_numbers(confidence=confidence, alpha=alpha)
     kind = scale_named(scale)
     if direction is not None:
         check_choice(direction, ("falling", "rising"), "direction")
@@ -148,7 +147,7 @@ def dose_response(
     options = Options(columns, scale, rising, loss, dict(held), limits, confidence, alpha, least, extrapolate)
     if share is not None:
         if loss_of is not None:
-            raise DataError(f"loss={shown(loss)} with share=: curves that share parameters are fitted by least squares")
+            raise DataError(f"loss = {shown(loss)} with share=: shared parameters are fitted by least squares")
         return fit_joint(readings, chosen, options, share)
     return _fit_apart(readings, chosen, options)
 
@@ -163,14 +162,6 @@ def _fit_apart(readings: Readings, chosen: Family, options: Options) -> DoseResp
     return DoseResponse(readings, weighted, curves, flatness(stack, plain), options, point_shares=shares)
 
 
-def _check_numbers(**given: float) -> None:
-    for name, value in given.items():
-        if not 0.0 < value < 1.0:
-            raise DataError(
-                f"{name}={value:g} is not between 0 and 1; write for example 0.95 (confidence) or 0.05 (alpha)"
-            )
-
-
 def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
     found = {}
     for name, pair in (bounds or {}).items():
@@ -180,7 +171,7 @@ def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) ->
                 f"bounds: {shown(name)} of {chosen.name} cannot be bounded; possible are {', '.join(allowed)}"
             )
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(v, (int, float)) for v in pair)):
-            raise DataError(f"bounds: {name}={shown(pair)} is not a pair; write for example {{'{name}': (0, 1)}}")
+            raise DataError(f"bounds: {name} = {shown(pair)} is not a pair; write for example {{'{name}': (0, 1)}}")
         low, high = float(pair[0]), float(pair[1])
         if not low < high:
             raise DataError(f"bounds: {name}=({low:g}, {high:g}) contradicts itself; the lower bound comes first")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import FLAG, NUMBER, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import CONFIDENCE, FLAG, NUMBER, TEXT, TEXTS, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import several
 from pkpd_mdr.errors import DataError
@@ -127,7 +127,7 @@ class GrowthRate:
 
 @takes(
     DataError, dose=TEXT, count=TEXT, start=TEXT, control=TEXT, time=TEXT, drug=TEXT, dead=TEXT, by=TEXTS,
-    doubling_time=NUMBER, adjust_dead=FLAG, confidence=NUMBER, decimal=TEXT,
+    doubling_time=NUMBER, adjust_dead=FLAG, confidence=CONFIDENCE, decimal=TEXT,
 )  # fmt: skip
 def growth_rate(
     table: Table,
@@ -208,7 +208,7 @@ def _without_start(
     decimal: str,
 ) -> pd.DataFrame:  # fmt: skip
     if doubling_time <= 0:
-        raise DataError(f"doubling_time={doubling_time:g} is not above 0; give it in the unit of the time column")
+        raise DataError(f"doubling_time = {doubling_time:g} is not above 0; give it in the unit of the time column")
     rows = growth_rows(table, names=names, by=labels, controls=controls, starts=controls, decimal=decimal)
     if "control" not in rows or "time" not in rows:
         raise DataError("GR values from a doubling time need columns of the control count and of the time")

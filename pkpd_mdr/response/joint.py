@@ -199,12 +199,14 @@ class Joint:
         stiff = 100.0 * self.sigma / error
 
         def residual(vector: FloatArray) -> FloatArray:
+            """Residuals of all curves, and the distance of the pinned function from what is wanted."""
             value = function(self.at(vector))[0]
             pin = stiff * (value - wanted) if np.isfinite(value) else 1e6 * stiff
             whole = np.append(self.residual(vector), pin)
             return np.asarray(np.nan_to_num(whole, nan=_BROKEN, posinf=_BROKEN, neginf=-_BROKEN))
 
         def jacobian(vector: FloatArray) -> FloatArray:
+            """Derivatives of the residuals, shape (points + 1, parameters)."""
             value, gradient = function(self.at(vector))
             row = self.spread(gradient) if np.isfinite(value) else np.zeros(len(vector))
             whole = np.vstack([self.jacobian(vector), stiff * row[None]])
@@ -258,7 +260,7 @@ def _groups(
 ) -> dict[str, IndexArray]:
     """For each shared parameter the group of every curve."""
     if isinstance(share, str):
-        raise DataError(f"share={shown(share)}: write a tuple of parameters such as ('c', 'd'), or {{'b': 'drug'}}")
+        raise DataError(f"share = {shown(share)}: write a tuple of parameters such as ('c', 'd'), or {{'b': 'drug'}}")
     wanted = dict(share) if isinstance(share, Mapping) else dict.fromkeys(share, None)
     found = {}
     for name, label in wanted.items():

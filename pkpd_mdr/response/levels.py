@@ -39,7 +39,7 @@ class Level:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise DataError(f"kind={shown(self.kind)} is no kind of level{did_you_mean(self.kind, KINDS)}")
+            raise DataError(f"kind = {shown(self.kind)} is no kind of level{did_you_mean(self.kind, KINDS)}")
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not math.isfinite(self.value):
             raise DataError(f"a level is a finite number such as 50, not {shown(self.value)}")
         if self.kind != "absolute" and not 0 < self.value < 100:
@@ -105,6 +105,7 @@ def _beyond_hump(curves: Curves, k: int, level: Level) -> float:
     falling = curves.linear[k, 1] >= curves.linear[k, 0]
 
     def above(at: FloatArray) -> FloatArray:
+        """Response at log doses minus the target, with the sign of the curve's fall."""
         with np.errstate(over="ignore", invalid="ignore"):  # far beyond every dose
             y = curves.predict(np.exp(at)[None, :], here)[0]
         return np.asarray((y - target) if falling else (target - y))

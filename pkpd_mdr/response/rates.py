@@ -173,7 +173,7 @@ def _check_kept(raw: RawTable, frame: pd.DataFrame, wells: list[str], codes: Ind
             both = f"{shown(first)} and {shown(frame[name].iloc[other])}"
             raise DataError(
                 f"{raw.place([rows[0], other], name)}: one well has {both}; "
-                f"by={shown(wells)} does not tell wells apart, name all columns that do"
+                f"by = {shown(wells)} does not tell wells apart, name all columns that do"
             )
 
 

@@ -148,6 +148,7 @@ def _row(fit: DoseResponse, joint: Joint, level: Level, i: int, j: int, interval
         return {"level": str(level)} | _censored(doses, i, j)
 
     def log_ratio(curves: Curves) -> tuple[float, FloatArray]:
+        """Logarithm of the ratio of two doses, and its derivatives by the parameters."""
         (first, by_first), (second, by_second) = log_dose_of(curves, level, i), log_dose_of(curves, level, j)
         return first - second, by_first - by_second
 

@@ -192,7 +192,7 @@ def _kinds(raw: RawTable, columns: Columns) -> tuple[BoolArray, BoolArray, BoolA
     wells = ~(control | blank)
     if not wells.any():
         raise DataError(
-            f"control={shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
+            f"control = {shown(dict(columns.control or {}))} takes every row of {raw.origin}; name the controls only"
         )
     return control, blank, wells
 
@@ -244,7 +244,7 @@ def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str, *, d
         return mask
     if not isinstance(wanted, Mapping):
         raise DataError(
-            f"{what}={shown(wanted)} does not say in which column; write for example {what}={{'drug': 'DMSO'}}"
+            f"{what} = {shown(wanted)} does not say in which column; write for example {what}={{'drug': 'DMSO'}}"
         )
     mask[:] = True
     for reference, value in wanted.items():

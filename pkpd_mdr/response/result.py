@@ -219,7 +219,7 @@ class DoseResponse:
         top = top if high is None else np.full(len(self), float(high))
         asked = low is not None or high is not None
         if asked and (np.any(bottom <= 0) or np.any(top <= bottom)):
-            raise DataError(f"areas: low={shown(low)}, high={shown(high)} is no range of positive doses")
+            raise DataError(f"areas: low = {shown(low)}, high = {shown(high)} is no range of positive doses")
         fitted, straight = fitted_area(self.curves, bottom, top), trapezoid_area(self.stack)
         table = {
             "auc": fitted,

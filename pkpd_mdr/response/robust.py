@@ -54,7 +54,7 @@ def loss_named(name: str) -> Callable[[FloatArray], FloatArray] | None:
         An unknown name; the nearest is shown.
     """
     if not isinstance(name, str) or name not in LOSSES:
-        raise DataError(f"loss={shown(name)} is no loss{did_you_mean(name, LOSSES)}")
+        raise DataError(f"loss = {shown(name)} is no loss{did_you_mean(name, LOSSES)}")
     return LOSSES[name]
 
 

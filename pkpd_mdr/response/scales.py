@@ -64,7 +64,7 @@ def scale_named(name: str | None) -> Scale | None:
     if name is None:
         return None
     if not isinstance(name, str) or name not in SCALES:
-        raise DataError(f"scale={shown(name)} is no scale of responses{did_you_mean(name, SCALES)}")
+        raise DataError(f"scale = {shown(name)} is no scale of responses{did_you_mean(name, SCALES)}")
     return SCALES[name]
 
 
@@ -155,7 +155,7 @@ def odd_ones(
     others = np.unique(codes[fine & ~suspects[codes]])
     if not suspects.any() or (scale is None and not (_fractions(largest[others]) and (largest <= 250.0).all())):
         return {}, wells
-    said = f"scale={shown(scale)} is declared" if scale is not None else "other curves are fractions"
+    said = f"scale = {shown(scale)} is declared" if scale is not None else "other curves are fractions"
     odd = {}
     for k, rows in rows_of_curves(codes, fine & suspects[codes]):
         top = float(np.quantile(np.abs(y[rows]), 0.9))
@@ -192,20 +192,20 @@ def check_scale(
     percent = kind.control == 100.0
     if top > _SIGNAL:
         raise DataError(
-            f"scale={shown(scale)}: {example} looks like a raw signal; say normalise=True with "
+            f"scale = {shown(scale)}: {example} looks like a raw signal; say normalise=True with "
             "control={'column': 'entry of untreated wells'}, or give no scale"
         )
     if not percent and top > _PERCENT:
-        raise DataError(f"scale={shown(scale)}: {example} looks like per cent; say scale='{_twin(kind)}'")
+        raise DataError(f"scale = {shown(scale)}: {example} looks like per cent; say scale='{_twin(kind)}'")
     if percent and 0.05 < top <= 2.0:
-        raise DataError(f"scale={shown(scale)}: {example} looks like a fraction; say scale='{_twin(kind)}'")
+        raise DataError(f"scale = {shown(scale)}: {example} looks like a fraction; say scale='{_twin(kind)}'")
     first, last = _ends(x, y, wells, codes)
     started, ended = (first - kind.none) / (kind.full - kind.none), (last - kind.none) / (kind.full - kind.none)
     if started > 0.65 and ended < 0.35:
         other = {"viability": "inhibition", "percent": "percent inhibition"}
         named = other.get(str(scale)) or {value: key for key, value in other.items()}[str(scale)]
         raise DataError(
-            f"scale={shown(scale)}: column {shown(header)} goes from {first:.3g} at the lowest to {last:.3g} "
+            f"scale = {shown(scale)}: column {shown(header)} goes from {first:.3g} at the lowest to {last:.3g} "
             f"at the highest dose, which looks like {named}; say scale={shown(named)}, or give no scale"
         )
     low = wells & (y < min(kind.none, kind.full) - 0.02 * kind.control)
@@ -225,7 +225,7 @@ def check_level(value: float, scale: str) -> None:
     if (0.0 < abs(value) < 1.0) if percent else abs(value) > _PERCENT:
         meant, other = (value * 100.0, "a fraction") if percent else (value / 100.0, "per cent")
         raise DataError(
-            f"kind='absolute': a response of {value:g} looks like {other}, but scale={shown(scale)} is declared; "
+            f"kind = 'absolute': a response of {value:g} looks like {other}, but scale = {shown(scale)} is declared; "
             f"ask for {meant:g}"
         )
 

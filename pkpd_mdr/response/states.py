@@ -109,6 +109,7 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
     left = known.usable.copy()
 
     def say(where: npt.NDArray[np.bool_], what: State, bottom: FloatArray, top: FloatArray) -> None:
+        """Give a state and limits to doses that have none yet."""
         nonlocal left
         at = where & left
         state[at], lower[at], upper[at] = what, bottom[at], top[at]

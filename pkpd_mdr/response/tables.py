@@ -141,13 +141,13 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
         found.append(notes + reading.notes.get(k, []))
     least = fit.options.least_effect
     for k in np.flatnonzero(fit.no_effect & (fit.flat.p < fit.options.alpha)).tolist():
-        found[k].append(f"significant, but its change of {fit.flat.effect[k]:.3g} is below least_effect={least:g}")
+        found[k].append(f"significant, but its change of {fit.flat.effect[k]:.3g} is below least_effect = {least:g}")
     for k in np.flatnonzero(fit.beyond_scale(0.5)).tolist():
         found[k].append(
             f"flat at {fit.flat.mean[k]:.3g}, no untreated well: on its scale every dose has the whole effect"
         )
     for k, mean in _odd_controls(fit):
-        found[k].append(f"untreated wells are at {mean:.3g}: is scale={fit.options.scale!r} that of the table?")
+        found[k].append(f"untreated wells are at {mean:.3g}: is scale = {fit.options.scale!r} that of the table?")
     if fit.point_shares is not None:
         down = np.bincount(fit.stack.curve, fit.point_shares < 0.5, len(fit)).astype(int)
         for k in np.flatnonzero(down).tolist():

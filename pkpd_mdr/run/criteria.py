@@ -29,13 +29,13 @@ __all__ = [
 _ENDPOINT = Kind.of(Endpoint, words="an Endpoint; write for example time_to_progression()")
 
 
-@takes(SimulationError, rule=TEXT, growth=NUMBER, of=TEXT, name=TEXT)
+@takes(SimulationError, reference=TEXT, growth=NUMBER, of=TEXT, name=TEXT)
 def time_to_progression(
-    rule: str = "baseline",
+    reference: str = "baseline",
     *,
     growth: float = 1.2,
     at_least: QuantityLike | None = None,
-    check: QuantityLike | None = None,
+    visit: QuantityLike | None = None,
     confirm: QuantityLike | None = None,
     of: str = "burden",
     name: str = "time_to_progression",
@@ -44,7 +44,7 @@ def time_to_progression(
 
     Parameters
     ----------
-    rule : {"baseline", "nadir"}
+    reference : {"baseline", "nadir"}
         ``"baseline"``: `growth` times the burden at the start; ``"nadir"``: `growth` times the lowest burden so
         far (RECIST-like, with the start as the first nadir).
     growth : float
@@ -52,11 +52,11 @@ def time_to_progression(
     at_least : quantity, optional
         By how much the reference has to be exceeded, too, in the unit of the output: ``"5 mm"`` for a sum of diameters
         (RECIST 1.1, Eisenhauer et al. 2009). A number is in internal units.
-    check : str, optional
-        Interval of visits such as ``"1 day"``; progression is then the first visit that sees it. Without it the
+    visit : str, optional
+        Time between visits, such as ``"1 day"``; progression is then the first visit that sees it. Without it the
         moment of crossing is meant.
     confirm : str, optional
-        It has to be seen again, at the first visit that is so much later; needs `check`. The first of both is the time.
+        It has to be seen again, at the first visit that is so much later; needs `visit`. The first of both is the time.
     of : str
         Which output is the burden.
     name : str
@@ -70,34 +70,34 @@ def time_to_progression(
     Raises
     ------
     SimulationError
-        An unknown rule, a factor that is no growth, a confirmation without visits.
+        An unknown reference, a factor that is no growth, a confirmation without visits.
 
     Examples
     --------
-    >>> time_to_progression("nadir", at_least="5 mm", check="8 week", of="diameter").description
+    >>> time_to_progression("nadir", at_least="5 mm", visit="8 week", of="diameter").description
     'diameter above 1.2 x nadir and 5 mm more, at visits every 8 week'
     """
-    if rule not in ("baseline", "nadir"):
+    if reference not in ("baseline", "nadir"):
         raise SimulationError(
-            f"progression rule {shown(rule)} is not known; choose 'baseline' or 'nadir', or time_to_threshold(...)"
+            f"reference = {shown(reference)} is not known; choose 'baseline' or 'nadir', or time_to_threshold(...)"
         )
     if not growth > 1:
         raise SimulationError(f"growth = {shown(growth)} is not progression; choose a factor above 1, such as 1.2")
-    if confirm is not None and check is None:
+    if confirm is not None and visit is None:
         raise SimulationError(
-            f"confirm = {shown(confirm)} needs visits at which progression is seen again; add check='4 week'"
+            f"confirm = {shown(confirm)} needs visits at which progression is seen again; add visit='4 week'"
         )
     reads = partial(
         _progression,
         of=of,
-        nadir=rule == "nadir",
+        nadir=reference == "nadir",
         growth=growth,
         more=_more(at_least),
-        interval=None if check is None else _interval(check, "check"),
+        interval=None if visit is None else _interval(visit, "visit"),
         confirm=0.0 if confirm is None else _interval(confirm, "confirm"),
     )
-    told = f"{of} above {growth:g} x {rule}" + ("" if at_least is None else f" and {at_least} more")
-    told += "" if check is None else f", at visits every {check}"
+    told = f"{of} above {growth:g} x {reference}" + ("" if at_least is None else f" and {at_least} more")
+    told += "" if visit is None else f", at visits every {visit}"
     told += "" if confirm is None else f", confirmed {confirm} later"
     like = None if at_least is None else unit_of(quantity(at_least))
     return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told, like=like)
@@ -109,7 +109,7 @@ def psa_progression(
     *,
     growth: float = 1.25,
     at_least: QuantityLike = "2 ng/mL",
-    check: QuantityLike = "4 week",
+    visit: QuantityLike = "4 week",
     confirm: QuantityLike = "3 week",
     after: QuantityLike = "12 week",
     name: str = "psa_progression",
@@ -127,8 +127,8 @@ def psa_progression(
         Factor over the nadir.
     at_least : quantity
         Absolute rise, too, in the unit of the output; a number is in internal units.
-    check, confirm, after : str
-        Interval of visits, how much later it has to be seen again, and up to when rises do not count.
+    visit, confirm, after : str
+        Time between visits, how much later it has to be seen again, and up to when rises do not count.
     name : str
 
     Returns
@@ -149,7 +149,7 @@ def psa_progression(
         nadir=True,
         growth=growth,
         more=_more(at_least),
-        interval=_interval(check, "check"),
+        interval=_interval(visit, "visit"),
         confirm=_interval(confirm, "confirm"),
         after=read(after, "h", "after"),
     )
@@ -196,13 +196,13 @@ def progression_free_survival(
     return Endpoint(name, needs, reads, "high", "time", f"{first.description}, or {last}", like=first.like)
 
 
-@takes(SimulationError, item=_ENDPOINT, name=TEXT)
-def happens(item: Endpoint, *, by: QuantityLike | None = None, name: str | None = None) -> Endpoint:
+@takes(SimulationError, endpoint=_ENDPOINT, name=TEXT)
+def happens(endpoint: Endpoint, *, by: QuantityLike | None = None, name: str | None = None) -> Endpoint:
     """Whether a time is reached, as progression within a year: told as a probability with its binomial interval.
 
     Parameters
     ----------
-    item : Endpoint
+    endpoint : Endpoint
         A time.
     by : str, optional
         Until when, within the run; the end of the run if left out.
@@ -216,21 +216,25 @@ def happens(item: Endpoint, *, by: QuantityLike | None = None, name: str | None 
     Raises
     ------
     SimulationError
-        `item` is no time; when it is read: `by` lies beyond the run, so that nobody knows.
+        `endpoint` is no time; when it is read: `by` lies beyond the run, so that nobody knows.
 
     Examples
     --------
     >>> happens(time_to_progression(), by="1 year").name
     'time_to_progression_by_1_year'
     """
-    if item.unit != "time":
-        raise SimulationError(f"happens(): {shown(item.name)} is not a time; give one such as time_to_progression()")
+    if endpoint.unit != "time":
+        raise SimulationError(
+            f"happens(): {shown(endpoint.name)} is not a time; give one such as time_to_progression()"
+        )
     limit = math.inf if by is None else read(by, "h", "by")
-    label = name or item.name + ("_happens" if by is None else f"_by_{by}".replace(" ", "_"))
-    better = "low" if item.better == "high" else "high"
-    told = f"whether {item.description}" + ("" if by is None else f", by {by}")
-    reads = partial(_reached, item=item, by=limit)
-    return Endpoint(label, item.needs, reads, better, "", told, event=True, drugs=item.drugs, like=item.like)
+    label = name or endpoint.name + ("_happens" if by is None else f"_by_{by}".replace(" ", "_"))
+    better = "low" if endpoint.better == "high" else "high"
+    told = f"whether {endpoint.description}" + ("" if by is None else f", by {by}")
+    reads = partial(_reached, item=endpoint, by=limit)
+    return Endpoint(
+        label, endpoint.needs, reads, better, "", told, event=True, drugs=endpoint.drugs, like=endpoint.like
+    )
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
@@ -282,7 +286,7 @@ def time_to_extinction(of: str = "burden", *, below: QuantityLike = 1.0, name: s
 
 @takes(SimulationError, shrinkage=NUMBER, of=TEXT, name=TEXT)
 def objective_response(
-    shrinkage: float = 0.3, *, check: QuantityLike | None = None, of: str = "burden", name: str = "objective_response"
+    shrinkage: float = 0.3, *, visit: QuantityLike | None = None, of: str = "burden", name: str = "objective_response"
 ) -> Endpoint:
     """Whether the burden ever shrinks by a share of the start (0.3 is partial response in RECIST diameters).
 
@@ -290,8 +294,8 @@ def objective_response(
     ----------
     shrinkage : float
         Between 0 and 1.
-    check : str, optional
-        Interval of visits at which it is seen; any time if left out.
+    visit : str, optional
+        Time between visits at which it is seen; any time if left out.
     of, name : str
 
     Returns
@@ -301,25 +305,25 @@ def objective_response(
 
     Examples
     --------
-    >>> objective_response(0.5, check="6 week").description
+    >>> objective_response(0.5, visit="6 week").description
     'burden shrinks by 50 %'
     """
     if not 0 < shrinkage <= 1:
         raise SimulationError(f"shrinkage = {shown(shrinkage)} is no share of the start; write for example 0.3")
-    change = best_change(of, check=check)
+    change = best_change(of, visit=visit)
     reads = partial(_responds, change=change, shrinkage=shrinkage)
     return Endpoint(name, change.needs, reads, "high", "", f"{of} shrinks by {100 * shrinkage:g} %", event=True)
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
-def best_change(of: str = "burden", *, check: QuantityLike | None = None, name: str = "best_change") -> Endpoint:
+def best_change(of: str = "burden", *, visit: QuantityLike | None = None, name: str = "best_change") -> Endpoint:
     """Best change from the start in per cent, as in a waterfall plot: -100 is gone, above zero is growth only.
 
     Parameters
     ----------
     of : str
-    check : str, optional
-        Interval of visits, the start not among them, so that growth shows as growth; without it the lowest value at
+    visit : str, optional
+        Time between visits, the start not among them, so that growth shows as growth; without it the lowest value at
         any time is meant, which is never above the start.
     name : str
 
@@ -327,8 +331,8 @@ def best_change(of: str = "burden", *, check: QuantityLike | None = None, name: 
     -------
     Endpoint
     """
-    interval = None if check is None else _interval(check, "check")
-    told = f"lowest/first {of} - 1" + ("" if check is None else f", at visits every {check}")
+    interval = None if visit is None else _interval(visit, "visit")
+    told = f"lowest/first {of} - 1" + ("" if visit is None else f", at visits every {visit}")
     return Endpoint(name, (of, f"d/dt {of}"), partial(_change, of=of, interval=interval), "low", "%", told)
 
 
@@ -400,6 +404,7 @@ def _progression(
     start = path.values[0]
 
     def level(lowest: FloatArray) -> FloatArray:
+        """The burden that counts as progression, given the lowest so far."""
         base = lowest if nadir else np.full_like(lowest, start)
         return np.maximum(growth * base, base + more)
 

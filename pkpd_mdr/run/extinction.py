@@ -300,6 +300,7 @@ class _Backwards:
         spline = None if constant else CubicSpline(times, table)
 
         def slope(back: float, y: FloatArray) -> FloatArray:
+            """Change of the chances per hour, back in time."""
             rates = table[0] if spline is None else np.maximum(spline(high - back), 0.0)
             return self.lines.slope(y, rates)
 

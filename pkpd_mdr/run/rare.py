@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pkpd_mdr.arguments import NUMBER, TABLE, TEXT, Kind, takes
+from pkpd_mdr.arguments import CONFIDENCE, TABLE, TEXT, Kind, takes
 from pkpd_mdr.engine import Accuracy, Compiled, Stochastic, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, shown
@@ -53,8 +53,8 @@ class RareEvent:
     what : str
         The event in words.
     probability, lower, upper : float
-        Mean of the estimates, and its interval of the confidence `level`.
-    level : float
+        Mean of the estimates, and its interval of that `confidence`.
+    confidence : float
     levels : tuple of Quantity
         Of the output, from the start to the event, as the pilot found them.
     shares : tuple of float
@@ -69,7 +69,7 @@ class RareEvent:
     probability: float
     lower: float
     upper: float
-    level: float
+    confidence: float
     levels: tuple[Quantity, ...]
     shares: tuple[float, ...]
     estimates: FloatArray
@@ -102,7 +102,7 @@ class RareEvent:
         return self.standard_error / self.probability
 
     def __str__(self) -> str:
-        percent = f"{100 * self.level:g} %"
+        percent = f"{100 * self.confidence:g} %"
         lines = [f"{self.what}: probability {self.probability:.3g} ({percent}: {self.lower:.3g} to {self.upper:.3g})"]
         if self.shares:
             steps = ", ".join(f"{share:.2g} to {level}" for share, level in zip(self.shares, self.levels, strict=True))
@@ -124,7 +124,7 @@ class RareEvent:
     particles=COUNTED,
     repeats=COUNTED,
     looks=COUNTED,
-    level=NUMBER,
+    confidence=CONFIDENCE,
     accuracy=ACCURACY,
 )
 def rare_event(
@@ -142,7 +142,7 @@ def rare_event(
     particles: int = 500,
     repeats: int = 10,
     looks: int = 100,
-    level: float = 0.95,
+    confidence: float = 0.95,
     accuracy: Accuracy | None = None,
 ) -> RareEvent:
     """Chance of an event that plain sampling would not show, such as the cure of a tumour whose cells compete.
@@ -177,7 +177,7 @@ def rare_event(
         Independent estimates, 5 or more; the interval is that of their mean.
     looks : int
         How often paths are looked at, and drawn anew if their weights differ much.
-    level : float
+    confidence : float
         Of the interval.
     accuracy : Accuracy, optional
 
@@ -204,8 +204,6 @@ def rare_event(
     True
     """
     length, end = length_of(until)
-    if not 0 < level < 1:
-        raise SimulationError(f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95")
     if repeats < _LEAST_REPEATS:
         raise SimulationError(f"repeats = {repeats} are too few for an interval; choose {_LEAST_REPEATS} or more")
     full = model.with_parameters(parameters or {})
@@ -220,13 +218,13 @@ def rare_event(
     begin = search.start(vector)
     what = f"{words} within {length}"
     if search.score(0, begin.states)[0] > target:
-        return RareEvent(f"{what} (there at the start)", 1.0, 1.0, 1.0, level, (), (), np.ones(repeats))
+        return RareEvent(f"{what} (there at the start)", 1.0, 1.0, 1.0, confidence, (), (), np.ones(repeats))
     way = search.way(begin)
     found = np.array([search.estimate(begin, way, repeat) for repeat in range(1, repeats + 1)])
-    return _told(what, way, found, level, sign, full.outputs[of].unit)
+    return _told(what, way, found, confidence, sign, full.outputs[of].unit)
 
 
-def _told(what: str, way: Way, found: FloatArray, level: float, sign: float, unit: Unit) -> RareEvent:
+def _told(what: str, way: Way, found: FloatArray, confidence: float, sign: float, unit: Unit) -> RareEvent:
     """Estimates put together; `found` has them and the fewest effective paths, shape (repeats, 2)."""
     from scipy.special import stdtrit
 
@@ -236,9 +234,11 @@ def _told(what: str, way: Way, found: FloatArray, level: float, sign: float, uni
         raise SimulationError(f"{what}: no path got there; use more particles, or more looks, if it can happen at all")
     spread = float(estimates.std(ddof=1)) / mean
     # products are skewed: the interval is that of the logarithm of their mean (delta method)
-    reach = math.exp(float(stdtrit(count - 1, 0.5 + level / 2)) * spread / math.sqrt(count))
+    reach = math.exp(float(stdtrit(count - 1, 0.5 + confidence / 2)) * spread / math.sqrt(count))
     levels = tuple(Quantity(sign * one / unit.factor, unit) for one in way.levels)
-    return RareEvent(what, mean, mean / reach, min(1.0, mean * reach), level, levels, way.shares, estimates, fewest)
+    return RareEvent(
+        what, mean, mean / reach, min(1.0, mean * reach), confidence, levels, way.shares, estimates, fewest
+    )
 
 
 def _event(

@@ -212,7 +212,7 @@ def test_exposure_is_an_endpoint(model):
 
 
 def test_own_endpoints_and_visits(model):
-    daily = time_to_progression(check="1 day", name="seen")
+    daily = time_to_progression(visit="1 day", name="seen")
     comparison = compare(model, {"A": A}, until="100 day", endpoints=[daily, end_of("R")], primary="R_end")
     exact = compare(model, {"A": A}, until="100 day", endpoints=["time_to_progression"]).values[0, 0, 0]
     assert comparison.values[0, 0, 0] == math.ceil(exact)
@@ -339,7 +339,7 @@ def test_nothing_left_is_an_error(fragile):
         ({"reference": "b"}, mdr.SimulationError, "reference = 'b' is not an arm"),
         ({"until": 40}, mdr.UnitError, "until: .* has no unit"),
         ({"until": "0 day"}, mdr.SimulationError, "not after the start"),
-        ({"level": 95}, mdr.SimulationError, "such as 0.95"),
+        ({"confidence": 95}, mdr.SimulationError, "confidence is 95, not a share between 0 and 1"),
         ({"fair": "total"}, mdr.SimulationError, "did you mean 'total_dose'"),
         ({"parameters": pd.DataFrame({"slope_A_s": [1.0]})}, mdr.DataError, "did you mean 'slope_A_S'"),
         (

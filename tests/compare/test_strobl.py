@@ -47,7 +47,7 @@ def study(model, draws, days):
         model,
         {"continuous": drug, "AT50": mdr.adaptive(drug, stop_below=0.5, restart_above=1.0, visit="1 day")},
         parameters=pd.DataFrame(draws),
-        endpoints=[time_to_progression(check="1 day"), "resistant_share"],
+        endpoints=[time_to_progression(visit="1 day"), "resistant_share"],
         until=f"{days} day",
     )
 

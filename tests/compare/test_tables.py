@@ -64,9 +64,9 @@ def comparison(values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=
 # -- survival --------------------------------------------------------------------------------------------
 
 
-@given(data=st.data(), level=st.sampled_from([0.8, 0.95]))
+@given(data=st.data(), confidence=st.sampled_from([0.8, 0.95]))
 @settings(max_examples=20, deadline=None)
-def test_kaplan_meier_is_that_of_scipy(data, level):
+def test_kaplan_meier_is_that_of_scipy(data, confidence):
     count = data.draw(st.integers(3, 40))
     times = np.array(data.draw(st.lists(st.integers(1, 12), min_size=count, max_size=count)), dtype=float)
     happened = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
@@ -74,10 +74,10 @@ def test_kaplan_meier_is_that_of_scipy(data, level):
     curve = Curve.of(times, happened)
     other = stats.ecdf(stats.CensoredData(uncensored=times[happened], right=times[~happened])).sf
     assert curve.survival[np.isin(curve.times, other.quantiles)] == pytest.approx(other.probabilities, abs=1e-12)
-    lower, upper = curve.interval(level)
+    lower, upper = curve.interval(confidence)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of ends that are undefined, which are not compared
-        theirs = other.confidence_interval(level, method="log-log")
+        theirs = other.confidence_interval(confidence, method="log-log")
     inside = (other.probabilities > 0) & (other.probabilities < 1)
     for ours, found in ((lower, theirs.low), (upper, theirs.high)):
         known = ours[np.isin(curve.times, other.quantiles)]
@@ -150,19 +150,19 @@ def test_log_rank_and_restricted_means():
         surplus += (times[0] == time).sum() - events * share
         variance += events * share * (1 - share) * (left + right - events) / max(left + right - 1, 1)
     assert row["statistic"] == pytest.approx(surplus**2 / variance, rel=1e-9)
-    assert row["p_value"] == pytest.approx(stats.chi2.sf(surplus**2 / variance, 1), rel=1e-9)
+    assert row["p"] == pytest.approx(stats.chi2.sf(surplus**2 / variance, 1), rel=1e-9)
     gaps = bounded[1] - bounded[0]
     assert row["difference"] == pytest.approx(gaps.mean())
     assert row["upper"] - row["difference"] == pytest.approx(2.000995 * gaps.std(ddof=1) / math.sqrt(60), rel=1e-4)
     own = found.set_index("arm").loc["A"]
-    assert (own["difference"], own["p_value"]) == (0.0, 1.0)
+    assert (own["difference"], own["p"]) == (0.0, 1.0)
 
 
 def test_nobody_has_an_event():
     found = comparison([[math.inf] * 5, [math.inf] * 5])
     assert found.survival()["survival"].tolist() == [1.0] * 4
     assert found.survival_differences()["restricted_mean"].tolist() == [100.0] * 2
-    assert found.survival_differences()["p_value"].tolist() == [1.0] * 2
+    assert found.survival_differences()["p"].tolist() == [1.0] * 2
 
 
 def test_what_is_no_time_has_no_survival():

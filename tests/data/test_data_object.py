@@ -37,7 +37,7 @@ def test_only_without_between() -> None:
     assert data.only(replicate="y").table["value"].tolist() == [12, 26, 44]
     assert data.only(condition=data.conditions[1].name) == data.only(line="B")
     assert data.between("24 h").table["time"].min() == 24
-    assert data.between(stop="1 day").table["time"].max() == 24
+    assert data.between(end="1 day").table["time"].max() == 24
     assert any("only(line='A')" in note for note in data.only(line="A").notes)
 
 
@@ -60,7 +60,7 @@ def test_other_refusals() -> None:
         _data().without(line=["A", "B"])
     with pytest.raises(DataError, match="leaves no measurement"):
         _data().between("9 day")
-    with pytest.raises(UnitError, match="between, start"):
+    with pytest.raises(UnitError, match=r"the begin of between\(\)"):
         _data().between(3)
     with pytest.raises(DataError, match="no observable 'volume' was measured"):
         _data().value_factor("volume")
@@ -122,7 +122,7 @@ def test_merge_joins_observables_times_and_conditions() -> None:
     assert both.observables == ("burden", "weight")
     assert len(both.conditions) == 2
     assert both == volume & _data() == volume.merge(_data())
-    early, late = _data().between(stop="1 day"), _data().between("30 h")
+    early, late = _data().between(end="1 day"), _data().between("30 h")
     assert early & late == _data()
     assert _data().only(line="A") & _data().only(line="B") == _data()
 
@@ -131,15 +131,15 @@ def test_merge_refuses_what_does_not_fit() -> None:
     with pytest.raises(DataError, match=r"2 values for the same condition.*join tables that share no measurement"):
         _ = _data() & _data().only(line="A")
     with pytest.raises(DataError, match="burden is in 'cell' here and in 'mg' there"):
-        _ = _data().between("1 day") & _data(value="v [mg]").between(stop="0 h")
+        _ = _data().between("1 day") & _data(value="v [mg]").between(end="0 h")
     with pytest.raises(DataError, match="burden starts at 5 cell in one table and 6 cell in the other"):
-        _ = _data(start="5 cell").between("1 day") & _data(start="6 cell").between(stop="0 h")
+        _ = _data(start="5 cell").between("1 day") & _data(start="6 cell").between(end="0 h")
     with pytest.raises(TypeError):
         _ = _data() & 3  # type: ignore[operator]
 
 
 def test_start_values_of_one_table_reach_the_other() -> None:
-    both = _data(start="5 cell").between("1 day") & _data().between(stop="0 h")
+    both = _data(start="5 cell").between("1 day") & _data().between(end="0 h")
     assert len(both.conditions) == 2
     assert both.conditions[0].starts["burden"].value == 5
 

@@ -32,7 +32,7 @@ FRAME = pd.DataFrame(
 READ: dict[str, Any] = {
     "compartments": {1: ("dox", "iv"), 2: ("dox", "iv")},
     "amount_unit": "mg",
-    "observe": {2: "C_dox [mg/L]"},
+    "observables": {2: "C_dox [mg/L]"},
     "blq": "BLQ",
 }
 
@@ -98,7 +98,7 @@ def test_a_table_with_tiny_values_that_nonmem_wrote(tmp_path: Path) -> None:
     head = "TABLE NO.  1\n ID          TIME        AMT         DV\n"
     rows = ["1.0000E+00  0.0000E+00  1.0000E+02  0.0000E+00", "1.0000E+00  9.0000E+01  0.0000E+00  1.2345-101"]
     file.write_text(head + "\n".join(f"  {row}" for row in rows) + "\n")
-    data = mdr.read_nonmem(file, observe="C_dox [mg/L]", **ONE_DRUG)
+    data = mdr.read_nonmem(file, observables="C_dox [mg/L]", **ONE_DRUG)
     assert data.table["value"].tolist()[-1] == 1.2345e-101
 
 
@@ -113,7 +113,7 @@ def test_other_tables_below_one_are_refused(tmp_path: Path, second: str, sentenc
     file = tmp_path / "sdtab1"
     file.write_text("TABLE NO.  1\nID TIME AMT DV\n1 0 100 0\n1 1 0 4.5\n" + second + "2 0 100 0\n")
     with pytest.raises(mdr.RegimenError, match=sentence):
-        mdr.read_nonmem(file, compartments={1: ("dox", "iv")}, amount_unit="mg", observe="C_dox [mg/L]")
+        mdr.read_nonmem(file, compartments={1: ("dox", "iv")}, amount_unit="mg", observables="C_dox [mg/L]")
 
 
 def test_a_limit_for_all_rows() -> None:
@@ -145,8 +145,8 @@ def test_days_become_hours() -> None:
     ("change", "options", "error", "sentence"),
     [
         ({"DV": [".", 3, 1, 1, 0, ".", 2, "."]}, {}, DataError, "row 5, column DV: .* the limit is not known"),
-        ({}, {"observe": {1: "C_dox [mg/L]"}}, DataError, "row 2, column CMT: 2 is measured, but observe"),
-        ({}, {"observe": "C_dox"}, DataError, "'C_dox' is no name with a unit"),
+        ({}, {"observables": {1: "C_dox [mg/L]"}}, DataError, "row 2, column CMT: 2 is measured, but observables"),
+        ({}, {"observables": "C_dox"}, DataError, "'C_dox' is no name with a unit"),
         ({}, {"lloq": "1 cell"}, DataError, "lloq is in 'cell', but C_dox in 'mg/L'"),
         (
             {"WT": [70, 71, 70, 70, 70, 82, 82, 82]},
@@ -180,17 +180,19 @@ ONE_DRUG: dict[str, Any] = {"compartments": {1: ("dox", "iv")}, "amount_unit": "
 def test_values_of_several_kinds_are_not_read_as_one_observable(column: str) -> None:
     frame = TWO_KINDS.rename(columns={"DVID": column})
     with pytest.raises(DataError, match=f"row 3, column {column}: 2 after 1 among the values of C_dox, which would be"):
-        mdr.read_nonmem(frame, observe="C_dox [mg/L]", **ONE_DRUG)
+        mdr.read_nonmem(frame, observables="C_dox [mg/L]", **ONE_DRUG)
     apart = {1: "C_dox [mg/L]", 2: "response []"}
-    by_kind = mdr.read_nonmem(frame, observe=apart, columns={"CMT": column}, **ONE_DRUG)
+    by_kind = mdr.read_nonmem(frame, observables=apart, columns={"CMT": column}, **ONE_DRUG)
     assert by_kind.table[["observable", "value"]].values.tolist() == [["C_dox", 4], ["C_dox", 2], ["response", 80]]
-    assert by_kind == mdr.read_nonmem(frame, observe=apart, **ONE_DRUG)  # CMT and the column agree: nothing is merged
+    assert by_kind == mdr.read_nonmem(frame, observables=apart, **ONE_DRUG)  # CMT and the column agree
     with pytest.raises(DataError, match=f"row 4, column {column}: nothing after 1 among the values of C_dox"):
-        mdr.read_nonmem(frame.assign(**{column: [0, 1, 1, "."]}), observe="C_dox [mg/L]", **ONE_DRUG)
+        mdr.read_nonmem(frame.assign(**{column: [0, 1, 1, "."]}), observables="C_dox [mg/L]", **ONE_DRUG)
     one = frame[frame[column] != 2]
-    assert mdr.read_nonmem(one, observe="C_dox [mg/L]", **ONE_DRUG).table["value"].tolist() == [4.0, 2.0]
+    assert mdr.read_nonmem(one, observables="C_dox [mg/L]", **ONE_DRUG).table["value"].tolist() == [4.0, 2.0]
     marks = frame.assign(**{column: [0, 0, 0, 1]})
-    assert mdr.read_nonmem(marks, observe="C_dox [mg/L]", blq=column, **ONE_DRUG).table["censored"].iloc[2] == "below"
+    assert (
+        mdr.read_nonmem(marks, observables="C_dox [mg/L]", blq=column, **ONE_DRUG).table["censored"].iloc[2] == "below"
+    )
 
 
 @pytest.mark.parametrize("column", ["DATE", "dat2"])
@@ -198,11 +200,11 @@ def test_a_date_beside_a_time_of_day_is_refused(column: str) -> None:
     frame = pd.DataFrame({"ID": 1, column: [1, 2], "TIME": [8.0, 9.5], "AMT": [100, 0], "DV": [".", 3.2]})
     sentence = f"row 2, column {column}: the date changes from 1 to 2 within subject 1.*hours since the first record"
     with pytest.raises(RegimenError, match=sentence):
-        mdr.read_nonmem(frame, observe="C_dox [mg/L]", **ONE_DRUG)
+        mdr.read_nonmem(frame, observables="C_dox [mg/L]", **ONE_DRUG)
     with pytest.raises(RegimenError, match=sentence):
         mdr.read_doses(frame, carry="locf", **ONE_DRUG)
     same = frame.assign(**{column: "2024-01-02"})
-    assert mdr.read_nonmem(same, observe="C_dox [mg/L]", **ONE_DRUG).table["time"].tolist() == [9.5]
+    assert mdr.read_nonmem(same, observables="C_dox [mg/L]", **ONE_DRUG).table["time"].tolist() == [9.5]
 
 
 def test_columns_that_nothing_reads_are_named() -> None:

@@ -61,7 +61,7 @@ def test_an_oral_dose_gives_bioavailability_over_volume_and_kinetics_that_flip()
         mdr.parameter("V", 30.0),
     )
     free = {"F": (0.01, 1), "ka": ("0.01 1/h", "10 1/h"), "k": ("0.01 1/h", "10 1/h"), "V": (1, 1000)}
-    found = mdr.identifiable(oral, mdr.planned("oral", times=HOURS[1:], observables="c"), free, search=2)
+    found = mdr.identifiable(oral, mdr.planned("oral", times=HOURS[1:], observables="c"), free, starts=2)
     assert found.rank == 3
     assert found.identifiable == ("ka", "k")
     assert texts(found) == ["F / V"]
@@ -81,7 +81,7 @@ def test_a_plateau_gives_clearance_as_a_product() -> None:
         mdr.parameter("V", "5 L"),
         mdr.parameter("k", "0.2 1/h"),
     )
-    found = mdr.identifiable(plateau, mdr.planned("infusion", observables="c"), ["V", "k"], search=0)
+    found = mdr.identifiable(plateau, mdr.planned("infusion", observables="c"), ["V", "k"], starts=0)
     assert (found.rank, texts(found)) == (1, ["V * k"])
 
 
@@ -92,8 +92,8 @@ def test_logistic_growth_is_known_from_counts_and_up_to_a_factor_from_an_unscale
         mdr.observable("signal", "a*S", unit="cell"),
     )
     free = ["growth_S", "capacity_S", "S0"]
-    assert mdr.identifiable(model, mdr.planned("w", times=HOURS, observables="S"), free, search=0).all
-    found = mdr.identifiable(model, mdr.planned("w", times=HOURS, observables="signal"), [*free, "a"], search=0)
+    assert mdr.identifiable(model, mdr.planned("w", times=HOURS, observables="S"), free, starts=0).all
+    found = mdr.identifiable(model, mdr.planned("w", times=HOURS, observables="signal"), [*free, "a"], starts=0)
     assert found.identifiable == ("growth_S",)
     assert texts(found) == ["capacity_S / S0", "capacity_S * a"]
 
@@ -104,17 +104,17 @@ def test_two_clones_counted_in_total() -> None:
     law = mdr.growth.exponential(rate=one)
     alike = mdr.Model(mdr.clone("S", growth=law, start="900 cell"), mdr.clone("R", growth=law, start="100 cell"))
     plan = mdr.planned("w", times=HOURS)
-    assert texts(mdr.identifiable(alike, plan, ["g", "S0", "R0"], search=0)) == ["S0 + R0"]
+    assert texts(mdr.identifiable(alike, plan, ["g", "S0", "R0"], starts=0)) == ["S0 + R0"]
     two = mdr.Model(
         mdr.clone("S", growth=mdr.growth.exponential(rate="0.2 1/h"), start="500 cell"),
         mdr.clone("R", growth=mdr.growth.exponential(rate="0.02 1/h"), start="300 cell"),
     )
     free = dict.fromkeys(("growth_S", "growth_R"), ("0.001 1/h", "3 1/h"))
-    found = mdr.identifiable(two, plan, free | dict.fromkeys(("S0", "R0"), ("1 cell", "1e5 cell")), search=1)
+    found = mdr.identifiable(two, plan, free | dict.fromkeys(("S0", "R0"), ("1 cell", "1e5 cell")), starts=1)
     assert found.all
     assert found.elsewhere[0].there == pytest.approx([0.02, 0.2, 300, 500], rel=0.01)
     dying = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.03 1/h"), death="0.01 1/h", start="9 cell"))
-    assert texts(mdr.identifiable(dying, plan, ["growth_S", "death_S", "S0"], search=0)) == ["growth_S - death_S"]
+    assert texts(mdr.identifiable(dying, plan, ["growth_S", "death_S", "S0"], starts=0)) == ["growth_S - death_S"]
 
 
 def test_two_compartments_with_two_losses_give_sums_and_a_product() -> None:
@@ -131,7 +131,7 @@ def test_two_compartments_with_two_losses_give_sums_and_a_product() -> None:
         mdr.process("out2", rate="k20*A2", moves={"A2": -1}),
         mdr.observable("c", "A1/V", unit="mg/L"),
     )
-    found = mdr.identifiable(model, mdr.planned("iv", times=HOURS, observables="c"), [*rates, "V"], search=0)
+    found = mdr.identifiable(model, mdr.planned("iv", times=HOURS, observables="c"), [*rates, "V"], starts=0)
     assert found.identifiable == ("V",)
     assert set(texts(found)) == {"k10 + k12", "k21 + k20", "k12 * k21"}
     assert "measuring at more times between the first and the last would not help" in found.notes
@@ -139,14 +139,14 @@ def test_two_compartments_with_two_losses_give_sums_and_a_product() -> None:
 
 def test_a_kill_law_needs_several_doses_and_times_are_told_from_structure() -> None:
     free = ["growth_S", "emax_dox_S", "ec50_dox_S"]
-    assert mdr.identifiable(killed(), culture(0, 30, 100), free, search=2).globally
-    one = mdr.identifiable(killed(), culture(100), free, search=0)
+    assert mdr.identifiable(killed(), culture(0, 30, 100), free, starts=2).globally
+    one = mdr.identifiable(killed(), culture(100), free, starts=0)
     assert one.rank == 1
     assert not one.combinations[0].exact
-    late = mdr.identifiable(killed(), culture(0, 30, 100, hours=["24 h"]), [*free, "S0"], search=0)
+    late = mdr.identifiable(killed(), culture(0, 30, 100, hours=["24 h"]), [*free, "S0"], starts=0)
     assert late.rank == 3
     assert late.notes[-1].startswith("measuring at more times would determine growth_S")
-    far = mdr.identifiable(killed(), culture(0, 1e-3, 2e-3), free, search=2)
+    far = mdr.identifiable(killed(), culture(0, 1e-3, 2e-3), free, starts=2)
     assert far.all
     assert not far.elsewhere, "a flat valley is no second solution"
     assert "only very exact measurements" in str(far)
@@ -157,7 +157,7 @@ def test_a_parameter_without_effect_is_named() -> None:
         mdr.observable("y", "a*b*t + 0*d"),
         *(mdr.parameter(n, v) for n, v in {"a": 2.0, "b": "1 1/h", "d": 1.0}.items()),
     )
-    found = mdr.identifiable(model, mdr.planned("w", times=HOURS[1:], observables="y"), ["a", "b", "d"], search=0)
+    found = mdr.identifiable(model, mdr.planned("w", times=HOURS[1:], observables="y"), ["a", "b", "d"], starts=0)
     assert found.table.loc["d", "verdict"] == "not identifiable: no output depends on it"
     assert texts(found) == ["a * b"]
 
@@ -239,13 +239,13 @@ def test_exosome_transfer_is_recovered_from_co_cultures_and_not_identifiable_fro
         "conversion_exosomes_S_R": (1e-5, 1),
     }
     alone = [well(2000, 0, "S"), well(0, 2000, "R")]
-    mono = mdr.identifiable(truth, alone, rates | carried, search=0)
+    mono = mdr.identifiable(truth, alone, rates | carried, starts=0)
     assert mono.not_identifiable == tuple(carried)
     assert mono.identifiable == tuple(rates)
-    counted = mdr.identifiable(truth, [*alone, well(1000, 1000, "S", "R")], rates | carried, search=0)
+    counted = mdr.identifiable(truth, [*alone, well(1000, 1000, "S", "R")], rates | carried, starts=0)
     assert texts(counted) == ["secretion_exosomes_R * conversion_exosomes_S_R"]
     design = [*alone, well(1000, 1000, "S", "R", "exosomes"), well(1800, 200, "S", "R", "exosomes")]
-    assert mdr.identifiable(truth, design, rates | carried, search=0).all
+    assert mdr.identifiable(truth, design, rates | carried, starts=0).all
     noise = {"S": ("lognormal", 0.1), "R": ("lognormal", 0.1), "exosomes": ("additive", "1e6 vesicle/mL")}
     errors = {"S": "lognormal", "R": "lognormal", "exosomes": "additive"}
     fit = mdr.fit(
@@ -265,7 +265,7 @@ def test_exosome_transfer_is_recovered_from_co_cultures_and_not_identifiable_fro
     ("arguments", "sentence"),
     [
         ({"points": 1}, "points = 1 is not possible"),
-        ({"search": -1}, "search = -1 is not possible"),
+        ({"starts": -1}, "starts = -1 is not possible"),
         ({"design": "wells"}, "is no plan"),
         ({"design": [mdr.planned("a"), mdr.planned("a")]}, "two plans are called 'a'"),
         ({"design": mdr.planned("a", observables="Sx")}, "no state or observable 'Sx'; did you mean"),

@@ -114,7 +114,7 @@ def test_bad_readouts(readout: dict[str, Any], sentence: str) -> None:
 
 
 def test_too_many_readouts_for_the_data() -> None:
-    few = plates().between(stop="0 h")
+    few = plates().between(end="0 h")
     with pytest.raises(FitError, match=r"2 measurements cannot determine 3 parameters \(k, scale of y \[p0\]"):
         fit(DECAY, few, FREE, readout={"y": ("scale", "plate")})
 

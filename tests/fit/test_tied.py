@@ -229,7 +229,7 @@ def test_its_profile_is_that_of_a_fit_that_frees_it_instead(tied: mdr.Fit) -> No
             pytest.approx(theirs.upper, rel=1e-4),
         )
         assert (ours.open_lower, ours.open_upper) == (False, False)
-        assert ours.interval(level=0.5) == pytest.approx(theirs.interval(level=0.5), rel=5e-3)
+        assert ours.interval(confidence=0.5) == pytest.approx(theirs.interval(confidence=0.5), rel=5e-3)
         np.testing.assert_allclose(ours.frame["value"], ours.frame[name], rtol=1e-9)
 
 

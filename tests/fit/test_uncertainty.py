@@ -266,7 +266,7 @@ def test_odd_samplers_are_refused(options: dict[str, Any], sentence: str) -> Non
 
 def test_bands_of_a_line_are_those_of_the_textbook() -> None:
     fit = line()
-    band = fit.band(["1 h", "4 h", "8 h"], draws=fit.draws(4000, seed=1), level=0.9)
+    band = fit.band(["1 h", "4 h", "8 h"], draws=fit.draws(4000, seed=1), confidence=0.9)
     s, reach = fit.errors["estimate"].iloc[0], stats.t(6).ppf(0.95)
     leverage = 1 / 8 + (np.array([1.0, 4.0, 8.0]) - X.mean()) ** 2 / np.sum((X - X.mean()) ** 2)
     half = (band.frame["upper"] - band.frame["lower"]).to_numpy() / 2
@@ -288,7 +288,7 @@ def test_all_kinds_of_draws_make_bands_and_intervals() -> None:
     profiles = fit.profiles()
     assert list(profiles.table()["state"]) == ["closed", "closed"]
     low, high = profiles.interval("ec50_dox_S", 0.8)
-    direct = fit.profile("ec50_dox_S", level=0.8)
+    direct = fit.profile("ec50_dox_S", confidence=0.8)
     assert (low, high) == pytest.approx((direct.lower, direct.upper), rel=2e-3)
     with ThreadPoolExecutor(2) as executor:
         assert fit.profiles(executor=executor).table().equals(profiles.table())
@@ -308,7 +308,7 @@ def test_an_open_profile_has_an_endless_interval() -> None:
     ("ask", "sentence"),
     [
         (lambda fit: fit.draws(9, seed=1).interval("c"), "the draws do not hold 'c'"),
-        (lambda fit: fit.draws(9, seed=1).interval("a", 95), "level = 95 is not between 0 and 1"),
+        (lambda fit: fit.draws(9, seed=1).interval("a", 95), "confidence is 95, not a share between 0 and 1"),
         (lambda fit: fit.bootstrap(9, parametric=True).interval("a", kind="bcaa"), "did you mean 'bca'"),
         (lambda fit: fit.band(draws=[1, 2]), "is no Draws"),
         (lambda fit: fit.band(conditions="al"), "did you mean 'all'"),

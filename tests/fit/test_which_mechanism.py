@@ -175,9 +175,9 @@ def test_bad_choices_are_refused() -> None:
         ({"held_out": {"g": "d"}}, "no condition has g = 'd'"),
         ({"held_out": {"g": ["a", "b", "c"]}}, "leaves no condition to fit"),
         ({"held_out": 3}, "write 'condition'"),
-        ({"controls": {"g": "a"}}, "say which, as in held_out="),
+        ({"control": {"g": "a"}}, "say which, as in held_out="),
         ({"held_out": "g", "factors": "c"}, "factors names 'c', which is not free"),
-        ({"held_out": "g", "controls": {"g": ["a", "b", "c"]}}, "holds out controls only"),
+        ({"held_out": "g", "control": {"g": ["a", "b", "c"]}}, "holds out controls only"),
     ):
         with pytest.raises(FitError, match=words.replace("(", r"\(")):
             compare_models(both, **given_)

@@ -167,7 +167,7 @@ def vesicles_of_three_donors() -> Case:
         mdr.vesicles.effect("mir", on="S", what="apoptosis evasion", size=0.7, half=4, hill=2),
         mdr.vesicles.effect("mir", on="S", what="stemness", into="R", size=5, half=3),
         mdr.vesicles.effect("egf", on="S", what="energy", size=-0.5, half=1),
-        mdr.vesicles.apheresis(),
+        mdr.vesicles.removal(),
         mdr.switching("S", "R", rate="2e-4 1/h"),
         mdr.death.path("dox", on="S", emax="0.06 1/h", ec50="0.3 uM"),
         mdr.death.evasion("S", apoptosis=0.1),

@@ -158,7 +158,7 @@ def test_car_t_cells_against_antigen_loss_vesicles_and_a_checkpoint() -> None:
         mdr.stimulation("CART", rate="0.5 1/day", half="1e9 cell", by="pos"),
         mdr.immune.checkpoint({"pos": 0.6, "neg": 0.6}, antibody="nivo", kd="1 mg/L"),
         mdr.vesicles.release({"pos": "50 1/day", "neg": "50 1/day"}, clearance="0.2 1/h", volume="5 L"),
-        mdr.vesicles.apheresis(),
+        mdr.vesicles.removal(),
     ]
     half = mdr.parameter("half", "1e8 vesicle/mL")
     model = Model(*parts, mdr.immune.suppression("EV", on="CART", half=half))

@@ -237,7 +237,7 @@ def test_growth_and_death_may_depend_on_content() -> None:
 def test_loss_and_synthesis_move_the_mean_exactly() -> None:
     """P' = synthesis - loss*P as long as nobody is at the top."""
     start = {0.0: 7e5, 0.5: 1e5, 1.0: 2e5}
-    drift = {"loss": "0.02 1/h", "synthesis": "0.002 1/h"}
+    drift = {"degradation": "0.02 1/h", "synthesis": "0.002 1/h"}
     model = Model(mdr.pgp.grid("M", largest=2, bins=21, start=start, **drift))
     frame = model.simulate(until="60 h", times="20 h", accuracy=EXACT).frame
     exact = 0.1 + (0.25 - 0.1) * np.exp(-0.02 * frame.index.to_numpy())

@@ -146,7 +146,7 @@ def test_depletion_without_end_or_full_inhibition_is_the_model_without_vesicles(
 
 
 def test_sessions_remove_vesicles_with_what_they_carry() -> None:
-    model = donors(mdr.vesicles.cargo("mir", load={"R": 10}, into="S"), mdr.vesicles.apheresis(), clearance="0 1/h")
+    model = donors(mdr.vesicles.cargo("mir", load={"R": 10}, into="S"), mdr.vesicles.removal(), clearance="0 1/h")
     sessions = mdr.apheresis(0.6, at="24 h").every("24 h", times=3)
     held, expected = books(model, "mir", sessions, "10 day", times="12 h")
     np.testing.assert_allclose(held, expected, rtol=1e-9)
@@ -163,7 +163,7 @@ def test_sessions_remove_vesicles_with_what_they_carry() -> None:
 def test_a_session_removes_the_vesicles_of_the_reduced_form_too() -> None:
     rates = {"secretion": "0 1/h", "uptake": "0 mL/h", "clearance": "0.1 1/h", "conversion": 0.0}
     reduced = mdr.exosomes("R", "S", "R", start="1e6 vesicle/mL", **rates)
-    model = mdr.Model(mdr.clone("S"), mdr.clone("R", resistant=True), reduced, mdr.vesicles.apheresis())
+    model = mdr.Model(mdr.clone("S"), mdr.clone("R", resistant=True), reduced, mdr.vesicles.removal())
     run = model.simulate(mdr.apheresis(0.6, at="10 h"), until="20 h", times="20 h")
     assert run.frame["exosomes"].iloc[-1] == pytest.approx(0.4e6 * math.exp(-2.0), rel=1e-6)
 
@@ -418,7 +418,7 @@ def everything() -> Model:
         mdr.vesicles.release({"R": "20 1/h", "CAF": "5 1/h"}, clearance="0.1 1/h", depletion="0.01 1/h"),
         mdr.vesicles.induction("dox", on="R", emax=3, ec50="0.2 uM", site="R"),
         mdr.vesicles.uptake(["S", "R"], rate="1e-8 mL/h", saturation="1e9 vesicle/mL"),
-        mdr.vesicles.apheresis(),
+        mdr.vesicles.removal(),
         mdr.vesicles.cargo("mir", load={"R": 10, "CAF": 2}, into=["S", "R"], decay="0.05 1/h"),
         mdr.vesicles.pgp({"R": 1e-4}, into=["S", "R"]),
         mdr.vesicles.drug("dox", into=["S", "R"], kon="1e-12 mL/h", koff="0.1 1/h", outside_volume=well),
@@ -496,8 +496,8 @@ def test_refusals_at_joining(parts: list[Mechanism], words: str) -> None:
         (lambda: mdr.vesicles.effect("m", on="S", what="effux", size=1, half=1), "'efflux'"),
         (lambda: mdr.vesicles.effect("m", on="S", what="efflux", size=1, half=1), "'efflux' needs drug="),
         (lambda: mdr.vesicles.effect("m", on="S", what="energy", size=1, half=1, into="R"), "takes no into="),
-        (lambda: mdr.Model(mdr.clone("S"), mdr.vesicles.apheresis()), "has no vesicles"),
-        (lambda: donors(mdr.vesicles.apheresis("EVs")), "'EVs', which are no vesicles of the model; did you mean 'EV'"),
+        (lambda: mdr.Model(mdr.clone("S"), mdr.vesicles.removal()), "has no vesicles"),
+        (lambda: donors(mdr.vesicles.removal("EVs")), "'EVs', which are no vesicles of the model; did you mean 'EV'"),
     ],
 )
 def test_refusals_of_declarations(make: object, words: str) -> None:

@@ -111,7 +111,7 @@ def test_a_covariate_that_changes_in_time():
 def measured(weights):
     table = pd.DataFrame({"TIME": [0, 2, 8] * 2, "AMT": [100, 0, 0] * 2, "DV": [".", 1.5, 0.5] * 2})
     table = table.assign(ID=np.repeat([1, 2], 3), WT=np.repeat(weights, 3))
-    declared = {"compartments": {1: ("dox", "iv")}, "amount_unit": "mg", "observe": "C_dox [mg/L]"}
+    declared = {"compartments": {1: ("dox", "iv")}, "amount_unit": "mg", "observables": "C_dox [mg/L]"}
     return mdr.read_nonmem(table, covariates={"WT": "WT [kg]"}, **declared)
 
 

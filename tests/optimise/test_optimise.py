@@ -302,7 +302,7 @@ def test_the_interval_of_a_gain_covers_the_truth():
     for _ in range(400):
         arm = rng.normal(100, 20, 12)
         best = arm + rng.normal(2, 3, 12)
-        _, lower, upper, *_ = paired_gain(best, arm, Criterion(), high=True, level=0.95, random=rng)
+        _, lower, upper, *_ = paired_gain(best, arm, Criterion(), high=True, confidence=0.95, rng=rng)
         inside += lower <= 2 <= upper
     assert abs(inside / 400 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 400)
 
@@ -314,7 +314,7 @@ def test_held_out_draws_know_no_optimism():
         plans, arm = rng.normal(100, 10, (30, 24)), rng.normal(100, 10, 24)
         best = plans[plans[:, :12].mean(axis=1).argmax()]
         for part, half in enumerate((slice(None, 12), slice(12, None))):
-            *_, noise = paired_gain(best[half], arm[half], Criterion(), high=True, level=0.95, random=rng)
+            *_, noise = paired_gain(best[half], arm[half], Criterion(), high=True, confidence=0.95, rng=rng)
             fooled, judged = fooled + (not noise) * (part == 0), judged + (not noise) * (part == 1)
     nominal = 0.025 + 4 * math.sqrt(0.025 * 0.975 / 300)
     assert judged / 300 < nominal
@@ -324,7 +324,7 @@ def test_held_out_draws_know_no_optimism():
 def test_a_gain_of_low_values_is_positive():
     best, arm = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 5.0])
     value, lower, _, better, noise = paired_gain(
-        best, arm, Criterion(0.0), high=False, level=0.9, random=np.random.default_rng(1)
+        best, arm, Criterion(0.0), high=False, confidence=0.9, rng=np.random.default_rng(1)
     )
     assert (value, better, noise) == (2.0, 1.0, False)
     assert lower > 0

@@ -82,7 +82,7 @@ def test_rare_clones_may_be_absent(model):
         ({"S": 3, "R1": 1.5}, {}, mdr.DataError, r"row 1: 1\.5 is no count"),
         ({"S": 0, "R1": 0}, {}, mdr.DataError, "nothing was counted"),
         ({"S": 3}, {}, mdr.DataError, "not two or more different clones"),
-        ({"S": 3, "Q": 1}, {"clones": ["S", "R1"]}, mdr.DataError, "counts 'Q', which is not among clones"),
+        ({"S": 3, "Q": 1}, {"clones": ["S", "R1"]}, mdr.DataError, "counts 'Q', not one of clones"),
         (COUNTS, {"total": "3 mg"}, mdr.UnitError, "total is fixed"),
         (COUNTS, {"total": 0}, mdr.UnitError, "give a number of cells above zero"),
         (COUNTS, {"prior": "flat"}, mdr.DataError, "prior 'flat' is not known"),

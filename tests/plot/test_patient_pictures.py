@@ -173,7 +173,7 @@ def test_shares_with_their_intervals():
         {"clone": ["S", "R", "T"] * 2, "count": [900, 5, 0, 800, 40, 0], "mouse": ["a"] * 3 + ["b"] * 3}
     )
     found = mdr.composition(counts, total="1e9 cell", sample="mouse")
-    ax = found.plot(level=0.9)
+    ax = found.plot(confidence=0.9)
     in_column(ax)
     table = found.table(0.9)
     bars = [line.get_xdata() for line in ax.lines if line.get_linestyle() == "-"]
@@ -192,6 +192,6 @@ def test_even_shares_need_no_logarithm():
     in_column(ax)
     assert ax.get_xlim() == (0, 1)
     assert ax.get_legend() is None
-    for level in (0, 1.5, "0.95", float("nan")):
-        with pytest.raises(mdr.DataError, match="level"):
-            mdr.composition({"S": 50, "R": 40}, total="1e9 cell").plot(level=level)
+    for confidence in (0, 1.5, "0.95", float("nan")):
+        with pytest.raises(mdr.DataError, match="confidence"):
+            mdr.composition({"S": 50, "R": 40}, total="1e9 cell").plot(confidence=confidence)

@@ -337,11 +337,11 @@ def test_a_cell_that_cannot_be_read_is_told_what_to_write(cells: dict[str, objec
         (table({}).assign(time=1), {}, r"column 'time' twice"),
         (table({}), {"columns": {"TIM": "TIME"}}, r"unknown role 'TIM'; did you mean 'TIME'"),
         (table({}), {"columns": {"TIME": "HOUR"}}, r"no column 'HOUR'"),
-        (table({}), {"carry": "linear"}, r"carry='linear' is not known"),
+        (table({}), {"carry": "linear"}, r"carry = 'linear' is not known"),
         (table({}), {"covariates": ["WT"]}, r"no covariate column 'WT'"),
         (table({}), {"covariates": "locf"}, r"no covariate column 'locf'; say carry='locf'"),
         (table({}), {"covariates": 3}, r"covariates is 3, not a list of columns"),
-        (table({}), {"time_unit": "mg"}, r"time_unit='mg' does not measure time"),
+        (table({}), {"time_unit": "mg"}, r"time_unit = 'mg' does not measure time"),
         (table({}), {"compartments": {}}, r"compartments= is empty"),
         (table({}), {"compartments": {1: "dox"}}, r"compartment 1 has to map to a port and a route"),
         ([1, 2], {}, r"a DataFrame or the path of a csv file, not list"),
@@ -356,7 +356,7 @@ def test_unknown_subjects_and_marks() -> None:
     records = read(table({"ID": "P01"}))
     with pytest.raises(RegimenError, match=r"no subject 'P1'; did you mean 'P01'"):
         records.subject("P1")
-    with pytest.raises(RegimenError, match=r"marks='some' is not known"):
+    with pytest.raises(RegimenError, match=r"marks = 'some' is not known"):
         records.subject("P01").entries(marks="some")
 
 
@@ -451,7 +451,7 @@ def test_several_subjects_are_written() -> None:
         (bolus("pac", "5 mg"), {}, r"no compartment fits; known are 1 = dox oral, 2 = dox iv"),
         (bolus("dox", "5 umol", route="iv"), {}, r"cannot be written as 'mg'"),
         (bolus("dox", "5 mg"), {"compartments": None}, r"needs compartments="),
-        (bolus("dox", "5 mg"), {"infusions": "both"}, r"infusions='both' is not known"),
+        (bolus("dox", "5 mg"), {"infusions": "both"}, r"infusions = 'both' is not known"),
     ],
 )
 def test_refusals_in_writing(regimen: Regimen, options: dict[str, object], sentence: str) -> None:

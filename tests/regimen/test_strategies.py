@@ -152,8 +152,8 @@ def test_a_rule_that_answers_nonsense_is_refused_with_its_time() -> None:
     [
         (lambda: on_progression(visit="28 day"), r"needs one regimen or more"),
         (lambda: on_progression(DOX, visit="0 day"), r"visit interval is '0 day'"),
-        (lambda: on_progression(DOX, growth=1.0, visit="28 day"), r"growth=1\.0 cannot define progression"),
-        (lambda: on_progression(DOX, reference="best", visit="28 day"), r"reference='best' is not known"),
+        (lambda: on_progression(DOX, growth=1.0, visit="28 day"), r"growth = 1\.0 cannot define progression"),
+        (lambda: on_progression(DOX, reference="best", visit="28 day"), r"reference = 'best' is not known"),
         (lambda: adaptive(DOX, stop_below=1.2, restart_above=1.0, visit="7 day"), r"are not in order"),
         (lambda: adaptive(DOX, stop_below=0.0, visit="7 day"), r"are not in order"),
         (lambda: adaptive(nothing(), visit="7 day"), r"needs a regimen that gives something"),

@@ -42,7 +42,7 @@ def with_line(name: str, doses: list[float], values: list[float]) -> pd.DataFram
             "< min",
             "flat at 0, no untreated well: on its scale every dose",
         ),
-        ([0.0, 0.1, 1.0, 10.0, 30.0] * 2, [0.0] * 10, "no effect", "untreated wells are at 0: is scale='viability'"),
+        ([0.0, 0.1, 1.0, 10.0, 30.0] * 2, [0.0] * 10, "no effect", "untreated wells are at 0: is scale = 'viability'"),
     ],
 )
 def test_a_bad_curve_has_a_state_and_the_rest_fits(
@@ -113,7 +113,7 @@ def test_a_table_that_was_pasted_twice_is_told() -> None:
 @pytest.mark.parametrize(("scale", "level", "meant"), [("viability", 50, "0.5"), ("percent", 0.5, "50")])
 def test_an_absolute_level_is_on_the_declared_scale(scale: str, level: float, meant: str) -> None:
     table = plate(GOOD).assign(v=lambda t: t["v"] * (100 if scale == "percent" else 1))
-    with pytest.raises(mdr.DataError, match=f"scale='{scale}' is declared; ask for {meant}"):
+    with pytest.raises(mdr.DataError, match=f"scale = '{scale}' is declared; ask for {meant}"):
         fitted(table, scale=scale).ed(level, kind="absolute")
 
 
@@ -262,8 +262,9 @@ def test_wells_of_a_plate_without_controls_are_named_where_the_curve_has_others(
         ({"control": {"line": "DMSO"}}, "has no row with line = 'DMSO'; known are 'good'"),
         ({"control": {"line": "Good"}}, "has no row with line = 'Good'; did you mean 'good'"),
         ({"control": {"line": "good"}}, "takes every row"),
-        ({"confidence": 95}, "not between 0 and 1"),
-        ({"direction": "down"}, "direction='down' is not possible"),
+        ({"confidence": 95}, "confidence is 95, not a share between 0 and 1"),
+        ({"alpha": 5}, "alpha is 5, not a share between 0 and 1; write for example 0.05"),
+        ({"direction": "down"}, "direction = 'down' is not possible"),
         ({"by": 3}, "not a name or a list of names"),
         (
             {"response": ["v", "w"]},

@@ -391,7 +391,7 @@ def test_one_faulty_combination_does_not_stop_the_others() -> None:
         ({"model": "musyc", "fixed": {"gama12": 1}}, "did you mean 'gamma12'"),
         ({"model": "braid", "fixed": {"kappa": -3}}, "above -2"),
         ({"model": "bliss", "draws": 5}, "at least 20"),
-        ({"model": "bliss", "confidence": 95}, "confidence=95"),
+        ({"model": "bliss", "confidence": 95}, "confidence is 95, not a share"),
         ({"model": "bliss", "centre": "mode"}, "centre"),
     ],
 )

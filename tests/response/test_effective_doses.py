@@ -335,7 +335,7 @@ def test_bootstrap_agrees_and_resamples_units() -> None:
     ("given", "sentence"),
     [
         ({"kind": "relativ"}, "did you mean 'relative'"),
-        ({"interval": "wald"}, "interval='wald' is not possible"),
+        ({"interval": "wald"}, "interval = 'wald' is not possible"),
     ],
 )
 def test_refusals(screen: mdr.DoseResponse, given: dict[str, str], sentence: str) -> None:

@@ -298,7 +298,7 @@ def test_curves_of_exact_rates_by_hand() -> None:
             lambda t: t,
             {"by": "line"},
             mdr.DataError,
-            r"column 'dose', rows 0, 5: one well has 0 and 1; by=\['line'\]",
+            r"column 'dose', rows 0, 5: one well has 0 and 1; by = \['line'\]",
         ),
         (lambda t: t, {"time": "h [nM]"}, mdr.UnitError, "'nM' is not a unit of time"),
         (lambda t: t.assign(n="many"), {}, mdr.DataError, "column 'n', row 0: 'many' is not a number"),

@@ -39,7 +39,7 @@ def test_a_small_effect_counts_only_when_asked_for() -> None:
     fit = mdr.dose_response(table, **options)
     assert fit.flat.p[0] < 1e-6
     assert fit.ed(50)["state"].tolist() == ["no effect"]
-    assert "is below least_effect=0.1" in fit.frame()["note"].iloc[0]
+    assert "is below least_effect = 0.1" in fit.frame()["note"].iloc[0]
     assert mdr.dose_response(table, **options, least_effect=0.01).ed(50)["state"].tolist() == ["in range"]
 
 

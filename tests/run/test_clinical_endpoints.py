@@ -73,7 +73,7 @@ def test_progression_that_has_to_be_seen_twice():
         lambda t: -5 * (t - 60) / 100 * np.exp(-((t - 60) ** 2) / 200),
         100.0,
     )
-    rule = {"check": "10 h"}
+    rule = {"visit": "10 h"}
     assert time_to_progression(**rule).evaluate(bump) == 50.0
     assert time_to_progression(**rule, confirm="10 h").evaluate(bump) == 50.0
     assert time_to_progression(**rule, confirm="20 h").evaluate(bump) == 50.0
@@ -97,10 +97,10 @@ def test_psa_progression():
         end,
         name="psa",
     )
-    assert psa_progression(at_least=1.0, check="1 week", confirm="1 week", after="0 h").evaluate(
+    assert psa_progression(at_least=1.0, visit="1 week", confirm="1 week", after="0 h").evaluate(
         flare
     ) == pytest.approx(week)
-    assert psa_progression(at_least=1.0, check="1 week", confirm="1 week").evaluate(flare) == math.inf
+    assert psa_progression(at_least=1.0, visit="1 week", confirm="1 week").evaluate(flare) == math.inf
 
 
 def test_progression_free_survival_ends_with_either():
@@ -123,13 +123,13 @@ def test_progression_free_survival_ends_with_either():
 def test_response():
     course = valley(30.0)
     assert best_change().evaluate(course) == pytest.approx(-0.7)
-    assert best_change(check="40 h").evaluate(course) == pytest.approx((30 + 70 * 0.2**2) / 100 - 1)
+    assert best_change(visit="40 h").evaluate(course) == pytest.approx((30 + 70 * 0.2**2) / 100 - 1)
     assert objective_response().evaluate(course) == 1.0
     assert objective_response(0.71).evaluate(course) == 0.0
     assert log_kill().evaluate(course) == pytest.approx(math.log10(100 / 30))
     growing = exponential(0.01, 100.0)
     assert best_change().evaluate(growing) == 0.0
-    assert best_change(check="50 h").evaluate(growing) == pytest.approx(math.exp(0.5) - 1)
+    assert best_change(visit="50 h").evaluate(growing) == pytest.approx(math.exp(0.5) - 1)
     assert log_kill().evaluate(growing) == 0.0
 
 
@@ -287,7 +287,7 @@ def test_what_was_given_and_what_it_costs(run):
     ("build", "words"),
     [
         (lambda: time_to_progression(confirm="3 week"), "needs visits"),
-        (lambda: time_to_progression(check="0 day"), "no time between visits"),
+        (lambda: time_to_progression(visit="0 day"), "no time between visits"),
         (lambda: time_to_progression(at_least=-1.0), "is no rise"),
         (lambda: psa_progression(growth=0.9), "is not progression"),
         (lambda: happens(endpoint("nadir")), "'nadir' is not a time"),

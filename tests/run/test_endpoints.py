@@ -55,7 +55,7 @@ def test_time_to_progression_of_exponential_growth(rate, growth, beyond):
 @pytest.mark.parametrize("rule", ["baseline", "nadir"])
 def test_no_progression_is_infinite(rule):
     assert time_to_progression(rule).evaluate(exponential(-0.01, 500.0)) == math.inf
-    assert time_to_progression(rule, check="1 day").evaluate(exponential(-0.01, 500.0)) == math.inf
+    assert time_to_progression(rule, visit="1 day").evaluate(exponential(-0.01, 500.0)) == math.inf
 
 
 # Stein et al.: y = y0 (exp(-d t) + exp(g t) - 1), nadir at log(d/g)/(d + g)
@@ -145,7 +145,7 @@ def test_a_fall_much_faster_than_the_rows_stays_above_zero():
 def test_visits_see_progression_late_and_never_early():
     rate = 0.01
     exact = math.log(1.2) / rate
-    seen = time_to_progression(check="1 day").evaluate(exponential(rate, 240.0))
+    seen = time_to_progression(visit="1 day").evaluate(exponential(rate, 240.0))
     assert seen == math.ceil(exact / 24) * 24
 
 
@@ -160,7 +160,7 @@ def test_a_jump_is_seen_after_it_happened():
     assert share_of_start().evaluate(course) == pytest.approx(0.1)
     regrown = course_of(times, [100.0, 100.0, 10.0, 20.0], [0.0, 0.0, 2.0, 2.0])
     assert time_to_progression("nadir", growth=1.5).evaluate(regrown) == pytest.approx(7.5)
-    assert time_to_progression("nadir", growth=1.5, check="1.25 h").evaluate(regrown) == 10.0
+    assert time_to_progression("nadir", growth=1.5, visit="1.25 h").evaluate(regrown) == 10.0
 
 
 def test_the_last_row_can_be_the_lowest():
@@ -203,7 +203,7 @@ def test_refusals(make, words):
 
 def test_missing_unit_of_the_check_interval():
     with pytest.raises(mdr.UnitError, match="has no unit"):
-        time_to_progression(check=1)
+        time_to_progression(visit=1)
 
 
 @pytest.mark.parametrize("make", [time_of_nadir, best_response, share_of_start])

@@ -170,7 +170,7 @@ def test_what_is_there_at_the_start_is_no_rare_event():
         ({"below": "1 cell", "of": "burdn"}, mdr.SimulationError, "did you mean 'burden'"),
         ({"below": "1 mg"}, mdr.UnitError, "level of 'burden'"),
         ({"below": "1 cell", "until": "0 day"}, mdr.SimulationError, "not after the start"),
-        ({"below": "1 cell", "level": 95}, mdr.SimulationError, "such as 0.95"),
+        ({"below": "1 cell", "confidence": 95}, mdr.SimulationError, "confidence is 95, not a share"),
         ({"below": "1 cell", "repeats": 2}, mdr.SimulationError, "choose 5 or more"),
         ({"below": "1 cell", "particles": 0}, mdr.SimulationError, "particles is 0"),
         ({"below": "1 cell", "regimen": "dox"}, mdr.RegimenError, "'dox' is not a regimen"),

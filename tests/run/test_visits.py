@@ -153,13 +153,13 @@ def test_refusals(model, measure, kind, sentence):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"relative_sd": -0.1}, r"relative_sd=-0\.1 is no standard deviation"),
-        ({"sd": "-1 cell"}, r"sd='-1 cell' is no standard deviation"),
-        ({"digits": 0}, r"digits=0 cannot be kept"),
-        ({"step": "0 mm"}, r"step='0 mm' cannot be rounded to"),
+        ({"relative_sd": -0.1}, r"relative_sd = -0\.1 is no standard deviation"),
+        ({"sd": "-1 cell"}, r"sd = '-1 cell' is no standard deviation"),
+        ({"digits": 0}, r"digits = 0 cannot be kept"),
+        ({"step": "0 mm"}, r"step = '0 mm' cannot be rounded to"),
         ({"digits": 2, "step": "1 mm"}, r"leave out one of digits= and step="),
         ({"relative_sd": "10 %"}, r"relative_sd is '10 %', not a number"),
-        ({"missed": 1}, r"missed=1\.0 is no chance; write a share such as 0\.1"),
+        ({"missed": 1}, r"missed = 1\.0 is no chance; write a share such as 0\.1"),
     ],
 )
 def test_refused_errors_of_measurement(options, sentence):

@@ -20,7 +20,7 @@ from pkpd_mdr.model import Mechanism, Model
 
 __all__ = ["DRUGS", "GROWTH", "OTHERS", "Context", "declarations", "groups", "models", "public_mechanisms"]
 
-VESICLES = ("apheresis", "cargo", "drug", "effect", "induction", "inhibition", "pgp", "release", "uptake")
+VESICLES = ("cargo", "drug", "effect", "induction", "inhibition", "pgp", "release", "removal", "uptake")
 
 # -- drugs ------------------------------------------------------------------------------------------------
 
@@ -251,7 +251,7 @@ def _pgp_grid(draw: Draw, context: Context) -> list[Mechanism]:
             f=draw(between(0.01, 0.5)),
             growth=draw(st.none() | st.just(mdr.growth.exponential(rate="0.1 1/day"))),
             death=draw(maybe(rates)),
-            loss=draw(maybe(rates)),
+            degradation=draw(maybe(rates)),
             synthesis=draw(maybe(rates)),
             start={0.0: draw(texts(1.0, 1e8, "cell"))},
         )
@@ -302,7 +302,7 @@ def _vesicles(draw: Draw, context: Context) -> list[Mechanism]:
         mdr.vesicles.uptake(["S", "R"], rate=draw(small), saturation=draw(maybe(texts(1e3, 1e9, "vesicle/mL")))),
         mdr.vesicles.induction(context.drugs[0], on="R", emax=2, ec50=draw(concentrations)),
         mdr.vesicles.inhibition("gw4869", on="R", emax=draw(shares), ec50=draw(concentrations)),
-        mdr.vesicles.apheresis(),
+        mdr.vesicles.removal(),
         mdr.vesicles.cargo("mir", load={"R": draw(between(0.0, 50.0))}, into="S", decay=draw(maybe(hourly))),
         mdr.vesicles.effect("mir", on="S", what=what, drug=more, size=size, half=half, hill=hill),
         mdr.vesicles.pgp({"R": draw(between(0.0, 1e-3))}, into="S"),

@@ -273,6 +273,7 @@ class Dag:
         partials = self._partials(node, code)
 
         def chain(d: list[Node | None]) -> Node:
+            """The derivative by the chain rule; None stands for a part without one."""
             total = zero
             for part, inner in zip(partials, d, strict=True):
                 total = total if inner is None else self.add(total, self.mul(part, inner))
@@ -285,6 +286,7 @@ class Dag:
         zero, half = self.constant(0.0), self.constant(0.5)
 
         def rule(d: list[Node | None]) -> Node:
+            """The derivative of the argument that counts; the mean of both where they are equal."""
             a, b = (zero if part is None else part for part in d)
             return self.select(first, a, self.select(second, b, self.mul(half, self.add(a, b))))
 
@@ -327,6 +329,7 @@ class Dag:
             level = one if fixed == 1.0 else zero
 
         def rule(d: list[Node | None]) -> Node:
+            """The derivative of a power by base and exponent, finite at a base of zero."""
             by_base, by_exponent = (zero if part is None else part for part in d[:2])
             inside = by_base
             if fixed != 1.0:

@@ -114,6 +114,7 @@ def _counted(drive: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(drive)
     def run(*given: Any) -> Any:
+        """Call the loop and count the seconds (wall clock) that it took."""
         begin = time.perf_counter()
         try:
             return drive(*given)
@@ -186,7 +187,10 @@ def _teach_invoke() -> None:
     extending = import_module("numba.extending")
 
     def typed(context: Any, address: Any, pointers: Any) -> Any:
+        """Type of a call through an address: nothing is returned."""
+
         def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            """Write the call of the function at the address with all pointers."""
             word = ir.IntType(64)
             kind = ir.FunctionType(ir.VoidType(), [word] * pointers.count)
             function = builder.inttoptr(arguments[0], kind.as_pointer())
@@ -198,6 +202,7 @@ def _teach_invoke() -> None:
     call = extending.intrinsic(typed)
 
     def implementation(address: Any, pointers: Any) -> Any:
+        """What numba takes in place of `records.invoke`."""
         return lambda address, pointers: call(address, pointers)
 
     extending.overload(records.invoke, strict=False)(implementation)

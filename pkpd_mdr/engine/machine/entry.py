@@ -86,6 +86,7 @@ def call(library: Library) -> Callable[..., int]:
     function = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, pointer)(library.address(_NAME))
 
     def run(*given: Any) -> int:
+        """Call the driver with the words of its arguments; 0 where it returns nothing."""
         table = words(given)
         held = array("q", [0, 0, *table])
         place = held.buffer_info()[0]
@@ -117,6 +118,7 @@ def object_text(compiled: Callable[..., Any], given: tuple[Any, ...], **options:
     view = _viewer(numba.typeof(given))
 
     def entry(table: Any) -> Any:
+        """The loop, with its arguments read from a table of words."""
         return compiled(*view(table))
 
     made = numba.njit(**options)(entry)
@@ -131,7 +133,10 @@ def _viewer(kind: Any) -> Any:
     extending = import_module("numba.extending")
 
     def typed(context: Any, table: Any) -> Any:
+        """Type of the view: a table of words in, the record out."""
+
         def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            """Write the reading of the record from the table."""
             return _Builder(target, builder, arguments[0]).record(kind)
 
         return kind(types.int64), generate

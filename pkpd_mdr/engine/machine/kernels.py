@@ -206,6 +206,7 @@ def flow_graph(
     """Compute nodes of the right-hand side in a function body; `moved` as in `flow_kernel`."""
 
     def placed(leaf: Leaf) -> Place:
+        """Where a leaf is read: modes behind those of the kernels, others where they moved."""
         found = ("%u", kernels.modes + leaf[1]) if leaf[0] == "m" else place(leaf)
         return moved.get(found, found)
 

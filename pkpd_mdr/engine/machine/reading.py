@@ -163,6 +163,7 @@ class Reader:
 
 def _fold(name: str) -> Callable[[Dag, list[Node]], Node]:
     def build(graph: Dag, parts: list[Node]) -> Node:
+        """The extreme of all parts, two at a time."""
         result = parts[0]
         for part in parts[1:]:
             result = graph.extreme(name, result, part)

@@ -44,6 +44,7 @@ def derivative_driver(
     drive = driver.compiled_loop(drive_columns, HELPERS, worth=len(work.parameters) >= _WORTH)
 
     def part(begin: int, end: int) -> None:
+        """March members `begin` to `end` with their sensitivities."""
         with work.whole() as run:
             columns, area = _columns(work)
             at = _addresses(work, columns, area, run.lanes.work)
@@ -155,6 +156,7 @@ def _member(work: Work, member: int, place: int, shifts: FloatArray, inputs: Flo
     known: dict[tuple[int, int], FloatArray] = {}
 
     def port_by(item: Instruction) -> FloatArray:
+        """Derivatives of a port's values by the columns, read once for each row of parameters."""
         assert item.source is not None
         key = item.port, item.source.row
         if key not in known:

@@ -171,6 +171,7 @@ def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
     """
 
     def argument(s: int, code: Code, i: int | str) -> None:
+        """Row i of the state at which stage s takes its rates."""
         stages = [code.load("%k", code.row(i, j * n)) for j in range(s)]
         total = code.load("%y", i)
         if s <= 5:
@@ -185,10 +186,12 @@ def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
         code.store(total, "%k", code.row(i, s * n))
 
     def right(s: int, code: Code, i: int | str) -> None:
+        """Row i of the right-hand side of stage s."""
         place = code.row(i, s * n)
         code.store(code.multiply_add(code.load("%k", place), code.lane("%ih"), code.load("%f", i)), "%k", place)
 
     def drift(code: Code, i: int | str) -> None:
+        """Row i of what rates change by in time, added to the right-hand side."""
         code.store(code.multiply_add(code.lane("%hd"), code.load("%ft", i), code.load("%b", i)), "%b", i)
 
     lines: list[str] = []
@@ -272,6 +275,7 @@ class _Step:
         n, width, rows = self.kernels.size, self.width, self.system.rows
 
         def measure(code: Code, i: int | str) -> None:
+            """Row i of the new state, and its error relative to the tolerance."""
             error = code.load("%k", code.row(i, 7 * n))
             old, new = code.load("%y", i), code.binary("fadd", code.load("%w", i), error)
             code.store(new, "%w", i)
@@ -302,6 +306,7 @@ class _Step:
         n, width = self.kernels.size, self.width
 
         def begin(code: Code, i: int | str) -> None:
+            """Row i of the state: the new one in lanes that took their step."""
             value = code.load("%w", i)
             if width > 1:
                 taken = code.compare("fcmp ogt", code.load("%take", 0), code.constant(0.0))
@@ -354,6 +359,7 @@ def dense_rows(
     """The function ``dense(y, w, k, x, out, *given)``; states in closed form are computed anew."""
 
     def inside(code: Code, i: int | str) -> None:
+        """Row i of the state within a step, at the share x of it."""
         x = code.lane("%x")
         rest = code.binary("fsub", code.constant(1.0), x)
         inner = code.constant(0.0)

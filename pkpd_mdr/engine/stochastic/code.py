@@ -148,6 +148,7 @@ class Events:
         reactant[[i for _, i, _ in self._slopes]] = 1
 
         def whole(values: object) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+            """A vector of 64-bit whole numbers, shape (n,)."""
             return np.array(values, dtype=np.int64).reshape(-1)
 
         return Net(

@@ -216,6 +216,7 @@ class Paths(Work):
         problems: list[BaseException] = []
 
         def part(run: parts.Run, begin: int, end: int) -> None:
+            """Run members `begin` to `end` on one thread."""
             try:
                 while begin < end or run.lane.member[0] >= 0:
                     begin = drive(run, begin, end, _ENDLESS)

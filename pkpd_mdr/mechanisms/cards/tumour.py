@@ -244,9 +244,7 @@ HANDED = (
         (vesicles.inhibition("dox", on="R", emax=0.8, ec50="5 uM"),),
         (S, R, DOX, EV),
     ),
-    Card(
-        "vesicles.apheresis", EXOSOMES, "sessions that remove vesicles from blood", (vesicles.apheresis(),), (S, R, EV)
-    ),
+    Card("vesicles.removal", EXOSOMES, "sessions that remove vesicles from blood", (vesicles.removal(),), (S, R, EV)),
     Card(
         "vesicles.cargo", EXOSOMES, "miRNA and other cargo per cell, with decay and dilution", (MIR,), (S, R, EV, TAKEN)
     ),
@@ -319,8 +317,8 @@ HANDED = (
         "pgp.grid",
         CONTACT,
         "cells that hand P-gp to neighbours, structured by content",
-        (pgp.grid("M", largest=1, bins=3, tau="0.05 1/h", f=0.25, loss="0.02 1/h", start={0: 1e6}),),
-        known={"tau_M": CONTACTS, "loss_pgp_M": TURNOVER},
+        (pgp.grid("M", largest=1, bins=3, tau="0.05 1/h", f=0.25, degradation="0.02 1/h", start={0: 1e6}),),
+        known={"tau_M": CONTACTS, "degradation_pgp_M": TURNOVER},
     ),
     Card(
         "contact_transfer",

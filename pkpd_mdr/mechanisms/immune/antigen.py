@@ -115,6 +115,7 @@ class Mhc:
         receptors = scope.state(self.name, unit="", start=self.start, description=f"MHC-I per cell of {self.clone}")
 
         def level() -> Expression:
+            """Antigen level of the clone, in [0, 1]."""
             half = scope.parameter(
                 f"half_{self.name}",
                 self.half,

@@ -36,7 +36,7 @@ class Suppression:
     def __post_init__(self) -> None:
         words = f"suppression by {shown(self.by)}"
         if self.of not in _ACTS:
-            raise ModelError(f"{words}: of={shown(self.of)} is not known{did_you_mean(self.of, _ACTS)}")
+            raise ModelError(f"{words}: of = {shown(self.of)} is not known{did_you_mean(self.of, _ACTS)}")
         if (self.half is None) == (self.slope is None):
             raise ModelError(f"{words}: give half, for 1/(1 + S/half), or slope, for exp(-slope*S)")
         if self.hill is not None and self.half is None:

@@ -107,10 +107,10 @@ def kill_law(
 def _hours(over: object) -> float:
     time = quantity(over)  # type: ignore[arg-type]
     if not time.unit.like(quantity("1 h").unit):
-        raise UnitError(f"over={shown(over)} is no time; write for example over='72 h'")
+        raise UnitError(f"over = {shown(over)} is no time; write for example over='72 h'")
     hours = float(time.internal / quantity("1 h").internal)
     if not 0 < hours < np.inf:
-        raise UnitError(f"over={shown(over)} is not above 0; write for example over='72 h'")
+        raise UnitError(f"over = {shown(over)} is not above 0; write for example over='72 h'")
     return hours
 
 
@@ -192,10 +192,12 @@ class _Law:
         reach = spread + 4.0
 
         def read(theta: FloatArray) -> dict[str, float]:
+            """Parameters by name from logarithms, interaction as it is."""
             found = dict(zip(self.names, map(float, np.exp(theta[: len(self.names)])), strict=True))
             return found | ({"alpha": float(theta[-1])} if self.mixed else {})
 
         def residual(theta: FloatArray) -> FloatArray:
+            """Differences of hazards, weighted, shape (cells,)."""
             return (self.value(read(theta)) - self.hazard) * self.root
 
         best = None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, FLAG, NUMBER, SEED, TABLE, TEXT, TEXTS, takes
+from pkpd_mdr.arguments import CONFIDENCE, COUNT, FLAG, SEED, TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import several
 from pkpd_mdr.data.checks import check_choice
@@ -29,7 +29,7 @@ _ODD = 0.001  # chance below which the scatter of cells counts as different
 
 @takes(
     DataError, doses=TABLE, response=RESPONSE, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG,
-    fixed=TABLE, braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=SEED, confidence=NUMBER,
+    fixed=TABLE, braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=SEED, confidence=CONFIDENCE,
     decimal=TEXT,
 )  # fmt: skip
 def combination(
@@ -108,10 +108,8 @@ def combination(
     check_choice(centre, ("mean", "median"), "centre")
     check_choice(braid, ("kappa1", "kappa2", "kappa3"), "braid")
     check_choice(resample, ("pooled", "cells"), "resample")
-    if not 0.0 < confidence < 1.0:
-        raise DataError(f"confidence={confidence:g} is not between 0 and 1; write for example 0.95")
     if draws < 0 or 0 < draws < 20:
-        raise DataError(f"draws={draws}: limits need at least 20 resampled tables; 0 gives no intervals")
+        raise DataError(f"draws = {draws}: limits need at least 20 resampled tables; 0 gives no intervals")
     if normalise and scale is None:
         raise DataError("normalise=True puts signals on a scale; say which, for example scale='viability'")
     names = several(model) if model is not None else (("bliss", "hsa", "loewe") if scale else ("loewe",))

@@ -58,9 +58,9 @@ def isobole(
     if len(wells.drugs) != 2:
         raise DataError(f"isobole: {len(wells.drugs)} drugs have no isobole in a plane; name two in doses")
     if is_flag(level) or not isinstance(level, (int, float, np.number)) or not np.isfinite(level):
-        raise DataError(f"isobole: level={shown(level)} is no response")
+        raise DataError(f"isobole: level = {shown(level)} is no response")
     if not isinstance(points, int) or points < 2:
-        raise DataError(f"isobole: points={shown(points)}; both drugs alone are points, so give at least 2")
+        raise DataError(f"isobole: points = {shown(points)}; both drugs alone are points, so give at least 2")
     able = [name for name in ("musyc", "braid", "loewe", "bliss") if name in result.models]
     name = result._model(model) if model is not None else (able[0] if able else "")
     if name not in able:
@@ -90,6 +90,7 @@ def _response(result: Combination, wells: Wells, name: str, combination: str | i
     scale, hills = wells.scale, fit_hills(wells, wells.centres(wells.y[None]))
 
     def product(cells: FloatArray) -> FloatArray:
+        """Responses of cells (doses of both drugs) under Bliss independence, shape (cells,)."""
         f = np.ones(len(cells))
         for k in range(2):
             alone = np.array([hills.at(k, float(dose))[0] for dose in cells[:, k]])

@@ -95,14 +95,14 @@ def check_models(models: tuple[str, ...], drugs: int, scale: str | None) -> None
     """Refuse unknown models, and models that this table cannot have."""
     for name in models:
         if name not in MODELS:
-            raise DataError(f"model={shown(name)} is no reference model of combinations{did_you_mean(name, MODELS)}")
+            raise DataError(f"model = {shown(name)} is no reference model of combinations{did_you_mean(name, MODELS)}")
         if name in _TWO_DRUGS and drugs != 2:
             raise DataError(
-                f"model={shown(name)} is for two drugs; {drugs} were given: leave it out, or name two in doses"
+                f"model = {shown(name)} is for two drugs; {drugs} were given: leave it out, or name two in doses"
             )
         if name in _ON_SCALE and scale is None:
             raise DataError(
-                f"model={shown(name)} needs a scale, as it rests on fractions affected: say scale='viability', "
+                f"model = {shown(name)} needs a scale, as it rests on fractions affected: say scale='viability', "
                 "'percent', 'inhibition' or 'percent inhibition'; loewe, braid and musyc need none"
             )
 
@@ -202,7 +202,7 @@ def _surface_outcome(model: str, wells: Wells, y: FloatArray, choices: Choices) 
     estimated = len(best.design.names) + len(surface.limits)
     if len(wells.y) <= estimated or len(wells.cells) < estimated:
         raise DataError(
-            f"model={shown(model)} has {estimated} parameters; {wells.label or 'the combination'} has "
+            f"model = {shown(model)} has {estimated} parameters; {wells.label or 'the combination'} has "
             f"{len(wells.cells)} cells with {len(wells.y)} wells: hold some with fixed={{...}}, or choose another model"
         )
     fitted = best.value(wells.cells)

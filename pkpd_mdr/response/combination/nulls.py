@@ -142,6 +142,7 @@ def _solve(
     weakest = (sign[:, None] * end).argmin(axis=1)
 
     def total(effect: FloatArray) -> FloatArray:
+        """Sum of doses over those that have the effect alone, shape (cells,): 1 on the isobole."""
         needed = hills.doses(sign * effect, present)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray((doses / needed).sum(axis=1))

@@ -169,11 +169,11 @@ def _check_distinct(headers: Mapping[str, str]) -> None:
         )
     if len(headers) < 2:
         raise DataError(
-            f"doses={shown(dict(headers))} names {len(headers)} drug; a combination has two or more, "
+            f"doses = {shown(dict(headers))} names {len(headers)} drug; a combination has two or more, "
             "such as doses={'dox': 'dox_nM', 'pac': 'pac_nM'}"
         )
     if len(set(headers.values())) < len(headers):
-        raise DataError(f"doses={shown(dict(headers))} names one column twice; each drug has a column of its own")
+        raise DataError(f"doses = {shown(dict(headers))} names one column twice; each drug has a column of its own")
 
 
 def _groups(raw: RawTable, by: Sequence[str], decimal: str) -> tuple[IndexArray, list[str]]:

@@ -102,7 +102,7 @@ def check_fixed(fixed: Mapping[str, float], models: Sequence[str]) -> None:
         top = 1.0 if key in ("a1", "a2") else np.inf
         if is_flag(value) or not isinstance(value, (int, float)) or not bottom < value <= top or np.isinf(value):
             raise DataError(
-                f"fixed: {key}={shown(value)} is not possible; {key} is a number above {bottom:g}"
+                f"fixed: {key} = {shown(value)} is not possible; {key} is a number above {bottom:g}"
                 + (" up to 1" if top == 1 else "")
             )
 
@@ -156,6 +156,7 @@ class Design:
         """Derivatives of the weighted responses by working parameters and limits, by differences within the bounds."""
 
         def at(moved: FloatArray) -> FloatArray:
+            """Weighted basis of the surface at moved parameters, shape (cells, coefficients)."""
             return np.asarray(self.surface.basis(self.cells, self.parameters(moved)) * self.root[:, None])
 
         step = 1e-5
@@ -208,6 +209,7 @@ def fit_surface(design: Design, y: FloatArray, starts: list[FloatArray]) -> Fitt
     from scipy.optimize import least_squares
 
     def residual_of(theta: FloatArray) -> FloatArray:
+        """Weighted differences at the best linear coefficients, shape (wells,)."""
         return design.solve(theta, y)[1]
 
     best: tuple[float, FloatArray] | None = None

@@ -101,11 +101,13 @@ def _derived(fit: Fitted, others: tuple[Fitted, ...]) -> list[tuple[str, float, 
     """Largest effects of the drugs alone (BRAID), and how much deeper the combination goes (MuSyC)."""
 
     def beta(values: dict[str, float]) -> float:
+        """MuSyC's beta: gain of the largest effect over the stronger drug, relative to it."""
         stronger = max(values["E1"], values["E2"], key=lambda end: abs(end - values["E0"]))
         height = values["E0"] - stronger
         return (stronger - values["E3"]) / height if abs(height) > _NO_EFFECT else float("nan")
 
     def alone(values: dict[str, float], k: int) -> float:
+        """BRAID's largest effect of drug k alone."""
         return values["E0"] + values[f"a{k}"] * (values["Ef"] - values["E0"])
 
     if fit.design.surface.name == "musyc":

@@ -35,7 +35,7 @@ def by_draw(values: FloatArray, owner: Places) -> FloatArray:
     return np.asarray((sums / np.bincount(owner)).reshape(*np.shape(values)[:-1], -1), dtype=float)
 
 
-def proportion(events: FloatArray, level: float, owner: Places | None = None) -> tuple[float, float, float]:
+def proportion(events: FloatArray, confidence: float, owner: Places | None = None) -> tuple[float, float, float]:
     """How often something happened, with an exact binomial interval (Clopper and Pearson 1934).
 
     Where each draw has several paths, paths of one draw are alike; the interval then is that of the effective number
@@ -45,7 +45,7 @@ def proportion(events: FloatArray, level: float, owner: Places | None = None) ->
     ----------
     events : ndarray, shape (members,)
         1 where it happened, else 0.
-    level : float
+    confidence : float
     owner : ndarray of int, shape (members,), optional
         The draw of each member; each is one of its own if left out.
 
@@ -68,7 +68,7 @@ def proportion(events: FloatArray, level: float, owner: Places | None = None) ->
         rest = np.bincount(owner, weights=events - share)
         variance = draws / (draws - 1) * float(rest @ rest) / count**2
         count = min(count, max(float(draws), share * (1.0 - share) / variance)) if variance > 0 else count
-    hits, tail = share * count, (1.0 - level) / 2.0
+    hits, tail = share * count, (1.0 - confidence) / 2.0
     lower = 0.0 if share == 0.0 else float(betaincinv(hits, count - hits + 1.0, tail))
     upper = 1.0 if share == 1.0 else float(betaincinv(hits + 1.0, count - hits, 1.0 - tail))
     return share, lower, upper

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import listed
+from pkpd_mdr.arguments import CONFIDENCE, listed, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.run.endpoints import Endpoint
@@ -236,12 +236,13 @@ class Many:
         items = [item.name for item in self.endpoint_items]
         return self._ordered(table, "endpoint", items).set_index([*names, "endpoint"])
 
-    def probabilities(self, level: float = 0.95) -> pd.DataFrame:
+    @takes(SimulationError, confidence=CONFIDENCE)
+    def probabilities(self, confidence: float = 0.95) -> pd.DataFrame:
         """How often endpoints that happen or not did, by regimen, such as the probability of extinction.
 
         Parameters
         ----------
-        level : float
+        confidence : float
             Of the binomial interval (Clopper and Pearson 1934), to which the replicates of one row of parameters and
             start are alike (Korn and Graubard 1998).
 
@@ -253,12 +254,8 @@ class Many:
         Raises
         ------
         SimulationError
-            No endpoint happens or not, or a level that is none.
+            No endpoint happens or not, or `confidence` is no share.
         """
-        if not 0 < level < 1:
-            raise SimulationError(
-                f"level = {shown(level)} is not the level of an interval; choose a share such as 0.95"
-            )
         places = [k for k, item in enumerate(self.endpoint_items) if item.event]
         if not places:
             raise SimulationError("probabilities(): no endpoint happens or not; ask for one, such as 'extinction'")
@@ -270,7 +267,9 @@ class Many:
             owner = owner if owner.size and owner.max() > 0 else np.arange(len(finished))
             for k in places:
                 found = (
-                    proportion(self.endpoint_values[finished, k], level, owner) if len(finished) else (math.nan,) * 3
+                    proportion(self.endpoint_values[finished, k], confidence, owner)
+                    if len(finished)
+                    else (math.nan,) * 3
                 )
                 rows.append([*key, self.endpoint_items[k].name, *found, len(finished)])
         table = pd.DataFrame(rows, columns=[*names, "endpoint", "probability", "lower", "upper", "members"])
