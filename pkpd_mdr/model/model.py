@@ -282,10 +282,11 @@ class Model:
         check_slots(new)
         return new
 
-    def _copy(self, **changes: Any) -> Model:
+    def _copy(self, *, parameters: Mapping[str, Parameter]) -> Model:
+        """The same equations with other parameters."""
         new = object.__new__(Model)
-        names = ("mechanisms", "states", "parameters", "processes", "observables", "ports", "clones", "notes", "slots")
-        new._fill(**({name: getattr(self, name) for name in names} | changes))
+        names = ("mechanisms", "states", "processes", "observables", "ports", "clones", "notes", "slots")
+        new._fill(parameters=parameters, **{name: getattr(self, name) for name in names})
         for name in ("derivatives", "jacobian"):
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name]

@@ -409,6 +409,7 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
 def test_an_unsupported_function_is_named() -> None:
     """Declarations refuse such a function too; here it gets past them."""
     model = Model(mdr.clone("S", growth=mdr.growth.exponential(rate="1 1/day"), start=1.0))
-    odd = model._copy(processes={"odd": Process("odd", sp.gamma(symbol("S")), {"S": 1})})
+    odd = object.__new__(Model)
+    odd._fill(**vars(model) | {"processes": {"odd": Process("odd", sp.gamma(symbol("S")), {"S": 1})}})
     with pytest.raises(ModelError, match=r"the function 'gamma' in 'gamma\(S\)' has no machine code; use one of exp"):
         mdr.export_c(odd)
