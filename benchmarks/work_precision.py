@@ -156,7 +156,7 @@ def time_round(entry: Entry, sample: np.ndarray, population: np.ndarray, given: 
 
 def sensitivities(model: Benchmark, modules: list[ModuleType], given: argparse.Namespace) -> list[Entry]:
     """Trajectory and its derivatives by all parameters, for the solvers that have them."""
-    entries = [e for e in build(modules, Problem(model)) if hasattr(e.solver, "derivatives")]
+    entries = [e for e in build(modules, Problem(model)) if getattr(e.solver, "derivatives", None)]
     row, target = model.values, 1e-5
     exact = entries[0].solver.derivatives(row, 1e-11)
     scale = np.abs(exact * row) + 1e-3

@@ -15,6 +15,7 @@ __all__ = ["MODULES", "installed"]
 MODULES = (
     "this_engine",
     "heyoka_taylor",
+    "heyoka_batch_4",
     "roadrunner_cvode",
     "casadi_cvodes",
     "diffrax_vmap",

@@ -19,6 +19,7 @@ OPTIONS = (
 
 class Solver:
     decades = (-5.0, -11.0)
+    batch = BATCH
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -41,12 +42,12 @@ class Solver:
         return self._made[rtol, size]
 
     def solve(self, rows: np.ndarray, rtol: float) -> np.ndarray:
-        if len(rows) < BATCH:
+        if len(rows) < self.batch:
             return np.array([self._one(row, rtol) for row in rows])
         out = []
-        for first in range(0, len(rows), BATCH):
-            block = rows[first : first + BATCH]
-            full = np.concatenate([block, np.repeat(block[-1:], BATCH - len(block), axis=0)])
+        for first in range(0, len(rows), self.batch):
+            block = rows[first : first + self.batch]
+            full = np.concatenate([block, np.repeat(block[-1:], self.batch - len(block), axis=0)])
             out.append(self._batch(full, rtol)[: len(block)])
         return np.concatenate(out)
 
@@ -67,21 +68,21 @@ class Solver:
         return self.problem.walk(advance)
 
     def _batch(self, rows: np.ndarray, rtol: float) -> np.ndarray:
-        integrator, problem = self._integrator(rtol, BATCH), self.problem
+        integrator, problem = self._integrator(rtol, self.batch), self.problem
         n, count = len(problem.start), rows.shape[1]
         integrator.pars[:count] = rows.T
-        out = np.empty((len(problem.model.marks), n, BATCH))
-        y = np.repeat(problem.start[:, None], BATCH, axis=1)
+        out = np.empty((len(problem.model.marks), n, self.batch))
+        y = np.repeat(problem.start[:, None], self.batch, axis=1)
         out[0] = y
         for part in problem.stretches:
             integrator.set_time(part.begin)
             integrator.state[:] = y + part.added[:, None]
             integrator.pars[count:] = part.inputs[:, None]
             if len(part.times):
-                grid = np.repeat(np.array([part.begin, *part.times])[:, None], BATCH, axis=1)
+                grid = np.repeat(np.array([part.begin, *part.times])[:, None], self.batch, axis=1)
                 out[part.marks] = integrator.propagate_grid(grid)[-1][1:]
             if not len(part.times) or part.times[-1] < part.end:
-                integrator.propagate_until([part.end] * BATCH)
+                integrator.propagate_until([part.end] * self.batch)
             y = integrator.state.copy()
         return out.transpose(2, 0, 1)
 
