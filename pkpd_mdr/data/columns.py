@@ -147,9 +147,11 @@ def is_blank(cell: object) -> bool:
 def check_end(raw: RawTable) -> None:
     """Refuse notes below the table, which would be taken for a label, or for a curve without values."""
     named = [k for k, header in enumerate(raw.headers) if header]
-    first = raw.columns[named[0]] if len(named) > 2 else ()
+    first = raw.columns[named[0]] if len(named) > 2 else np.empty(0)
     at = len(raw) - 1
     while at > 0 and len(first) and _is_note(first[at], [column[at] for column in raw.columns]):
+        if first[at] in first[:at].tolist():  # the label of other rows, too
+            break
         at -= 1
     if at < len(raw) - 1:
         repair = f"last_line={raw.rows[at]}" if raw.origin != "the table" else f"table.iloc[:{at + 1}]"
@@ -160,8 +162,8 @@ def check_end(raw: RawTable) -> None:
 
 
 def _is_note(first: object, cells: Sequence[object]) -> bool:
-    """Whether a row holds one text and nothing else, where the first named column begins."""
-    if not isinstance(first, str) or is_blank(first) or _NUMBER.fullmatch(first.strip()):
+    """Whether a row holds several words and nothing else, where the first named column begins."""
+    if not isinstance(first, str) or len(first.split()) < 2:
         return False
     return sum(not is_blank(cell) for cell in cells) == 1
 

@@ -216,7 +216,7 @@ def test_headers_are_quantities_where_their_name_has_a_unit(tmp_path: Path) -> N
             "'x' is not a number; .*; a column that holds no values is named in keep",
         ),
         ([["", "h", "a"], [1, 0, 1]], {}, "column 1 has values but no header"),
-        ([["h", "a", "b"], [0, 1, 2], ["Note", "", ""]], {}, r"row 2: 'Note' stands alone"),
+        ([["h", "a", "b"], [0, 1, 2], ["a note", "", ""]], {}, r"row 2: 'a note' stands alone"),
         ([["h"], [0]], {}, "keep= takes every column"),
         ([["h", "a"]], {}, "no rows below its header"),
         ([["h", "a"], [0, 1]], {"keep": "hh"}, "keep: the table has no column 'hh'"),
@@ -306,3 +306,12 @@ def test_a_grid_is_found_wherever_it_stands(n: int, m: int, first: int, left: in
     wells = mdr.read_plate(pd.DataFrame(cells), "y")
     assert wells["y"].tolist() == [k + j + 1 for k in range(n) for j in range(m)]
     assert wells["well"].tolist() == [f"{r}{left + j + 1}" for r in letters for j in range(m)]
+
+
+@pytest.mark.parametrize("label", ["SUM149", "SUM 149"])
+def test_a_failed_well_at_the_end_is_no_note(label: str) -> None:
+    """A label without values is left out and named, as anywhere in a table."""
+    table = pd.DataFrame({"line": ["SUM 149"] * 6 + [label], "x": [0, 1, 3, 10, 30, None, None]})
+    table["y"] = [1, 0.9, 0.7, 0.4, 0.2, None, None]
+    fit = mdr.dose_response(table, dose="x", response="y", by="line", curve="LL.2")
+    assert "the dose is missing" in fit.frame()["note"].iloc[-1]
