@@ -18,7 +18,7 @@ from types import ModuleType
 from pkpd_mdr import control, data, gallery, mechanisms, response
 from pkpd_mdr.compare import Comparison, compare, equal_toxicity, tolerated
 from pkpd_mdr.control import assimilate, ensemble_filter, informed, look_ahead, particle_filter
-from pkpd_mdr.data import Data, bundled, read_assay, read_events, read_nonmem
+from pkpd_mdr.data import Data, bundled, read_assay, read_events, read_nonmem, read_plate, read_wide
 from pkpd_mdr.engine import Accuracy, Stochastic, export_c
 from pkpd_mdr.errors import (
     DataError,
@@ -257,6 +257,8 @@ __all__ = [
     "read_events",
     "read_nonmem",
     "read_patients",
+    "read_plate",
+    "read_wide",
     "rechallenge",
     "report",
     "resection",

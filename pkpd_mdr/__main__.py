@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--drug", action="append", default=[], help="drug=column, as 'dox=dox_nM [nM]'; may be repeated")
     check.add_argument("--by", action="append", default=[], help="column that separates conditions; may be repeated")
     check.add_argument("--replicate", help="column of wells or animals")
+    check.add_argument("--sheet", help="sheet of a workbook")
+    check.add_argument("--decimal", default=".", help="decimal mark, '.' or ','")
+    check.add_argument("--thousands", help="mark that groups digits, such as ','")
     check.set_defaults(run=_check)
     gallery = commands.add_parser("gallery", help="list the published models, or show one")
     gallery.add_argument("model", nargs="?")
@@ -107,6 +110,9 @@ def _check(options: argparse.Namespace) -> None:
         drug=drug or None,
         by=options.by,
         replicate=options.replicate,
+        sheet=options.sheet,
+        decimal=options.decimal,
+        thousands=options.thousands,
     )
     print(data)
     print(data.summary().to_string())

@@ -996,6 +996,32 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         {"reference": "baseline", "growth": 1.2, "visit": "1 day", "of": "burden", "name": "x"},
     ),
     "read_assay": (mdr.read_assay, ASSAY),
+    "read_wide": (
+        mdr.read_wide,
+        {
+            "table": pd.DataFrame([["h", "a", ""], [0, 1, 2], [24, 3, 4]]),
+            "keep": "h",
+            "name": "group",
+            "value": "y",
+            "header_lines": 1,
+            "decimal": ".",
+            "thousands": None,
+            "max_rows": 9,
+        },
+    ),
+    "read_plate": (
+        mdr.read_plate,
+        {
+            "table": pd.DataFrame([["", 1, 2], ["A", 1, 2]]),
+            "grids": "y",
+            "decimal": ".",
+            "thousands": None,
+        },
+    ),
+    "grids of plates": (
+        lambda value: mdr.read_plate(pd.DataFrame([["x", 1, 2], ["A", 1, 2]]), {"y": value}),
+        {"value": "x"},
+    ),
     "read_events": (
         mdr.read_events,
         {

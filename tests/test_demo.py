@@ -58,6 +58,11 @@ def test_the_command_line_checks_a_table(tmp_path: Path, capsys: pytest.CaptureF
     code = main(["check", str(table), "--time", "hour [h]", "--value", "count [cell]", "--drug", "dox=dose [nM]"])
     assert code == 0
     assert "2 conditions" in capsys.readouterr().out
+    table.write_text("hour;count\n0;1.100\n24;1.234,5\n", encoding="utf-8")
+    columns = ["--time", "hour [h]", "--value", "count [1]", "--decimal", ",", "--thousands", "."]
+    assert main(["check", str(table), *columns]) == 0
+    assert main(["check", str(table), *columns, "--sheet", "A"]) == 2
+    assert "is text and has no sheet 'A'" in capsys.readouterr().err
 
 
 def test_the_command_line_refuses_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

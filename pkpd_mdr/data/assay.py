@@ -15,8 +15,9 @@ from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, Kind, takes
 from pkpd_mdr.data.assemble import number_repeats, tidy
 from pkpd_mdr.data.cells import Label, labels, several
 from pkpd_mdr.data.checks import check_choice, check_names, check_not_negative, check_present, check_unique
-from pkpd_mdr.data.columns import FileOptions, RawTable, find_column, open_table
+from pkpd_mdr.data.columns import RawTable, find_column, open_table
 from pkpd_mdr.data.conditions import Condition, describe
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.data.giving import (
     HOUR,
     DoseOptions,
@@ -113,7 +114,7 @@ def read_assay(
     Parameters
     ----------
     table : str, pathlib.Path or pandas.DataFrame
-        CSV text in any usual encoding, or a frame.
+        CSV text in any usual encoding, a workbook (``sheet=``), or a frame.
     value, time : str
         Columns of what was measured and when. Without `time` every row is at time 0. An x axis that
         is no time is written ``"x [1]"``.
@@ -173,9 +174,10 @@ def read_assay(
     missing : {"refuse", "drop"}
         What to do with a row without value; `Data.notes` counts what was dropped.
     decimal : {".", ","}
-        Decimal mark of the file. Thousands separators are never read.
+        Decimal mark of the file.
     **file
-        `FileOptions`: ``separator``, ``encoding``, ``skip_lines``, ``max_rows``, ``max_bytes``.
+        `FileOptions`: ``thousands``, ``sheet``, ``skip_lines``, ``last_line``, ``separator``, ``encoding``,
+        ``max_rows``, ``max_bytes``.
 
     Returns
     -------

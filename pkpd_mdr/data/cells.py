@@ -1,11 +1,13 @@
 """From cells to numbers and labels, in one strict grammar that no locale changes.
 
-A number is digits with at most one decimal mark and an exponent. Thousands separators, percent signs, limits
-such as ``<5`` and words are refused with their row and column; they are never guessed.
+A number is digits with at most one decimal mark and an exponent, and with marks between groups of three digits where
+`RawTable.thousands` says which. Percent signs, limits such as ``<5`` and words are refused with their row and column;
+they are never guessed.
 """
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from collections.abc import Sequence
@@ -20,16 +22,16 @@ from pkpd_mdr.arguments import listed
 from pkpd_mdr.data.columns import Column, RawTable
 from pkpd_mdr.errors import DataError, shown
 
-__all__ = ["Label", "as_list", "labels", "numbers", "same_label", "several"]
+__all__ = ["Label", "as_list", "check_marks", "labels", "numbers", "same_label", "several"]
 
 Label = str | int | float
 
 _MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None", "."})
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
-_POINT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)" + _EXPONENT)
-_COMMA = re.compile(r"[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)" + _EXPONENT)
+_PLAINLY = {mark: re.compile(rf"[+-]?(?:[0-9]+[{mark}]?[0-9]*|[{mark}][0-9]+)" + _EXPONENT) for mark in ".,"}
+_GROUPS = {",": ",", ".": r"\.", "'": "['\u2019]", " ": r"\s"}
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:[.,][0-9]{1,15})?")  # '007' and '1e5' may be names of wells
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[\s'\u2019][0-9]{3})+(?:[.,][0-9]+)?")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([\s'\u2019])[0-9]{3})+(?:[.,][0-9]+)?")
 _MEASURED = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?\s*([^\W\d_]+(?:/[^\W\d_]+)?|%)")
 
 
@@ -54,30 +56,50 @@ def numbers(table: RawTable, column: Column, *, decimal: str = ".", infinite: bo
     DataError
         A cell is no number, or is infinite; its row and column are named.
     """
-    if decimal not in (".", ","):
-        raise DataError(f"decimal = {shown(decimal)} is not a decimal mark; write '.' or ','")
     cells = table.columns[column.position]
+    grouped = check_marks(decimal, table.thousands)
     if cells.dtype.kind in "iuf":
         values = cells.astype(np.float64)
     else:
-        values = np.fromiter((_number(cell, decimal) for cell in cells), dtype=np.float64, count=len(cells))
+        values = np.fromiter((_number(cell, decimal, grouped) for cell in cells), dtype=np.float64, count=len(cells))
     wrong = np.flatnonzero(np.isinf(values)).tolist()
     if infinite:
         wrong = [at for at in wrong if not isinstance(cells[at], Real) or isinstance(cells[at], (bool, np.bool_))]
     if wrong:
         at = wrong[0]
-        raise DataError(f"{table.place(at, column.header)}: {_complaint(cells[at], decimal)}")
+        raise DataError(f"{table.place(at, column.header)}: {_complaint(cells[at], decimal, table.thousands)}")
     return values
 
 
-def _number(cell: object, decimal: str) -> float:
+def check_marks(decimal: str, thousands: str) -> re.Pattern[str] | None:
+    """What a number with grouped digits looks like, if digits may be grouped.
+
+    Raises
+    ------
+    DataError
+        Not a decimal mark, not a mark of thousands, or one mark for both.
+    """
+    if decimal not in (".", ","):
+        raise DataError(f"decimal = {shown(decimal)} is not a decimal mark; write '.' or ','")
+    if not thousands:
+        return None
+    if not isinstance(thousands, str) or thousands not in _GROUPS:
+        raise DataError(f"thousands = {shown(thousands)} is not possible; write one of {', '.join(map(repr, _GROUPS))}")
+    if thousands == decimal:
+        other = "," if decimal == "." else "."
+        raise DataError(f"thousands = {thousands!r} is the decimal mark, too; say decimal={other!r} with it")
+    return re.compile(rf"[+-]?[0-9]{{1,3}}(?:{_GROUPS[thousands]}[0-9]{{3}})+(?:[{decimal}][0-9]*)?")
+
+
+def _number(cell: object, decimal: str, grouped: re.Pattern[str] | None) -> float:
     """The number in a cell; NaN when missing and infinity when there is none to read."""
     if isinstance(cell, str):
         text = cell.strip()
         if text in _MISSING:
             return math.nan
-        pattern = _POINT if decimal == "." else _COMMA
-        return float(text.replace(",", ".")) if pattern.fullmatch(text) else math.inf
+        if grouped is not None and grouped.fullmatch(text):
+            text = _ungrouped(text, decimal)
+        return float(text.replace(",", ".")) if _PLAINLY[decimal].fullmatch(text) else math.inf
     if cell is None or cell is pd.NA:
         return math.nan
     if isinstance(cell, (bool, np.bool_)):
@@ -87,20 +109,36 @@ def _number(cell: object, decimal: str) -> float:
     return math.inf
 
 
-def _complaint(cell: object, decimal: str) -> str:
+def _ungrouped(text: str, decimal: str) -> str:
+    return "".join(mark for mark in text if mark.isdigit() or mark in ("+", "-", decimal))
+
+
+def _complaint(cell: object, decimal: str, thousands: str) -> str:
     text = str(cell).strip()
+    if isinstance(cell, (datetime.date, datetime.time, datetime.timedelta)):
+        return (
+            f"{shown(text)} is a date or a time of day, which Excel makes of entries such as 5.3; correct the cell, or "
+            "write times as numbers of hours since the start"
+        )
     if isinstance(cell, (Real, bool)) or text.lstrip("+-").lower() in ("inf", "infinity"):
         return f"{shown(text)} is not a finite number; correct the cell or leave it empty"
-    if (_POINT if decimal == "." else _COMMA).fullmatch(text):
+    if _PLAINLY[decimal].fullmatch(text):
         return f"{shown(text)} is too large for a number; correct the cell"
-    if decimal == "." and "," in text and set(text) <= set("0123456789+-.,eE"):
-        return f"{shown(text)} has a comma; say decimal=',' if it is a decimal comma, and remove thousands separators"
-    if decimal == "," and "." in text and set(text) <= set("0123456789+-.,eE"):
-        return f"{text!r} has a point although decimal = ',' was said; say decimal='.', or remove thousands separators"
+    if set(text) <= set("0123456789+-.,eE"):
+        if thousands and thousands in text:
+            return f"{shown(text)} has no three digits behind each {thousands!r} of thousands; correct the cell"
+        if "," in text and "." in text:
+            mark, group = (",", ".") if text.rindex(",") > text.rindex(".") else (".", ",")
+            return f"{shown(text)} has two kinds of marks; say decimal={mark!r} and thousands={group!r}"
+        if decimal == "." and "," in text:
+            return f"{shown(text)} has a comma; say decimal=',' if it is a decimal comma, or thousands=','"
+        if decimal == "," and "." in text:
+            return f"{text!r} has a point although decimal = ',' was said; say decimal='.', or thousands='.'"
     if text.startswith(("<", ">")):
         return f"{shown(text)} is a limit, not a number; leave the cell empty or write the value to use"
-    if _GROUPED.fullmatch(text):
-        return f"{shown(text)} is not a number; remove thousands separators"
+    if match := _GROUPED.fullmatch(text):
+        mark = "'" if match[1] in "'\u2019" else " "
+        return f"{shown(text)} is not a number; say thousands={mark!r} if digits are grouped"
     if match := _MEASURED.fullmatch(text):
         return (
             f"{shown(text)} is not a number alone; say {shown(match[1])} once, with the name of the column "
@@ -132,7 +170,10 @@ def labels(table: RawTable, column: Column, what: str, *, decimal: str = ".") ->
     cells = table.columns[column.position]
     if cells.dtype.kind in "iuf" and np.isfinite(cells).all():
         return np.array([_plain(float(cell)) for cell in cells], dtype=object)
+    grouped = check_marks(decimal, table.thousands)
     texts = [_text(cell) for cell in cells]
+    if grouped is not None and any(map(grouped.fullmatch, texts)):
+        texts = [_ungrouped(text, decimal) if grouped.fullmatch(text) else text for text in texts]
     blank = [i for i, text in enumerate(texts) if not text]
     if blank:
         raise DataError(f"{what}: {table.place(blank, column.header)}: the label is missing; fill the cell")

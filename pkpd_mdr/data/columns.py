@@ -7,36 +7,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pkpd_mdr.data.text import decode, parse_text, read_bytes
+from pkpd_mdr.data.files import MOST_ROWS, FileOptions, file_options, open_lines
+from pkpd_mdr.data.text import shape
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, shown
 from pkpd_mdr.units import Unit, split_header
 
-__all__ = ["Column", "FileOptions", "RawTable", "find_column", "open_table", "split_reference"]
+__all__ = [
+    "Column", "RawTable", "as_cells", "check_end", "find_column", "is_blank", "open_table",
+    "split_reference",
+]  # fmt: skip
 
 _BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]*)\]")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
-
-
-class FileOptions(TypedDict, total=False):
-    """How a file is opened; every one is found, or has a default, when absent.
-
-    ``separator`` (one character, or ``" "`` for blanks), ``encoding``, ``skip_lines`` before the header,
-    ``max_rows`` (1e6) and ``max_bytes`` (1e8), the largest table accepted.
-    """
-
-    separator: str | None
-    encoding: str | None
-    skip_lines: int
-    max_rows: int
-    max_bytes: int
+_NAMELESS = re.compile(r"(?:Unnamed: [0-9]+)?")  # pandas writes the words where a header is blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +47,8 @@ class RawTable:
         Line of the file (from 1), or position in the frame (from 0).
     word : str
         ``"line"`` or ``"row"``: what `rows` counts.
+    thousands : str
+        Mark that groups digits in cells of text; empty for none.
     """
 
     origin: str
@@ -61,13 +56,14 @@ class RawTable:
     columns: tuple[NDArray[Any], ...]
     rows: NDArray[np.int64]
     word: str
+    thousands: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, mask: NDArray[np.bool_]) -> RawTable:
         """The rows where `mask` is true."""
-        return RawTable(self.origin, self.headers, tuple(c[mask] for c in self.columns), self.rows[mask], self.word)
+        return replace(self, columns=tuple(c[mask] for c in self.columns), rows=self.rows[mask])
 
     def place(self, positions: NDArray[Any] | list[int] | int, header: str = "") -> str:
         """Where cells are: ``"counts.csv, column 'dose', lines 3 and 7"``."""
@@ -89,22 +85,14 @@ class Column:
     unit: Unit | None = None
 
 
-def open_table(
-    table: str | Path | pd.DataFrame,
-    *,
-    separator: str | None = None,
-    encoding: str | None = None,
-    skip_lines: int = 0,
-    max_rows: int = 1_000_000,
-    max_bytes: int = 100_000_000,
-) -> RawTable:
-    """Open a text file or take a DataFrame.
+def open_table(table: str | Path | pd.DataFrame, **options: Unpack[FileOptions]) -> RawTable:
+    """Open a text file or a sheet of a workbook, or take a DataFrame.
 
     Parameters
     ----------
     table : str, pathlib.Path or pandas.DataFrame
-    separator, encoding, skip_lines, max_rows, max_bytes
-        See `read_assay`.
+    **options
+        See `FileOptions`.
 
     Raises
     ------
@@ -117,24 +105,67 @@ def open_table(
     >>> open_table(pd.DataFrame({"conc": [0, 1]})).headers
     ('conc',)
     """
+    file = file_options(options)
     if isinstance(table, pd.DataFrame):
-        raw = _from_frame(table, max_rows)
-    elif isinstance(table, (str, Path)):
-        raw = _from_file(Path(table), separator, encoding, skip_lines, max_rows, max_bytes)
+        _check_options(file)
+        raw = _from_frame(table, file.get("max_rows", MOST_ROWS))
     else:
-        raise DataError(f"a table is a path or a pandas DataFrame, not a {type(table).__name__}")
+        raw = _from_file(table, file)
     if len(raw) == 0:
         raise DataError(f"{raw.origin} has no rows; a table needs at least one measurement")
-    return raw
+    check_end(raw)
+    return replace(raw, thousands=file.get("thousands") or "")
 
 
-def _from_file(
-    path: Path, separator: str | None, encoding: str | None, skip_lines: int, max_rows: int, max_bytes: int
-) -> RawTable:
-    text = decode(read_bytes(path, max_bytes), path.name, encoding)
-    headers, rows, lines = parse_text(text, path.name, separator=separator, skip_lines=skip_lines, max_rows=max_rows)
-    columns = tuple(np.array(cells, dtype=object) for cells in zip(*rows, strict=True))
-    return RawTable(path.name, tuple(headers), columns, np.array(lines, dtype=np.int64), "line")
+def _check_options(file: FileOptions) -> None:
+    for name in ("sheet", "skip_lines", "last_line"):
+        if file.get(name):
+            raise DataError(f"{name}= is for files, and the table is a DataFrame; choose its rows with pandas")
+
+
+def _from_file(table: str | Path, file: FileOptions) -> RawTable:
+    origin, word, records = open_lines(table, file)
+    headers, rows, lines = shape(records, origin, max_rows=file.get("max_rows", MOST_ROWS), word=word)
+    columns = tuple(as_cells(cells) for cells in zip(*rows, strict=True))
+    return RawTable(origin, tuple(headers), columns, np.array(lines, dtype=np.int64), word)
+
+
+def as_cells(cells: Sequence[Any]) -> NDArray[np.object_]:
+    """Cells as an array of objects, whatever they are."""
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
+
+
+def is_blank(cell: object) -> bool:
+    """Whether a cell holds nothing."""
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, float) and cell != cell)
+
+
+def check_end(raw: RawTable) -> None:
+    """Refuse notes below the table, which would be taken for a label, or for a curve without values."""
+    named = [k for k, header in enumerate(raw.headers) if header]
+    first = raw.columns[named[0]] if len(named) > 2 else np.empty(0)
+    at = len(raw) - 1
+    while at > 0 and len(first) and _is_note(first[at], [column[at] for column in raw.columns]):
+        if first[at] in first[:at].tolist():  # the label of other rows, too
+            break
+        at -= 1
+    if at < len(raw) - 1:
+        repair = f"last_line={raw.rows[at]}" if raw.origin != "the table" else f"table.iloc[:{at + 1}]"
+        raise DataError(
+            f"{raw.place(at + 1)}: {shown(first[at + 1])} stands alone in its row; a note below the table is "
+            f"left out with {repair}"
+        )
+
+
+def _is_note(first: object, cells: Sequence[object]) -> bool:
+    """Whether a row holds several words and nothing else, where the first named column begins."""
+    if not isinstance(first, str) or len(first.split()) < 2:
+        return False
+    return sum(not is_blank(cell) for cell in cells) == 1
 
 
 def _from_frame(frame: pd.DataFrame, max_rows: int) -> RawTable:
@@ -153,7 +184,8 @@ def _from_frame(frame: pd.DataFrame, max_rows: int) -> RawTable:
 def _cells(series: pd.Series[Any], header: str) -> NDArray[Any]:
     if series.dtype.kind in "mM":
         raise DataError(
-            f"the table, column {shown(header)}: holds dates; write times as numbers of hours since the start"
+            f"the table, column {shown(header)}: holds dates; write times as numbers of hours since the start, "
+            "for example (t - t.min())/pandas.Timedelta('1h')"
         )
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
         return series.to_numpy()
@@ -204,6 +236,7 @@ def find_column(table: RawTable, reference: str, what: str, *, needs_unit: str =
         raise DataError(f"{what}: a column is named by text such as 'time [h]', not by {shown(reference)}")
     name, unit_text = split_reference(reference)
     position = _position(table, reference.strip(), name, what)
+    _check_alone(table, position, what)
     header = table.headers[position]
     header_name, unit = split_header(header)
     if unit_text is not None and not (header == reference.strip() and unit is None):
@@ -227,12 +260,34 @@ def _position(table: RawTable, reference: str, name: str, what: str) -> int:
         if found > 1:
             at = " and ".join(str(i + 1) for i, header in enumerate(known) if header == wanted)
             several = f"column {shown(wanted)} {found} times (columns {at})"
-            raise DataError(f"{what}: {table.origin} has {several}; rename all but one")
+            raise DataError(
+                f"{what}: {table.origin} has {several}; rename all but one, or bring replicates below each other with "
+                "read_wide"
+            )
     named = [header for header in table.headers if header]
     hint = did_you_mean(name, named)
     if named and all(_NUMBER.fullmatch(header) for header in named):
         hint = "; its first line holds numbers only: does it have a header?"
     raise DataError(f"{what}: {table.origin} has no column {shown(name)}{hint}")
+
+
+def _check_alone(table: RawTable, position: int, what: str) -> None:
+    """Refuse a column whose header is that of several, as merged cells leave it: the others would never be read."""
+    after = position + 1
+    while after < len(table.headers) and _NAMELESS.fullmatch(table.headers[after]):
+        after += 1
+    others = range(position + 1, after)
+    if any(_is_number(cell) for k in others for cell in table.columns[k]):
+        raise DataError(
+            f"{what}: {table.origin} has {len(others)} columns without a name right of "
+            f"{shown(table.headers[position])} (merged cells?); name each, or use read_wide"
+        )
+
+
+def _is_number(cell: object) -> bool:
+    if isinstance(cell, str):
+        return _NUMBER.fullmatch(cell.strip()) is not None
+    return isinstance(cell, Real) and not is_blank(cell)
 
 
 def _agreed(unit_text: str, unit: Unit | None, header: str, what: str) -> Unit:

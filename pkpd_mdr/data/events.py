@@ -15,8 +15,9 @@ from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data.assemble import tidy
 from pkpd_mdr.data.cells import Label, labels, numbers, several
 from pkpd_mdr.data.checks import check_levels, check_names, check_not_negative, check_present, check_unique
-from pkpd_mdr.data.columns import FileOptions, RawTable, find_column, open_table
+from pkpd_mdr.data.columns import RawTable, find_column, open_table
 from pkpd_mdr.data.conditions import Condition, describe
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.data.giving import HOUR, DoseOptions, Track, read_covariates, read_time, read_track
 from pkpd_mdr.data.limits import Limit, Limits, read_marks
 from pkpd_mdr.data.measurements import Data

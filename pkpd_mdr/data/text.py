@@ -1,6 +1,6 @@
 """From the bytes of a text table to its header and cells: encoding, separator, lines; no numbers are read here.
 
-What cannot be told for certain (two possible separators, a row with too few fields, a workbook instead of
+What cannot be told for certain (two possible separators, a row with too few fields, a compressed file instead of
 text) is refused with its line, because a table that is read wrongly is worse than one that is not read.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 
-__all__ = ["decode", "parse_text", "read_bytes"]
+__all__ = ["decode", "parse_text", "read_bytes", "shape", "text_records"]
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
@@ -24,8 +26,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _NOT_TEXT = (
-    (b"PK\x03\x04", "is a workbook or a zip file; save the sheet as CSV, or pass pandas.read_excel(...)"),
-    (b"\xd0\xcf\x11\xe0", "is an old Excel workbook; save the sheet as CSV, or pass pandas.read_excel(...)"),
+    (b"PK\x03\x04", "is a workbook or a zip file, not text"),
+    (b"\xd0\xcf\x11\xe0", "is an old or protected Excel workbook; save it as a plain .xlsx, or the sheet as CSV"),
     (b"\x1f\x8b", "is compressed; unpack it first"),
 )
 _SEPARATORS = (",", ";", "\t", "|")
@@ -152,20 +154,51 @@ def parse_text(
     >>> parse_text("time;value\n0;1,5\n", "a.csv")
     (['time', 'value'], [['0', '1,5']], [2])
     """
+    return shape(text_records(text, origin, separator=separator, skip_lines=skip_lines), origin, max_rows=max_rows)
+
+
+def text_records(
+    text: str, origin: str, *, separator: str | None = None, skip_lines: int = 0, last_line: int | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    r"""The lines of a text that are not blank, each with its number and its stripped cells.
+
+    Examples
+    --------
+    >>> list(text_records("plate 7\n\ntime;value\n0;1,5\n", "a.csv", skip_lines=1))
+    [(3, ['time', 'value']), (4, ['0', '1,5'])]
+    """
+    text = "".join(islice(io.StringIO(text, newline=""), last_line))
     if separator is None:
         separator, skip_lines = _separator(text, origin, skip_lines)
-    records = _records(text, separator, origin, skip_lines)
-    top, headers = next(records, (0, []))
+    return _records(text, separator, origin, skip_lines)
+
+
+def shape(
+    records: Iterable[tuple[int, list[Any]]], origin: str, *, max_rows: int = 1_000_000, word: str = "line"
+) -> tuple[list[str], list[list[Any]], list[int]]:
+    """A header, even rows and their numbers; see `parse_text`.
+
+    Parameters
+    ----------
+    records : iterable of (number, cells)
+    origin : str
+    max_rows : int
+    word : str
+        What the numbers count.
+    """
+    numbered = iter(records)
+    top, first = next(numbered, (0, []))
+    headers = [str(name).strip() for name in first]
     while headers and not headers[-1]:  # Excel pads the header too; a cell below it belongs to no column
         headers.pop()
     if not headers:
         raise DataError(f"{origin} is empty; a table needs a header line and at least one row")
-    rows: list[list[str]] = []
+    rows: list[list[Any]] = []
     lines: list[int] = []
-    for line, cells in records:
+    for line, cells in numbered:
         if len(rows) >= max_rows:
-            raise DataError(f"{origin} has more than {max_rows} rows (line {line}); allow it with max_rows=")
-        rows.append(_even(cells, headers, origin, top, line))
+            raise DataError(f"{origin} has more than {max_rows} rows ({word} {line}); allow it with max_rows=")
+        rows.append(_even(cells, headers, origin, word, (top, line, lines[-1] if lines else top)))
         lines.append(line)
     return headers, rows, lines
 
@@ -196,15 +229,23 @@ def _records(text: str, separator: str, origin: str, skip_lines: int) -> Iterato
         raise DataError(f"{origin}, line {line}: {problem}; check the quotes of this line") from problem
 
 
-def _even(cells: list[str], headers: list[str], origin: str, top: int, line: int) -> list[str]:
+def _even(cells: list[Any], headers: list[str], origin: str, word: str, at: tuple[int, int, int]) -> list[Any]:
+    """A row as wide as the header; `at` numbers the header, this row and the one before."""
+    top, line, before = at
     width = len(headers)
-    if len(cells) > width and not any(cells[width:]):  # Excel pads with empty fields
+    if len(cells) > width and all(cell == "" for cell in cells[width:]):  # Excel pads with empty fields
         return cells[:width]
     if len(cells) != width:
-        repair = "give the separator, or quote numbers that hold a comma"
+        text = word == "line"
+        repair = "give the separator, or quote numbers that hold a comma" if text else "name every column"
         if width == 1:
-            repair = f"line {top}, {shown(headers[0])}, was taken as the header: say skip_lines={top}, or the separator"
-        raise DataError(f"{origin}, line {line}: {len(cells)} fields where the header has {width}; {repair}")
+            repair = f"{word} {top}, {shown(headers[0])}, was taken as the header: say skip_lines={top}"
+            repair += ", or the separator" if text else ""
+        elif len(cells) == 1 and before > top:
+            repair = f"where notes stand below the table, leave them out with last_line={before}"
+        elif len(cells) > width:
+            repair += "; where cells of the header are merged, use read_wide"
+        raise DataError(f"{origin}, {word} {line}: {len(cells)} fields where the header has {width}; {repair}")
     return cells
 
 

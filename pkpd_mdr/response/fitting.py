@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from pkpd_mdr.arguments import CONFIDENCE, FLAG, NUMBER, TABLE, TEXT, TEXTS, fraction, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.checks import check_choice
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.estimates import fit_stack
 from pkpd_mdr.response.families import Family, family
@@ -27,7 +29,8 @@ Table = str | Path | pd.DataFrame | Data
 
 
 @takes(
-    DataError, dose=TEXT, response=RESPONSE, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG,
+    DataError, FileOptions,
+    dose=TEXT, response=RESPONSE, by=TEXTS, curve=TEXT, scale=TEXT, direction=TEXT, normalise=FLAG,
     plate=TEXTS, unit=TEXTS, sd=TEXT, var=TEXT, fixed=TABLE, bounds=TABLE, loss=TEXT, confidence=CONFIDENCE,
     alpha=fraction(example=0.05), least_effect=NUMBER, extrapolate=NUMBER, saturation=NUMBER, decimal=TEXT,
 )  # fmt: skip
@@ -57,13 +60,15 @@ def dose_response(
     least_effect: float | None = None,
     extrapolate: float = 5.0,
     decimal: str = ".",
+    **file: Unpack[FileOptions],
 ) -> DoseResponse:
     """Fit dose-response curves to a table of wells: one curve, a screen of 1e5, or curves with shared parameters.
 
     Parameters
     ----------
     table : path, DataFrame or Data
-        One row for each well (or mean).
+        One row for each well (or mean). Grids of plates and replicates side by side become such rows by
+        `read_plate` and `read_wide`.
     dose, response : str
         Columns, as ``"name"`` or ``"name [unit]"``. Doses of 0 are untreated wells.
     by : str or sequence of str
@@ -107,6 +112,8 @@ def dose_response(
         How many times beyond the tested doses an effective dose still counts as a number.
     decimal : {".", ","}
         Decimal mark of the table.
+    **file
+        `FileOptions`: ``thousands``, ``sheet``, ``skip_lines``, ``last_line``, ``separator``, ``encoding``.
 
     Returns
     -------
@@ -136,7 +143,7 @@ def dose_response(
     if direction is not None:
         check_choice(direction, ("falling", "rising"), "direction")
     limits = _bounds(chosen, bounds)
-    readings = read_curves(table, columns, scale, normalise=normalise)
+    readings = read_curves(table, columns, scale, normalise=normalise, file=file)
     rising = _rising(readings, direction, kind.rising if kind else None, chosen)
     held = {
         name: value

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from pkpd_mdr.arguments import CONFIDENCE, FLAG, NUMBER, TEXT, TEXTS, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import several
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError
 from pkpd_mdr.response.fitting import dose_response
 from pkpd_mdr.response.growth import adjusted_dead, gr_static_toxic, gr_value, gr_value_without_start
@@ -126,7 +127,8 @@ class GrowthRate:
 
 
 @takes(
-    DataError, dose=TEXT, count=TEXT, start=TEXT, control=TEXT, time=TEXT, drug=TEXT, dead=TEXT, by=TEXTS,
+    DataError, FileOptions,
+    dose=TEXT, count=TEXT, start=TEXT, control=TEXT, time=TEXT, drug=TEXT, dead=TEXT, by=TEXTS,
     doubling_time=NUMBER, adjust_dead=FLAG, confidence=CONFIDENCE, decimal=TEXT,
 )  # fmt: skip
 def growth_rate(
@@ -146,6 +148,7 @@ def growth_rate(
     adjust_dead: bool = False,
     confidence: float = 0.95,
     decimal: str = ".",
+    **file: Unpack[FileOptions],
 ) -> GrowthRate:
     """GR values and metrics of a table of cell counts.
 
@@ -170,6 +173,9 @@ def growth_rate(
         Of the intervals of GR50.
     decimal : {".", ","}
         Decimal mark of the tables.
+    **file
+        `FileOptions`: ``thousands``, ``sheet``, ``skip_lines``, ``last_line``, ``separator``, ``encoding``, of
+        all tables that are files.
 
     Returns
     -------
@@ -191,9 +197,9 @@ def growth_rate(
     names = {"dose": dose, "count": count, "start": start, "control": control, "time": time, "drug": drug, "dead": dead}
     labels = several(by)
     rows = (
-        growth_rows(table, names=names, by=labels, controls=controls, starts=starts, decimal=decimal)
+        growth_rows(table, names=names, by=labels, controls=controls, starts=starts, decimal=decimal, file=file)
         if doubling_time is None
-        else _without_start(table, names, labels, controls, doubling_time, decimal)
+        else _without_start(table, names, labels, controls, doubling_time, decimal, file)
     )
     if doubling_time is None:
         rows["gr"] = gr_value(rows["count"], rows["start"], rows["control"])
@@ -205,11 +211,11 @@ def growth_rate(
 
 def _without_start(
     table: Table, names: dict[str, str | None], labels: Sequence[str], controls: Table | None, doubling_time: float,
-    decimal: str,
+    decimal: str, file: FileOptions,
 ) -> pd.DataFrame:  # fmt: skip
     if doubling_time <= 0:
         raise DataError(f"doubling_time = {doubling_time:g} is not above 0; give it in the unit of the time column")
-    rows = growth_rows(table, names=names, by=labels, controls=controls, starts=controls, decimal=decimal)
+    rows = growth_rows(table, names=names, by=labels, controls=controls, starts=controls, decimal=decimal, file=file)
     if "control" not in rows or "time" not in rows:
         raise DataError("GR values from a doubling time need columns of the control count and of the time")
     rows["gr"] = gr_value_without_start(rows["count"], rows["control"], time=rows["time"], doubling_time=doubling_time)

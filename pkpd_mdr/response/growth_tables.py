@@ -16,6 +16,7 @@ import pandas as pd
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import numbers
 from pkpd_mdr.data.columns import RawTable, find_column, open_table, split_reference
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.shapes import FloatArray
 
@@ -68,6 +69,7 @@ def growth_rows(
     controls: Table | None,
     starts: Table | None,
     decimal: str = ".",
+    file: FileOptions | None = None,
 ) -> pd.DataFrame:
     """Treated wells with the columns dose, count, start, control (and time, dead ones) beside their labels.
 
@@ -81,6 +83,8 @@ def growth_rows(
     controls, starts : path, DataFrame or Data, optional
         Tables of untreated and of start counts (case B).
     decimal : {".", ","}
+    file : FileOptions, optional
+        How those of the tables are opened that are files.
 
     Returns
     -------
@@ -93,17 +97,18 @@ def growth_rows(
     DataError
         A column is missing, or no well has a matching control or start.
     """
-    raw = _open(table)
+    file = file or {}
+    raw = _open(table, file)
     frame = _read(raw, names, by, decimal)
     if "start" in frame and "control" in frame and controls is None and starts is None:
         return frame
     if controls is not None or starts is not None:
-        return _case_b(raw, frame, names, controls, starts, decimal)
+        return _case_b(raw, frame, names, controls, starts, decimal, file)
     return _case_c(raw, frame, names)
 
 
-def _open(table: Table) -> RawTable:
-    return open_table(table.table if isinstance(table, Data) else table)
+def _open(table: Table, file: FileOptions) -> RawTable:
+    return open_table(table.table if isinstance(table, Data) else table, **file)
 
 
 def _read(raw: RawTable, names: Mapping[str, str | None], by: Sequence[str], decimal: str) -> pd.DataFrame:
@@ -147,12 +152,12 @@ def trimmed_mean(values: FloatArray) -> float:
 
 def _case_b(
     raw: RawTable, frame: pd.DataFrame, names: Mapping[str, str | None], controls: Table | None, starts: Table | None,
-    decimal: str,
+    decimal: str, file: FileOptions,
 ) -> pd.DataFrame:  # fmt: skip
     for name, other in (("control", controls), ("start", starts)):
         if other is None:
             continue
-        theirs = _open(other)
+        theirs = _open(other, file if isinstance(other, (str, Path)) else {"thousands": file.get("thousands")})
         count = role(theirs, "count", names.get("count"))
         tag = "ctrl_tag" if name == "control" else "time0_tag"
         tagged = tag in raw.headers and tag in theirs.headers

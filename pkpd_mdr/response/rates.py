@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers, several
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError, UnitError, shown
 from pkpd_mdr.response.growth_tables import role
 from pkpd_mdr.response.scales import rows_of_curves
@@ -84,7 +86,7 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
     return best
 
 
-@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, keep=TEXTS, control=TABLE, decimal=TEXT)
+@takes(DataError, FileOptions, time=TEXT, count=TEXT, by=TEXTS, keep=TEXTS, control=TABLE, decimal=TEXT)
 def dip_rates(
     table: str | Path | pd.DataFrame | Data,
     *,
@@ -94,6 +96,7 @@ def dip_rates(
     keep: str | Sequence[str] | None = (),
     control: dict[str, object] | None = None,
     decimal: str = ".",
+    **file: Unpack[FileOptions],
 ) -> pd.DataFrame:
     """DIP rate of every well of a table of time courses.
 
@@ -111,6 +114,8 @@ def dip_rates(
         Column = entry of untreated wells: their whole course is used.
     decimal : {".", ","}
         Decimal mark of the table.
+    **file
+        `FileOptions`: ``thousands``, ``sheet``, ``skip_lines``, ``last_line``, ``separator``, ``encoding``.
 
     Returns
     -------
@@ -134,7 +139,7 @@ def dip_rates(
     >>> dip_rates(frame, time="h", count="cells", by="well")["dip_rate"].round(4).tolist()
     [0.0417]
     """
-    raw = open_table(table.table if isinstance(table, Data) else table)
+    raw = open_table(table.table if isinstance(table, Data) else table, **file)
     columns = {}
     for reference in (*several(by), *several(keep)):
         column = find_column(raw, reference, "by")
@@ -208,7 +213,7 @@ def _well(
     return {**frame.iloc[at[0]].to_dict(), **found, "n": len(fine), "note": " | ".join(notes)}
 
 
-@takes(DataError, time=TEXT, count=TEXT, by=TEXTS, match=TEXTS, control=TABLE, decimal=TEXT)
+@takes(DataError, FileOptions, time=TEXT, count=TEXT, by=TEXTS, match=TEXTS, control=TABLE, decimal=TEXT)
 def gr_over_time(
     table: str | Path | pd.DataFrame | Data,
     *,
@@ -218,6 +223,7 @@ def gr_over_time(
     by: str | Sequence[str],
     match: str | Sequence[str] | None = (),
     decimal: str = ".",
+    **file: Unpack[FileOptions],
 ) -> pd.DataFrame:
     """Time-resolved GR values: the effect on growth between each time and the one before.
 
@@ -235,6 +241,8 @@ def gr_over_time(
         Columns within which controls hold, such as the cell line and the plate.
     decimal : {".", ","}
         Decimal mark of the table.
+    **file
+        `FileOptions`: ``thousands``, ``sheet``, ``skip_lines``, ``last_line``, ``separator``, ``encoding``.
 
     Returns
     -------
@@ -258,7 +266,7 @@ def gr_over_time(
     from pkpd_mdr.response.growth import gr_value
     from pkpd_mdr.response.reading import matching
 
-    raw = open_table(table.table if isinstance(table, Data) else table)
+    raw = open_table(table.table if isinstance(table, Data) else table, **file)
     t = numbers(raw, find_column(raw, str(role(raw, "time", time)), "time"), decimal=decimal)
     x = numbers(raw, find_column(raw, str(role(raw, "count", count)), "count"), decimal=decimal)
     untreated = matching(raw, control, "control", decimal=decimal)

@@ -19,6 +19,7 @@ from pkpd_mdr.arguments import TEXT, Kind
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers, same_label, several
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.scales import SCALES, Normalised, check_scale, normalise_plates, odd_ones, rows_of_curves
 from pkpd_mdr.response.shapes import FloatArray
@@ -114,7 +115,12 @@ class Readings:
 
 
 def read_curves(
-    table: str | Path | pd.DataFrame | Data, columns: Columns, scale: str | None, *, normalise: bool
+    table: str | Path | pd.DataFrame | Data,
+    columns: Columns,
+    scale: str | None,
+    *,
+    normalise: bool,
+    file: FileOptions | None = None,
 ) -> Readings:
     """Read the curves of a table.
 
@@ -125,6 +131,7 @@ def read_curves(
     scale : {"viability", "percent", "inhibition", "percent inhibition"}, optional
     normalise : bool
         Whether responses are signals, to be divided by the mean of the controls of their plate.
+    file : FileOptions, optional
 
     Returns
     -------
@@ -137,7 +144,7 @@ def read_curves(
     """
     if columns.sd is not None and columns.var is not None:
         raise DataError("sd and var are both given; name one: the standard deviation or the variance of a value")
-    raw = opened(table)
+    raw = opened(table, file or {})
     dose = find_column(raw, columns.dose, "dose")
     response = find_column(raw, columns.response, "response")
     control, blank, wells = _kinds(raw, columns)
@@ -231,10 +238,12 @@ def check_doses(raw: RawTable, header: str, x: FloatArray) -> None:
         )
 
 
-def opened(table: str | Path | pd.DataFrame | Data) -> RawTable:
+def opened(table: str | Path | pd.DataFrame | Data, file: FileOptions) -> RawTable:
     """The raw table; a frame that is in memory already may have any number of rows."""
     frame = table.table if isinstance(table, Data) else table
-    return open_table(frame, max_rows=max(len(frame), 1)) if isinstance(frame, pd.DataFrame) else open_table(frame)
+    if isinstance(frame, pd.DataFrame):
+        file = {"max_rows": max(len(frame), 1), **file}
+    return open_table(frame, **file)
 
 
 def matching(raw: RawTable, wanted: Mapping[str, object] | None, what: str, *, decimal: str = ".") -> BoolArray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["curve_table", "parameter_table", "reported", "verdicts"]
 
+_SURE, _SEEN = 1e-3, 0.05  # of a lack of fit: its p, and the root mean square beside the effect of the curve
 _FAR = 1e4  # times the range of the data, beyond which a limit is not seen
 
 
@@ -146,6 +147,11 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
         found[k].append(
             f"flat at {fit.flat.mean[k]:.3g}, no untreated well: on its scale every dose has the whole effect"
         )
+    for k, p in _misfits(fit):
+        found[k].append(
+            f"the curve misses the means of its doses (lack of fit, p = {p:.1g}): see plot(), and try another curve=, "
+            "such as 'BC.5' for a rise at low doses or 'BP.5' for two steps"
+        )
     for k, mean in _odd_controls(fit):
         found[k].append(f"untreated wells are at {mean:.3g}: is scale = {fit.options.scale!r} that of the table?")
     if fit.point_shares is not None:
@@ -153,6 +159,18 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
         for k in np.flatnonzero(down).tolist():
             found[k].append(f"{down[k]} of {stack.n[k]} points kept less than half their weight")
     return found
+
+
+def _misfits(fit: DoseResponse) -> list[tuple[int, float]]:
+    """Curves that miss the means of their doses, surely and by what can be seen, with the p of their lack of fit."""
+    if fit.options.loss != "squared":
+        return []
+    p = fit.lack_of_fit()["p"].to_numpy(dtype=np.float64)
+    weight = np.bincount(fit.stack.curve, fit.stack.weight, minlength=len(fit))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        miss = np.sqrt((fit.curves.rss - fit.stack.pure) / weight)
+        wrong = fit.curves.usable & (p < _SURE) & (miss > _SEEN * fit.flat.effect)
+    return [(int(k), float(p[k])) for k in np.flatnonzero(wrong)]
 
 
 def _odd_controls(fit: DoseResponse) -> list[tuple[int, float]]:

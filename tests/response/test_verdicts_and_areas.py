@@ -104,8 +104,20 @@ def test_lack_of_fit_sees_a_wrong_family() -> None:
     y = 1.0 - 0.5 / (1 + (0.05 / np.maximum(x, 1e-9)) ** 4) - 0.4 / (1 + (3.0 / np.maximum(x, 1e-9)) ** 4)
     table = pd.DataFrame({"x": x, "y": y + 0.02 * np.random.default_rng(6).standard_normal(len(x))})
     options = {"dose": "x", "response": "y"}
-    assert mdr.dose_response(table, **options).lack_of_fit()["p"].iloc[0] < 1e-6
-    assert mdr.dose_response(table, **options, curve="BP.7").lack_of_fit()["p"].iloc[0] > 0.01
+    one, two = (mdr.dose_response(table, **options, curve=curve) for curve in ("LL.4", "BP.7"))
+    assert one.lack_of_fit()["p"].iloc[0] < 1e-6
+    assert "misses the means of its doses (lack of fit, p = " in str(one)
+    assert two.lack_of_fit()["p"].iloc[0] > 0.01
+    assert "misses" not in str(two)
+
+
+def test_a_rise_at_low_doses_is_told_where_the_curve_has_none() -> None:
+    x = np.repeat([0, 0.3, 1, 3, 10, 30, 100, 300], 4)
+    y = 0.05 + (0.95 + 0.05 * x) / (1 + (x / 20) ** 2.5) + 0.03 * np.random.default_rng(11).standard_normal(len(x))
+    table = pd.DataFrame({"x": x, "y": y})
+    plain, hump = (mdr.dose_response(table, dose="x", response="y", curve=curve) for curve in ("LL.4", "BC.5"))
+    assert "another curve=, such as 'BC.5' for a rise at low doses" in plain.frame()["note"].iloc[0]
+    assert hump.frame()["note"].iloc[0] == ""
 
 
 def test_units_of_sd_and_var_agree() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from pkpd_mdr.arguments import CONFIDENCE, COUNT, FLAG, SEED, TABLE, TEXT, TEXTS
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import several
 from pkpd_mdr.data.checks import check_choice
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.combination.models import Choices, check_models
 from pkpd_mdr.response.combination.reading import Wells, read_wells
@@ -28,7 +30,8 @@ _ODD = 0.001  # chance below which the scatter of cells counts as different
 
 
 @takes(
-    DataError, doses=TABLE, response=RESPONSE, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG,
+    DataError, FileOptions,
+    doses=TABLE, response=RESPONSE, by=TEXTS, scale=TEXT, model=TEXTS, centre=TEXT, normalise=FLAG,
     fixed=TABLE, braid=TEXT, detailed_balance=FLAG, draws=COUNT, resample=TEXT, seed=SEED, confidence=CONFIDENCE,
     decimal=TEXT,
 )  # fmt: skip
@@ -50,6 +53,7 @@ def combination(
     seed: int = 0,
     confidence: float = 0.95,
     decimal: str = ".",
+    **file: Unpack[FileOptions],
 ) -> Combination:
     """Judge what drugs do together against what is expected of them alone.
 
@@ -86,6 +90,8 @@ def combination(
     confidence : float
     decimal : {".", ","}
         Decimal mark of the table.
+    **file
+        `FileOptions`: ``thousands``, ``sheet``, ``skip_lines``, ``last_line``, ``separator``, ``encoding``.
 
     Returns
     -------
@@ -118,7 +124,9 @@ def combination(
     check_models(tuple(dict.fromkeys(names)), len(doses), scale)
     check_fixed(fixed or {}, names)
     declared = None if normalise else scale
-    wells = read_wells(table, doses=doses, response=response, by=several(by), scale=declared, decimal=decimal)
+    wells = read_wells(
+        table, doses=doses, response=response, by=several(by), scale=declared, decimal=decimal, file=file
+    )
     if normalise:
         wells = [_normalised(one, str(scale)) for one in wells]
     if draws and resample == "pooled":

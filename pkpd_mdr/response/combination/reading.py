@@ -13,6 +13,7 @@ import pandas as pd
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import labels, numbers
 from pkpd_mdr.data.columns import RawTable, find_column
+from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.reading import check_doses, opened
 from pkpd_mdr.response.scales import SCALES, check_scale
@@ -98,6 +99,7 @@ def read_wells(
     by: Sequence[str],
     scale: str | None,
     decimal: str = ".",
+    file: FileOptions | None = None,
 ) -> list[Wells]:
     """Read every combination of a table.
 
@@ -110,6 +112,7 @@ def read_wells(
     by : sequence of str
     scale : str, optional
     decimal : {".", ","}
+    file : FileOptions, optional
 
     Returns
     -------
@@ -122,7 +125,7 @@ def read_wells(
         A column is missing or holds no numbers, responses contradict their scale, or no combination has wells of
         every drug alone.
     """
-    raw = opened(table)
+    raw = opened(table, file or {})
     columns = {drug: find_column(raw, reference, f"doses[{drug!r}]") for drug, reference in doses.items()}
     _check_distinct({drug: column.header for drug, column in columns.items()})
     x = np.stack([numbers(raw, column, decimal=decimal) for column in columns.values()], axis=1)
