@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from answers import Answer, at_most, folder_of_data, folder_of_pictures, holds, near, tell
+from scipy.integrate import trapezoid
 
 import pkpd_mdr as mdr
 
@@ -46,7 +47,7 @@ def fits(folder: Path) -> dict[str, mdr.Fit]:
 def clearance(fit: mdr.Fit, dose: float) -> float:
     """Dose over area under the curve, L/day."""
     curve = fit.predict("0.02 day", conditions=f"dose={dose:g}")
-    area = np.trapezoid(curve["value"], curve["time"] / 24.0)
+    area = trapezoid(curve["value"], curve["time"] / 24.0)
     return float(dose * 70.0 / area)
 
 

@@ -20,7 +20,7 @@ from pkpd_mdr.engine.timeline import Instruction, Kind
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Change, Give, Mark, Reset, arrange
 
-TIGHT = Accuracy(rtol=1e-10, atol=1e-12, method="LSODA")
+TIGHT = Accuracy(rtol=1e-10, atol=1e-12, method="LSODA", budget=3000)
 GOOD = Accuracy(rtol=1e-7, atol=1e-10)
 
 

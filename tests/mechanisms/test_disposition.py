@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import solve_ivp
+from scipy.integrate import solve_ivp, trapezoid
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import PkpdMdrError
@@ -141,7 +141,7 @@ def average(model: Model, dose: str, until: int) -> float:
     """Mean concentration over the last day of daily doses."""
     course = frame(model, mdr.oral("x", dose).every("24 h", times=until), f"{until} day", f"{1 / 96} day")
     day = course["C_x"].loc[until - 1 :]
-    return float(np.trapezoid(day.to_numpy(), day.index.to_numpy()) / (day.index[-1] - day.index[0]))
+    return float(trapezoid(day.to_numpy(), day.index.to_numpy()) / (day.index[-1] - day.index[0]))
 
 
 def test_average_concentrations_of_published_models() -> None:

@@ -291,7 +291,7 @@ def test_the_attack_is_proportional_to_the_antigen(level: float) -> None:
         )
         return float(rates(model, S=1e6, E=1e5)[0])
 
-    assert kill(immune.antigen({"S": level})) == pytest.approx(level * kill(), abs=1e-12)
+    assert kill(immune.antigen({"S": level})) == pytest.approx(level * kill(), rel=1e-12, abs=1e-12)
 
 
 @given(value=st.floats(-5.0, 5.0), moving=st.booleans())

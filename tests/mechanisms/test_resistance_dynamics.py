@@ -12,6 +12,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import trapezoid
 
 import pkpd_mdr as mdr
 from pkpd_mdr.errors import PkpdMdrError
@@ -236,7 +237,7 @@ def mean_return_time(model: mdr.Model, induction: float) -> float:
     times = run.frame.index.to_numpy() * run.time_unit.factor
     induced = (run.frame["burden"] - run.frame["S"]).to_numpy()
     after = times >= induction
-    return float(np.trapezoid(induced[after], times[after]) / induced[after][0])
+    return float(trapezoid(induced[after], times[after]) / induced[after][0])
 
 
 def test_the_longer_cells_were_induced_the_longer_they_take_to_return() -> None:
