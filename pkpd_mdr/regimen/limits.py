@@ -154,14 +154,15 @@ class Limited(Strategy):
             care = replace(care, clock=care.clock + visit.time - care.since)
         before, was_held = care, care.held
         care, note = self._judged(replace(care, since=visit.time), visit)
-        silent = care.held or care.stopped
+        if care.stopped:  # for good: a strategy is not asked any more, so that events tell of no line that never comes
+            return (), care, note
         if isinstance(self.regimen, Strategy):
             acts, inner, said = self.regimen.decide(visit, care.inner)
             care = replace(care, inner=inner)
-            return (() if silent else self._levelled(acts, care)), care, "; ".join(filter(None, [note, said]))
+            return (() if care.held else self._levelled(acts, care)), care, "; ".join(filter(None, [note, said]))
         if visit.number == 0 and not note:
             note = "treatment starts"
-        if silent:
+        if care.held:
             return (), care, note
         if was_held:
             care = replace(care, clock=next_due(self.regimen, before.clock))
