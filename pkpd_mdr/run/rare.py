@@ -253,7 +253,7 @@ def _event(
     except PkpdMdrError as problem:
         raise SimulationError(f"of: {problem}") from problem
     unit = model.outputs[of].unit
-    value = read(given, unit, f"level of {shown(of)}", bare=unit.dimensionless)
+    value = read(given, unit, f"level of {shown(of)}", bare=unit.dimensionless, molar_mass=model.molar_mass(of))
     sign = 1.0 if below is None else -1.0
     return sign, sign * value, f"{of} {'above' if below is None else 'below'} {quantity(given)}"
 

@@ -247,9 +247,8 @@ def start_vector(
         if name not in model.states:
             raise SimulationError(f"start: the model has no state {shown(name)}{did_you_mean(name, model.states)}")
         state = model.states[name]
-        masses = [port.molar_mass for port in model.ports if port.name == state.balance and port.molar_mass]
         bare = state.unit.dimensionless
-        value = read(given, state.unit, f"start of {shown(name)}", bare=bare, molar_mass=masses[0] if masses else None)
+        value = read(given, state.unit, f"start of {shown(name)}", bare=bare, molar_mass=model.molar_mass(name))
         index = compiled.states.index(name)
         if value < 0 and compiled.guarded[index]:
             raise SimulationError(f"start of {shown(name)}: {shown(given)} is negative, but {state.kind} cannot be")
