@@ -10,6 +10,7 @@ from pkpd_mdr.arguments import COUNT, FLAG, TEXT, listed, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
+from pkpd_mdr.regimen.measured import Measured
 from pkpd_mdr.regimen.strategies import Decision, Memory, Strategy, interval_of, next_due
 from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import Quantity, QuantityLike, quantity
@@ -141,6 +142,10 @@ class Limited(Strategy):
     def planned(self) -> Regimen | None:
         """The plan at dose level 1, as if no limit were passed."""
         return self.regimen if isinstance(self.regimen, Regimen) else self.regimen.planned
+
+    def told(self, looks: Sequence[Measured]) -> Limited:
+        """The plan is told; limits have units of their own."""
+        return replace(self, plan=self.plan.told(looks)) if isinstance(self.plan, Strategy) else self
 
     def begin(self) -> Memory:
         """At dose level 1."""

@@ -9,7 +9,7 @@ from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
 
-__all__ = ["MEASURE", "Measure", "read_measures"]
+__all__ = ["MEASURE", "Measure", "read_measures", "told"]
 
 Measure = str | Measured | Sequence[str | Measured]
 
@@ -76,3 +76,8 @@ def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strate
                     f"in {shown(unit.text)}; give the level in a unit like that"
                 )
     return tuple(found)
+
+
+def told(plan: Regimen | Strategy, looks: Sequence[Measured]) -> Regimen | Strategy:
+    """A plan that knows, if it is a strategy, in which units visits show what they show."""
+    return plan.told(looks) if isinstance(plan, Strategy) else plan

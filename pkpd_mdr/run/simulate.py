@@ -17,7 +17,7 @@ from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import DoseRecords, Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
-from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures, told
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -121,9 +121,10 @@ def simulate(
     >>> float(round(run.frame["S"].iloc[-1] / 1e6, 6))
     2.718282
     """
-    plan = _plan(regimen)
     length, end = length_of(until)
     full = with_exposure(model.with_parameters(parameters or {}))
+    looks = read_measures(full, measure, [_plan(regimen)])
+    plan = told(_plan(regimen), looks)
     compiled = compile_model(full)
     values = np.array([item.internal for item in full.parameters.values()])
     outputs = list(full.outputs)
@@ -137,7 +138,7 @@ def simulate(
         times=output_times(times, end),
         outputs=[*outputs, *slopes],
         accuracy=accuracy,
-        measure=read_measures(full, measure, [plan]),
+        measure=looks,
         seed=seed,
         stochastic=stochastic,
         stop=Stop.of(full, stop),
