@@ -145,7 +145,8 @@ class Limited(Strategy):
 
     def told(self, looks: Sequence[Measured]) -> Limited:
         """The plan is told; limits have units of their own."""
-        return replace(self, plan=self.plan.told(looks)) if isinstance(self.plan, Strategy) else self
+        told = self.regimen.told(looks) if isinstance(self.regimen, Strategy) else self.regimen
+        return replace(self, regimen=told)
 
     def begin(self) -> Memory:
         """At dose level 1."""
