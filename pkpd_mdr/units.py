@@ -19,7 +19,17 @@ from typing import Any
 
 from pkpd_mdr.errors import UnitError, did_you_mean, shown
 
-__all__ = ["DIMENSIONLESS", "Quantity", "QuantityLike", "Unit", "quantity", "read", "split_header", "with_columns"]
+__all__ = [
+    "DIMENSIONLESS",
+    "Quantity",
+    "QuantityLike",
+    "Unit",
+    "conversion",
+    "quantity",
+    "read",
+    "split_header",
+    "with_columns",
+]
 
 _INTERNAL_PER_SI = {
     "[time]": Fraction(1, 3600),
@@ -305,16 +315,30 @@ def read(
             return found.value * slot.factor
         written = shown(str(given) if isinstance(given, Quantity) else given)
         raise UnitError(f"{where}: {written} has no unit; write a unit such as '{found.value:g} {slot.text}'")
-    if found.unit.like(slot):
-        return found.internal
-    if molar_mass is not None:
-        for power in (1, -1):
-            if found.unit.times(molar_mass.unit, power).like(slot):
-                return found.internal * molar_mass.internal**power
+    factor = conversion(found.unit, slot, molar_mass)
+    if factor is not None:
+        return found.internal * factor
     hint = "; give the drug's molar_mass to convert" if _mass_for_amount(found.unit, slot) else ""
     raise UnitError(
         f"{where}: {str(found)!r} is not in the unit {slot.text or 'of a pure number'!r} or one like it{hint}"
     )
+
+
+def conversion(given: Unit, slot: Unit, molar_mass: Quantity | None) -> float | None:
+    """Factor from internal values in one unit to those in another: 1 for units alike, else by a molar mass, or None.
+
+    Examples
+    --------
+    >>> conversion(Unit.of("mg/L"), Unit.of("uM"), quantity("500 g/mol")), conversion(Unit.of("mg"), Unit.of("h"), None)
+    (2.0, None)
+    """
+    if given.like(slot):
+        return 1.0
+    if molar_mass is not None:
+        for power in (1, -1):
+            if given.times(molar_mass.unit, power).like(slot):
+                return float(molar_mass.internal**power)
+    return None
 
 
 def _mass_for_amount(found: Unit, slot: Unit) -> bool:

@@ -142,6 +142,68 @@ def labelled(first: str, second: str, a: str, b: str) -> mdr.Model:
     )
 
 
+MASS = 543.5
+
+
+def by_amount() -> mdr.Model:
+    """Declared with a molar mass: concentrations are in uM, the potency is typed by mass."""
+    return mdr.Model(
+        mdr.pk.one_compartment("dox", CL="2 L/h", V="10 L", molar_mass=(MASS, "g/mol")),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.01 1/h"), start=1e6),
+        mdr.kill("dox", on="S", emax="0.1 1/h", ec50="50 ng/mL"),
+    )
+
+
+def test_a_molar_mass_lets_mass_stand_for_amount_wherever_values_are_given() -> None:
+    model, potency = by_amount(), 80 / MASS
+    assert model.with_parameters({"ec50_dox_S": "80 ng/mL"}).parameters["ec50_dox_S"].value == pytest.approx(potency)
+    dose = mdr.bolus("dox", "5 mg")
+    typed = [{"ec50_dox_S [ng/mL]": [80.0]}, {"ec50_dox_S [nM]": [1e3 * potency]}, [{"ec50_dox_S": "80 ng/mL"}]]
+    ends = [
+        mdr.simulate_many(model, dose, until="20 h", parameters=rows, endpoints=["burden_end"]).endpoint_values[0, 0]
+        for rows in typed
+    ]
+    assert ends == pytest.approx([ends[0]] * 3, rel=1e-12)
+    left = {"starts": {"central_dox [mg]": [10.0]}, "times": ["5 h"], "outputs": ["central_dox"]}
+    many = mdr.simulate_many(model, until="5 h", **left)
+    assert many.values[0, 0, 0] == pytest.approx(1e4 / MASS * math.exp(-1), rel=1e-7)
+    run = model.simulate(until="50 h", start={"central_dox": "10 mg"}, stop={"C_dox": "0.5 mg/L"})
+    assert run.endpoint("time_to_stop") == pytest.approx(5 * math.log(2), rel=1e-7)
+    table = pd.DataFrame({"ID": 1, "TIME": [0, 20], "AMT": [5, 0], "E50": 80.0})
+    records = mdr.read_doses(table, compartments={1: ("dox", "iv")}, amount_unit="mg")
+    found = mdr.simulate_records(model, records, covariates={"E50": "ec50_dox_S [ng/mL]"}, outputs="S")
+    assert found["S"].iloc[-1] == pytest.approx(ends[0], rel=1e-6)
+    best = mdr.optimise(
+        model, lambda dose: mdr.bolus("dox", dose), {"dose": mdr.between("1 mg", "9 mg", step="1 mg")}, until="20 h",
+        objective="nadir", limits={"given_dox": ("below", (5.5e3 / MASS, "umol"))}, candidates=20,
+    )  # fmt: skip
+    assert best.best["dose"].value == 5.0
+
+
+def test_a_fit_takes_bounds_and_priors_by_mass_or_by_amount() -> None:
+    model, times = by_amount(), np.arange(1, 9) * 4.0
+    run = model.simulate(
+        mdr.bolus("dox", "5 mg"), until="32 h", times=(times, "h"), parameters={"ec50_dox_S": "80 ng/mL"}
+    )
+    frame = pd.DataFrame({"t": [0.0, *times], "mg": [5.0] + 8 * [0.0], "S": [np.nan, *run.frame["S"]], "id": 1})
+    data = mdr.read_events(
+        frame, subject="id", time="t [h]", value="S [cell]", observable="S", dose={"dox": "mg [mg]"}, route="iv"
+    )
+    ways = [
+        ("10 ng/mL", "999 ng/mL", "90 ng/mL", "70 ng/mL"),
+        ("10 ng/mL", (999 / MASS, "uM"), (90 / MASS, "uM"), (70 / MASS, "uM")),
+    ]
+    fits = [
+        mdr.fit(
+            model, data, {"ec50_dox_S": (low, start, high)}, error="lognormal", starts=1,
+            priors={"ec50_dox_S": ("lognormal", middle, 0.5)},
+        )
+        for low, high, start, middle in ways
+    ]  # fmt: skip
+    assert [fit.values["ec50_dox_S"] for fit in fits] == pytest.approx([80 / MASS] * 2, rel=1e-3)
+    assert fits[0].log_likelihood == pytest.approx(fits[1].log_likelihood, rel=1e-6)
+
+
 def test_names_of_clones_and_drugs_change_nothing() -> None:
     def run(first: str, second: str, a: str, b: str) -> np.ndarray:
         plan = mdr.exposure(a, "2 uM", over="24 h").every("24 h", times=3) & mdr.exposure(

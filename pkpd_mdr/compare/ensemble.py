@@ -24,7 +24,7 @@ from pkpd_mdr.patients import Cohort
 from pkpd_mdr.run import Endpoint, endpoint
 from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, TRIES, check_replicates
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
-from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures, told
 from pkpd_mdr.run.progress import PROGRESS, Progress
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of
 from pkpd_mdr.run.stopping import Stop
@@ -172,6 +172,7 @@ def compare(
     wanted = _endpoints(model, endpoints)
     first = _primary(primary, wanted)
     looks = read_measures(model, measure, plans.values())
+    plans = {name: told(plan, looks) for name, plan in plans.items()}
     check_replicates(replicates, stochastic, looks)
     where = Elsewhere(executor, retries, progress, None if checkpoint is None else Path(checkpoint))
     run = Running(

@@ -70,7 +70,8 @@ def _alike(
     notes = []
     made_equal = matching is not None and bool(matching.words)  # a toxicity, which is the same by choice of dose
     one = settings.members.removesuffix("s")
-    why = "" if made_equal else ": order and timing do not change it here"
+    cut = bool(settings.stop)  # a run that ends at a level has its values there, whatever was given when
+    why = "" if made_equal or cut else ": order and timing do not change it here"
     kept = ~np.isnan(values).any(axis=(0, 2))
     for k, item in enumerate(endpoints):
         table = values[:, kept, k]

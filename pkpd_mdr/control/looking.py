@@ -27,6 +27,7 @@ from pkpd_mdr.run.many import check_ports
 from pkpd_mdr.run.many.ensemble import side_by_side
 from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.measuring import MEASURE, Measure
+from pkpd_mdr.run.reading import comparable
 from pkpd_mdr.run.simulate import ACCURACY, MODEL
 from pkpd_mdr.run.spans import acting
 from pkpd_mdr.units import Quantity, QuantityLike
@@ -366,7 +367,7 @@ def objective_of(model: Model, given: Any) -> Objective:
             )
     for name, level in goal.levels:
         unit = model.outputs[name].unit
-        if not level.unit.like(unit):
+        if not comparable(unit, level.unit):
             raise SimulationError(
                 f"objective: {shown(name)} is compared with {shown(level)}, but the model has it in {shown(unit.text)}"
             )

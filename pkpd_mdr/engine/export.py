@@ -31,8 +31,8 @@ _HEAD = """\
 /*
  * {file}: written by pkpd_mdr from a model with the hash {hash}.
  *
- * All numbers are in internal units: h, L, mg, umol, umol/L, Gy, counts of cells and vesicles. "(1/day is
- * 0.0416667 here)" says which number one of the unit shown is.
+ * All numbers are in internal units: h, L, mg, umol, umol/L, counts of cells and vesicles. "(1/day is 0.0416667
+ * here)" says which number one of the unit shown is; a Gy, as length**2/time**2, is 1.296e+09.
  *
  *   {n}_defaults(p)                        the parameters p[{u}_PARAMETERS] as they were declared
  *   {n}_start(p, y)                        the states y[{u}_STATES] at time zero

@@ -20,7 +20,7 @@ from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.tied import Tied
 from pkpd_mdr.model import Model
 from pkpd_mdr.model.parts import Parameter
-from pkpd_mdr.units import Quantity, QuantityLike, Unit, read
+from pkpd_mdr.units import Quantity, QuantityLike, Unit
 
 __all__ = ["FloatArray", "Free", "FreeLike", "Group", "Prior", "Space", "read_free"]
 
@@ -90,6 +90,8 @@ class Free:
     prior : Prior, optional
     only_for : tuple
         Values of the labels of the group that the bounds were given for, until groups are known.
+    molar_mass : Quantity, optional
+        Of the drug, where a prior may be by mass or by amount of substance.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Free:
     group: Group = ()
     prior: Prior | None = None
     only_for: tuple[Any, ...] = ()
+    molar_mass: Quantity | None = None
 
     @property
     def target(self) -> str:
@@ -311,7 +314,15 @@ def _one(parameter: Parameter, bounds: Bounds | None, scale: str | None, group: 
             f"{shown(parameter.name)} cannot be worked on as a logarithm: its lower bound {lower:g} is not above 0"
         )
     log = lower > 0 if scale is None else scale == "log"
-    item = Free(parameter.name, parameter.unit, lower, upper, math.nan if start is None else start, log)
+    item = Free(
+        parameter.name,
+        parameter.unit,
+        lower,
+        upper,
+        math.nan if start is None else start,
+        log,
+        molar_mass=parameter.molar_mass,
+    )
     if start is not None:
         return item
     if lower <= parameter.value <= upper:
@@ -372,4 +383,4 @@ def _bound(given: Any, parameter: Parameter, where: str) -> float:
         return float(given)
     if isinstance(given, Quantity) and given.bare:
         return given.value
-    return read(given, parameter.unit, where, bare=True) / parameter.unit.factor
+    return parameter.read(given, where)

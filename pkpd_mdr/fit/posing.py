@@ -14,7 +14,6 @@ from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.problem import RELATIVE, Member, Problem, Rows, between_units
 from pkpd_mdr.fit.starting import Begin, StartLike, begins
 from pkpd_mdr.model import Model
-from pkpd_mdr.units import read
 
 __all__ = ["pose"]
 
@@ -130,13 +129,13 @@ def _base(model: Model, space: Space, condition: Condition, begin: Begin, own: F
                 f"{where}: {shown(name)} is known from the data and also free or tied; leave it out of one of the two"
             )
         parameter = model.parameters[name]
-        internal = read(value, parameter.unit, f"{where}, covariate {shown(name)}", bare=True)
-        if not parameter.lower <= internal / parameter.unit.factor <= parameter.upper:
+        number = parameter.read(value, f"{where}, covariate {shown(name)}")
+        if not parameter.lower <= number <= parameter.upper:
             raise FitError(
                 f"{where}: {shown(name)} is {value}, outside what the model allows, "
                 f"{parameter.lower:g} to {parameter.upper:g} {parameter.unit}".rstrip()
             )
-        base[order.index(name)] = internal
+        base[order.index(name)] = number * parameter.unit.factor
     for name, number in begin.parameters.items():
         base[order.index(name)] = number
     return base

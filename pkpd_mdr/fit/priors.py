@@ -64,7 +64,7 @@ def _read(name: str, given: Any, item: Free) -> Prior:
     kind, centre, spread = given
     if not isinstance(kind, str) or kind not in _KINDS:
         raise FitError(f"{where}: the distribution {shown(kind)} is not known{did_you_mean(kind, _KINDS)}")
-    middle = read(centre, item.unit, where, bare=item.unit.dimensionless) / item.unit.factor
+    middle = _in_unit(centre, item, where)
     if kind == "lognormal":
         if middle <= 0 or item.lower < 0:
             raise FitError(
@@ -75,10 +75,15 @@ def _read(name: str, given: Any, item: Free) -> Prior:
             raise FitError(f"{where}: the sd of the logarithm is {shown(spread)}; write a number such as 0.3")
         sd = float(spread)
     else:
-        sd = read(spread, item.unit, where, bare=item.unit.dimensionless) / item.unit.factor
+        sd = _in_unit(spread, item, where)
     if not 0 < sd < math.inf:
         raise FitError(f"{where}: the spread {shown(spread)} is not a finite number above 0")
     return Prior(kind, middle, sd)
+
+
+def _in_unit(given: Any, item: Free, where: str) -> float:
+    found = read(given, item.unit, where, bare=item.unit.dimensionless, molar_mass=item.molar_mass)
+    return found / item.unit.factor
 
 
 def prior_rows(space: Space, point: FloatArray) -> tuple[FloatArray, FloatArray]:

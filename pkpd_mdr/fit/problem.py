@@ -20,7 +20,7 @@ from pkpd_mdr.fit.grouping import coordinates
 from pkpd_mdr.fit.starting import Begin
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen.entries import Give
-from pkpd_mdr.units import Unit
+from pkpd_mdr.units import Unit, conversion
 
 __all__ = ["Member", "Prediction", "Problem", "Rows", "between_units"]
 
@@ -371,14 +371,9 @@ class Problem:
 def between_units(model: Model, output: str, unit: Unit) -> float:
     """Factor from the data's internal value to the model's; 1 unless a molar mass lies between them."""
     part = model.outputs[output]
-    if unit.like(part.unit):
-        return 1.0
-    for port in model.ports:
-        mass = port.molar_mass
-        if mass is not None and output.endswith(f"_{port.name}"):
-            for power in (1, -1):
-                if unit.times(mass.unit, power).like(part.unit):
-                    return mass.internal**power
+    factor = conversion(unit, part.unit, model.molar_mass(output))
+    if factor is not None:
+        return factor
     raise UnitError(
         f"{shown(output)} was measured in {unit.text or 'a pure number'!r}, "
         f"but the model gives it in {part.unit.text or 'a pure number'!r}; "

@@ -24,7 +24,7 @@ from pkpd_mdr.model.idle import idle
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
 from pkpd_mdr.model.scope import Mechanism, Scope
 from pkpd_mdr.model.slots import FilledSlot, check_slots
-from pkpd_mdr.units import QuantityLike
+from pkpd_mdr.units import Quantity, QuantityLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,6 +144,14 @@ class Model:
     def outputs(self) -> Mapping[str, State | Observable]:
         """All that a run shows, by name: states, then observables."""
         return MappingProxyType({**self.states, **self.observables})
+
+    def molar_mass(self, name: str) -> Quantity | None:
+        """The molar mass by which a parameter, state or observable can be read by mass or by amount, if any."""
+        if name in self.parameters:
+            return self.parameters[name].molar_mass
+        stock = self.states[name].balance if name in self.states else ""
+        masses = {port.name: port.molar_mass for port in self.ports if port.molar_mass is not None}
+        return masses.get(stock) or next((masses[drug] for drug in masses if f"_{drug}_" in f"{name}_"), None)
 
     @cached_property
     def derivatives(self) -> Mapping[str, Expression]:

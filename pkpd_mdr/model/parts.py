@@ -81,6 +81,8 @@ class Parameter:
         Where the value comes from; ``"assumed"`` unless said otherwise.
     description : str
         One line for tables.
+    molar_mass : Quantity, optional
+        Of the drug, where values may be written by mass or by amount of substance.
 
     Examples
     --------
@@ -95,6 +97,7 @@ class Parameter:
     upper: float = float("inf")
     source: str = "assumed"
     description: str = ""
+    molar_mass: Quantity | None = None
 
     def __post_init__(self) -> None:
         unit = f" {self.unit}".rstrip()
@@ -117,8 +120,12 @@ class Parameter:
 
     def at(self, value: QuantityLike) -> Parameter:
         """A copy with another value, whose source says so; a bare number means the parameter's own unit."""
-        number = read(value, self.unit, f"parameter {shown(self.name)}", bare=True) / self.unit.factor
+        number = self.read(value, f"parameter {shown(self.name)}")
         return replace(self, value=number, source=self.source if number == self.value else self._changed())
+
+    def read(self, given: QuantityLike, where: str) -> float:
+        """A value in the parameter's own unit, from any unit that can be converted; a bare number means its own."""
+        return read(given, self.unit, where, bare=True, molar_mass=self.molar_mass) / self.unit.factor
 
     def _changed(self) -> str:
         """The source with a word that another value stands there now; nothing to say where there was no source."""

@@ -253,7 +253,7 @@ class Scope:
         slot = Unit.of(unit)
         self._add(given.name if isinstance(given, Parameter) else name)
         if isinstance(given, Parameter):
-            return self._shared(given, slot, name, lower, upper)
+            return self._shared(given, slot, name, lower, upper, molar_mass)
         if isinstance(given, Formula):
             return self.written(name, given, slot, (lower, upper))
         found = quantity(given, f"parameter {shown(name)}")
@@ -262,7 +262,7 @@ class Scope:
         ratio = slot.factor / own.factor
         self._free(name, "parameter")
         self.parameters[name] = Parameter(
-            name, internal / own.factor, own, lower * ratio, upper * ratio, description=description
+            name, internal / own.factor, own, lower * ratio, upper * ratio, "assumed", description, molar_mass
         )
         return symbol(name)
 
@@ -489,7 +489,9 @@ class Scope:
                     f"{start}; give one of the two another name"
                 )
 
-    def _shared(self, given: Parameter, slot: Unit, where: str, lower: float, upper: float) -> Expression:
+    def _shared(
+        self, given: Parameter, slot: Unit, where: str, lower: float, upper: float, mass: Quantity | None
+    ) -> Expression:
         """Take up a shared parameter; its bounds are narrowed to those of every slot that it fills."""
         if not given.unit.like(slot):
             raise UnitError(
@@ -500,7 +502,7 @@ class Scope:
         if known is None:
             self._free(given.name, "parameter")
             known = given
-        elif replace(known, lower=given.lower, upper=given.upper) != given:
+        elif replace(known, lower=given.lower, upper=given.upper, molar_mass=given.molar_mass) != given:
             raise ModelError(
                 f"parameter {shown(given.name)} is declared twice with different values or bounds "
                 f"({f'{known.value:g} {known.unit}'.rstrip()} and {f'{given.value:g} {given.unit}'.rstrip()}); "
@@ -508,5 +510,6 @@ class Scope:
             )
         ratio = slot.factor / given.unit.factor
         narrowed = max(known.lower, given.lower, lower * ratio), min(known.upper, given.upper, upper * ratio)
-        self.parameters[given.name] = replace(known, lower=narrowed[0], upper=narrowed[1])
+        mass = known.molar_mass or mass
+        self.parameters[given.name] = replace(known, lower=narrowed[0], upper=narrowed[1], molar_mass=mass)
         return symbol(given.name)

@@ -17,7 +17,7 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.run import Course, Endpoint, endpoint
 from pkpd_mdr.run.given import total_given
 from pkpd_mdr.run.result import endpoint_unit
-from pkpd_mdr.units import Quantity, Unit, quantity
+from pkpd_mdr.units import Quantity, Unit, conversion, quantity
 
 __all__ = ["Criterion", "Limit", "Limits", "read_criterion", "read_limits"]
 
@@ -202,16 +202,18 @@ def _given(model: Model, name: str, level: Quantity) -> Endpoint:
     known = dict.fromkeys(port.name for port in model.ports)
     if drug not in known:
         raise SimulationError(f"limits: {shown(name)}: the model has no drug {shown(drug)}{did_you_mean(drug, known)}")
-    return Endpoint(name, (), partial(_total, drug=drug, level=level), "low", "", f"{drug} given in all")
+    mass = next((port.molar_mass for port in model.ports if port.name == drug and port.molar_mass is not None), None)
+    return Endpoint(name, (), partial(_total, drug=drug, level=level, mass=mass), "low", "", f"{drug} given in all")
 
 
-def _total(course: Course, *, drug: str, level: Quantity) -> float:
+def _total(course: Course, *, drug: str, level: Quantity, mass: Quantity | None) -> float:
     total = total_given(course, drug)
     if total is None:
         return 0.0
-    if not total.unit.like(level.unit):
+    factor = conversion(total.unit, level.unit, mass)
+    if factor is None:
         raise RegimenError(
             f"the limit of {_GIVEN}{drug} is {level}, but the plan gives {shown(total.unit.text)}; give the limit in "
             "that unit"
         )
-    return total.internal / level.unit.factor
+    return total.internal * factor / level.unit.factor

@@ -10,6 +10,7 @@ from pkpd_mdr.arguments import COUNT, FLAG, TEXT, listed, takes
 from pkpd_mdr.errors import RegimenError, shown
 from pkpd_mdr.regimen.acts import Act
 from pkpd_mdr.regimen.algebra import Regimen
+from pkpd_mdr.regimen.measured import Measured
 from pkpd_mdr.regimen.strategies import Decision, Memory, Strategy, interval_of, next_due
 from pkpd_mdr.regimen.visits import Visit
 from pkpd_mdr.units import Quantity, QuantityLike, quantity
@@ -142,6 +143,11 @@ class Limited(Strategy):
         """The plan at dose level 1, as if no limit were passed."""
         return self.regimen if isinstance(self.regimen, Regimen) else self.regimen.planned
 
+    def told(self, looks: Sequence[Measured]) -> Limited:
+        """The plan is told; limits have units of their own."""
+        told = self.regimen.told(looks) if isinstance(self.regimen, Strategy) else self.regimen
+        return replace(self, regimen=told)
+
     def begin(self) -> Memory:
         """At dose level 1."""
         inner = self.regimen.begin() if isinstance(self.regimen, Strategy) else None
@@ -154,14 +160,15 @@ class Limited(Strategy):
             care = replace(care, clock=care.clock + visit.time - care.since)
         before, was_held = care, care.held
         care, note = self._judged(replace(care, since=visit.time), visit)
-        silent = care.held or care.stopped
+        if care.stopped:  # for good: a strategy is not asked any more, so that events tell of no line that never comes
+            return (), care, note
         if isinstance(self.regimen, Strategy):
             acts, inner, said = self.regimen.decide(visit, care.inner)
             care = replace(care, inner=inner)
-            return (() if silent else self._levelled(acts, care)), care, "; ".join(filter(None, [note, said]))
+            return (() if care.held else self._levelled(acts, care)), care, "; ".join(filter(None, [note, said]))
         if visit.number == 0 and not note:
             note = "treatment starts"
-        if silent:
+        if care.held:
             return (), care, note
         if was_held:
             care = replace(care, clock=next_due(self.regimen, before.clock))

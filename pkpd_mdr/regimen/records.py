@@ -162,9 +162,22 @@ def doses_of(
                 "ID", f"subject {shown(identity)} appears again after another one; keep its rows together"
             )
         seen.add(identity)
+        _check_names(block)
         _check_dates(identity, block, dates)
         subjects.append(_subject(identity, block, rules))
     return DoseRecords(tuple(subjects), tuple(rules.covariates), rules.layout)
+
+
+def _check_names(block: Sequence[tuple[int, Row]]) -> None:
+    """Refuse texts that are one number, '01' and '1': NONMEM knows one subject there, who wrote them perhaps two."""
+    first = None
+    for _, row in block:
+        cell = row.raw("ID")
+        text = cell.strip() if isinstance(cell, str) else first
+        first = text if first is None else first
+        if text != first:
+            raise row.error("ID", f"{shown(first)} and {shown(text)} are one number; write one subject alike, and two "
+                            "subjects as two numbers")  # fmt: skip
 
 
 def _check_dates(identity: int | str, block: Sequence[tuple[int, Row]], dates: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from pkpd_mdr.arguments import NUMBER, TEXT, takes
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
 from pkpd_mdr.regimen.acts import Act, hours, length
 from pkpd_mdr.regimen.algebra import Regimen
+from pkpd_mdr.regimen.measured import Measured
 from pkpd_mdr.regimen.visits import Truth, Visit
 from pkpd_mdr.units import Quantity, QuantityLike
 
@@ -122,6 +123,10 @@ class Strategy(ABC):
             Where `knows_truth` says so.
         """
         return [self.decide(visit, memory) for visit, memory in zip(visits, memories, strict=True)]
+
+    def told(self, looks: Sequence[Measured]) -> Strategy:
+        """The same, knowing in which units the model shows what visits hold, the burden first; a rule needs it."""
+        return self
 
     def _acts(self, regimen: Regimen, clock: float, visit: Visit) -> tuple[Act, ...]:
         """The stretch of a regimen from its own clock on that falls before the next visit."""
@@ -337,7 +342,19 @@ class Rule(Strategy):
 
     function: Callable[[Visit], Regimen | None]
     visit_interval: float
+    looks: tuple[Measured, ...] = field(default=(), repr=False, compare=False)
     planned: ClassVar[None] = None
+
+    def told(self, looks: Sequence[Measured]) -> Rule:
+        """The function is shown values in the units of the model."""
+        return replace(self, looks=tuple(looks))
+
+    def _shown(self, visit: Visit) -> Visit:
+        factors = [1.0 if look.unit is None else look.unit.factor for look in self.looks]
+        if all(factor == 1.0 for factor in factors):
+            return visit
+        others = {look.output: factor for look, factor in zip(self.looks[1:], factors[1:], strict=True)}
+        return visit.divided(factors[0], others)
 
     def begin(self) -> Memory:
         """A rule remembers nothing but what the visit's history shows."""
@@ -346,7 +363,7 @@ class Rule(Strategy):
     def decide(self, visit: Visit, memory: Memory) -> Decision:
         """Ask the function."""
         try:
-            answer = self.function(visit)
+            answer = self.function(self._shown(visit))
         except PkpdMdrError:
             raise
         except Exception as problem:  # whatever a user's function may raise
@@ -368,9 +385,9 @@ def rule(function: Callable[[Visit], Regimen | None], *, visit: QuantityLike) ->
     Parameters
     ----------
     function : callable
-        Takes a `Visit` (``burden``, ``baseline``, ``nadir``, ``time`` in hours, ``of("anc")`` for what else is shown),
-        returns a regimen timed from that visit or None. What lies beyond the next visit is not given, as the function
-        is asked again there.
+        Takes a `Visit` (``burden``, ``baseline``, ``nadir``, ``time`` in hours, ``of("anc")`` for what else is shown;
+        values are in the units in which the model shows these outputs), returns a regimen timed from that visit or
+        None. What lies beyond the next visit is not given, as the function is asked again there.
     visit : str
         Time between visits.
 

@@ -186,7 +186,7 @@ class DoseRecords:
             The table has no such subject.
         """
         for subject in self.subjects:
-            if subject.id == id:
+            if subject.id == id or str(subject.id) == id:
                 return subject
         near = did_you_mean(str(id), [str(subject.id) for subject in self.subjects])
         raise RegimenError(f"the table has no subject {shown(id)}{near}")

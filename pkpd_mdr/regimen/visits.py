@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ __all__ = ["Truth", "Visit"]
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a strategy is shown.
+    """What a strategy is shown: in internal units; the function of a `rule` sees the units of the model.
 
     Parameters
     ----------
@@ -85,8 +85,19 @@ class Visit:
         lost = (*self.lost, *((time, output) for output in missed))
         return Visit(time, burden, history, self.baseline, min(self.nadir, burden), self.number + 1, shown_too, lost)
 
+    def divided(self, burden: float, others: Mapping[str, float]) -> Visit:
+        """The same with the burden and the further outputs divided by what their units are in internal ones."""
+        return replace(
+            self,
+            burden=self.burden / burden,
+            history=tuple((time, value / burden) for time, value in self.history),
+            baseline=self.baseline / burden,
+            nadir=self.nadir / burden,
+            others=tuple((name, tuple(value / others[name] for value in values)) for name, values in self.others),
+        )
+
     def series(self, output: str) -> tuple[float, ...]:
-        """A further output at all visits up to this one, in internal units.
+        """A further output at all visits up to this one.
 
         Raises
         ------
@@ -102,7 +113,7 @@ class Visit:
         return known[output]
 
     def of(self, output: str) -> float:
-        """A further output as measured now, in internal units; see `series`."""
+        """A further output as measured now; see `series`."""
         return self.series(output)[-1]
 
     def change(self, output: str) -> float:

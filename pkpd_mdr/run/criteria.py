@@ -11,7 +11,7 @@ from pkpd_mdr.arguments import NUMBER, TEXT, Kind, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.run.reading import Endpoint, Path, unit_of
+from pkpd_mdr.run.reading import Endpoint, Path
 from pkpd_mdr.units import Quantity, QuantityLike, quantity, read
 
 __all__ = [
@@ -51,7 +51,7 @@ def time_to_progression(
         Factor above 1.
     at_least : quantity, optional
         By how much the reference has to be exceeded, too, in the unit of the output: ``"5 mm"`` for a sum of diameters
-        (RECIST 1.1, Eisenhauer et al. 2009). A number is in internal units.
+        (RECIST 1.1, Eisenhauer et al. 2009).
     visit : str, optional
         Time between visits, such as ``"1 day"``; progression is then the first visit that sees it. Without it the
         moment of crossing is meant.
@@ -99,7 +99,7 @@ def time_to_progression(
     told = f"{of} above {growth:g} x {reference}" + ("" if at_least is None else f" and {at_least} more")
     told += "" if visit is None else f", at visits every {visit}"
     told += "" if confirm is None else f", confirmed {confirm} later"
-    like = None if at_least is None else unit_of(quantity(at_least))
+    like = None if at_least is None else quantity(at_least).unit
     return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told, like=like)
 
 
@@ -126,7 +126,7 @@ def psa_progression(
     growth : float
         Factor over the nadir.
     at_least : quantity
-        Absolute rise, too, in the unit of the output; a number is in internal units.
+        Absolute rise, too, in a unit like that of the output.
     visit, confirm, after : str
         Time between visits, how much later it has to be seen again, and up to when rises do not count.
     name : str
@@ -154,7 +154,7 @@ def psa_progression(
         after=read(after, "h", "after"),
     )
     told = f"{of} above {growth:g} x nadir and {at_least} more, confirmed {confirm} later"
-    like = unit_of(quantity(at_least))
+    like = quantity(at_least).unit
     return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told, like=like)
 
 
@@ -238,7 +238,7 @@ def happens(endpoint: Endpoint, *, by: QuantityLike | None = None, name: str | N
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
-def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extinction") -> Endpoint:
+def extinct(of: str = "burden", *, below: QuantityLike = "1 cell", name: str = "extinction") -> Endpoint:
     """Whether nothing is left at the end of the run, as cure: told as a probability with its binomial interval.
 
     Of stochastic paths, less than one cell is none. Of differential equations it is a convention, which says nothing
@@ -249,7 +249,7 @@ def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extin
     of : str
         The output that is to vanish.
     below : quantity
-        What counts as nothing; a number is in internal units (cells).
+        What counts as nothing; of what is not counted in cells it has to be said.
     name : str
 
     Returns
@@ -263,13 +263,14 @@ def extinct(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "extin
     'burden below 100 cell at the end'
     """
     level = _nothing(below)
-    told = f"fewer than {below:g} of {of} at the end" if isinstance(below, float) else f"{of} below {below} at the end"
-    reads = partial(_gone, of=of, level=level.internal)
-    return Endpoint(name, (of,), reads, "high", "", told, event=True, like=unit_of(level))
+    reads, told = partial(_gone, of=of, level=level.internal), f"{of} below {below} at the end"
+    return Endpoint(name, (of,), reads, "high", "", told, event=True, like=level.unit)
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
-def time_to_extinction(of: str = "burden", *, below: QuantityLike = 1.0, name: str = "time_to_extinction") -> Endpoint:
+def time_to_extinction(
+    of: str = "burden", *, below: QuantityLike = "1 cell", name: str = "time_to_extinction"
+) -> Endpoint:
     """Time until an output first falls below what counts as nothing; infinite when it does not.
 
     Arguments are those of `extinct`.
@@ -281,7 +282,7 @@ def time_to_extinction(of: str = "burden", *, below: QuantityLike = 1.0, name: s
     """
     level = _nothing(below)
     reads, told = partial(_time_gone, of=of, level=level.internal), f"first time of {of} below {below}"
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "low", "time", told, like=unit_of(level))
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "low", "time", told, like=level.unit)
 
 
 @takes(SimulationError, shrinkage=NUMBER, of=TEXT, name=TEXT)
@@ -337,14 +338,14 @@ def best_change(of: str = "burden", *, visit: QuantityLike | None = None, name: 
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
-def log_kill(of: str = "burden", *, floor: QuantityLike = 1.0, name: str = "log_kill") -> Endpoint:
-    """Decades from the start down to the nadir; what is below `floor` (one cell) counts as `floor`.
+def log_kill(of: str = "burden", *, floor: QuantityLike = "1 cell", name: str = "log_kill") -> Endpoint:
+    """Decades from the start down to the nadir; what is below `floor` counts as `floor`.
 
     Parameters
     ----------
     of : str
     floor : quantity
-        A number is in internal units.
+        Of what is not counted in cells it has to be said: ``"1 mm**3"``.
     name : str
 
     Returns
@@ -360,7 +361,7 @@ def log_kill(of: str = "burden", *, floor: QuantityLike = 1.0, name: str = "log_
     if not level.internal > 0:
         raise SimulationError(f"floor = {shown(floor)} is not above zero, so that decades have no end; write '1 cell'")
     reads, told = partial(_decades, of=of, floor=level.internal), f"log10 of first/lowest {of}"
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "", told, like=unit_of(level))
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "", told, like=level.unit)
 
 
 # -- what they read: functions of a module, so that an endpoint can travel to another process -------------------------

@@ -36,7 +36,7 @@ from pkpd_mdr.run.levels import (
     time_to_stop,
     time_to_threshold,
 )
-from pkpd_mdr.run.reading import Endpoint
+from pkpd_mdr.run.reading import Endpoint, comparable
 
 __all__ = [
     "Endpoint",
@@ -194,11 +194,10 @@ def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model)
             raise SimulationError(
                 f"endpoint {shown(item.name)}: the model has no drug {shown(drug)}{did_you_mean(drug, names)}"
             )
-    if item.like is not None:
-        first = item.needs[0]
-        unit = model.outputs[first].unit
-        if not unit.like(item.like):
-            raise SimulationError(
-                f"endpoint {shown(item.name)}: the model shows {shown(first)} in {shown(unit.text)}, which cannot be "
-                f"compared with {shown(item.like.text)}; give the level in a unit like that of the output"
-            )
+    if item.like is not None and not comparable(unit := model.outputs[item.needs[0]].unit, item.like):
+        raise SimulationError(
+            f"endpoint {shown(item.name)}: the model shows {shown(item.needs[0])} "
+            f"{f'in {shown(unit.text)}' if unit.text else 'without a unit'}, which cannot be compared with "
+            f"{shown(item.like.text) if item.like.text else 'a plain number'}; give the level in a unit like that of "
+            "the output (mdr.endpoints has a function for each endpoint)"
+        )

@@ -338,5 +338,6 @@ def _settled(backwards: _Backwards, last: FloatArray) -> FloatArray:
         if np.allclose(found, before, rtol=_AGREE, atol=1e-20):
             return found
     raise SimulationError(
-        f"extinction: with {rows} rows of the drugs' course the chances are not settled; shorten until=, or split it"
+        f"extinction: with {rows} rows of the drugs' course the chances are not settled; shorten until=, or split it; "
+        "where rates jump (occasions, a condition on the time), count paths of simulate_many(..., stochastic=...)"
     )

@@ -18,7 +18,7 @@ from pkpd_mdr.arguments import COUNT, NUMBER, TEXT, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.run.reading import Endpoint, Path, unit_of
+from pkpd_mdr.run.reading import Endpoint, Path
 from pkpd_mdr.units import QuantityLike, Unit, quantity, read
 
 __all__ = ["overall_survival", "survival_probability"]
@@ -171,7 +171,7 @@ def _hazard(
             "the first two have to be above zero, and power zero or more"
         )
     told = f"a hazard of {quantity(baseline)} x ({of} / {quantity(reference)})" + (f"^{power:g}" if power != 1 else "")
-    return Hazard(of, rate, at, power), told, unit_of(quantity(reference))
+    return Hazard(of, rate, at, power), told, quantity(reference).unit
 
 
 def _death(course: Course, *, hazard: Hazard, seed: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from pkpd_mdr.arguments import TEXT, takes
 from pkpd_mdr.errors import SimulationError
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.run.reading import Endpoint, Path, unit_of
+from pkpd_mdr.run.reading import Endpoint, Path
 from pkpd_mdr.units import QuantityLike, quantity
 
 __all__ = [
@@ -37,7 +37,7 @@ def time_to_threshold(level: QuantityLike, *, of: str = "burden", name: str = "t
     Parameters
     ----------
     level : quantity
-        With its unit; a number is in internal units (cells for a burden).
+        With its unit; a number only of what is counted (cells) or has no unit.
     of, name : str
         The output, and how the endpoint is listed.
 
@@ -57,7 +57,7 @@ def time_to_threshold(level: QuantityLike, *, of: str = "burden", name: str = "t
     limit = quantity(level, "level")
     told = f"{limit.value:g}" if limit.bare else str(limit)
     reads = partial(_threshold, of=of, level=limit.internal)
-    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", f"{of} above {told}", like=unit_of(limit))
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", f"{of} above {told}", like=limit.unit)
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
@@ -67,7 +67,7 @@ def time_below(level: QuantityLike, *, of: str, better: str = "low", name: str |
     Parameters
     ----------
     level : quantity
-        With its unit, such as ``"0.5e9 1/L"``; a number is in internal units.
+        With its unit, such as ``"0.5e9 1/L"``.
     of : str
         The output.
     better : {"high", "low"}
@@ -88,7 +88,7 @@ def time_below(level: QuantityLike, *, of: str, better: str = "low", name: str |
     limit = quantity(level, "level")
     reads = partial(_spent, of=of, level=limit.internal, below=True)
     label, told = name or f"{of}_time_below", f"time of {of} below {level}"
-    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=unit_of(limit))
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=limit.unit)
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
@@ -103,7 +103,7 @@ def time_above(level: QuantityLike, *, of: str, better: str = "low", name: str |
     limit = quantity(level, "level")
     reads = partial(_spent, of=of, level=limit.internal, below=False)
     label, told = name or f"{of}_time_above", f"time of {of} above {level}"
-    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=unit_of(limit))
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=limit.unit)
 
 
 def nadir_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:

@@ -8,8 +8,9 @@ from pkpd_mdr.arguments import Kind, listed
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
+from pkpd_mdr.run.reading import comparable
 
-__all__ = ["MEASURE", "Measure", "read_measures"]
+__all__ = ["MEASURE", "Measure", "read_measures", "told"]
 
 Measure = str | Measured | Sequence[str | Measured]
 
@@ -70,9 +71,14 @@ def read_measures(model: Model, given: Measure, plans: Iterable[Regimen | Strate
     for plan in strategies:
         for name, level in plan.thresholds:
             unit = model.outputs[name or found[0].output].unit
-            if not level.unit.like(unit):
+            if not comparable(unit, level.unit):
                 raise RegimenError(
                     f"a strategy compares {shown(name or found[0].output)} with {shown(level)}, but the model shows it "
                     f"in {shown(unit.text)}; give the level in a unit like that"
                 )
     return tuple(found)
+
+
+def told(plan: Regimen | Strategy, looks: Sequence[Measured]) -> Regimen | Strategy:
+    """A plan that knows, if it is a strategy, in which units visits show what they show."""
+    return plan.told(looks) if isinstance(plan, Strategy) else plan

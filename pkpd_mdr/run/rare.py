@@ -24,7 +24,7 @@ from pkpd_mdr.errors import PkpdMdrError, RegimenError, SimulationError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
 from pkpd_mdr.run.many.ensemble import COUNTED
-from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures, told
 from pkpd_mdr.run.path_plan import PathPlan, looks_of
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, length_of, start_vector
 from pkpd_mdr.run.splitting import Search, Way, left_by_acts
@@ -212,7 +212,8 @@ def rare_event(
     values = np.array([item.internal for item in full.parameters.values()])
     plan, vector = _planned(regimen), start_vector(full, compiled, values, start)
     rules, grid = stochastic or Stochastic(), looks_of(plan, end, looks)
-    given = PathPlan(compiled, values, plan, grid, read_measures(full, measure, [plan]))
+    shown_at_visits = read_measures(full, measure, [plan])
+    given = PathPlan(compiled, values, told(plan, shown_at_visits), grid, shown_at_visits)
     left = left_by_acts(compiled, values, vector, plan, of, grid)
     search = Search(compiled, values, given, grid, (of, sign), target, left, rules, accuracy, particles)
     begin = search.start(vector)
@@ -253,7 +254,7 @@ def _event(
     except PkpdMdrError as problem:
         raise SimulationError(f"of: {problem}") from problem
     unit = model.outputs[of].unit
-    value = read(given, unit, f"level of {shown(of)}", bare=unit.dimensionless)
+    value = read(given, unit, f"level of {shown(of)}", bare=unit.dimensionless, molar_mass=model.molar_mass(of))
     sign = 1.0 if below is None else -1.0
     return sign, sign * value, f"{of} {'above' if below is None else 'below'} {quantity(given)}"
 

@@ -17,9 +17,9 @@ import numpy as np
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.run.course import Course
-from pkpd_mdr.units import Quantity, Unit
+from pkpd_mdr.units import Unit
 
-__all__ = ["Endpoint", "Path", "unit_of"]
+__all__ = ["Endpoint", "Path", "comparable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,11 @@ class Endpoint:
         return f"<Endpoint {self.name}: {self.description}; {self.better} is good>"
 
 
-def unit_of(given: Quantity) -> Unit | None:
-    """What an output has to be in to be compared with a quantity; None for a bare number (in internal units)."""
-    return None if given.bare else given.unit
+def comparable(unit: Unit, level: Unit) -> bool:
+    """Whether an output can be compared with a level: a plain number is no volume, a share is no number of cells."""
+    if not level.text:
+        return unit.dimensionless and unit.factor == 1.0
+    return unit.like(level) and ("cell" not in level.text or "cell" in unit.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pkpd_mdr.arguments import TABLE, TEXTS, Kind, takes
-from pkpd_mdr.engine import Accuracy, BoundPorts, build, compile_model, solve
+from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, build, compile_model, solve
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import SimulationError, did_you_mean, shown
+from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.model.scope import Scope
 from pkpd_mdr.regimen import DoseRecords, Subject
@@ -99,10 +99,7 @@ def simulate_records(
     values = np.array([item.internal for item in full.parameters.values()])
     rows = [_parameter_rows(full, values, records, subject, named) for subject in records]
     starts = np.array([start_vector(full, compiled, block[0], start) for block in rows])
-    timelines = [
-        build(subject.entries(marks="all"), BoundPorts(compiled, block), stop=subject.records[-1].clock)
-        for subject, block in zip(records, rows, strict=True)
-    ]
+    timelines = [_timeline(compiled, subject, block) for subject, block in zip(records, rows, strict=True)]
     first = np.array([block[0] for block in rows])
     ensemble = solve(compiled, first, starts, timelines, names, rows=rows, accuracy=accuracy)
     units = {name: full.outputs[name].unit for name in names}
@@ -133,6 +130,13 @@ class Started:
         """A parameter each, so that models that differ in numbers alone are compiled once."""
         for state, value in self.given:
             scope.start(state, scope.parameter(f"given_start_{state}", value, unit=value.unit))
+
+
+def _timeline(compiled: Compiled, subject: Subject, rows: FloatArray) -> Timeline:
+    try:
+        return build(subject.entries(marks="all"), BoundPorts(compiled, rows), stop=subject.records[-1].clock)
+    except RegimenError as problem:
+        raise RegimenError(f"subject {shown(subject.id)}: {problem}") from problem
 
 
 def _started(model: Model, start: Mapping[str, QuantityLike]) -> Model:

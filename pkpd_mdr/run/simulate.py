@@ -17,7 +17,7 @@ from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import DoseRecords, Regimen, Strategy, nothing
 from pkpd_mdr.run.course import Course, courses
-from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures, told
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.run.stopping import Stop
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
@@ -121,9 +121,10 @@ def simulate(
     >>> float(round(run.frame["S"].iloc[-1] / 1e6, 6))
     2.718282
     """
-    plan = _plan(regimen)
     length, end = length_of(until)
     full = with_exposure(model.with_parameters(parameters or {}))
+    looks = read_measures(full, measure, [_plan(regimen)])
+    plan = told(_plan(regimen), looks)
     compiled = compile_model(full)
     values = np.array([item.internal for item in full.parameters.values()])
     outputs = list(full.outputs)
@@ -137,7 +138,7 @@ def simulate(
         times=output_times(times, end),
         outputs=[*outputs, *slopes],
         accuracy=accuracy,
-        measure=read_measures(full, measure, [plan]),
+        measure=looks,
         seed=seed,
         stochastic=stochastic,
         stop=Stop.of(full, stop),
@@ -247,9 +248,8 @@ def start_vector(
         if name not in model.states:
             raise SimulationError(f"start: the model has no state {shown(name)}{did_you_mean(name, model.states)}")
         state = model.states[name]
-        masses = [port.molar_mass for port in model.ports if port.name == state.balance and port.molar_mass]
         bare = state.unit.dimensionless
-        value = read(given, state.unit, f"start of {shown(name)}", bare=bare, molar_mass=masses[0] if masses else None)
+        value = read(given, state.unit, f"start of {shown(name)}", bare=bare, molar_mass=model.molar_mass(name))
         index = compiled.states.index(name)
         if value < 0 and compiled.guarded[index]:
             raise SimulationError(f"start of {shown(name)}: {shown(given)} is negative, but {state.kind} cannot be")

@@ -66,7 +66,8 @@ class Stop:
                 raise SimulationError(f"stop: the model has no output {shown(name)}{did_you_mean(name, model.outputs)}")
             unit = model.outputs[name].unit
             try:
-                value = read(level, unit, f"stop at {shown(name)}", bare=unit.dimensionless)
+                where, mass = f"stop at {shown(name)}", model.molar_mass(name)
+                value = read(level, unit, where, bare=unit.dimensionless, molar_mass=mass)
             except PkpdMdrError as problem:
                 raise type(problem)(f"{problem} (the model shows {shown(name)} in {shown(unit.text)})") from problem
             if not np.isfinite(value):

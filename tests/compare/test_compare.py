@@ -84,6 +84,14 @@ def test_identical_arms_are_identical(paired):
     assert any("'A' and 'again' give the same time_to_progression" in note for note in paired.notes)
 
 
+def test_arms_that_end_at_a_level_are_not_called_indifferent_to_timing(model):
+    """Their last burden is the level, whatever was given when."""
+    arms = {"A": A, "later": A.shift("1 day")}
+    found = compare(model, arms, until="90 day", endpoints=["burden_end"], stop={"burden": "1e8 cell"})
+    assert found.values.ravel() == pytest.approx([1e8, 1e8], rel=1e-6)
+    assert "all arms give the same burden_end in every draw" in found.notes
+
+
 def test_the_table_summarises_the_draws(paired):
     assert list(paired.table.index) == [
         (arm, item) for item in ("time_to_progression", "resistant_share") for arm in ("A", "A twice", "again")

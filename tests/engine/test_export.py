@@ -26,6 +26,7 @@ from pkpd_mdr.engine.machine.dag import Dag
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import parse, symbol
 from pkpd_mdr.model import Model, Process
+from pkpd_mdr.units import Unit
 
 COMPILER = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Wshadow", "-Wconversion", "-Werror", "-O1"]
@@ -359,6 +360,15 @@ def test_comments_say_what_is_meant() -> None:
         [line] = [line for line in header.split("\n") if f"MODEL_PARAMETER_{parameter.name} =" in line]
         assert f"{parameter.value:g} {parameter.unit.text}".rstrip() in line
         assert parameter.description in line
+
+
+def test_units_called_internal_have_no_factor() -> None:
+    """A Gy stood among them, so that 2 Gy handed in as 2 killed nothing."""
+    top = mdr.export_c(gallery.strobl2021())
+    [listed] = re.findall(r"in internal units: ([^;.]*), counts of cells", top)
+    assert [Unit.of(unit).factor for unit in listed.split(", ")] == pytest.approx([1.0] * 5)
+    [gray] = re.findall(r"a Gy, as length\*\*2/time\*\*2, is (\S+)\.", top)
+    assert Unit.of("Gy").factor == pytest.approx(float(gray))
 
 
 @needs_compiler

@@ -111,3 +111,27 @@ def test_what_cannot_change_by_occasion_is_refused():
     late = {"F": mdr.formula("0.5*exp(kappa_F)"), "CL": "5 L/h", "V": "50 L", "ka": "1 1/h"}
     with pytest.raises(mdr.ModelError, match="bioavailability of 'x' by 'oral' depends on 't', which changes in a run"):
         mdr.Model(mdr.occasions("kappa_F", every="7 day", times=2), mdr.pk.one_compartment("x", **late))
+
+
+def test_cells_whose_division_changes_by_occasion_die_out_as_the_backward_equation_says():
+    """Paths follow the jumps; exact chances do not, and say so. Linear fractional from the last occasion back."""
+    kappas, birth, death, days, cells, paths = (0.0, -3.0, 0.5), 0.2, 0.1, 2.0, 3, 4000
+    law = mdr.growth.birth_death(birth=mdr.formula("b*exp(k)"), death=(death, "1/day"))
+    model = mdr.Model(
+        mdr.occasions("k", every=(days, "day"), times=3),
+        mdr.parameter("b", (birth, "1/day")),
+        mdr.clone("S", growth=law, start=cells),
+    )
+    gone = 0.0
+    for kappa in reversed(kappas):
+        b = birth * np.exp(kappa)
+        left, grown = 1 - gone, np.exp((b - death) * days)
+        gone = 1 - left * grown * (b - death) / (b * left * (grown - 1) + b - death)
+    run = {"until": "6 day", "parameters": {"k_2": kappas[1], "k_3": kappas[2]}}
+    many = mdr.simulate_many(
+        model, stochastic=mdr.Stochastic(seed=1), replicates=paths, endpoints=["extinction"], reduce="endpoints", **run
+    )
+    share = gone**cells
+    assert many.endpoint_values.mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / paths))
+    with pytest.raises(mdr.SimulationError, match="where rates jump"):
+        mdr.extinction(model, **run)

@@ -232,6 +232,7 @@ def test_files(tmp_path: Path, text: str) -> None:
         ([{"ID": "1e999"}, {"ID": "1e999", "TIME": -1}], r"row 2, column TIME"),
         ([{"ID": None}], r"row 1, column ID: the row has no subject"),
         ([{"ID": 1}, {"ID": 2}, {"ID": 1, "TIME": 3}], r"row 3, column ID: subject 1 appears again"),
+        ([{"ID": "01"}, {"ID": "1", "TIME": 3}], r"row 2, column ID: '01' and '1' are one number; write one subject"),
         ([{"EVID": 7}], r"row 1, column EVID: 7 is not known; use 0 \(observation\)"),
         ([{"EVID": "dose"}], r"column EVID: 'dose' is not a number"),
         ([{"EVID": 0}], r"row 1, column AMT: 100 on an observation \(EVID 0\)"),
@@ -358,6 +359,8 @@ def test_unknown_subjects_and_marks() -> None:
         records.subject("P1")
     with pytest.raises(RegimenError, match=r"marks = 'some' is not known"):
         records.subject("P01").entries(marks="some")
+    numbered = read(table({"ID": "007"}))
+    assert numbered.subject(7) is numbered.subject("7") is numbered.subjects[0]
 
 
 # -- writing ------------------------------------------------------------------------------------------------------

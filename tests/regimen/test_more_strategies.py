@@ -93,6 +93,9 @@ def test_a_stop_is_for_good() -> None:
     found, notes = played(plan, [1.0] * 4, weight=[70.0, 57.0, 55.9, 70.0])
     assert found == [[(0, 60)], [(7, 60)], [], []]
     assert notes[2:] == ["treatment stops: weight below 0.8 of baseline", ""]
+    inner = rechallenge(WEEKLY, visit="7 day", holiday="7 day")
+    found, notes = played(limited(inner, STOP), [1.0, 1.0, 2.0, 3.0], weight=[70.0, 55.0, 70.0, 70.0])
+    assert (found[1:], notes[1:]) == ([[], [], []], ["treatment stops: weight below 0.8 of baseline", "", ""])
 
 
 def test_escalation_waits_for_visits_without_toxicity() -> None:

@@ -215,3 +215,34 @@ def test_of_two_outputs_at_once(make):
         model.simulate_many(until="1 day", endpoints=[make(), make("R")])
     many = model.simulate_many(until="1 day", endpoints=[make(), make("R", name="of_R")])
     assert "of_R" in many.endpoints
+
+
+@pytest.mark.parametrize(
+    ("unit", "make", "words"),
+    [
+        ("mm**3", lambda: mdr.endpoints.time_to_threshold(500), "which cannot be compared with a plain number"),
+        ("Mcell", lambda: mdr.endpoints.time_to_threshold(500), "in 'Mcell', which cannot be compared with a plain"),
+        ("mm**3", lambda: mdr.endpoints.time_above(500, of="burden"), "cannot be compared with a plain number"),
+        ("mm**3", lambda: "log_kill", "cannot be compared with 'cell'; give the level in a unit like that"),
+        ("mm**3", lambda: "extinction", "cannot be compared with 'cell'"),
+        ("mm**3", mdr.endpoints.time_to_extinction, "cannot be compared with 'cell'"),
+        ("", lambda: "log_kill", "shows 'burden' without a unit, which cannot be compared with 'cell'"),
+        ("", lambda: "extinction", "shows 'burden' without a unit"),
+    ],
+)  # fmt: skip
+def test_a_level_is_never_of_another_kind_than_its_output(unit, make, words):
+    """One cell was one litre, so that each xenograft was cured and no kill of one was ever seen."""
+    tumour = mdr.Model(mdr.clone("S", death="0.1 1/day", start=0.5, unit=unit))
+    with pytest.raises(mdr.SimulationError, match=words):
+        tumour.simulate(until="23 day").endpoint(make())
+
+
+def test_levels_of_volumes_and_of_scaled_tumours():
+    found = mdr.endpoints
+    for unit, level in (("mm**3", "{} mm**3"), ("Mcell", "{} Mcell"), ("", "{}"), ("cell", "{}")):
+        run = mdr.Model(mdr.clone("S", death="0.1 1/day", start=100.0, unit=unit)).simulate(until="23 day")
+        one, ten = level.format(1), level.format(10)
+        assert run.endpoint(found.log_kill(floor=one)) == pytest.approx(2.3 * math.log10(math.e), rel=1e-6)
+        assert run.endpoint(found.extinct(below=ten)) == 0.0
+        assert run.endpoint(found.extinct(below=level.format(11))) == 1.0
+        assert run.endpoint(found.time_below(level.format(50), of="burden")) == pytest.approx(23 - 10 * math.log(2))

@@ -86,6 +86,8 @@ def test_what_cannot_be_simulated_is_said() -> None:
         mdr.simulate_records(model(), plain)
     with pytest.raises(SimulationError, match=r"write simulate_records\(model, records\)"):
         mdr.simulate(model(), read(plain), until="1 h")
+    with pytest.raises(RegimenError, match=r"^subject 1: 100 mg of 'x' at 0 h: its rate is modelled"):
+        mdr.simulate_records(model(), read(plain.assign(RATE=[-1, 0])))
     with pytest.raises(RegimenError, match="no drug or modality 'y'"):
         mdr.simulate_records(model(), mdr.read_doses(plain, compartments={1: ("y", "iv")}, amount_unit="mg"))
     growing = mdr.Model(

@@ -43,6 +43,43 @@ def test_decisions_use_what_was_measured(model):
     assert run.frame["burden"].iloc[1] == pytest.approx(1.25e9 * math.exp(0.5), rel=1e-6)
 
 
+def seen_by_a_rule(unit, count, wrap, run):
+    """What the function of a rule is shown in all units that a model may have, and what the table of visits says."""
+    tumour = mdr.Model(
+        mdr.pk.one_compartment("x", CL="1 L/day", V="10 L", molar_mass="500 g/mol"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=200.0, unit=unit),
+        mdr.kill("x", on="S", slope="0.05 1/day/uM"),
+        mdr.toxicity.myelosuppression(
+            "anc", slope={"x": "0.1 L/umol"}, baseline=(5e3, count), transit_time="4 day", feedback=0.2, unit=count
+        ),
+    )
+    asked = []
+
+    def answer(visit):
+        asked.append((visit.burden, visit.of("anc"), visit.baseline, visit.nadir, visit.history[-1][1]))
+        return mdr.bolus("x", "10 mg") if visit.burden > 150 else None
+
+    run(tumour, wrap(mdr.rule(answer, visit="5 day")))
+    return np.array(asked)
+
+
+@pytest.mark.parametrize("unit", ["mm**3", "Mcell", "cell"])
+def test_a_rule_is_shown_the_units_of_the_model(unit):
+    """A volume was in litres: 200 mm**3 were above no limit that anyone would write."""
+    kept = []
+    ways = {"until": "21 day", "measure": ["burden", "anc"]}
+    one = seen_by_a_rule(unit, "1/uL", lambda plan: plan, lambda m, plan: kept.append(m.simulate(plan, **ways)))
+    np.testing.assert_allclose(one[:, :2], kept[0].visits[["burden", "anc"]], rtol=1e-9)
+    assert one[0].tolist() == pytest.approx([200, 5e3, 200, 200, 200])
+    assert len(kept[0].course.acts) > 1
+    limited = mdr.limit("anc", below="1 1/uL")
+    held = seen_by_a_rule(unit, "1/uL", lambda plan: mdr.limited(plan, limited), lambda m, p: m.simulate(p, **ways))
+    many = seen_by_a_rule(unit, "1/uL", lambda plan: plan, lambda m, plan: mdr.simulate_many(m, plan, **ways))
+    arms = seen_by_a_rule(unit, "1/uL", lambda plan: plan, lambda m, plan: mdr.compare(m, {"rule": plan}, **ways))
+    for other in (held, many, arms):
+        np.testing.assert_allclose(other, one, rtol=1e-6)
+
+
 def test_errors_depend_on_seed_and_patient_alone(model):
     scan = measured("burden", relative_sd=0.2)
     options = {"until": "20 day", "endpoints": ["final_burden"], "measure": scan}

@@ -26,7 +26,7 @@ from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, state_slots
 from pkpd_mdr.run.many.study import Study
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES, chunk_size
-from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
+from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures, told
 from pkpd_mdr.run.progress import PROGRESS, Progress
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, STOCHASTIC, Times, length_of, output_times, with_needed
 from pkpd_mdr.run.stopping import Stop
@@ -191,6 +191,7 @@ def simulate_many(
     length, end = length_of(until)
     plans = read_plans(model, regimens)
     looks = read_measures(model, measure, plans.values())
+    plans = {name: told(plan, looks) for name, plan in plans.items()}
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
     study = replace(study, stop=Stop.of(model, stop), seed=seed, stochastic=stochastic)
     check_replicates(replicates, stochastic, looks)

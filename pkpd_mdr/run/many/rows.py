@@ -19,7 +19,7 @@ from pkpd_mdr.arguments import NUMBER, listed
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import DataError, UnitError, did_you_mean, is_flag, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.units import Quantity, QuantityLike, Unit, read, split_header
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, conversion, read, split_header
 
 __all__ = ["Framed", "Rows", "RowsLike", "Slot", "parameter_slots", "read_rows", "state_slots"]
 
@@ -54,12 +54,15 @@ class Slot:
         Bounds in `unit`.
     own : float, optional
         What a dict in a list of dicts need not say, in `unit`.
+    molar_mass : Quantity, optional
+        By which a column may be by mass where `unit` is by amount of substance, and the reverse.
     """
 
     unit: Unit
     lower: float = -math.inf
     upper: float = math.inf
     own: float | None = None
+    molar_mass: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,16 @@ class _Column:
 
 def parameter_slots(model: Model) -> dict[str, Slot]:
     """What a table of parameters may hold."""
-    return {name: Slot(part.unit, part.lower, part.upper, part.value) for name, part in model.parameters.items()}
+    return {
+        name: Slot(part.unit, part.lower, part.upper, part.value, part.molar_mass)
+        for name, part in model.parameters.items()
+    }
 
 
 def state_slots(model: Model, guarded: Sequence[bool]) -> dict[str, Slot]:
     """What a table of starts may hold; states that cannot be negative are `guarded`."""
     return {
-        name: Slot(part.unit, 0.0 if low else -math.inf)
+        name: Slot(part.unit, 0.0 if low else -math.inf, molar_mass=model.molar_mass(name))
         for (name, part), low in zip(model.states.items(), guarded, strict=True)
     }
 
@@ -302,7 +308,8 @@ def _column(frame: pd.DataFrame, position: int, what: str) -> _Column:
 
 def _values(column: _Column, slot: Slot, what: str, item: str, faults: dict[int, str]) -> FloatArray:
     unit = column.unit or slot.unit
-    if not unit.like(slot.unit):
+    factor = conversion(unit, slot.unit, slot.molar_mass)
+    if factor is None:
         raise UnitError(
             f"the column {shown(column.header)} of {what} is in {shown(unit.text)}, but the {item} "
             f"{shown(column.name)} is in {shown(slot.unit.text)}; give a unit of the same kind"
@@ -311,9 +318,13 @@ def _values(column: _Column, slot: Slot, what: str, item: str, faults: dict[int,
         given = column.cells.astype(float)
     else:
         given = np.array(
-            [_number(cell, unit, f"row {k} of {what}: {column.name}") for k, cell in enumerate(column.cells)]
+            [
+                _number(cell, unit, slot.molar_mass, f"row {k} of {what}: {column.name}")
+                for k, cell in enumerate(column.cells)
+            ]
         )
-    own = given * (unit.factor / slot.unit.factor) if unit.factor != slot.unit.factor else given
+    factor *= unit.factor / slot.unit.factor
+    own = given * factor if factor != 1.0 else given
     slack = 1e-9 * np.maximum(np.abs(own), 1e-300)
     bounds = f"which is outside its bounds [{slot.lower:g}, {slot.upper:g}] {slot.unit.text}".rstrip()
     for wrong, why in (
@@ -326,7 +337,7 @@ def _values(column: _Column, slot: Slot, what: str, item: str, faults: dict[int,
     return np.where(np.isfinite(own) & (np.abs(inside - own) <= slack), own * slot.unit.factor, math.nan)
 
 
-def _number(cell: object, unit: Unit, where: str) -> float:
+def _number(cell: object, unit: Unit, molar_mass: Quantity | None, where: str) -> float:
     """A cell in `unit`: a number, or text or a pair with a unit of its own; missing is NaN."""
     if type(cell) is float:
         return cell
@@ -340,6 +351,6 @@ def _number(cell: object, unit: Unit, where: str) -> float:
     if is_flag(cell) or not isinstance(cell, (str, tuple, Quantity)):
         raise DataError(f"{where} is {shown(cell)}, which is not a number")
     try:
-        return read(cell, unit, where, bare=True) / unit.factor
+        return read(cell, unit, where, bare=True, molar_mass=molar_mass) / unit.factor
     except UnitError as problem:
         raise DataError(str(problem)) from problem
