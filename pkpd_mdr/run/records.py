@@ -46,7 +46,8 @@ def simulate_records(
 ) -> pd.DataFrame:
     """Predict every row of a dose table: doses, resets and covariates that change are executed in file order.
 
-    What a regimen cannot say (EVID 3 and 4 between doses, covariates that vary in time) is said by the table.
+    What a regimen cannot say (EVID 3 and 4 between doses, covariates that vary in time) is said by the table. Where its
+    time begins anew at a reset, ``t`` in formulas, and with it `occasions`, goes on with the time since the first record.
 
     Parameters
     ----------
