@@ -47,7 +47,7 @@ def simulate_records(
     """Predict every row of a dose table: doses, resets and covariates that change are executed in file order.
 
     What a regimen cannot say (EVID 3 and 4 between doses, covariates that vary in time) is said by the table. Where its
-    time begins anew at a reset, ``t`` in formulas, and with it `occasions`, goes on with the time since the first record.
+    time begins anew at a reset, ``t`` in formulas, and `occasions` with it, goes on: time since the first record.
 
     Parameters
     ----------
