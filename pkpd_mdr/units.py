@@ -324,6 +324,7 @@ def read(
     )
 
 
+@lru_cache(maxsize=1024)
 def conversion(given: Unit, slot: Unit, molar_mass: Quantity | None) -> float | None:
     """Factor from internal values in one unit to those in another: 1 for units alike, else by a molar mass, or None.
 
