@@ -9,38 +9,34 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pkpd_mdr.engine import (
     Accuracy,
     BoundPorts,
     Compiled,
     Ensemble,
-    Outputs,
     Status,
     Stochastic,
     Timeline,
     Trajectory,
-    build,
     solve,
 )
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
-from pkpd_mdr.regimen import Act, Give, Measured, Regimen, Strategy, Truth, Visit, begun
+from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy, Truth, Visit, begun
 from pkpd_mdr.run.inflow import Inflow
 from pkpd_mdr.run.rows import Rows
-from pkpd_mdr.run.spans import acting, edges_of
+from pkpd_mdr.run.spans import acting
 from pkpd_mdr.run.stopping import Stop
+from pkpd_mdr.run.timelines import Flags, just_before, timeline_of
 
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Seed, Stream
 
-__all__ = ["Course", "Event", "Member", "courses", "decide", "just_before"]
+__all__ = ["Course", "Event", "Member", "courses", "decide"]
 
-Flags = npt.NDArray[np.bool_]
 Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
 _CLOSE = 1e-6
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,11 +371,6 @@ def _cut(
     return kept, shown
 
 
-def just_before(visit: float) -> float:
-    """What ends at a visit up to rounding ends in the window behind it, where it may turn out to go on."""
-    return visit if visit in (0.0, math.inf) else visit - _ROUNDING * max(1.0, visit)
-
-
 def _timelines(
     compiled: Compiled, members: list[Member], window: tuple[float, float], rows: Rows
 ) -> list[tuple[Member, tuple[Timeline, Flags]]]:
@@ -409,7 +400,7 @@ def _tried(
     compiled: Compiled, member: Member, window: tuple[float, float], part: Rows
 ) -> tuple[Timeline, Flags] | RegimenError:
     try:
-        return _timeline(compiled, member, window, part)
+        return timeline_of(compiled, member.active, member.parameters, window, part)
     except RegimenError as problem:
         return problem
 
@@ -419,25 +410,6 @@ def _append(member: Member, trajectory: Trajectory, shown: Flags) -> None:
     member.times.append(trajectory.times)
     member.values.append(trajectory.values)
     member.shown.append(shown[: len(trajectory.times)])
-
-
-def _timeline(compiled: Compiled, member: Member, window: tuple[float, float], part: Rows) -> tuple[Timeline, Flags]:
-    """The timeline up to the end of a window, with marks inside the window only."""
-    low, high = window
-    stop, ports = min(high, part.until), BoundPorts(compiled, member.parameters[None])
-    acts = [act for act in member.active if act.time <= stop]
-    first, last = just_before(low), min(just_before(high), math.nextafter(stop, math.inf))
-    changes = [(t, early) for act in acts for t, early in edges_of(act, ports) if first <= t < last]
-    edges, before = np.unique([t for t, _ in changes]), np.array([t for t, early in changes if early])
-    wanted, hidden = part.around(low, high, edges, before)
-    behind = edges if part.filled else edges[:0]
-    times = np.concatenate([wanted, hidden, behind])
-    after = np.repeat([False, False, True], [len(wanted), len(hidden), len(behind)])
-    shown = np.repeat([True, False, False], [len(wanted), len(hidden), len(behind)])
-    order = np.lexsort((after, times))
-    gives = [Give(act) for act in sorted(acts, key=lambda act: act.time)]
-    timeline = build(gives, ports, stop=stop, outputs=Outputs(times[order], after[order]))
-    return timeline, shown[order]
 
 
 def _courses(

@@ -17,8 +17,9 @@ from pkpd_mdr.engine import Accuracy, Compiled, Stochastic
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError
 from pkpd_mdr.regimen import Regimen, Strategy
-from pkpd_mdr.run.course import courses, just_before
+from pkpd_mdr.run.course import courses
 from pkpd_mdr.run.path_plan import Minds, PathPlan
+from pkpd_mdr.run.timelines import just_before
 
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Stream

@@ -11,7 +11,7 @@ from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, build, sol
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError
 from pkpd_mdr.regimen import Act, Give
-from pkpd_mdr.run.course import just_before
+from pkpd_mdr.run.timelines import just_before
 
 __all__ = ["advance"]
 
