@@ -164,8 +164,10 @@ class Limited(Strategy):
             return (), care, note
         if isinstance(self.regimen, Strategy):
             acts, inner, said = self.regimen.decide(visit, care.inner)
-            care = replace(care, inner=inner)
-            return (() if care.held else self._levelled(acts, care)), care, "; ".join(filter(None, [note, said]))
+            given = () if care.held else self._levelled(acts, care)
+            care = replace(care, inner=self.regimen.informed_of(inner, acts, given))
+            said = f"meanwhile decided: {said}" if care.held and said else said
+            return given, care, "; ".join(filter(None, [note, said]))
         if visit.number == 0 and not note:
             note = "treatment starts"
         if care.held:
@@ -173,6 +175,12 @@ class Limited(Strategy):
         if was_held:
             care = replace(care, clock=next_due(self.regimen, before.clock))
         return self._levelled(self._acts(self.regimen, care.clock, visit), care), care, note
+
+    def informed_of(self, memory: Memory, decided: tuple[Act, ...], given: tuple[Act, ...]) -> Memory:
+        """A strategy that is limited twice is told, too."""
+        if not isinstance(self.regimen, Strategy):
+            return memory
+        return replace(memory, inner=self.regimen.informed_of(memory.inner, decided, given))
 
     def _judged(self, care: _Care, visit: Visit) -> tuple[_Care, str]:
         """Dose level, hold and stop after this visit's measurements."""
@@ -218,7 +226,8 @@ def limited(
     of a regimen stands still meanwhile, as in `adaptive`; what a strategy decides meanwhile is left out. A ``"reduce"``
     goes one dose level down once per episode, and no further than the lowest. A ``"stop"`` is for good. With
     `escalate_after` the dose goes one level up after so many visits in a row (the first one not counted) at which no
-    limit is passed. An infusion or exposure that a hold interrupts goes on afterwards where it stopped.
+    limit is passed. An infusion or exposure that a hold interrupts goes on afterwards where it stopped. A strategy that
+    learns (`pkpd_mdr.look_ahead`) is told what was given instead; it looks ahead as if no limit were passed.
 
     Parameters
     ----------
