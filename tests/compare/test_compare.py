@@ -227,6 +227,13 @@ def test_how_long_something_lasts_is_no_time_to_an_event(model):
         mdr.endpoints.happens(never)
 
 
+def test_draws_of_a_start_that_is_given_are_pointed_out(model):
+    arms, drawn = {"A": A, "B": B}, {"S0": [1e6, 1e7, 1e8], "slope_A_S": [0.01, 0.02, 0.03]}
+    note = "S starts as start= says, in every draw, whatever the draws of S0 say"
+    assert note in compare(model, arms, parameters=drawn, start={"S": 1e6, "R": 1e3}, until="20 day").notes
+    assert note not in compare(model, arms, parameters=drawn, start={"R": 1e3}, until="20 day").notes
+
+
 def test_means_below_one_cell_are_pointed_out(model):
     """1e6 cells at -0.9 per day are 0.12 after 18 days, and 0.02 after 20 more of regrowth from less."""
     arms = {"much": mdr.exposure("A", "100 nM", over="18 day"), "little": A}
