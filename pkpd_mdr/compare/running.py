@@ -367,7 +367,7 @@ class Running:
     def _overridden(self) -> list[str]:
         """Draws of starts that `start` gives otherwise, one sentence for each state."""
         notes = []
-        for name in self.start or ():
+        for name in (name for name in self.start or () if name in self.model.states):  # others are refused elsewhere
             wanted = {str(symbol) for symbol in self.model.states[name].start.free_symbols}
             if drawn := [parameter for parameter in self.members.varied if parameter in wanted]:
                 notes.append(
