@@ -133,12 +133,12 @@ def _worth(x: FloatArray, gain: FloatArray) -> tuple[float, float, float]:
 
 
 def _pair(comparison: Comparison, endpoint: str) -> tuple[str, str]:
-    """The arm with the least expected regret and its runner-up."""
+    """The arm with the least expected regret and its runner-up, among arms that are not the same in every draw."""
     if len(comparison.arms) < 2:
         raise SimulationError("deciders() needs two arms to decide between; this comparison has one")
     lost = losses(comparison, comparison.endpoint(endpoint)).mean(axis=1)
-    first, second = np.argsort(lost, kind="stable")[:2]
-    return comparison.arms[int(first)], comparison.arms[int(second)]
+    best, *others = (comparison.arms[int(place)] for place in np.argsort(lost, kind="stable"))
+    return best, next((arm for arm in others if comparison.gaps(best, arm, endpoint).any()), others[0])
 
 
 def _named(comparison: Comparison, arms: tuple[str, str]) -> tuple[str, str]:

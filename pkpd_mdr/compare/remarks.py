@@ -18,6 +18,9 @@ __all__ = ["notes_of"]
 
 _LOG = logging.getLogger("pkpd_mdr")
 
+_MATCHED = {"total_dose": "", "auc": "AUC_", "peak": "C_"}  # what is equal by choice of dose, before the drug's name
+_NEVER = {"time": "it is reached at the start", "duration": "it takes no time"}
+
 
 def notes_of(
     found: Mapping[str, Arm],
@@ -72,6 +75,7 @@ def _alike(
     one = settings.members.removesuffix("s")
     cut = bool(settings.stop)  # a run that ends at a level has its values there, whatever was given when
     why = "" if made_equal or cut else ": order and timing do not change it here"
+    chosen = {_MATCHED.get(matching.kind, "") + row.drug for row in matching.changed} if matching else set()
     kept = ~np.isnan(values).any(axis=(0, 2))
     for k, item in enumerate(endpoints):
         table = values[:, kept, k]
@@ -86,8 +90,9 @@ def _alike(
             else:
                 groups.append([i])
         if len(groups) == 1:
-            reached = item.unit == "time" and not table.any()
-            told = ": it is reached at the start, so that another level has to be chosen" if reached else why
+            told = "" if chosen & {*item.needs, *item.drugs} else why
+            if item.unit in _NEVER and not table.any():
+                told = f": {_NEVER[item.unit]}, so that another level has to be chosen"
             notes.append(f"all arms give the same {item.name} in every {one}{told}")
             continue
         for group in groups:

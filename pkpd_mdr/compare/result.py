@@ -346,7 +346,8 @@ class Comparison:
         endpoint : str, optional
             The primary one if left out; times that were not reached count as the end of their run.
         arms : pair of str, optional
-            The two arms of least expected regret if left out.
+            The two arms of least expected regret if left out, of which the second is not the same as the first in every
+            draw.
 
         Returns
         -------

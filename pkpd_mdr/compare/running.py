@@ -357,12 +357,23 @@ class Running:
             burden=np.stack([arm.burden for arm in found.values()]),
             burden_unit=unit,
             settings=settings,
-            notes=tuple(notes_of(found, self.endpoints, values, settings, matching)),
+            notes=(*notes_of(found, self.endpoints, values, settings, matching), *self._overridden()),
             provenance=self._provenance(settings),
             model=model,
             running=self,
             null=self._null(found, everything[:, :, len(self.endpoints) :], settings),
         )
+
+    def _overridden(self) -> list[str]:
+        """Draws of starts that `start` gives otherwise, one sentence for each state."""
+        notes = []
+        for name in (name for name in self.start or () if name in self.model.states):  # others are refused elsewhere
+            wanted = {str(symbol) for symbol in self.model.states[name].start.free_symbols}
+            if drawn := [parameter for parameter in self.members.varied if parameter in wanted]:
+                notes.append(
+                    f"{name} starts as start= says, in every draw, whatever the draws of {', '.join(drawn)} say"
+                )
+        return notes
 
     def _null(self, found: Mapping[str, Arm], read: FloatArray, settings: Settings) -> Null | None:
         if self.null is None or np.isnan(read).any(axis=(0, 2)).all():

@@ -9,9 +9,10 @@ from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from pkpd_mdr.regimen import Measured
+from pkpd_mdr.regimen import Measured, Strategy
 from pkpd_mdr.regimen.acts import REMOVALS
 
 if TYPE_CHECKING:
@@ -65,10 +66,9 @@ def assumptions(comparison: Comparison) -> list[str]:
     lines += _ties(comparison)
     lines += _failures(comparison)
     lines.append(_uncertainty(comparison))
-    if any(not hasattr(plan, "acts") for plan in comparison.plans.values()):
-        seen = " and ".join(map(_seen, comparison.running.looks))
-        lines.append(f"strategies see {seen}, at their visits only")
+    lines += _sight(comparison)
     lines += _chance(comparison)
+    lines += _less_than_a_cell(comparison)
     if comparison.settings.stop:
         lines.append(
             f"a run ends where {' or '.join(comparison.settings.stop)}; what was not reached is censored there"
@@ -79,6 +79,22 @@ def assumptions(comparison: Comparison) -> list[str]:
             f" {comparison.until} in differences"
         )
     return lines
+
+
+def _less_than_a_cell(comparison: Comparison) -> list[str]:
+    """Which arms bring the mean burden below one cell, where it is a matter of chance whether any is left."""
+    burden = comparison.burden
+    if comparison.burden_unit.text != "cell" or comparison.settings.stochastic:
+        return []
+    passed = (burden[:, :, 0] >= 1.0) & (burden < 1.0).any(axis=2)
+    shares = passed.sum(axis=1) / np.maximum(1, np.isfinite(burden[:, :, 0]).sum(axis=1))
+    told = [f"{arm!r} in {100 * share:.0f} %" for arm, share in zip(comparison.arms, shares, strict=True) if share]
+    words = (
+        f"the burden falls below one cell ({', '.join(told)} of {comparison.settings.members}): what is less than that "
+        "and what grows back from it are means, and chance decides whether a cell is left; see mdr.extinction and "
+        "stochastic="
+    )
+    return [words] if told else []
 
 
 def headline(comparison: Comparison) -> str:
@@ -154,6 +170,16 @@ def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     if not any(row[3] for row in rows):
         head, rows = [*head[:3], *head[4:]], [[*row[:3], *row[4:]] for row in rows]
     return head, rows
+
+
+def _sight(comparison: Comparison) -> list[str]:
+    """What strategies know of a patient."""
+    strategies = {arm: plan for arm, plan in comparison.plans.items() if isinstance(plan, Strategy)}
+    told = [repr(arm) for arm, plan in strategies.items() if plan.knows_truth]
+    seen = " and ".join(map(_seen, comparison.running.looks))
+    lines = [f"strategies see {seen}, at their visits only"] if len(told) < len(strategies) else []
+    knows = "knows" if len(told) == 1 else "know"
+    return lines + [f"{', '.join(told)} {knows} the parameters and the state of each patient exactly"] * bool(told)
 
 
 def _seen(look: Measured) -> str:

@@ -22,6 +22,7 @@ _SURE = 0.95
 _LITTLE = 0.01  # share of the median below which a difference is called small
 _SHORT = 30.0  # days below which a part of a year is easier to grasp in days
 _PRICE = 0.05  # share of the larger of two values from which on a difference in another endpoint is named
+_OFTEN = 0.05  # share of draws by which an arm is the best more often than the next one, from which on it is named
 _OTHERS = 3  # endpoints in which other arms are better that are named
 
 
@@ -63,6 +64,8 @@ def _all_alike(comparison: Comparison, item: Endpoint) -> str:
     values, one = comparison.array(item.name), comparison.settings.members.removesuffix("s")
     if np.isinf(values).all():
         return f"no arm reaches it within {comparison.until}, in any {one}; a longer run may tell."
+    if item.unit == "duration" and not values.any():
+        return f"it takes no time under any arm, in every {one}; choose another level."
     if item.unit == "time" and not values.any():
         return f"it is reached at the start already, by all arms in every {one}; choose another level."
     if np.allclose(comparison.shares(item.name), 1.0 / len(comparison.arms)):
@@ -120,6 +123,10 @@ def _over_draws(comparison: Comparison, item: Endpoint, peers: Sequence[str], ri
     most = ", and one of them is the best of all" if several else ", and the best of all"
     shared = ", ties shared" * bool(gap.tied)
     rest = f"{most} in {100 * chance:.0f} %{shared}" if len(comparison.arms) > len(peers) + 1 else ""
+    others = {arm: share for arm, share in zip(comparison.arms, shares, strict=True) if arm not in peers}
+    often = max(others, key=lambda arm: others[arm])
+    if others[often] > others[rival] + _OFTEN:  # who is behind in the middle may be the best in many draws
+        rest += f", {often!r} in {100 * others[often]:.0f} %"
     mean = _on_average(comparison, gap) if comparison.settings.rows == "patients" and not item.event else ""
     return f"{opening} {facts}{rest}.{mean}{_censored(comparison, gap)}"
 

@@ -52,6 +52,10 @@ class Mind:
         """The same with further acts; what no longer acts under any particle is left out."""
         return replace(self, acts=(*acting(self.acts, self.time, compiled, self.swarm.parameters), *acts))
 
+    def instead(self, decided: tuple[Act, ...], acts: tuple[Act, ...]) -> Mind:
+        """The same where other acts were given than the last ones that `given` took."""
+        return replace(self, acts=(*self.acts[: len(self.acts) - len(decided)], *acts))
+
 
 @dataclass(frozen=True)
 class Learner:

@@ -20,7 +20,7 @@ from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
-from pkpd_mdr.regimen import Regimen, Strategy, Truth, Visit
+from pkpd_mdr.regimen import Act, Regimen, Strategy, Truth, Visit
 from pkpd_mdr.regimen.acts import hours
 from pkpd_mdr.regimen.strategies import Decision, Memory
 from pkpd_mdr.run.many import check_ports
@@ -98,6 +98,10 @@ class LookAhead(Strategy):
         patients = [(mind.swarm.chosen(self.planning), mind.acts) for mind in minds]
         chosen = self.planner.best(learner.compiled, patients, now, learner.exactness)
         return [self._given(item, mind, visit) for item, mind, visit in zip(chosen, minds, visits, strict=True)]
+
+    def informed_of(self, memory: Memory, decided: tuple[Act, ...], given: tuple[Act, ...]) -> Memory:
+        """Believe what was given, not what was decided."""
+        return memory.instead(decided, given)
 
     def _given(self, item: int, mind: Mind, visit: Visit) -> Decision:
         acts = self._acts(self.regimens[item], 0.0, visit)

@@ -90,7 +90,9 @@ def mutation(source: str, into: str, *, probability: Given | None = None, rate: 
     one S and one R. As the birth process counts the division for S, the process moves one cell,
     ``mutation_S_R = u*birth_S*S: S -1, R +1``, and S gains ``(1 - u)*birth_S*S`` in all (Goldie and Coldman 1979;
     Bozic et al. 2013). Where a growth law is a net rate (logistic, Gompertz), divisions are ``max(0, birth_S)``.
-    Per time: ``mutation_S_R = rate*S`` (Tomasetti and Levy 2010).
+    Per time: ``mutation_S_R = rate*S`` (Tomasetti and Levy 2010). Where single cells count (`Stochastic`,
+    `pkpd_mdr.extinction`), this move is an event of its own beside the divisions: means are the same, and chances
+    differ from those of divisions into one S and one R by a share of about u.
 
     Parameters
     ----------

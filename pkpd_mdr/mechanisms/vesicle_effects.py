@@ -20,6 +20,7 @@ class _Target:
     """How an effect acts: on which kind of quantity, whose owner it takes, adding or multiplying, in which bounds."""
 
     kind: str
+    by: str  # what declares it
     owner: str = "cell"
     adds: bool = False
     lower: float = -1.0
@@ -27,16 +28,16 @@ class _Target:
 
 
 _TARGETS = {
-    "pgp": _Target("pgp", adds=True, lower=0.0),
-    "efflux": _Target("efflux", "drug"),
-    "metabolism": _Target("metabolism", "drug"),
-    "repair": _Target("repair"),
-    "mgmt": _Target("mgmt synthesis"),
-    "energy": _Target("birth"),
-    "stemness": _Target("switching", "arrow"),
-    "epigenetic": _Target("switching", "arrow"),
-    "apoptosis evasion": _Target("apoptosis evasion", adds=True, upper=1.0),
-    "other-death evasion": _Target("other-death evasion", adds=True, upper=1.0),
+    "pgp": _Target("pgp", "pgp.content(...)", adds=True, lower=0.0),
+    "efflux": _Target("efflux", "intracellular(..., vP=, Km=)", "drug"),
+    "metabolism": _Target("metabolism", "intracellular(..., kmet=)", "drug"),
+    "repair": _Target("repair", "damage.adducts(..., repair=)"),
+    "mgmt": _Target("mgmt synthesis", "damage.mgmt(..., synthesis=)"),
+    "energy": _Target("birth", "clone(..., growth=)"),
+    "stemness": _Target("switching", "switching(...)", "arrow"),
+    "epigenetic": _Target("switching", "switching(...)", "arrow"),
+    "apoptosis evasion": _Target("apoptosis evasion", "death.evasion(...)", adds=True, upper=1.0),
+    "other-death evasion": _Target("other-death evasion", "death.evasion(...)", adds=True, upper=1.0),
 }
 
 
@@ -96,10 +97,15 @@ class CargoEffect:
 
     def connect(self, scope: Scope) -> None:
         """Check that there is something to change."""
-        kind = _TARGETS[self.what].kind
+        target = _TARGETS[self.what]
         words = f"the effect of {shown(self.cargo)} on {shown(self.what)}"
-        if scope.find(kind, self.owner, words).is_zero and not _TARGETS[self.what].adds:
-            raise ModelError(f"{words} of {shown(self.on)} multiplies a {kind} of zero; nothing would happen")
+        if not scope.offered(target.kind, self.owner):
+            raise ModelError(
+                f"{words} needs the {target.kind} of {shown(self.owner)}, which no part of the model declares; add "
+                f"{target.by} for it"
+            )
+        if scope.find(target.kind, self.owner, words).is_zero and not target.adds:
+            raise ModelError(f"{words} of {shown(self.on)} multiplies a {target.kind} of zero; nothing would happen")
 
     def _response(self, scope: Scope) -> Expression:
         target = _TARGETS[self.what]

@@ -156,23 +156,29 @@ class Limited(Strategy):
     def decide(self, visit: Visit, memory: Memory) -> Decision:
         """Look at the limits, then let the plan go on at the dose level that is left."""
         care: _Care = memory
-        if not care.held and not care.stopped and care.since is not None:
-            care = replace(care, clock=care.clock + visit.time - care.since)
-        before, was_held = care, care.held
+        if not care.stopped and care.since is not None and isinstance(self.regimen, Regimen):
+            now = care.clock + visit.time - care.since  # held, it goes on to what is due next and waits there
+            care = replace(care, clock=min(now, next_due(self.regimen, care.clock)) if care.held else now)
         care, note = self._judged(replace(care, since=visit.time), visit)
         if care.stopped:  # for good: a strategy is not asked any more, so that events tell of no line that never comes
             return (), care, note
         if isinstance(self.regimen, Strategy):
             acts, inner, said = self.regimen.decide(visit, care.inner)
-            care = replace(care, inner=inner)
-            return (() if care.held else self._levelled(acts, care)), care, "; ".join(filter(None, [note, said]))
+            given = () if care.held else self._levelled(acts, care)
+            care = replace(care, inner=self.regimen.informed_of(inner, acts, given))
+            said = f"meanwhile decided: {said}" if care.held and said else said
+            return given, care, "; ".join(filter(None, [note, said]))
         if visit.number == 0 and not note:
             note = "treatment starts"
         if care.held:
             return (), care, note
-        if was_held:
-            care = replace(care, clock=next_due(self.regimen, before.clock))
         return self._levelled(self._acts(self.regimen, care.clock, visit), care), care, note
+
+    def informed_of(self, memory: Memory, decided: tuple[Act, ...], given: tuple[Act, ...]) -> Memory:
+        """A strategy that is limited twice is told, too."""
+        if not isinstance(self.regimen, Strategy):
+            return memory
+        return replace(memory, inner=self.regimen.informed_of(memory.inner, decided, given))
 
     def _judged(self, care: _Care, visit: Visit) -> tuple[_Care, str]:
         """Dose level, hold and stop after this visit's measurements."""
@@ -214,11 +220,13 @@ def limited(
 ) -> Limited:
     """Give a regimen or a strategy under rules of toxicity: hold, reduce, stop, escalate.
 
-    At each visit limits are looked at first. A ``"hold"`` gives nothing until every such limit has recovered: the clock
-    of a regimen stands still meanwhile, as in `adaptive`; what a strategy decides meanwhile is left out. A ``"reduce"``
-    goes one dose level down once per episode, and no further than the lowest. A ``"stop"`` is for good. With
-    `escalate_after` the dose goes one level up after so many visits in a row (the first one not counted) at which no
-    limit is passed. An infusion or exposure that a hold interrupts goes on afterwards where it stopped.
+    At each visit limits are looked at first. A ``"hold"`` gives nothing until every such limit has recovered: a dose
+    that falls due meanwhile is given then, and all later ones come as much later, but none comes earlier than planned.
+    An infusion or exposure that a hold interrupts goes on afterwards where it stopped; what a strategy decides
+    meanwhile is left out. A ``"reduce"`` goes one dose level down once per episode, and no further than the lowest. A
+    ``"stop"`` is for good. With `escalate_after` the dose goes one level up after so many visits in a row (the first
+    one not counted) at which no limit is passed. A strategy that learns (`pkpd_mdr.look_ahead`) is told what was given
+    instead; it looks ahead as if no limit were passed.
 
     Parameters
     ----------

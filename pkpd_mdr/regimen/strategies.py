@@ -124,6 +124,10 @@ class Strategy(ABC):
         """
         return [self.decide(visit, memory) for visit, memory in zip(visits, memories, strict=True)]
 
+    def informed_of(self, memory: Memory, decided: tuple[Act, ...], given: tuple[Act, ...]) -> Memory:
+        """The memory after a visit at which other acts were `given` than it `decided`, as `limited` does."""
+        return memory
+
     def told(self, looks: Sequence[Measured]) -> Strategy:
         """The same, knowing in which units the model shows what visits hold, the burden first; a rule needs it."""
         return self

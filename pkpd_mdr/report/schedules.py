@@ -11,7 +11,7 @@ from itertools import pairwise
 from pkpd_mdr.control.looking import Informed, LookAhead
 from pkpd_mdr.control.precision import CurrentPractice
 from pkpd_mdr.regimen import Act, Regimen, Strategy
-from pkpd_mdr.regimen.acts import length
+from pkpd_mdr.regimen.acts import REMOVALS, length
 from pkpd_mdr.regimen.limits import Limited
 from pkpd_mdr.regimen.protocols import Rechallenge
 from pkpd_mdr.regimen.ranges import Modulated, RangeBounded
@@ -76,6 +76,8 @@ def _what(act: Act) -> str:
     if act.action == "expose":
         held = "until further notice" if act.duration == math.inf else f"for {length(act.duration)}"
         return f"{act.port}{route} held at {act.amount} {held}".replace("  ", " ")
+    if act.port in REMOVALS:
+        return f"{act.port} of {100 * act.amount.internal:g} %"
     given = f"{act.amount} of {act.port}{route}"
     if act.action == "act":
         return given

@@ -88,7 +88,7 @@ def time_below(level: QuantityLike, *, of: str, better: str = "low", name: str |
     limit = quantity(level, "level")
     reads = partial(_spent, of=of, level=limit.internal, below=True)
     label, told = name or f"{of}_time_below", f"time of {of} below {level}"
-    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=limit.unit)
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "duration", told, like=limit.unit)
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)
@@ -103,7 +103,7 @@ def time_above(level: QuantityLike, *, of: str, better: str = "low", name: str |
     limit = quantity(level, "level")
     reads = partial(_spent, of=of, level=limit.internal, below=False)
     label, told = name or f"{of}_time_above", f"time of {of} above {level}"
-    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "time", told, like=limit.unit)
+    return Endpoint(label, (of, f"d/dt {of}"), reads, better, "duration", told, like=limit.unit)
 
 
 def nadir_of(of: str = "burden", *, better: str = "low", name: str | None = None) -> Endpoint:

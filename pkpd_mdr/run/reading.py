@@ -36,7 +36,8 @@ class Endpoint:
     better : {"high", "low"}
         Which direction is good for the patient.
     unit : str
-        ``"time"``, ``"same"`` (that of the first needed output), ``"area"``, or the unit as text.
+        ``"time"`` (when something happens), ``"duration"`` (how long something lasts), ``"same"`` (that of the first
+        needed output), ``"area"``, or the unit as text.
     description : str
         One line.
     event : bool

@@ -186,7 +186,7 @@ class Run:
 
 def endpoint_unit(item: Endpoint, model: Model, time_unit: Unit) -> Unit:
     """The unit in which an endpoint is shown."""
-    if item.unit == "time":
+    if item.unit in ("time", "duration"):
         return time_unit
     if item.unit == "same":
         return model.outputs[item.needs[0]].unit

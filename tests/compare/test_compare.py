@@ -213,6 +213,35 @@ def test_an_arm_that_gives_nothing_is_pointed_out(model, caplog):
     assert comparison.table["given A [nM * h]"]["none", "resistant_share"] == 0.0
 
 
+def test_how_long_something_lasts_is_no_time_to_an_event(model):
+    """A duration is there in every run, so that nothing is waited for; at zero it was not reached at the start."""
+    never, always = (mdr.endpoints.time_below(level, of="burden", name=level) for level in ("1 cell", "1e30 cell"))
+    comparison = compare(model, {"A": A, "B": B}, until="20 day", endpoints=[always, never])
+    assert comparison.values[:, 0].tolist() == [[20.0, 0.0], [20.0, 0.0]]
+    assert comparison.unit("1 cell").text == "day"
+    assert any("same 1 cell in every draw: it takes no time" in note for note in comparison.notes)
+    assert "not reached" not in str(comparison)
+    with pytest.raises(mdr.SimulationError, match="is not a time, so that it has no survival curve"):
+        comparison.survival()
+    with pytest.raises(mdr.SimulationError, match="'1 cell' is not a time"):
+        mdr.endpoints.happens(never)
+
+
+def test_draws_of_a_start_that_is_given_are_pointed_out(model):
+    arms, drawn = {"A": A, "B": B}, {"S0": [1e6, 1e7, 1e8], "slope_A_S": [0.01, 0.02, 0.03]}
+    note = "S starts as start= says, in every draw, whatever the draws of S0 say"
+    assert note in compare(model, arms, parameters=drawn, start={"S": 1e6, "R": 1e3}, until="20 day").notes
+    assert note not in compare(model, arms, parameters=drawn, start={"R": 1e3}, until="20 day").notes
+
+
+def test_means_below_one_cell_are_pointed_out(model):
+    """1e6 cells at -0.9 per day are 0.12 after 18 days, and 0.02 after 20 more of regrowth from less."""
+    arms = {"much": mdr.exposure("A", "100 nM", over="18 day"), "little": A}
+    said = str(compare(model, arms, parameters={"slope_A_S": [0.01, 0.005], "R0": 0}, until="20 day"))
+    assert "the burden falls below one cell ('much' in 50 % of draws)" in said
+    assert "below one cell" not in str(compare(model, {"little": A, "none": mdr.nothing()}, until="20 day"))
+
+
 def test_exposure_is_an_endpoint(model):
     comparison = compare(model, {"A": A, "B": B}, until="20 day", endpoints=["exposure_A", "final_burden"])
     assert comparison.values[:, 0, 0] == pytest.approx([20 * 240, 0.0], abs=1e-6)

@@ -147,6 +147,7 @@ def test_auc_with_saturable_elimination_needs_another_dose(saturable):
     assert comparison.values[1, 0, 0] == pytest.approx(comparison.values[0, 0, 0], rel=1e-5)
     assert "area under the concentration at the model's values" in str(comparison)
     assert compare(saturable, arms, fair="total_dose", until="60 day").matching.changed == ()
+    assert "all arms give the same exposure_dox in every draw" in comparison.notes  # by dose, not whatever the timing
 
 
 # -- I13: with exponential growth and linear kill order and timing do not matter ----------------------------

@@ -280,6 +280,16 @@ def test_value_of_knowing_in_closed_form():
     assert table.attrs["notes"] == ()
 
 
+def test_deciders_are_between_arms_that_differ():
+    """C does what B does: nothing decides between these two, and the choice is between them and A."""
+    x = np.linspace(-1, 1, 80)
+    found = comparison([50 + x, np.full(80, 50.2), np.full(80, 50.2)], parameters={"x": x}).deciders()
+    assert found.attrs["arms"] == ("B", "A")
+    assert found["evppi"][0] == pytest.approx(np.maximum(x - 0.2, 0).mean(), rel=0.05)
+    same = comparison([np.full(80, 50.0)] * 2, parameters={"x": x}).deciders()
+    assert same.attrs["notes"][0] == "the difference is the same in every draw: no parameter decides"
+
+
 @given(st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
 def test_knowing_one_parameter_is_never_worth_more_than_knowing_all(seed):

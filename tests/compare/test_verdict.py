@@ -191,3 +191,19 @@ def test_equal_arms_are_seldom_called_better(comparison, count):
         for said in (known(comparison, rng.lognormal(3, 0.5, (3, count))).verdict() for _ in range(200))
     )
     assert sure <= 5
+
+
+def test_an_arm_that_is_behind_in_the_middle_and_best_in_many_draws_is_named(comparison):
+    """b is always just behind a, while c, far behind in most draws, is the best of all in four of ten."""
+    up = np.arange(10.0)
+    said = known(comparison, [10 + up, 9 + up, [100.0] * 4 + [0.0] * 6]).verdict()
+    assert "'a' is ahead of 'b', but not of every arm in all draws." in said
+    assert said.endswith("and the best of all in 60 %, 'c' in 40 %.")
+    assert "and the best of all in 100 %. " in known(comparison, [10 + up, 9 + up, 0 * up]).verdict()
+
+
+def test_a_duration_of_zero_is_not_called_reached(comparison):
+    lasts = mdr.endpoints.time_below("1 cell", of="burden", name="time_to_progression")
+    items = (lasts, *comparison.endpoints[1:])
+    said = known(replace(comparison, endpoints=items), np.zeros((3, 2))).verdict()
+    assert said == "Time to progression: it takes no time under any arm, in every draw; choose another level."

@@ -217,6 +217,7 @@ def test_knowledge_is_worth_something(yoon, belief, plan, truth):
     assert logs[0] <= logs[1] + 1e-9
     assert logs[1] < logs[2] - 0.3
     assert "with errors of measurement" in str(comparison)
+    assert "'informed' knows the parameters and the state of each patient exactly" in str(comparison)
 
 
 def test_the_model_that_is_believed_in_may_be_wrong(yoon, belief):
@@ -305,3 +306,18 @@ def test_what_was_given_at_the_visit_before_is_known_whatever_the_interval(yoon,
         acts = plan._acts(plan.regimens[0], 0.0, Visit.first(1e6, time=number * interval))
         mind = replace(mind, time=number * interval).given(acts, plan.learner.compiled)
         assert [act.time for act in mind.acts] == [k * interval for k in (number - 1, number) if k >= 0]
+
+
+@pytest.mark.parametrize(("then", "level"), [("hold", None), ("reduce", 0.5)])
+@pytest.mark.parametrize("twice", [False, True])
+def test_what_a_limit_changes_is_believed_as_given(plan, then, level, twice):
+    """A hold gives nothing and a reduction half: the belief goes on from that, not from what was decided."""
+    from pkpd_mdr.regimen import Visit
+
+    care = mdr.limited(plan, mdr.limit("anc", below="1e9 1/L", then=then), levels=(0.5, 1.0))
+    care = mdr.limited(care, mdr.limit("anc", below="1 1/L", then="hold")) if twice else care
+    acts, memory, note = care.decide(Visit.first(1e6, others={"anc": 1e8}), care.begin())
+    mind = memory.inner.inner if twice else memory.inner
+    assert mind.acts == acts
+    assert [act.amount.value for act in acts] == ([] if level is None else [level])
+    assert ("meanwhile decided: gives" in note) is (then == "hold")

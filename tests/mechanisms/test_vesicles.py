@@ -472,6 +472,10 @@ CARGO = mdr.vesicles.cargo("mir", load={"R": 1}, into="S")
         ([mdr.vesicles.uptake("T", rate="1 mL/h")], "names 'T'"),
         ([mdr.vesicles.uptake("R", rate="1 mL/h", vesicles="EX")], "vesicles of 'EX'.*'EV'"),
         ([mdr.vesicles.effect("mir", on="S", what="repair", size=1, half=1), CARGO], "needs the repair of 'S'"),
+        (
+            [CARGO, mdr.vesicles.effect("mir", on="S", what="apoptosis evasion", size=0.5, half=1)],
+            r"needs the apoptosis evasion of 'S', .*; add death.evasion\(...\) for it",
+        ),
         ([mdr.vesicles.effect("mir", on="S", what="energy", size=1, half=1), CARGO], "birth of zero"),
         (
             [CARGO, mdr.vesicles.effect("mir", on="R", what="pgp", size=1, half=1), mdr.pgp.content("R")],

@@ -74,6 +74,16 @@ def test_a_hold_delays_the_regimen_until_recovery() -> None:
     ]
 
 
+def test_a_hold_never_brings_a_dose_forward() -> None:
+    """Doses are due on days 0, 21, 42: a hold that is over by then delays nothing, a longer one all that follow."""
+    plan = limited(bolus("dox", "60 mg").every("21 day", times=3), HOLD, visit="7 day")
+    low, fine = 0.9e9, 4e9
+    between, _ = played(plan, [1.0] * 8, anc=[fine, low, fine, fine, low, low, fine, fine])
+    assert [dose for acts in between for dose in acts] == [(0, 60), (21, 60), (42, 60)]
+    over, _ = played(plan, [1.0] * 10, anc=[fine, fine, low, low, fine, fine, fine, fine, fine, fine])
+    assert [dose for acts in over for dose in acts] == [(0, 60), (28, 60), (49, 60)]
+
+
 def test_a_share_of_nothing_is_refused_rather_than_never_passed() -> None:
     with pytest.raises(RegimenError, match=r"limit\('weight'\): weight is zero at the first visit and has no shares"):
         played(limited(WEEKLY, STOP, visit="7 day"), [1.0], weight=[0.0])

@@ -29,6 +29,8 @@ DAILY = mdr.oral("tmz", "200 mg").every("1 day", times=5)
             ["1 mg of dox (iv), 3 times, at days 0, 1, 5"],
         ),
         (mdr.exposure("dox", "20 nM", over="24 h"), ["dox held at 20 nM for 1 day, once"]),
+        (mdr.apheresis(0.7).every("2 day", times=3), ["apheresis of 70 %, every 2 days, 3 times"]),
+        (mdr.surgery(0.95, at="1 day"), ["surgery of 95 %, once at day 1"]),
         (mdr.exposure("dox", "20 nM"), ["dox held at 20 nM until further notice, once"]),
         (
             mdr.radiation("2 Gy").on_days([1, 2, 3, 4, 5]).every("7 day", times=6),
