@@ -176,11 +176,20 @@ def test_bad_choices_are_refused() -> None:
         ({"held_out": {"g": ["a", "b", "c"]}}, "leaves no condition to fit"),
         ({"held_out": 3}, "write 'condition'"),
         ({"control": {"g": "a"}}, "say which, as in held_out="),
+        ({"nested": {"slope": "mean"}}, "'slope' has 3 parameters and 'mean' 2; a special case has fewer"),
+        ({"nested": {"mean": "mean"}}, "a special case has fewer"),
         ({"held_out": "g", "factors": "c"}, "factors names 'c', which is not free"),
         ({"held_out": "g", "control": {"g": ["a", "b", "c"]}}, "holds out controls only"),
     ):
         with pytest.raises(FitError, match=words.replace("(", r"\(")):
             compare_models(both, **given_)
+    for fits, words in (
+        (list(both.values()), "fits is a list, not a dict"),
+        ({1: both["mean"], 2: both["slope"]}, "fits: 1 is a Fit; write names in quotes"),
+        (both | {"model": SLOPE}, "fits: 'model' is .*, each with its Fit"),
+    ):
+        with pytest.raises(FitError, match=words):
+            compare_models(fits)  # type: ignore[arg-type]
 
 
 # -- likelihood ratios on a bound ------------------------------------------------------------------------------
