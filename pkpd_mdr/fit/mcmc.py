@@ -3,8 +3,8 @@
 The posterior is the likelihood times a flat density on the working scale within the bounds (so flat in the logarithm of
 a positive parameter); a parameter with a prior has the density of that prior instead, whatever its scale. A common
 scale of the errors is integrated out with a flat density of its logarithm, which is exactly the sum of squares to the
-power ``-n/2`` that the fit minimises. Foreman-Mackey et al. (2013), PASP 125:306; moves by differences of walkers, ter
-Braak and Vrugt (2008).
+power ``-n/2`` that the fit minimises, and scales and offsets of readouts with a flat density of their own.
+Foreman-Mackey et al. (2013), PASP 125:306; moves by differences of walkers, ter Braak and Vrugt (2008).
 """
 
 from __future__ import annotations

@@ -443,7 +443,7 @@ class Fit:
         confidence : float
             Share inside at each time.
         seed : int
-            Of the draws that are made when none are given.
+            Of the draws that are made when none are given, and of scales and offsets of readouts around their best.
 
         Returns
         -------
