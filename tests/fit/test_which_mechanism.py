@@ -165,6 +165,15 @@ def test_labels_and_groups_of_conditions() -> None:
     assert [len(fold.scored) for fold in find_folds(fit, {"g": ["a", "b"]})] == [2]
 
 
+def test_a_scale_that_is_solved_for_counts_as_a_parameter() -> None:
+    """A readout written as a parameter is the same model, and none within the other."""
+    free, b = {"b": (-9, 9)}, mdr.parameter("b", "0.1 1/h")
+    solved = mdr.fit(mdr.Model(mdr.observable("y", "1 + b*t"), b), groups(), free, readout={"y": "scale"})
+    model = mdr.Model(mdr.observable("y", "a*(1 + b*t)"), mdr.parameter("a", 1.0), b)
+    written = mdr.fit(model, groups(), free | {"a": (-9, 9)})
+    assert compare_models({"solved": solved, "written": written}).table["within"].tolist() == ["", ""]
+
+
 def test_bad_choices_are_refused() -> None:
     both = {
         "mean": mdr.fit(MEAN, groups(), {"a": (-9, 9)}),
