@@ -53,7 +53,7 @@ def values_of(objective: Objective, points: FloatArray) -> FloatArray:
         here = objective.evaluate_many(list(points[inside]))
     for i, one in zip(inside, here, strict=True):
         with np.errstate(all="ignore"):
-            sign, width = np.linalg.slogdet(one.by_readouts)
+            sign, width = np.linalg.slogdet(one.by_readouts[:, len(one.point) :])
         if not one.prediction.failures and np.isfinite(one.value) and sign > 0:
             found[i] = -0.5 * (one.value + width)
     return found

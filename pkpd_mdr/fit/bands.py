@@ -104,7 +104,7 @@ def _curves(
         return objective.problem.simulate(u, grids)
     here = objective.evaluate(np.concatenate([u, fit.best.point[len(u) :]]))
     assert here.prediction.readout is not None
-    readout = here.prediction.readout + _deviation(objective, here.by_readouts, rng)
+    readout = here.prediction.readout + _deviation(objective, here.by_readouts[:, len(here.point) :], rng)
     return objective.curves(replace(here, prediction=replace(here.prediction, readout=readout)), grids)
 
 

@@ -56,8 +56,8 @@ class Evaluation:
         Expected second derivatives of `value` (Fisher scoring).
     prediction : Prediction
         With scales and offsets of readouts in it.
-    by_readouts : ndarray, shape (r, r)
-        Expected second derivatives of `value` by these scales and offsets.
+    by_readouts : ndarray, shape (r, d + r)
+        Expected second derivatives of `value` by these scales and offsets, and by the point and them.
     """
 
     point: FloatArray
@@ -220,7 +220,7 @@ class Objective:
             2.0 * weight * (jacobian.T @ e),
             self._reduced(curvature),
             prediction,
-            curvature[self.dimension :, self.dimension :],
+            curvature[self.dimension :],
         )
 
     def _explicit(self, point: FloatArray, prediction: Prediction, parts: Parts) -> Evaluation:
@@ -242,7 +242,7 @@ class Objective:
             gradient + 2.0 * prior_by.T @ prior,
             self._reduced(curvature) + 2.0 * prior_by.T @ prior_by,
             prediction,
-            curvature[d:, d:],
+            curvature[d:],
         )
 
     def _without_readouts(self, jacobian: FloatArray) -> FloatArray:

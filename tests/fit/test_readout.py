@@ -154,7 +154,19 @@ def test_a_posterior_integrates_scale_and_offset_out(error: str) -> None:
     assert np.ptp(apart) < 1e-7
 
 
-@pytest.mark.parametrize("error", ["additive", "lognormal", "sd", mdr.student_t(df=5)])
+@pytest.mark.parametrize("error", ["additive", "sd", "lognormal", "proportional"])
+def test_held_out_conditions_are_predicted_as_if_scale_and_offset_were_parameters(error: str) -> None:
+    data = plates(offset=0.5, scales=(8.0, 8.0, 8.0), noise=0.1)
+    free = FREE | {"A": (1e-3, 1e3), "B": (-9.0, 9.0)}
+    fits = {
+        "solved": fit(DECAY, data, FREE, readout={"y": "scale+offset"}, error=error, starts=3),
+        "written": fit(WRITTEN, data, free, error=error, starts=3),
+    }
+    table = mdr.compare_models(fits, held_out="condition").table
+    assert table.loc["solved", "held_out"] == pytest.approx(table.loc["written", "held_out"], abs=1e-2)
+
+
+@pytest.mark.parametrize("error", ["additive", "lognormal", mdr.student_t(df=5)])
 def test_bands_know_scale_and_offset_as_well_as_the_data_tell_them(error: Any) -> None:
     """With these at their best under each draw, a band was six times too narrow where k hardly matters."""
     _, data = noisy()
@@ -166,6 +178,6 @@ def test_bands_know_scale_and_offset_as_well_as_the_data_tell_them(error: Any) -
     )
     widths = []
     for found in (solved, written):
-        frame = found.band(["0 h", "1 h", "6 h", "12 h"], draws=found.draws(500, seed=2)).frame
+        frame = found.band(["0 h", "1 h", "6 h", "12 h"], draws=found.draws(250, seed=2)).frame
         widths.append((frame["upper"] - frame["lower"]).to_numpy())
     assert widths[0] == pytest.approx(widths[1], rel=0.25)
