@@ -166,8 +166,8 @@ def test_held_out_conditions_are_predicted_as_if_scale_and_offset_were_parameter
     assert table.loc["solved", "held_out"] == pytest.approx(table.loc["written", "held_out"], abs=1e-2)
 
 
-@pytest.mark.parametrize("error", ["additive", "lognormal", mdr.student_t(df=5)])
-def test_bands_know_scale_and_offset_as_well_as_the_data_tell_them(error: Any) -> None:
+@pytest.mark.parametrize("error", ["additive", "lognormal", "sd"])
+def test_bands_know_scale_and_offset_as_well_as_the_data_tell_them(error: str) -> None:
     """With these at their best under each draw, a band was six times too narrow where k hardly matters."""
     _, data = noisy()
     free = FREE | {"A": (1e-3, 1e3), "B": (-99.0, 99.0)}
