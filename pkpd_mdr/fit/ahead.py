@@ -32,6 +32,9 @@ def looking_ahead(objective: Objective) -> Objective:
 def values_of(objective: Objective, points: FloatArray) -> FloatArray:
     """Minus half the objective at many points; minus infinity outside the box or where a run fails.
 
+    Scales and offsets of readouts, which the objective puts at their best, are integrated out with a flat density by
+    Laplace's method; that is exact for normal errors whose sd does not follow the prediction.
+
     Parameters
     ----------
     objective : Objective
@@ -49,6 +52,8 @@ def values_of(objective: Objective, points: FloatArray) -> FloatArray:
     with np.errstate(all="ignore"):
         here = objective.evaluate_many(list(points[inside]))
     for i, one in zip(inside, here, strict=True):
-        if not one.prediction.failures and np.isfinite(one.value):
-            found[i] = -0.5 * one.value
+        with np.errstate(all="ignore"):
+            sign, width = np.linalg.slogdet(one.by_readouts[:, len(one.point) :])
+        if not one.prediction.failures and np.isfinite(one.value) and sign > 0:
+            found[i] = -0.5 * (one.value + width)
     return found

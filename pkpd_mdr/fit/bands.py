@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +11,10 @@ import pandas as pd
 
 from pkpd_mdr.arguments import CONFIDENCE, SEED, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.free import FloatArray, Space
+from pkpd_mdr.fit.objective import Objective
 from pkpd_mdr.units import QuantityLike, Unit
 
 if TYPE_CHECKING:
@@ -75,9 +77,9 @@ def band(
     wanted = set(centre["condition"])
     kept = [i for i, member in enumerate(problem.members) if member.condition.name in wanted]
     stacks: list[list[FloatArray]] = [[] for _ in kept]
-    failed = 0
+    failed, rng = 0, np.random.default_rng([seed, 1])
     for u in points:
-        curves = _curves(fit, u, grids)
+        curves = _curves(fit, u, grids, rng)
         if any(curves[i][2] for i in kept):
             failed += 1
             continue
@@ -93,12 +95,28 @@ def band(
     return Band(centre.assign(**_joined(parts)), confidence, fit, failed)
 
 
-def _curves(fit: Fit, u: FloatArray, grids: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray, str]]:
-    """Curves at a point, seen through the readouts that belong to it."""
+def _curves(
+    fit: Fit, u: FloatArray, grids: Sequence[FloatArray], rng: np.random.Generator
+) -> list[tuple[FloatArray, FloatArray, str]]:
+    """Curves at a point, seen through readouts that are drawn around the best ones there."""
     objective = fit.objective
     if not objective.readout_parameters:
         return objective.problem.simulate(u, grids)
-    return objective.curves(objective.evaluate(np.concatenate([u, fit.best.point[len(u) :]])), grids)
+    here = objective.evaluate(np.concatenate([u, fit.best.point[len(u) :]]))
+    assert here.prediction.readout is not None
+    readout = here.prediction.readout + _deviation(objective, here.by_readouts[:, len(here.point) :], rng)
+    return objective.curves(replace(here, prediction=replace(here.prediction, readout=readout)), grids)
+
+
+def _deviation(objective: Objective, curvature: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """How far scales and offsets are from their best: normal, Student's t where the size of the errors is not known."""
+    covariance = 2.0 * pseudo_inverse(curvature)
+    size = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    drawn = size * rng.multivariate_normal(np.zeros(len(size)), covariance / np.outer(size, size), method="eigh")
+    if not objective.profiled:
+        return np.asarray(drawn)
+    rows = len(objective.problem.rows)
+    return np.asarray(drawn * np.sqrt(rows / rng.chisquare(rows - len(size))))
 
 
 def _joined(parts: Sequence[FloatArray]) -> dict[str, FloatArray]:

@@ -14,6 +14,7 @@ _FEW = 3  # rows from which on equal values are no accident
 _SHARE = 1.5  # predictions of a fraction stay below it
 _PERCENT = 10.0  # and fractions that reach this are percent
 _COUNTS = 100.0  # predictions that never fall below this are no fractions
+_FAR = 1e6  # times the model's first start, beyond which measurements look like those of another unit
 _OPPOSITE = -0.7  # correlation with the prediction from which on the opposite seems to have been measured
 
 
@@ -42,6 +43,8 @@ def doubts(problem: Problem, first: Prediction) -> tuple[str, ...]:
             found.append(f"all {len(y)} measurements of {name} are {y[0]:g}: they cannot show how it changes")
         elif not fraction:
             found.append(_saturated(name, y, source))
+            if not problem.readouts and name not in problem.relative_to:
+                found.append(_far(name, y, f))
         elif not problem.readouts and name not in problem.relative_to and np.isfinite(f).all():
             found.append(_as_fractions(name, y, f, source, problem.data.units[name].factor))
     return tuple(sentence for sentence in found if sentence)
@@ -67,6 +70,15 @@ def _as_fractions(name: str, y: FloatArray, f: FloatArray, source: IntArray, uni
                 f"{name} is high where the model's first start is low (correlation {together:.2f}): "
                 "was the opposite measured, such as inhibition for viability?"
             )
+    return ""
+
+
+def _far(name: str, y: FloatArray, f: FloatArray) -> str:
+    if y.min() > _FAR * f.max() > 0 or 0 < _FAR * y.max() < f.min() < np.inf:
+        return (
+            f"{name} is {y.min():g} to {y.max():g}, but the model's first start gives {f.min():.3g} to {f.max():.3g}: "
+            "a unit that is another one, or a start (or dose) that is?"
+        )
     return ""
 
 

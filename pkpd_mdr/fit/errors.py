@@ -389,6 +389,9 @@ def _check_limits(
         return
     where = f"row {rows[beyond[0]]} of {data.origin} is beyond a limit of quantification"
     if kind in _DISCRETE:
-        raise FitError(f"error {shown(kind)} of {shown(name)}: {where}; counts have none, so leave such rows out")
+        raise FitError(
+            f"error {shown(kind)} of {shown(name)}: {where}, and there is no probability of that for counts; choose an "
+            "error model that has one, such as 'lognormal' or 'combined' (leaving such rows out would bias the fit)"
+        )
     if kind == "student_t" and df is None:
         raise FitError(f"error {shown(kind)} of {shown(name)}: {where}; give the degrees of freedom, student_t(df=4)")

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pkpd_mdr.data.cells import as_list, same_label
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.free import FloatArray
 from pkpd_mdr.fit.information import inform
 from pkpd_mdr.fit.objective import Evaluation, Objective
@@ -130,8 +131,9 @@ def hold_out(fit: Fit, fold: Fold, *, factors: Sequence[str] = (), starts: int =
     """Fit again without a fold and predict it.
 
     The density of a measurement is that of its error model, with spread, scales and offsets as estimated without the
-    fold. To a spread that is normal or Student's, the variance of the prediction is added by the delta method; what the
-    rest does not determine adds none, so that it is a plug-in density in those directions.
+    fold. To a spread that is normal or Student's, the variance of the prediction, which that of scales and offsets is
+    part of, is added by the delta method; what the rest does not determine adds none, so that it is a plug-in density
+    in those directions.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ def hold_out(fit: Fit, fold: Fold, *, factors: Sequence[str] = (), starts: int =
     search.run()
     best = best_of(training, search.so_far())
     u = _settled(problem, errors, fold, best, factors)
-    covariance = np.nan_to_num(inform(training, best).covariance)
+    covariance = _with_readouts(np.nan_to_num(inform(training, best).covariance), training, best)
     scored = Objective(part(problem, [i for i, name in enumerate(where) if name in fold.scored]), errors)
     return _scores(scored, u, covariance, training, best)
 
@@ -218,6 +220,19 @@ def _settled(problem: Problem, errors: Any, fold: Fold, best: Evaluation, factor
     return polish(mine, mine.complete(best.point[:k]), fixed=fixed).point[:k]
 
 
+def _with_readouts(covariance: FloatArray, training: Objective, best: Evaluation) -> FloatArray:
+    """Of the parameters and the scales and offsets of readouts, which follow them and have errors of their own."""
+    if not training.readout_parameters:
+        return covariance
+    inverse = pseudo_inverse(best.by_readouts[:, len(best.point) :])
+    follow = -inverse @ best.by_readouts[:, : len(covariance)]
+    rows = len(training.problem.rows)
+    freedom = rows - len(covariance) - training.readout_parameters
+    unbiased = rows / freedom if training.profiled and freedom > 0 else 1.0
+    own = follow @ covariance @ follow.T + 2.0 * unbiased * inverse
+    return np.block([[covariance, covariance @ follow.T], [follow @ covariance, own]])
+
+
 def _scores(
     objective: Objective, u: FloatArray, covariance: FloatArray, training: Objective, best: Evaluation
 ) -> pd.DataFrame:
@@ -226,7 +241,7 @@ def _scores(
     if best.prediction.readout is not None:
         prediction = seen(problem, prediction, best.prediction.readout)
     point, parts = _carried(objective, u, prediction, training, best)
-    by = parts.mean_by[:, :k]
+    by = np.hstack([parts.mean_by[:, :k], parts.mean_by[:, objective.dimension :]])
     spread = np.array([not model.discrete for model in objective.layout.models])[rows.which]
     variance = np.exp(2.0 * parts.log_w) + np.where(spread, np.einsum("ij,jk,ik->i", by, covariance, by), 0.0)
     wider = replace(parts, log_w=0.5 * np.log(variance))

@@ -1,8 +1,9 @@
 """Posterior by Markov chains: emcee's ensemble sampler, with one call of the engine for all walkers of a step.
 
 The posterior is the likelihood times a flat density on the working scale within the bounds (so flat in the logarithm of
-a positive parameter), times the priors of the fit where it has some. A common scale of the errors is integrated out
-with a flat density of its logarithm, which is exactly the sum of squares to the power ``-n/2`` that the fit minimises.
+a positive parameter); a parameter with a prior has the density of that prior instead, whatever its scale. A common
+scale of the errors is integrated out with a flat density of its logarithm, which is exactly the sum of squares to the
+power ``-n/2`` that the fit minimises, and scales and offsets of readouts with a flat density of their own.
 Foreman-Mackey et al. (2013), PASP 125:306; moves by differences of walkers, ter Braak and Vrugt (2008).
 """
 
@@ -22,6 +23,7 @@ from pkpd_mdr.errors import FitError, shown
 from pkpd_mdr.fit.ahead import looking_ahead, values_of
 from pkpd_mdr.fit.draws import Draws, truncated_draws
 from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.fit.objective import Objective
 from pkpd_mdr.run.progress import PROGRESS, Progress, Report, reporting
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _log = logging.getLogger("pkpd_mdr")
 
 _MOST_STEPS, _MOST_WALKERS, _MOST_CHAINS = 1_000_000, 10_000, 100
 _R_HAT, _LENGTHS, _FEWEST = 1.05, 50.0, 200.0  # beyond which chains are not called converged
-_JITTER = 0.05
+_JITTER, _TINY = 0.05, 1e-300
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +49,7 @@ class Posterior(Draws):
     chain : ndarray, shape (chains, steps, walkers, d)
         Working scale, after the warm-up; the first k coordinates are the parameters.
     log_posterior : ndarray, shape (chains, steps, walkers)
-        Up to a constant.
+        Up to a constant, as a density on the working scale.
     acceptance : float
         Share of moves that were accepted.
     diagnostics : DataFrame
@@ -175,14 +177,14 @@ def _starts(fit: Fit, walkers: int, seed: list[int]) -> FloatArray:
 
 
 def _sample(
-    objective: Any, start: FloatArray, before: int, steps: int, seed: list[int], told: _Told
+    objective: Objective, start: FloatArray, before: int, steps: int, seed: list[int], told: _Told
 ) -> tuple[FloatArray, FloatArray, float]:
     try:
         import emcee
     except ImportError as problem:
         raise FitError("mcmc needs emcee; install it with: pip install 'pkpd-mdr[mcmc]'") from problem
     sampler = emcee.EnsembleSampler(
-        *start.shape, lambda points: values_of(objective, points), moves=moves_of(emcee), vectorize=True
+        *start.shape, lambda points: _log_density(objective, points), moves=moves_of(emcee), vectorize=True
     )
     sampler.random_state = np.random.RandomState(np.random.SeedSequence(seed).generate_state(8)).get_state()
     with warnings.catch_warnings():
@@ -194,6 +196,15 @@ def _sample(
         np.asarray(sampler.get_log_prob(discard=before)),
         float(np.mean(sampler.acceptance_fraction)),
     )
+
+
+def _log_density(objective: Objective, points: FloatArray) -> FloatArray:
+    """On the working scale: where a prior is normal on another scale, the change of variables counts."""
+    found = values_of(objective, points)
+    for j, item in enumerate(objective.problem.space.free):
+        if item.prior is not None and item.log != (item.prior.kind == "lognormal"):
+            found += points[:, j] if item.log else -np.log(np.maximum(points[:, j], _TINY))
+    return found
 
 
 def moves_of(emcee: Any) -> list[tuple[Any, float]]:

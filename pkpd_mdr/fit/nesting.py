@@ -28,7 +28,7 @@ def found_nesting(fits: Mapping[str, Fit]) -> dict[str, str]:
 def _included(small: Fit, large: Fit) -> bool:
     """Whether the larger fit frees all that the special case does, and more; one value for all may be one a group."""
     names, targets = set(large.found.names), {item.target for item in large.found.items}
-    more = len(small.found.names) < len(names)
+    more = len(small.found.names) < len(names) and small.parameters < large.parameters
     return more and all(item.name in names or (not item.group and item.target in targets) for item in small.found.items)
 
 

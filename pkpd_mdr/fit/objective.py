@@ -56,6 +56,8 @@ class Evaluation:
         Expected second derivatives of `value` (Fisher scoring).
     prediction : Prediction
         With scales and offsets of readouts in it.
+    by_readouts : ndarray, shape (r, d + r)
+        Expected second derivatives of `value` by these scales and offsets, and by the point and them.
     """
 
     point: FloatArray
@@ -66,6 +68,7 @@ class Evaluation:
     gradient: FloatArray
     curvature: FloatArray
     prediction: Prediction
+    by_readouts: FloatArray
 
     @property
     def finite(self) -> bool:
@@ -217,6 +220,7 @@ class Objective:
             2.0 * weight * (jacobian.T @ e),
             self._reduced(curvature),
             prediction,
+            curvature[self.dimension :],
         )
 
     def _explicit(self, point: FloatArray, prediction: Prediction, parts: Parts) -> Evaluation:
@@ -224,7 +228,7 @@ class Objective:
         r = parts.difference * np.exp(np.clip(-parts.log_w, -600.0, 600.0))
         by = np.stack([parts.mean_by, parts.log_w_by, parts.extra_by])
         gradient = np.einsum("ri,ird->d", terms.slope, by)[:d]
-        curvature = self._reduced(np.einsum("ird,rij,jre->de", by, terms.information, by, optimize=True))
+        curvature = np.einsum("ird,rij,jre->de", by, terms.information, by, optimize=True)
         value = float(terms.value.sum())
         prior, prior_by = prior_rows(self.problem.space, point)
         inverse = np.exp(np.clip(-parts.log_w, -600.0, 600.0))[:, None]
@@ -236,8 +240,9 @@ class Objective:
             r,
             jacobian,
             gradient + 2.0 * prior_by.T @ prior,
-            curvature + 2.0 * prior_by.T @ prior_by,
+            self._reduced(curvature) + 2.0 * prior_by.T @ prior_by,
             prediction,
+            curvature[d:],
         )
 
     def _without_readouts(self, jacobian: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import CONFIDENCE, takes
+from pkpd_mdr.arguments import CONFIDENCE, TEXTS, takes, whole
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.along import along
 from pkpd_mdr.fit.estimates import quantile
@@ -171,7 +171,7 @@ def _state(low: float, high: float) -> str:
     return "open above" if math.isinf(high) else "open below" if math.isinf(low) else "closed"
 
 
-@takes(FitError, confidence=CONFIDENCE)
+@takes(FitError, names=TEXTS, confidence=CONFIDENCE)
 def profiles(
     fit: Fit,
     names: Sequence[str] | None = None,
@@ -204,7 +204,7 @@ def profiles(
     return Profiles(dict(zip(wanted, [future.result() for future in waiting], strict=True)))
 
 
-@takes(FitError, confidence=CONFIDENCE)
+@takes(FitError, confidence=CONFIDENCE, most=whole(1, example=40))
 def profile(fit: Fit, name: str, *, confidence: float = 0.95, most: int = 40) -> Profile:
     """Profile one parameter of a fit, stepping away from the optimum with warm starts.
 
@@ -260,7 +260,7 @@ class _Walk:
         self.along = along(fit.objective, fit.information, name, fit.best.point)
         self.end = quantile(fit.information.freedom, confidence)
         self.points: list[tuple[float, float, FloatArray]] = [(self.along.where(fit.best.point), 0.0, fit.best.point)]
-        self.lowest = 0.0
+        self.lowest, self.unfinished = 0.0, False
 
     def run(self) -> Profile:
         """Walk both sides until the limit, the bound or the last step."""
@@ -271,6 +271,8 @@ class _Walk:
         frame.insert(0, "value", [self.along.declared(x) for x, _, _ in ordered])
         frame.insert(1, "distance", [z**2 for _, z, _ in ordered])
         note = "a better point was met on the way: fit again with more starts" if self.lowest < -1e-3 else ""
+        if self.unfinished:
+            note = "; ".join(filter(None, [note, f"most={self.most} points did not reach an end: allow more"]))
         (lower, open_lower), (upper, open_upper) = sides
         return Profile(
             self.along.name,
@@ -305,6 +307,8 @@ class _Walk:
             change = max(z - before[1], 1e-3 * self.end)
             step *= float(np.clip(self.end / _PER_SIDE / change, 0.3, 3.0))
             before = (x, z)
+        else:
+            self.unfinished = True
         return self.along.declared(self.along.where(point)), True
 
     def _first_step(self) -> float:

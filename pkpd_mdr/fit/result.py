@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pkpd_mdr.arguments import listed
 from pkpd_mdr.data import Data
 from pkpd_mdr.data.cells import Label
 from pkpd_mdr.data.limits import ABOVE, BELOW
@@ -137,8 +138,7 @@ class Fit:
         return self._square(self.information.covariance / np.outer(sizes, sizes))
 
     def _square(self, matrix: FloatArray) -> pd.DataFrame:
-        names = list(self.found.names)
-        return pd.DataFrame(matrix, index=names, columns=names)
+        return pd.DataFrame(matrix, index=list(self.found.names), columns=list(self.found.names))
 
     def lmfit_parameters(self) -> Any:
         """All parameters as `lmfit.Parameters`, in declared units; see `pkpd_mdr.fit.lmfit_table.to_lmfit`."""
@@ -279,7 +279,7 @@ class Fit:
         """
         problem = self.objective.problem
         known = [member.condition.name for member in problem.members]
-        wanted = known if conditions is None else [conditions] if isinstance(conditions, str) else list(conditions)
+        wanted = known if conditions is None else listed(conditions) or [conditions]
         for name in wanted:
             if name not in known:
                 raise FitError(f"the data have no condition {shown(name)}{did_you_mean(name, known)}")
@@ -443,7 +443,7 @@ class Fit:
         confidence : float
             Share inside at each time.
         seed : int
-            Of the draws that are made when none are given.
+            Of the draws that are made when none are given, and of scales and offsets of readouts around their best.
 
         Returns
         -------

@@ -199,7 +199,7 @@ def _listed(labels: Sequence[str], word: str = "and") -> str:
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} {word} {named[-1]}"
 
 
-@takes(FitError, nested=TABLE, control=TABLE, factors=TEXTS, starts=COUNT, seed=SEED)
+@takes(FitError, fits=TABLE, nested=TABLE, control=TABLE, factors=TEXTS, starts=COUNT, seed=SEED)
 def compare_models(
     fits: Mapping[str, Fit],
     *,
@@ -262,12 +262,20 @@ def compare_models(
     """
     if len(fits) < 2:
         raise FitError(f"{len(fits)} fit cannot be compared; give two or more")
+    for label, item in fits.items():
+        if not isinstance(item, Fit) or not isinstance(label, str):
+            raise FitError(f"fits: {shown(label)} is {shown(item)}; write names in quotes, each with its Fit")
     _check_same(fits)
     within = dict(nested) if nested is not None else found_nesting(fits)
     for small, large in within.items():
         for name in (small, large):
             if name not in fits:
                 raise FitError(f"nested names {shown(name)}, which is not among the fits{did_you_mean(name, fits)}")
+        if not fits[small].parameters < fits[large].parameters:
+            raise FitError(
+                f"nested: {shown(small)} has {fits[small].parameters} parameters and {shown(large)} "
+                f"{fits[large].parameters}; a special case has fewer than the model that contains it and comes first"
+            )
     if held_out is None and (control or factors):
         raise FitError(
             "control and factors say how held-out conditions are predicted; say which, as in held_out='plate'"

@@ -145,7 +145,7 @@ def sight_of_fit(fit: Fit, plans: Sequence[Planned], noise: NoiseLike | None) ->
     Raises
     ------
     FitError
-        A candidate measures what was not fitted, and no noise is given for it.
+        A candidate measures what was not fitted, or up to a scale or a reference, and no noise is given for it.
     """
     old = fit.objective.problem
     problem = plan_problem(fit.model, plans, fit.found.space, old.accuracy)
@@ -164,10 +164,24 @@ def sight_of_fit(fit: Fit, plans: Sequence[Planned], noise: NoiseLike | None) ->
                 f"{did_you_mean(name, of_output)}; give it, as in noise={{{shown(name)}: ('lognormal', 0.1)}}"
             )
         which = old.rows.observable.index(of_output[name])
+        _check_seen_as_it_is(old, which)
         theirs = float(old.rows.factor[old.rows.which == which][0])
         mine = float(problem.rows.factor[problem.rows.which == i][0])
         found.append(FittedNoise(fit, which, theirs / mine))
     return Sight(problem, tuple(plans), tuple(found))
+
+
+def _check_seen_as_it_is(problem: Problem, which: int) -> None:
+    """The error of a signal is not that of the quantity behind it, nor is a scale known to the plan."""
+    name, rows = problem.rows.observable[which], problem.rows
+    through = ((rows.scale >= 0) | (rows.offset >= 0))[rows.which == which].any()
+    if through or name in problem.relative_to:
+        how = "up to a scale or offset (readout)" if through else "relative to a value of its curve (relative_to)"
+        raise FitError(
+            f"a candidate measures {shown(name)}, which the fit knows {how} only; fit an observable of the model in "
+            "which scale, offset or reference are parameters, or say how well the quantity itself will be measured, as "
+            f"in noise={{{shown(name)}: ('lognormal', 0.1)}}"
+        )
 
 
 def prior_precision(space: Space) -> FloatArray:

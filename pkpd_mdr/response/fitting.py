@@ -150,6 +150,12 @@ def dose_response(
         for name, value in chosen.held(rising=rising, control=control_level(scale)).items()
         if name in ("c", "d")
     }
+    _check_held(held, rising=rising if direction is not None or kind else None)
+    if not extrapolate >= 1.0 or (least_effect is not None and not least_effect >= 0.0):
+        raise DataError(
+            f"extrapolate = {shown(extrapolate)}, least_effect = {shown(least_effect)}: the first is a factor of 1 or "
+            "more, the second a change of 0 or more"
+        )
     least = least_effect if least_effect is not None else 0.1 * kind.control if kind else 0.0
     options = Options(columns, scale, rising, loss, dict(held), limits, confidence, alpha, least, extrapolate)
     if share is not None:
@@ -167,6 +173,18 @@ def _fit_apart(readings: Readings, chosen: Family, options: Options) -> DoseResp
     plain = fit_stack(stack, chosen, held=options.held, bounds=options.bounds)
     curves, weighted, shares = fit_robust(stack, chosen, options.loss, held=options.held, bounds=options.bounds)
     return DoseResponse(readings, weighted, curves, flatness(stack, plain), options, point_shares=shares)
+
+
+def _check_held(held: Mapping[str, float], *, rising: bool | None) -> None:
+    """Limits that are both held must differ, and in the direction that was declared, if one was."""
+    if {"c", "d"} <= held.keys():
+        c, d = held["c"], held["d"]
+        if c == d or (rising is not None and (c > d) != rising):
+            allowed = "another one than" if rising is None else "above" if rising else "below"
+            raise DataError(
+                f"fixed: c = {c:g} and d = {d:g} are held, but c, the response to a high dose, must be {allowed} d, "
+                "that of untreated wells"
+            )
 
 
 def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pkpd_mdr.arguments import SEED, takes
+from pkpd_mdr.arguments import NUMBER, SEED, takes
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.response.areas import fitted_area, tested_range, trapezoid_area
 from pkpd_mdr.response.estimates import Curves
@@ -182,7 +182,7 @@ class DoseResponse:
     def parameters(self) -> pd.DataFrame:
         """Estimates on the reported scale: parameter, estimate, se, lower, upper; held ones have an se of 0.
 
-        Limits are symmetric on the working scale, which is logarithmic for b, e and an asymmetry f.
+        Limits are symmetric on the working scale, which is logarithmic for b, e and an asymmetry f, and end at bounds.
         """
         from pkpd_mdr.response.tables import parameter_table
 
@@ -200,6 +200,7 @@ class DoseResponse:
 
         return curve_table(self, interval)
 
+    @takes(DataError, low=NUMBER, high=NUMBER)
     def areas(self, *, low: float | None = None, high: float | None = None) -> pd.DataFrame:
         """Areas on the log10 dose axis, divided by its range.
 
@@ -214,11 +215,13 @@ class DoseResponse:
             The labels, auc and auc_trapezoid (mean response), aac and aac_trapezoid (mean inhibition, on a declared
             scale). The trapezoid is over each curve's own doses.
         """
+        for name, dose in (("low", low), ("high", high)):
+            if dose is not None and not 0.0 < dose < np.inf:
+                raise DataError(f"areas: {name} = {shown(dose)} is no positive dose, in the unit of the table")
         bottom, top = tested_range(self.stack)
         bottom = bottom if low is None else np.full(len(self), float(low))
         top = top if high is None else np.full(len(self), float(high))
-        asked = low is not None or high is not None
-        if asked and (np.any(bottom <= 0) or np.any(top <= bottom)):
+        if (low is not None or high is not None) and np.any(top <= bottom):
             raise DataError(f"areas: low = {shown(low)}, high = {shown(high)} is no range of positive doses")
         fitted, straight = fitted_area(self.curves, bottom, top), trapezoid_area(self.stack)
         table = {
@@ -248,9 +251,12 @@ class DoseResponse:
 
     def predict(self, doses: Sequence[float] | FloatArray) -> FloatArray:
         """Fitted responses of all curves at doses in the unit of the table, shape (curves, doses)."""
-        x = np.asarray(doses, dtype=np.float64).reshape(1, -1)
+        try:
+            x = np.asarray(doses, dtype=np.float64).reshape(1, -1)
+        except (TypeError, ValueError):
+            x = np.full((1, 1), np.nan)
         if np.any(~(x >= 0)):
-            raise DataError("predict: doses are numbers from 0 on, in the unit of the table")
+            raise DataError(f"predict: doses are numbers from 0 on, in the unit of the table, not {shown(doses)}")
         return self.curves.predict(x)
 
     def index(self, given: object) -> int:

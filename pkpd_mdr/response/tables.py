@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["curve_table", "parameter_table", "reported", "verdicts"]
 
 _SURE, _SEEN = 1e-3, 0.05  # of a lack of fit: its p, and the root mean square beside the effect of the curve
+_ROUNDING = 1e-9  # of the mean response: less is no misfit
 _FAR = 1e4  # times the range of the data, beyond which a limit is not seen
 
 
@@ -87,6 +88,7 @@ def parameter_table(fit: DoseResponse) -> pd.DataFrame:
             low, high = (1.0 / (1.0 + np.exp(-value - sign * reach * error)) for sign in (-1.0, 1.0))
         else:
             se, low, high = error, estimate - reach * error, estimate + reach * error
+        low, high = (np.clip(end, *fit.options.bounds.get(name, (-np.inf, np.inf))) for end in (low, high))
         columns = {"parameter": name, "estimate": estimate, "se": se, "lower": low, "upper": high}
         frames.append(fit.labelled(columns))
     return pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)
@@ -169,7 +171,8 @@ def _misfits(fit: DoseResponse) -> list[tuple[int, float]]:
     weight = np.bincount(fit.stack.curve, fit.stack.weight, minlength=len(fit))
     with np.errstate(divide="ignore", invalid="ignore"):
         miss = np.sqrt((fit.curves.rss - fit.stack.pure) / weight)
-        wrong = fit.curves.usable & (p < _SURE) & (miss > _SEEN * fit.flat.effect)
+        seen = np.maximum(_SEEN * fit.flat.effect, _ROUNDING * np.abs(fit.flat.mean))
+        wrong = fit.curves.usable & (p < _SURE) & (miss > seen)
     return [(int(k), float(p[k])) for k in np.flatnonzero(wrong)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -202,6 +203,23 @@ def test_odd_questions_are_refused(arguments: dict[str, Any], sentence: str) -> 
     asked = {"known": DECAY, "candidates": times(1, 5), "free": ["A", "k"], "noise": ("additive", 0.1)} | arguments
     with pytest.raises(FitError, match=sentence):
         mdr.next_experiment(asked.pop("known"), asked.pop("candidates"), **asked)
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ({"readout": {"y": "scale"}}, r"up to a scale or offset \(readout\)"),
+        ({"relative_to": {"y": "first"}}, r"relative to a value of its curve \(relative_to\)"),
+    ],
+)
+def test_a_signal_of_unknown_scale_is_no_measurement_of_what_is_behind_it(options: dict[str, Any], how: str) -> None:
+    """The error of the signal was laid on the quantity itself, and its scale was taken as known."""
+    data = mdr.simulated_data(DECAY, mdr.planned("a", times=["0 h", "2 h", "5 h", "9 h"], observables="y"))
+    signal = dataclasses.replace(data, frame=data.table.assign(value=data.table["value"] * [9.9, 10, 10.1, 10]))
+    found = mdr.fit(DECAY, signal, {"k": ("0.01 1/h", "1 1/h")}, starts=1, **options)
+    with pytest.raises(FitError, match=f"'y', which the fit knows {how} only; fit an observable"):
+        mdr.next_experiment(found, times(1, 5))
+    assert mdr.next_experiment(found, times(1, 9), noise={"y": ("additive", 0.1)}).best == "9"
 
 
 def test_rivals_refuse_what_is_of_one_model() -> None:

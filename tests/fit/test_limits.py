@@ -220,5 +220,5 @@ def test_what_has_no_probability_of_a_range() -> None:
     data = read(truth(), lloq="20 ng/mL")
     with pytest.raises(FitError, match=r"a limit of quantification; give the degrees of freedom, student_t\(df=4\)"):
         fit(MODEL, data, FREE, error="student_t")
-    with pytest.raises(FitError, match="counts have none, so leave such rows out"):
+    with pytest.raises(FitError, match="no probability of that for counts; choose"):
         fit(MODEL, data, FREE, error="negative_binomial")

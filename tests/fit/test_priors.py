@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import pkpd_mdr as mdr
 from pkpd_mdr.data import Condition, from_frame
@@ -102,6 +103,22 @@ def test_a_prior_decides_where_the_data_say_nothing() -> None:
     assert drawn.std() == pytest.approx(0.2, rel=0.05)
     profile = found.profile("b")
     assert (profile.lower, profile.upper) == pytest.approx((3 - 1.96 * 0.2, 3 + 1.96 * 0.2), abs=2e-3)
+
+
+@pytest.mark.parametrize("lower", [0.001, 0.0])
+@pytest.mark.parametrize("prior", [("normal", "2 1/h", "0.6 1/h"), ("lognormal", "2 1/h", 0.5)])
+def test_the_posterior_without_data_is_the_prior(lower: float, prior: Any) -> None:
+    """Whatever the working scale; a lower bound above zero makes it the logarithm."""
+    model = mdr.Model(mdr.observable("y", "1 + k*t"), mdr.parameter("k", "1 1/h"))
+    frame = pd.DataFrame({"condition": "all", "time": 0.0, "value": [1.1, 0.9], "replicate": ["a", "b"], "sd": 0.1})
+    silent = from_frame(frame, [Condition("all", {}, nothing())], units={"y": ""})
+    found = fit(model, silent, {"k": (f"{lower} 1/h", "50 1/h")}, error="sd", priors={"k": prior}, starts=1)
+    drawn = found.mcmc(10, warmup=10, walkers=4, chains=1, seed=1)
+    k = np.exp(drawn.chain[..., 0]) if lower else drawn.chain[..., 0]
+    density = stats.norm(2, 0.6) if prior[0] == "normal" else stats.lognorm(0.5, scale=2)
+    exact = density.logpdf(k) + (np.log(k) if lower else 0.0)
+    assert np.ptp(k) > 0.5
+    assert np.ptp(drawn.log_posterior - exact) < 1e-9
 
 
 def test_priors_of_groups() -> None:

@@ -260,6 +260,15 @@ def test_shares_of_a_curve_are_not_counts() -> None:
     assert "at most, but" not in scaled.report()
 
 
+@pytest.mark.parametrize("factor", [1e12, 1e-9])
+def test_measurements_far_from_the_first_start_are_told(factor: float) -> None:
+    """So far that a logarithm pulls no more: all was "not determined", without a word of why."""
+    far = data([factor * value for value in (500.0, 600.0, 800.0, 1000.0)])
+    said = f"burden is {500 * factor:g} to {1000 * factor:g}, but the model's first start gives 505 to "
+    assert said in fit(MODEL, far, GROWTH, error="lognormal", starts=1).report()
+    assert "first start gives" not in fit(MODEL, data(), GROWTH, error="lognormal", starts=1).report()
+
+
 def test_good_data_raise_no_doubts() -> None:
     for measured in (wells([1.02, 0.9, 0.5, -0.05]), wells([99.0, 95.0, 50.0, 10.0], unit="%")):
         assert not fit(VIABILITY, measured, {"ec50": ("1 nM", "10 uM")}, starts=1).objective.problem.notes

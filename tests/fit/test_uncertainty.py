@@ -316,11 +316,21 @@ def test_an_open_profile_has_an_endless_interval() -> None:
         (lambda fit: fit.profiles(["a"]).interval("b"), "'b' was not profiled"),
         (lambda fit: fit.profiles(["a"]).interval("a", 0.99), "is beyond this profile"),
         (lambda fit: fit.draws(9, seed=1).thinned(10), "10 of 9 draws"),
+        (lambda fit: fit.profiles(3), "names is 3, not a name or a list of names"),
+        (lambda fit: fit.profile("a", most=0), "most is 0, not a whole number of 1 or more"),
+        (lambda fit: fit.predict(conditions=3), "no condition 3; known are 'all'"),
+        (lambda fit: fit.predict(conditions=[]), r"no condition \[\]; known are 'all'"),
     ],
 )
 def test_odd_questions_are_refused(ask: Any, sentence: str) -> None:
     with pytest.raises(FitError, match=sentence):
         ask(line())
+
+
+def test_a_profile_that_ran_out_of_points_says_so() -> None:
+    """An end that was not reached is not one that the data leave open."""
+    assert str(line().profile("b", most=1)).endswith("; most=1 points did not reach an end: allow more")
+    assert "did not reach" not in str(line().profile("b"))
 
 
 def test_a_walker_that_never_moved_has_forgotten_nothing() -> None:

@@ -165,6 +165,15 @@ def test_labels_and_groups_of_conditions() -> None:
     assert [len(fold.scored) for fold in find_folds(fit, {"g": ["a", "b"]})] == [2]
 
 
+def test_a_scale_that_is_solved_for_counts_as_a_parameter() -> None:
+    """A readout written as a parameter is the same model, and none within the other."""
+    free, b = {"b": (-9, 9)}, mdr.parameter("b", "0.1 1/h")
+    solved = mdr.fit(mdr.Model(mdr.observable("y", "1 + b*t"), b), groups(), free, readout={"y": "scale"})
+    model = mdr.Model(mdr.observable("y", "a*(1 + b*t)"), mdr.parameter("a", 1.0), b)
+    written = mdr.fit(model, groups(), free | {"a": (-9, 9)})
+    assert compare_models({"solved": solved, "written": written}).table["within"].tolist() == ["", ""]
+
+
 def test_bad_choices_are_refused() -> None:
     both = {
         "mean": mdr.fit(MEAN, groups(), {"a": (-9, 9)}),
@@ -176,11 +185,20 @@ def test_bad_choices_are_refused() -> None:
         ({"held_out": {"g": ["a", "b", "c"]}}, "leaves no condition to fit"),
         ({"held_out": 3}, "write 'condition'"),
         ({"control": {"g": "a"}}, "say which, as in held_out="),
+        ({"nested": {"slope": "mean"}}, "'slope' has 3 parameters and 'mean' 2; a special case has fewer"),
+        ({"nested": {"mean": "mean"}}, "a special case has fewer"),
         ({"held_out": "g", "factors": "c"}, "factors names 'c', which is not free"),
         ({"held_out": "g", "control": {"g": ["a", "b", "c"]}}, "holds out controls only"),
     ):
         with pytest.raises(FitError, match=words.replace("(", r"\(")):
             compare_models(both, **given_)
+    for fits, words in (
+        (list(both.values()), "fits is a list, not a dict"),
+        ({1: both["mean"], 2: both["slope"]}, "fits: 1 is a Fit; write names in quotes"),
+        (both | {"model": SLOPE}, "fits: 'model' is .*, each with its Fit"),
+    ):
+        with pytest.raises(FitError, match=words):
+            compare_models(fits)  # type: ignore[arg-type]
 
 
 # -- likelihood ratios on a bound ------------------------------------------------------------------------------

@@ -264,6 +264,11 @@ def test_wells_of_a_plate_without_controls_are_named_where_the_curve_has_others(
         ({"control": {"line": "good"}}, "takes every row"),
         ({"confidence": 95}, "confidence is 95, not a share between 0 and 1"),
         ({"alpha": 5}, "alpha is 5, not a share between 0 and 1; write for example 0.05"),
+        ({"fixed": {"c": 1.2, "d": 1}}, "c = 1.2 and d = 1 are held, but c, .* must be below d"),
+        ({"fixed": {"c": 0.5, "d": 0.5}, "scale": None}, "must be another one than d"),
+        ({"fixed": {"c": 0, "d": 1}, "direction": "rising"}, "must be above d"),
+        ({"extrapolate": 0.5}, "extrapolate = 0.5, .* a factor of 1 or more"),
+        ({"least_effect": float("nan")}, "least_effect = nan: .* a change of 0 or more"),
         ({"direction": "down"}, "direction = 'down' is not possible"),
         ({"by": 3}, "not a name or a list of names"),
         (
@@ -275,6 +280,31 @@ def test_wells_of_a_plate_without_controls_are_named_where_the_curve_has_others(
 def test_options_are_refused_in_a_sentence(options: dict[str, object], sentence: str) -> None:
     with pytest.raises(mdr.DataError, match=sentence):
         fitted(plate(GOOD), **options)
+
+
+def test_ranges_and_doses_of_another_kind_are_refused() -> None:
+    fit = fitted(plate(GOOD))
+    with pytest.raises(mdr.DataError, match="low is '1 nM', not a number without a unit"):
+        fit.areas(low="1 nM")  # type: ignore[arg-type]
+    with pytest.raises(mdr.DataError, match="areas: low = nan is no positive dose"):
+        fit.areas(low=float("nan"))
+    with pytest.raises(mdr.DataError, match="areas: high = inf is no positive dose"):
+        fit.areas(high=float("inf"))
+    with pytest.raises(mdr.DataError, match=r"in the unit of the table, not \['1 nM'\]"):
+        fit.predict(["1 nM"])  # type: ignore[list-item]
+
+
+def test_limits_of_a_bounded_parameter_end_at_its_bounds() -> None:
+    """They had reached beyond them, symmetric around an estimate that stands on one."""
+    found = fitted(plate(GOOD), bounds={"c": (0.2, 0.9)}).parameters().set_index("parameter").loc["c"]
+    assert found["estimate"] == found["lower"] == 0.2
+    assert 0.2 < found["upper"] < 0.9
+
+
+def test_a_constant_response_fits_itself() -> None:
+    """The difference between a curve and its means is rounding there, and no lack of fit."""
+    flat = plate(GOOD).assign(v=5.0)
+    assert "lack of fit" not in " ".join(fitted(flat, scale=None).frame()["note"])
 
 
 @settings(max_examples=40)
