@@ -193,7 +193,8 @@ def _limit(model: Model, name: str | Endpoint, item: Sequence[Any], time_unit: U
             f"the limit of {shown(text)} is {shown(item[1])}, but it is shown in {shown(unit.text)}; give a level in a "
             "unit like that"
         )
-    return Limit(found, item[0] == "above", level, unit, float(share))
+    kept = Quantity(level.value, unit) if level.bare else level  # a bare number is one as the endpoint is shown
+    return Limit(found, item[0] == "above", kept, unit, float(share))
 
 
 def _given(model: Model, name: str, level: Quantity) -> Endpoint:

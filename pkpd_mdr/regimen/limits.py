@@ -32,7 +32,7 @@ class Limit:
     then: str
 
     def __str__(self) -> str:
-        level = f"{self.level.value:g} of baseline" if self.of_baseline else str(self.level)
+        level = f"{self.level} of baseline" if self.of_baseline else str(self.level)
         return f"{self.output} {'below' if self.below else 'above'} {level}"
 
     def passed(self, visit: Visit, before: bool) -> bool:
