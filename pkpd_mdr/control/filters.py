@@ -42,7 +42,7 @@ class Filter(Protocol):
     def update(
         self, space: Space, swarm: Swarm, time: float, seen: Sequence[tuple[Measured, float]], rng: np.random.Generator
     ) -> tuple[Swarm, str]:
-        """The swarm after a visit, and a sentence where something has to be told."""
+        """The swarm after a visit, and a sentence where something has to be told; all values in internal units."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,7 @@ def read_limits(model: Model, given: Limits | None, time_unit: Unit) -> tuple[Li
     model : Model
         With the areas that endpoints read.
     given : mapping of str or Endpoint to (side, level) or (side, level, share), optional
+        A bare level is in the unit in which the endpoint is shown, where that is of a count or a share.
     time_unit : Unit
 
     Returns
