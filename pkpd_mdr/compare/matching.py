@@ -25,6 +25,7 @@ from pkpd_mdr.regimen.acts import REMOVALS
 from pkpd_mdr.run import Endpoint, nadir_of, peak_of
 from pkpd_mdr.run import endpoint as read_endpoint
 from pkpd_mdr.run.many.plans import regimens_of
+from pkpd_mdr.run.reading import comparable
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
 
 __all__ = ["FAIR", "Fair", "equal_toxicity", "match_toxicity", "tolerated"]
@@ -203,7 +204,7 @@ def match_toxicity(
         No factor, or more than one, gives what is asked for; the arm is named.
     """
     run = run.reading(fair.item)
-    if fair.level is not None and not fair.level.unit.like(run.units[0]):
+    if fair.level is not None and not comparable(run.units[0], fair.level.unit):
         raise RegimenError(
             f"tolerated(): the level is {shown(fair.level)}, but the model shows {shown(fair.item.needs[0])} in "
             f"{shown(run.units[0].text)}; give it in a unit like that"

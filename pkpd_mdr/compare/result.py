@@ -140,12 +140,14 @@ class Comparison:
 
     @cached_property
     def draws(self) -> pd.DataFrame:
-        """Every value: arm, draw (and replicate), endpoint, value, and for members that failed why."""
+        """Every value: arm, draw (and replicate), endpoint, value, its unit, and for members that failed why."""
         return table.draws(self)
 
     @takes(SimulationError, endpoint=TEXT)
     def array(self, endpoint: str | None = None) -> FloatArray:
         """Values of an endpoint on the kept members, shape (arms, kept); infinite for a time that was not reached.
+
+        In the unit of the endpoint (`Comparison.unit`), as are all values and differences.
 
         Raises
         ------
@@ -157,7 +159,7 @@ class Comparison:
 
     @property
     def curves(self) -> FloatArray:
-        """`burden` of the kept members, shape (arms, kept, k); `SimulationError` where there is none, as of `array`."""
+        """`burden` of the kept members, shape (arms, kept, k), in `burden_unit`; errors as of `array`."""
         return self._finished(self.burden)
 
     def _finished(self, table: FloatArray) -> FloatArray:
@@ -311,7 +313,7 @@ class Comparison:
         -------
         DataFrame
             A row per arm: ``arm``, ``expected_regret`` with its ``standard_error`` (of the number of draws),
-            ``worst_regret`` over the draws, ``probability_best``.
+            ``worst_regret`` over the draws, ``probability_best``. ``attrs`` has the endpoint and the unit.
         """
         return regret.regret(self, endpoint)
 
@@ -328,6 +330,7 @@ class Comparison:
         DataFrame
             A row per arm: ``arm``; for each endpoint its median, ``<endpoint>_lower`` and ``<endpoint>_upper``;
             ``on_front``, judged by the medians; ``probability_front``, the share of draws in which no arm beats it.
+            ``attrs["units"]`` has the units of the endpoints.
         """
         return regret.pareto(self, endpoints)
 

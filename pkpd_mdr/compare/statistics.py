@@ -34,9 +34,11 @@ def spread(values: FloatArray, confidence: float) -> tuple[float, float, float]:
 def same(
     left: FloatArray, right: FloatArray, relative: float, absolute: float
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Where two values differ by no more than the integration error, or are both infinite."""
+    """Where two values differ by no more than the integration error, are both nothing, or both infinite."""
     with np.errstate(invalid="ignore"):
-        close = np.abs(left - right) <= absolute + relative * np.minimum(np.maximum(np.abs(left), np.abs(right)), 1e300)
+        size = np.minimum(np.maximum(np.abs(left), np.abs(right)), 1e300)
+        # not a difference of that size: in a large unit, such as nanomolar levels in M, it would be all there is
+        close = (np.abs(left - right) <= relative * size) | (size <= absolute)
     return np.asarray((left == right) | (close & np.isfinite(left) & np.isfinite(right)))
 
 
@@ -48,7 +50,7 @@ def best_shares(values: FloatArray, better: str, relative: float, absolute: floa
     values : ndarray, shape (arms, draws)
     better : {"high", "low"}
     relative, absolute : float
-        Differences up to here are ties.
+        Shares of the larger value up to which differences are ties, and sizes up to which values are nothing.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def differences(
     end : float or pair of ndarray
         Of all runs, or of each on the left and on the right.
     relative, absolute : float
-        Differences up to here are ties.
+        Shares of the larger value up to which differences are ties, and sizes up to which values are nothing.
     """
     ends = end if isinstance(end, tuple) else (np.asarray(end), np.asarray(end))
     tied = same(left, right, relative, absolute)

@@ -58,5 +58,6 @@ def draws(comparison: Comparison) -> pd.DataFrame:
     )
     frame = pd.DataFrame({"value": comparison.values.ravel()}, index=index).reset_index()
     keys = zip(frame["arm"], frame["draw"], frame["replicate"], strict=True)
+    frame["unit"] = frame["endpoint"].map({item.name: comparison.unit(item.name).text for item in comparison.endpoints})
     frame["failure"] = [reasons.get(key, "") for key in keys]
     return frame if paths > 1 else frame.drop(columns="replicate")

@@ -110,7 +110,8 @@ class Settings:
     Attributes
     ----------
     relative, absolute : float
-        Values that differ by less are ties: no more than the integration error.
+        Values that differ by less of their size, or are no larger, are ties: no more than the integration error. The
+        absolute part is in the unit of the endpoint.
     exact : bool
         Whether visits show true values.
     replicates : int

@@ -20,7 +20,7 @@ from pkpd_mdr.model import Model
 from pkpd_mdr.patients import Cohort
 from pkpd_mdr.regimen import Measured, Regimen, nothing, rule
 from pkpd_mdr.run.many import check_ports
-from pkpd_mdr.run.many.rows import RowsLike
+from pkpd_mdr.run.many.rows import RowsLike, check_stated
 from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures
 from pkpd_mdr.run.simulate import MODEL
 from pkpd_mdr.units import Unit, split_header
@@ -244,6 +244,7 @@ def _read(model: Model, data: pd.DataFrame, looks: Sequence[Measured]) -> tuple[
         if look.output not in heads:
             raise DataError(f"the data have no column {shown(look.output)}{did_you_mean(look.output, heads)}")
         own = model.outputs[look.output].unit
+        check_stated(data, {look.output: own}, "the data")
         given = split_header(str(heads[look.output]))[1] or own
         if not given.like(own):
             raise DataError(

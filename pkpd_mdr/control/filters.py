@@ -42,7 +42,7 @@ class Filter(Protocol):
     def update(
         self, space: Space, swarm: Swarm, time: float, seen: Sequence[tuple[Measured, float]], rng: np.random.Generator
     ) -> tuple[Swarm, str]:
-        """The swarm after a visit, and a sentence where something has to be told."""
+        """The swarm after a visit, and a sentence where something has to be told; all values in internal units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +220,8 @@ def spread_of(look: Measured, value: FloatArray, seen: float) -> FloatArray:
         step = factor * 10.0 ** (math.floor(math.log10(abs(seen) / factor)) - look.digits + 1)
     fixed = math.hypot(0.0 if look.sd is None else look.sd.internal, step / _SQRT12)
     relative = max(look.relative_sd, 0.0 if fixed else _LEAST_ERROR)
-    if look.unit is not None and look.unit.text in ("cell", "cells"):
-        fixed = max(fixed, look.unit.factor)
+    if look.unit is not None and look.unit.dimensionless and "cell" in look.unit.text:
+        fixed = max(fixed, 1.0)
     return np.asarray(np.hypot(relative * np.abs(value), fixed))
 
 

@@ -221,7 +221,7 @@ def look_ahead(
         What visits show, and the error that the filter counts with. Give the same to ``measure=`` of `compare`.
     objective : str, Objective, or callable
         An output that is to be small (its mean logarithm), ``control.latest("1e12 cell")``, or a function from an
-        `Outlook` of the burden to one number a course.
+        `Outlook` of the burden, in the unit in which the model shows it, to one number a course.
     ahead : int
         Decisions to look ahead.
     horizon : str, optional
@@ -279,7 +279,7 @@ def look_ahead(
     looks = looks_of(model, measure)
     goal = objective_of(model, objective)
     chosen = filter or particle_filter()
-    planner = _planner(regimens, interval, goal, (ahead, horizon, beam), planning)
+    planner = _planner(model, regimens, interval, goal, (ahead, horizon, beam), planning)
     rows, varied = read_belief(model, belief, chosen.particles)
     learner = Learner(model, rows, varied, looks, chosen, seed, accuracy or BELIEF_ACCURACY)
     return LookAhead(names, regimens, learner, planner, min(planning, chosen.particles), interval)
@@ -316,7 +316,7 @@ def informed(
     True
     """
     names, regimens, interval = menu_of(model, menu, visit)
-    planner = _planner(regimens, interval, objective_of(model, objective), (ahead, horizon, beam), 1)
+    planner = _planner(model, regimens, interval, objective_of(model, objective), (ahead, horizon, beam), 1)
     return Informed(names, regimens, model, planner, interval, accuracy or BELIEF_ACCURACY)
 
 
@@ -348,8 +348,8 @@ class _Own:
     levels: tuple[tuple[str, Quantity], ...] = ()
 
     def scores(self, outlook: Outlook) -> FloatArray:
-        """What the function says."""
-        return self.function(outlook)
+        """What the function says of values in the units of the model."""
+        return self.function(outlook.in_units())
 
 
 def objective_of(model: Model, given: Any) -> Objective:
@@ -380,6 +380,7 @@ def objective_of(model: Model, given: Any) -> Objective:
 
 
 def _planner(
+    model: Model,
     regimens: tuple[Regimen, ...],
     interval: float,
     goal: Objective,
@@ -397,7 +398,8 @@ def _planner(
             )
     if steps > _FARTHEST:
         raise SimulationError(f"the horizon is {steps} visits away, more than {_FARTHEST}; look less far ahead")
-    planner = Planner(Planner.items(regimens, interval), interval, ahead, steps, beam, goal)
+    units = {name: model.outputs[name].unit for name in goal.needs}
+    planner = Planner(Planner.items(regimens, interval), interval, ahead, steps, beam, goal, units)
     if planner.courses * planning > _MOST:
         raise SimulationError(
             f"one decision would simulate {planner.courses} courses for {planning} particles, more than {_MOST} "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -17,12 +17,14 @@ import numpy as np
 from pkpd_mdr.arguments import FLAG, TEXT, takes
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
-from pkpd_mdr.units import Quantity, QuantityLike, quantity
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity
 
 __all__ = ["Latest", "Objective", "Outlook", "Preventing", "Smallest", "Sparing", "Surviving", "latest", "smallest"]
 
 _ONE, _DETECTED = Quantity(1.0), Quantity(1e9)
-_FLOOR = 1e-3  # of a unit, so that the logarithm of a tumour that is gone is a number
+# what is left of a tumour that is gone, so that its logarithm is a number
+_FLOOR = 1e-3  # of a cell
+_SHARE = 1e-12  # of what is there at the decision, where no cells are counted
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class Outlook:
     times : ndarray, shape (k + 1,)
         Hours from the decision: 0 and the visits ahead.
     values : mapping of str to ndarray, shape (candidates, particles, k + 1)
-        Outputs in internal units; infinite where a particle could not be simulated.
+        Outputs; infinite where a particle could not be simulated. In internal units (h, L, mg, umol) for an objective
+        with `Objective.scores`, in those of the model for a plain function.
+    units : mapping of str to Unit
+        In which the model shows the outputs.
     """
 
     times: FloatArray
     values: Mapping[str, FloatArray]
+    units: Mapping[str, Unit] = field(default_factory=dict)
 
     def of(self, output: str) -> FloatArray:
         """One output, shape (candidates, particles, k + 1).
@@ -52,10 +58,22 @@ class Outlook:
             raise SimulationError(f"the outlook does not show {shown(output)}{did_you_mean(output, self.values)}")
         return self.values[output]
 
+    def in_units(self) -> Outlook:
+        """The same in the units of the model."""
+        return replace(self, values={name: part / self.units[name].factor for name, part in self.values.items()})
+
+    def least(self, output: str) -> float:
+        """What counts as nothing of an output, in internal units: a size of its own only where cells are counted."""
+        unit = self.units.get(output)
+        if unit is not None and unit.dimensionless and "cell" in unit.text:
+            return _FLOOR
+        now = self.of(output)[:, :, 0]
+        return max(_SHARE * float(np.max(np.abs(now), where=np.isfinite(now), initial=0.0)), 1e-300)
+
     def time_above(self, output: str, level: float) -> FloatArray:
         """Hours until an output is above a level, shape (candidates, particles); the horizon where it is not reached.
 
-        Between visits the output is taken to grow exponentially.
+        The level is in the unit of `values`. Between visits the output is taken to grow exponentially.
         """
         values = np.maximum(self.of(output), 1e-300)
         above = values > level
@@ -72,7 +90,7 @@ class Outlook:
 
 
 class Objective(Protocol):
-    """What is wanted; a user's own class will do."""
+    """What is wanted; a user's own class will do, which reads outlooks in internal units (`Quantity.internal`)."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -111,7 +129,7 @@ class Smallest:
     def scores(self, outlook: Outlook) -> FloatArray:
         """Minus the mean at the horizon."""
         end = outlook.of(self.of)[:, :, -1]
-        return -_mean(np.log(np.maximum(end, _FLOOR)) if self.log else end)[:, None]
+        return -_mean(np.log(np.maximum(end, outlook.least(self.of))) if self.log else end)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +244,11 @@ class Sparing(_Threats):
 
     threshold: Quantity = _DETECTED
 
+    @property
+    def levels(self) -> tuple[tuple[str, Quantity], ...]:
+        """The threshold, too."""
+        return ((self.total, self.lethal), (self.incurable, self.one), (self.total, self.threshold))
+
     def scores(self, outlook: Outlook) -> FloatArray:
         """Nobody is let die within the horizon for the sake of it."""
         death, total, incurable = self._ends(outlook)
@@ -256,5 +279,5 @@ class Surviving(_Threats):
         death = outlook.time_above(self.total, self.lethal.internal)
         curable = outlook.of(self.incurable)[:, :, 0] < self.one.internal
         end = np.where(curable, outlook.time_above(self.incurable, self.one.internal), outlook.times[-1])
-        final = _mean(np.log(np.maximum(outlook.of(self.total)[:, :, -1], _FLOOR)))
+        final = _mean(np.log(np.maximum(outlook.of(self.total)[:, :, -1], outlook.least(self.total))))
         return np.stack([_mean(np.minimum(death, end)), -final], axis=1)

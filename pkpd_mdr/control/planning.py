@@ -8,8 +8,8 @@ the best is a lower bound of what deciding anew at each visit reaches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.regimen import Act, Regimen
 from pkpd_mdr.run.spans import acting
 from pkpd_mdr.run.stepping import advance
+from pkpd_mdr.units import Unit
 
 __all__ = ["Planner", "ranked"]
 
@@ -44,6 +45,8 @@ class Planner:
         Visits up to the horizon; behind the last decision its item goes on.
     beam : int
     objective : Objective
+    units : mapping of str to Unit
+        In which the model shows what the objective needs.
     """
 
     menu: tuple[tuple[Act, ...], ...]
@@ -52,6 +55,7 @@ class Planner:
     steps: int
     beam: int
     objective: Objective
+    units: Mapping[str, Unit] = field(default_factory=dict)
 
     @staticmethod
     def items(regimens: Sequence[Regimen], visit: float) -> tuple[tuple[Act, ...], ...]:
@@ -165,7 +169,7 @@ class _Tree:
         """Courses, the best first."""
         times = planner.visit * np.arange(self.path.shape[2], dtype=np.float64)
         needs = planner.objective.needs
-        outlook = Outlook(times, {name: self.path[..., place] for place, name in enumerate(needs)})
+        outlook = Outlook(times, {name: self.path[..., place] for place, name in enumerate(needs)}, planner.units)
         scores = np.asarray(planner.objective.scores(outlook), dtype=float)
         if scores.ndim == 1:
             scores = scores[:, None]

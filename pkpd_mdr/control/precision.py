@@ -62,9 +62,14 @@ class CurrentPractice(Strategy):
 
     names: tuple[str, ...]
     regimens: tuple[Regimen, ...]
-    detectable: float
+    detectable: Quantity
     growth: float
     visit_interval: float
+
+    @property
+    def thresholds(self) -> tuple[tuple[str, Quantity], ...]:
+        """What a scan shows."""
+        return (("", self.detectable),)
 
     @property
     def planned(self) -> Regimen | None:
@@ -78,8 +83,9 @@ class CurrentPractice(Strategy):
     def decide(self, visit: Visit, memory: Memory) -> Decision:
         """Go on, or give the next drug."""
         line: _Line = memory
-        seen = visit.burden >= self.detectable
-        relapsed = seen and (visit.burden >= self.growth * line.nadir or line.before < self.detectable)
+        detectable = self.detectable.internal
+        seen = visit.burden >= detectable
+        relapsed = seen and (visit.burden >= self.growth * line.nadir or line.before < detectable)
         note = f"gives {self.names[line.index]}" if visit.number == 0 else ""
         if relapsed and visit.number > 0 and line.index + 1 < len(self.regimens):
             line = _Line(line.index + 1, visit.burden)
@@ -162,7 +168,7 @@ def dynamic_precision(
         )
     if strategy == "0":
         names, regimens, interval = menu_of(model, menu, visit)
-        return CurrentPractice(names, regimens, quantity(detectable, "detectable").internal, 2.0, interval)
+        return CurrentPractice(names, regimens, quantity(detectable, "detectable"), 2.0, interval)
     goal = _goal(strategy, total, incurable, quantity(lethal, "lethal"))
     objective_of(model, goal)
     shared: dict[str, Any] = {"visit": visit, "objective": goal, "ahead": ahead or (5 if strategy == _FAR_AHEAD else 1)}

@@ -171,8 +171,8 @@ class Model:
 
     @cached_property
     def content_hash(self) -> str:
-        """Hash of structure and parameter values: equal models have equal hashes."""
-        values = ";".join(f"{p.name}={p.internal!r}" for p in self.parameters.values())
+        """Hash of structure and parameter values with their units: equal models have equal hashes."""
+        values = ";".join(f"{p.name}={p.internal!r} {p.unit.text}" for p in self.parameters.values())
         return hashlib.sha256(f"{self.structure_hash}|{values}".encode()).hexdigest()[:16]
 
     @cached_property

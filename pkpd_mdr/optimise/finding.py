@@ -99,7 +99,8 @@ def optimise(
         the worst tenth of draws reach.
     limits : mapping of str or Endpoint to (side, level) or (side, level, share), optional
         ``{"anc_nadir": ("above", "0.5e9 1/L", 0.9), "given_dox": ("below", "450 mg")}``: what has to hold in all draws
-        of the search, or a share of them. ``"given_<drug>"`` is the total given (of an exposure, level times hours).
+        of the search, or a share of them; a bare level of a count or a share is in the unit in which that is shown.
+        ``"given_<drug>"`` is the total given (of an exposure, level times hours).
     arms : mapping of str to Regimen or Strategy, optional
         Plain arms; the gain over the best of them (in the search, among those that meet the limits if any does) is
         reported with its uncertainty.

@@ -144,6 +144,7 @@ def read_limits(model: Model, given: Limits | None, time_unit: Unit) -> tuple[Li
     model : Model
         With the areas that endpoints read.
     given : mapping of str or Endpoint to (side, level) or (side, level, share), optional
+        A bare level is in the unit in which the endpoint is shown, where that is of a count or a share.
     time_unit : Unit
 
     Returns
@@ -193,7 +194,8 @@ def _limit(model: Model, name: str | Endpoint, item: Sequence[Any], time_unit: U
             f"the limit of {shown(text)} is {shown(item[1])}, but it is shown in {shown(unit.text)}; give a level in a "
             "unit like that"
         )
-    return Limit(found, item[0] == "above", level, unit, float(share))
+    kept = Quantity(level.value, unit) if level.bare else level  # a bare number is one as the endpoint is shown
+    return Limit(found, item[0] == "above", kept, unit, float(share))
 
 
 def _given(model: Model, name: str, level: Quantity) -> Endpoint:

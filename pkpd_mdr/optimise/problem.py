@@ -36,9 +36,9 @@ class Candidate:
     values : dict
         As the plan is handed them.
     outcome : float
-        The objective over draws; NaN where it is not known.
+        The objective over draws, in the unit of the optimum; NaN where it is not known.
     limits : tuple of float
-        The governing value of each limit.
+        The governing value of each limit, in its `unit`.
     violation : float
         Sum of relative violations; infinite for a candidate that failed or is not possible.
     stage : str

@@ -100,12 +100,7 @@ class Distribution:
         return cut
 
     def _own(self, given: QuantityLike) -> float:
-        found = quantity(given, f"{self.kind}(): an end")
-        if found.bare and self.unit.dimensionless:
-            return found.value * DIMENSIONLESS.factor / self.unit.factor
-        if not found.unit.like(self.unit) or found.bare:
-            raise UnitError(f"{self.kind}(): {shown(given)} is not in a unit like {shown(self.unit.text)}")
-        return found.internal / self.unit.factor
+        return _in(given, self.unit, f"{self.kind}(): an end")
 
     def _mass(self) -> tuple[float, float]:
         ends = KINDS[self.kind][0](np.array([self.low, self.high]), self.numbers)
@@ -138,9 +133,10 @@ class Distribution:
 
 
 def _in(given: QuantityLike, unit: Unit, what: str) -> float:
-    """A further number in the unit of the first; bare where that one is bare."""
+    """A further number in the unit of the first; bare where that one is bare, as 5 beside 50 % may be 500 %."""
     found = quantity(given, what)
-    if not found.unit.like(unit):
+    mixed = found.unit.factor != unit.factor and not (found.unit.text and unit.text)
+    if mixed or not found.unit.like(unit):
         raise UnitError(f"{what}: {shown(given)} is not in a unit like {shown(unit.text or 'that of a pure number')}")
     return found.internal / unit.factor
 

@@ -32,7 +32,7 @@ class Limit:
     then: str
 
     def __str__(self) -> str:
-        level = f"{self.level.value:g} of baseline" if self.of_baseline else str(self.level)
+        level = f"{self.level} of baseline" if self.of_baseline else str(self.level)
         return f"{self.output} {'below' if self.below else 'above'} {level}"
 
     def passed(self, visit: Visit, before: bool) -> bool:
@@ -94,7 +94,8 @@ def limit(
     if of_baseline and not (level.unit.dimensionless and back.unit.dimensionless):
         raise RegimenError(f"limit({shown(output)}): a share of baseline has no unit; write a number such as 0.9")
     away = back.internal - level.internal if above is None else level.internal - back.internal
-    if not back.unit.like(level.unit) or not math.isfinite(level.internal) or not away >= 0:
+    mixed = of_baseline and back.unit.factor != level.unit.factor
+    if mixed or not back.unit.like(level.unit) or not math.isfinite(level.internal) or not away >= 0:
         raise RegimenError(
             f"limit({shown(output)}): recovered = {shown(recovered)} is not on the safe side of {shown(given)}; "
             "write a level in the same unit that is passed on the way back, or leave it out"
@@ -136,7 +137,8 @@ class Limited(Strategy):
     def thresholds(self) -> tuple[tuple[str, Quantity], ...]:
         """Levels of the limits, and of the plan."""
         inner = self.regimen.thresholds if isinstance(self.regimen, Strategy) else ()
-        return *inner, *((item.output, item.level) for item in self.limits if not item.of_baseline)
+        levels = [(item, level) for item in self.limits for level in (item.level, item.recovered)]
+        return *inner, *((item.output, level) for item, level in levels if not item.of_baseline)
 
     @property
     def planned(self) -> Regimen | None:

@@ -94,7 +94,8 @@ class Strategy(ABC):
         Parameters
         ----------
         visit : Visit
-            What was measured.
+            What was measured, in internal units: 200 mm**3 are 2e-4. A level is compared by `Quantity.internal`, and
+            `thresholds` has it checked; `told` says in which units the model shows what visits hold.
         memory : Memory
             From `begin` or from the decision before.
 

@@ -207,7 +207,8 @@ class DoseResponse:
         Parameters
         ----------
         low, high : float, optional
-            A common dose range, so that curves with other doses compare; each curve's own when absent.
+            A common dose range in the unit of the table, so that curves with other doses compare; each curve's own
+            when absent.
 
         Returns
         -------

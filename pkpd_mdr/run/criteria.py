@@ -193,7 +193,8 @@ def progression_free_survival(
     last = "the level of stop=" if death is None else death.name
     needs = tuple(dict.fromkeys([*first.needs, *(death.needs if death else ())]))
     reads = partial(_earlier, first=first, second=death)
-    return Endpoint(name, needs, reads, "high", "time", f"{first.description}, or {last}", like=first.like)
+    parts = (first,) if death is None else (first, death)
+    return Endpoint(name, needs, reads, "high", "time", f"{first.description}, or {last}", parts=parts)
 
 
 @takes(SimulationError, endpoint=_ENDPOINT, name=TEXT)
@@ -232,9 +233,8 @@ def happens(endpoint: Endpoint, *, by: QuantityLike | None = None, name: str | N
     better = "low" if endpoint.better == "high" else "high"
     told = f"whether {endpoint.description}" + ("" if by is None else f", by {by}")
     reads = partial(_reached, item=endpoint, by=limit)
-    return Endpoint(
-        label, endpoint.needs, reads, better, "", told, event=True, drugs=endpoint.drugs, like=endpoint.like
-    )
+    parts = (endpoint,)
+    return Endpoint(label, endpoint.needs, reads, better, "", told, event=True, drugs=endpoint.drugs, parts=parts)
 
 
 @takes(SimulationError, of=TEXT, name=TEXT)

@@ -177,6 +177,8 @@ def table() -> Listing:
 
 def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model) -> None:
     """Raise `SimulationError` when a model lacks what an endpoint reads, or has it in another kind of unit."""
+    for part in item.parts:
+        check_endpoint(part, known, model)
     for name in item.needs:
         if (plain := name.removeprefix("d/dt ")).startswith("AUC_") and plain not in model.states:
             drugs = sorted(state[4:] for state in model.states if state.startswith("AUC_"))

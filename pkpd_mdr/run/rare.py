@@ -215,14 +215,15 @@ def rare_event(
     shown_at_visits = read_measures(full, measure, [plan])
     given = PathPlan(compiled, values, told(plan, shown_at_visits), grid, shown_at_visits)
     left = left_by_acts(compiled, values, vector, plan, of, grid)
-    search = Search(compiled, values, given, grid, (of, sign), target, left, rules, accuracy, particles)
+    unit = full.outputs[of].unit
+    search = Search(compiled, values, given, grid, (of, sign), unit, target, left, rules, accuracy, particles)
     begin = search.start(vector)
     what = f"{words} within {length}"
     if search.score(0, begin.states)[0] > target:
         return RareEvent(f"{what} (there at the start)", 1.0, 1.0, 1.0, confidence, (), (), np.ones(repeats))
     way = search.way(begin)
     found = np.array([search.estimate(begin, way, repeat) for repeat in range(1, repeats + 1)])
-    return _told(what, way, found, confidence, sign, full.outputs[of].unit)
+    return _told(what, way, found, confidence, sign, unit)
 
 
 def _told(what: str, way: Way, found: FloatArray, confidence: float, sign: float, unit: Unit) -> RareEvent:

@@ -32,12 +32,13 @@ class Endpoint:
     needs : tuple of str
         Outputs of the model that it reads (``"d/dt burden"`` for slopes).
     evaluate : callable
-        From a `Course` to a float in internal units; `math.inf` for a time that was not reached.
+        From a `Course` to a float. Both are in internal units (h, L, mg, umol), whatever the model declares: 200 mm**3
+        are 2e-4 there, and times are hours. `math.inf` for a time that was not reached.
     better : {"high", "low"}
         Which direction is good for the patient.
     unit : str
-        ``"time"`` (when something happens), ``"duration"`` (how long something lasts), ``"same"`` (that of the first
-        needed output), ``"area"``, or the unit as text.
+        In which it is shown: ``"time"`` (when something happens), ``"duration"`` (how long something lasts), ``"same"``
+        (that of the first needed output), ``"area"``, or the unit as text.
     description : str
         One line.
     event : bool
@@ -46,6 +47,8 @@ class Endpoint:
         Whose doses it counts.
     like : Unit or None
         What the first output has to be in, where it is compared with a quantity.
+    parts : tuple of Endpoint
+        Those that it is made of, which are checked as they would be by themselves.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Endpoint:
     event: bool = False
     drugs: tuple[str, ...] = ()
     like: Unit | None = None
+    parts: tuple[Endpoint, ...] = ()
 
     def __post_init__(self) -> None:
         if self.better not in (known := ("high", "low")):

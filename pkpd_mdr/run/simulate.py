@@ -79,7 +79,8 @@ def simulate(
     until : str
         How long, such as ``"180 day"``; its unit is the time unit of the result.
     start : mapping of str to quantity, optional
-        State name to start value; other states start as the model says. A bare number means the state's unit.
+        State name to start value; other states start as the model says. A bare number only of what is counted or has
+        no unit.
     times : str, sequence of str, or array with a unit, optional
         Distance between rows (``"1 day"``), or the times themselves: ``["0 h", "2 h"]``, ``(np.arange(9), "h")``; 241
         even times when left out. Rows are in order, one a time. A row at the time of an act shows the state before it,

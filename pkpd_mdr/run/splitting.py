@@ -20,6 +20,7 @@ from pkpd_mdr.regimen import Regimen, Strategy
 from pkpd_mdr.run.course import courses
 from pkpd_mdr.run.path_plan import Minds, PathPlan
 from pkpd_mdr.run.timelines import just_before
+from pkpd_mdr.units import Quantity, Unit
 
 if TYPE_CHECKING:
     from pkpd_mdr.engine.stochastic.solve import Stream
@@ -127,6 +128,7 @@ class Search:
     given: PathPlan
     grid: FloatArray
     output: tuple[str, float]
+    unit: Unit
     target: float
     left: FloatArray
     rules: Stochastic
@@ -188,8 +190,9 @@ class Search:
         if not shares:
             name, sign = self.output
             raise SimulationError(
-                f"rare_event(): no path comes nearer to the event than {name} = {sign * scores[0]:.6g} (internal units)"
-                f" at the start; use more than {self.particles} particles, or more looks"
+                f"rare_event(): no path comes nearer to the event than {name} = "
+                f"{Quantity(sign * scores[0] / self.unit.factor, self.unit)} at the start; use more than "
+                f"{self.particles} particles, or more looks"
             )
         far, way = self.target - scores[-1], scores[-1] - scores[0]
         return math.exp(math.log(math.prod(shares)) * max(far, 0.0) / way) if way > 0 else shares[-1]

@@ -257,3 +257,10 @@ def test_names_of_arms_are_part_of_a_checkpoint(model, tmp_path):
 
 def test_the_nadir_of_a_level_is_what_is_matched(model):
     assert mdr.tolerated("marrow", below=60.0).item.name == nadir_of("marrow").name
+
+
+def test_a_level_without_a_unit_is_not_a_share_of_one():
+    model = mdr.Model(mdr.medium("dox", unit="nM"), mdr.state("w", 90, unit="%"))
+    arms = {"A": mdr.exposure("dox", "1 nM"), "B": mdr.exposure("dox", "2 nM")}
+    with pytest.raises(mdr.RegimenError, match=r"the level is '80'.*shows 'w' in '%'"):
+        mdr.compare(model, arms, until="1 day", endpoints=["w_end"], fair=mdr.tolerated("w", below=80), measure="w")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import pkpd_mdr as mdr
 from pkpd_mdr.compare.statistics import best_shares, differences, quantile, same, spread
 
 FINITE = st.floats(-1e6, 1e6)
@@ -69,3 +70,18 @@ def test_differences_are_antisymmetric_and_finite(values):
 def test_censored_times_count_as_the_end():
     gaps = differences(np.array([math.inf, 5.0, math.inf]), np.array([7.0, math.inf, math.inf]), 10.0, 1e-9, 0.0)
     assert gaps.tolist() == [3.0, -5.0, 0.0]
+
+
+def test_ties_are_of_values_that_are_alike_or_nothing_and_not_of_small_differences():
+    """Nanomolar levels in M differ by less than an absolute tolerance that means cells."""
+    levels = np.array([[5e-9, 1e-10, 5e-9, 0.0], [5.4e-9, 1e-13, 5e-9 * (1 + 1e-7), 2e-9]])
+    assert same(levels[0], levels[1], 1e-6, 1e-9).tolist() == [False, True, True, False]
+    assert best_shares(levels[:, :1], "low", 1e-6, 1e-9)[:, 0].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("unit", "one"), [("nM", 1.0), ("M", 1e-9)])
+def test_a_comparison_says_the_same_in_large_units(unit, one):
+    arms = {name: mdr.exposure("x", (level * one, unit), over="5 h") for name, level in (("a", 5), ("b", 5.4))}
+    model = mdr.Model(mdr.medium("x", unit=unit))
+    found = mdr.compare(model, arms, until="10 h", endpoints=["C_x_peak", "auc_C_x"], measure="C_x")
+    assert found.shares("C_x_peak").ravel().tolist() == found.shares("auc_C_x").ravel().tolist() == [1.0, 0.0]

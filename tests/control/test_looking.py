@@ -17,6 +17,7 @@ from pkpd_mdr import distributions as dist
 from pkpd_mdr.control.planning import Planner, ranked
 from pkpd_mdr.control.swarm import Swarm
 from pkpd_mdr.engine import Accuracy, compile_model
+from pkpd_mdr.units import Unit
 
 NET = {"A": np.array([-0.05, 0.03]), "B": np.array([0.02, -0.06])}  # of n1, n2, per day
 MENU = {drug: mdr.exposure(drug, 1) for drug in "AB"}
@@ -321,3 +322,53 @@ def test_what_a_limit_changes_is_believed_as_given(plan, then, level, twice):
     assert mind.acts == acts
     assert [act.amount.value for act in acts] == ([] if level is None else [level])
     assert ("meanwhile decided: gives" in note) is (then == "hold")
+
+
+def tumour(volume, time):
+    """One tumour of 200 mm**3, whose drug shrinks it, declared in any units."""
+    return mdr.Model(
+        mdr.medium("x", unit=""),
+        mdr.state("V", (200e-6 / Unit.of(volume).factor, volume), unit=volume, kind="cells"),
+        mdr.parameter("g", (0.05 / 24 * Unit.of(time).factor, f"1/{time}")),
+        mdr.process("growth", "g*(1 - 3*C_x)*V", {"V": 1}),
+        mdr.observable("burden", "V", volume),
+    )
+
+
+UNITS = [("mm**3", "week"), ("L", "h"), ("dm**3", "day")]
+
+
+def given_to(model, objective):
+    plan = mdr.informed(model, {"rest": mdr.nothing(), "x": mdr.exposure("x", 1)}, visit="7 day", objective=objective)
+    return [what for what in model.simulate(plan, until="21 day").events["what"] if what.startswith("gives")]
+
+
+@pytest.mark.parametrize(("volume", "time"), UNITS)
+def test_a_tumour_measured_in_volumes_shrinks_in_whatever_units(volume, time):
+    """A floor of 1e-3 litres made all tumours below a cubic centimetre alike: nothing was given, as the menu begins."""
+    assert given_to(tumour(volume, time), "burden") == ["gives x"]
+    assert given_to(tumour(volume, time), control.latest("1000 mm**3")) == ["gives x"]
+
+
+@pytest.mark.parametrize(("volume", "time"), UNITS)
+def test_a_function_of_an_outlook_sees_the_units_of_the_model(volume, time):
+    level = 250e-6 / Unit.of(volume).factor
+    seen = []
+
+    def rested(outlook):
+        seen.append(float(outlook.of("burden")[0, 0, 0]))
+        return outlook.time_above("burden", level).mean(axis=1)
+
+    given_to(tumour(volume, time), rested)
+    assert seen[0] == pytest.approx(200e-6 / Unit.of(volume).factor)
+
+
+def test_what_is_left_of_a_tumour_that_is_gone_is_a_share_of_it_or_of_a_cell():
+    values = {"burden": np.array([[[1e6, 0.0]], [[1e6, 1e-2]]])}
+    times = np.array([0.0, 1.0])
+    cells = control.Outlook(times, values, {"burden": Unit.of("cell")})
+    volumes = control.Outlook(times, values, {"burden": Unit.of("mm**3")})
+    assert control.smallest().scores(cells)[:, 0] == pytest.approx(-np.log([1e-3, 1e-2]))
+    assert control.smallest().scores(volumes)[:, 0] == pytest.approx(-np.log([1e-6, 1e-2]))
+    gone = control.Outlook(times, {"burden": np.zeros((1, 1, 2))})
+    assert np.isfinite(control.smallest().scores(gone)).all()

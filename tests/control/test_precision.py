@@ -141,3 +141,19 @@ def test_with_a_filter_it_learns_the_clones(model):
 def test_refusals(model, strategy, options, kind, sentence):
     with pytest.raises(kind, match=sentence):
         control.dynamic_precision(strategy, model, DRUGS, **options)
+
+
+def test_thresholds_of_cells_are_not_read_as_litres():
+    law = mdr.process("growth", "g*V", {"V": 1})
+    volumes = [mdr.state("V", "200 mm**3", unit="mm**3"), mdr.parameter("g", "0.05 1/day"), law]
+    shown = [mdr.observable("burden", "V", "mm**3"), mdr.observable("R12", "0*V/V", "")]
+    model = mdr.Model(*(mdr.medium(drug, unit="") for drug in "AB"), *volumes, *shown)
+    menu = {drug: mdr.exposure(drug, 1) for drug in "AB"}
+    practice = control.dynamic_precision("0", model, menu)
+    with pytest.raises(mdr.RegimenError, match=r"compares 'burden' with '1e.09 cell', but the model shows it in 'mm"):
+        model.simulate(practice, until="90 day")
+    assert model.simulate(control.dynamic_precision("0", model, menu, detectable="9 mm**3"), until="90 day").status.ok
+    for strategy in ("2.1", "2.2"):
+        with pytest.raises(mdr.SimulationError, match=r"'burden' is compared with '1e\+(09|11)'"):
+            control.dynamic_precision(strategy, model, menu, lethal="9 cm**3")
+    assert control.dynamic_precision("3", model, menu, lethal="9 cm**3").visit_interval == 45 * 24

@@ -13,8 +13,9 @@ import pytest
 import pkpd_mdr as mdr
 from pkpd_mdr.gallery.yoon2018 import cycle
 from pkpd_mdr.optimise.gain import paired_gain
-from pkpd_mdr.optimise.limits import Criterion
+from pkpd_mdr.optimise.limits import Criterion, read_limits
 from pkpd_mdr.run import Endpoint
+from pkpd_mdr.units import Unit
 
 MONRO = {"objective": "time_to_stop", "stop": {"burden": "5e11 cell"}, "until": "800 day"}
 FAST = mdr.Accuracy(rtol=1e-6)
@@ -470,3 +471,12 @@ def test_a_better_plain_arm_is_said(linear):
     assert found.gain.value < 0
     assert any("'more' is better than all candidates" in line for line in found.notes)
     assert any("upper bound" in line for line in found.notes)
+
+
+def test_a_bare_limit_is_a_number_as_the_endpoint_is_shown():
+    """-30 was read as -3000 per cent, which no plan could keep."""
+    model = mdr.Model(mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6))
+    for level in (-30, "-30 %"):
+        (limit,) = read_limits(model, {"best_change": ("below", level)}, Unit.of("day"))
+        assert limit.number == pytest.approx(-30)
+        assert str(limit) == "best_change below -30 %"

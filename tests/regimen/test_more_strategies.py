@@ -373,6 +373,7 @@ def test_levels_in_another_unit_are_refused_by_the_run(model: mdr.Model) -> None
         (lambda: limit("anc", below="2 1/L", recovered="1 1/L"), r"not on the safe side of '2 1/L'"),
         (lambda: limit("anc", above="2 1/L", recovered="3 1/L"), r"not on the safe side"),
         (lambda: limit("w", below="3 kg", of_baseline=True), r"a share of baseline has no unit"),
+        (lambda: limit("w", below="80 %", recovered=90, of_baseline=True), r"write a level in the same unit"),
         (lambda: limited(nothing(), HOLD, visit="7 day"), r"needs a regimen that gives something"),
         (lambda: limited(WEEKLY, visit="7 day"), r"needs one limit or more"),
         (lambda: limited(WEEKLY, HOLD), r"write visit='7 day'"),

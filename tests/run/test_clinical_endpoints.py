@@ -327,3 +327,19 @@ def test_levels_are_in_the_unit_of_the_output(run, item):
 def test_examples_in_sentences_are_endpoints():
     for text in mdr.endpoints._ASKING.values():
         assert hasattr(mdr.endpoints, text.split("(")[0])
+
+
+def test_endpoints_made_of_others_check_the_units_of_all_of_them():
+    """A level without a unit in the second part was read as litres: death at once in a tumour of 200 mm**3."""
+    growth = [mdr.parameter("g", "0.05 1/day"), mdr.process("growth", "g*V", {"V": 1})]
+    model = mdr.Model(mdr.state("V", "200 mm**3", unit="mm**3"), *growth, mdr.observable("burden", "V", "mm**3"))
+    run = model.simulate(until="20 day")
+    fatal = mdr.endpoints.overall_survival(baseline="0.5 1/month", reference=200)
+    free = mdr.endpoints.progression_free_survival(death=fatal)
+    for item in (free, mdr.endpoints.happens(free), mdr.endpoints.happens(mdr.endpoints.time_to_threshold(300))):
+        with pytest.raises(mdr.SimulationError, match=r"'burden' in 'mm.*which cannot be compared with a plain number"):
+            run.endpoint(item)
+    level = mdr.endpoints.time_to_threshold("300 mm**3")
+    assert run.endpoint(mdr.endpoints.happens(level, by="9 day")) == 1.0
+    later = mdr.endpoints.time_to_threshold("250 mm**3")
+    assert run.endpoint(mdr.endpoints.progression_free_survival(level, death=later)) == run.endpoint(later)

@@ -200,3 +200,19 @@ def test_any_table_is_run_or_refused(model, table):
     assert len(ran) == max([1, *map(len, table.values())])
     assert len(ran.endpoints) + len(ran.failed) == len(ran)
     assert np.isfinite(ran.values[ran.ok]).all()
+
+
+def test_a_frame_of_another_model_is_not_read_in_the_units_of_this_one():
+    law = mdr.growth.exponential
+    weekly = mdr.Model(mdr.clone("S", growth=law(rate="0.7 1/week"), start=100))
+    daily = mdr.Model(mdr.clone("S", growth=law(rate="0.1 1/day"), start=100))
+    table = pd.DataFrame({"growth_S": [0.7, 1.4]})
+    arms = {"a": mdr.nothing(), "b": mdr.nothing()}
+    known = mdr.compare(weekly, arms, until="7 day", parameters=table, endpoints=["final_burden"]).parameters
+    again = {"until": "7 day", "endpoints": ["final_burden"]}
+    with pytest.raises(mdr.UnitError, match=r"'growth_S' of parameters is in '1/week' by attrs.*in '1/day'; write"):
+        daily.simulate_many(parameters=known, **again)
+    renamed = known.rename(columns={"growth_S": "growth_S [1/week]"})
+    found = daily.simulate_many(parameters=renamed, **again).endpoint_values
+    assert found == pytest.approx(weekly.simulate_many(parameters=known, **again).endpoint_values)
+    assert found[:, 0] == pytest.approx(100 * np.exp([0.7, 1.4]))

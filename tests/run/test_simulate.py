@@ -272,3 +272,23 @@ def test_total_given_is_cut_at_the_end(oral):
     run = oral.simulate(plan, until="26 h")
     assert total_given(run.course, "dox").value == pytest.approx(90)
     assert total_given(run.course, "pac") is None
+
+
+def test_models_that_differ_in_declared_units_alone_keep_their_own():
+    """They were equal, so that the second one's run and its table of draws were told in the units of the first."""
+    law = mdr.growth.exponential
+    daily, hourly = (
+        mdr.Model(mdr.medium("x", unit="nM"), mdr.clone("S", growth=law(rate=rate), start=100))
+        for rate in ("0.75 1/day", "0.03125 1/h")
+    )
+    assert daily.parameters["growth_S"].internal == hourly.parameters["growth_S"].internal
+    assert daily != hourly
+    units = [str(m.simulate(until="1 day").model.parameters["growth_S"].unit) for m in (daily, hourly)]
+    assert units == ["1/day", "1/h"]
+    arms = {"a": mdr.exposure("x", "1 nM", over="1 h"), "b": mdr.nothing()}
+    for model, rates, unit in ((daily, [0.48, 0.24], "1/day"), (hourly, [0.02, 0.01], "1/h")):
+        options = {"parameters": {"growth_S": rates}, "endpoints": ["final_burden", "exposure_x"]}
+        found = mdr.compare(model, arms, until="1 day", **options)
+        assert found.parameters["growth_S"].tolist() == pytest.approx(rates)
+        assert found.parameters.attrs["units"] == {"growth_S": unit}
+        assert found.array("final_burden")[0] == pytest.approx(100 * np.exp([0.48, 0.24]), rel=1e-6)

@@ -207,3 +207,10 @@ def test_refused_errors_of_measurement(options, sentence):
 def test_a_seed_is_not_negative(model):
     with pytest.raises(mdr.SimulationError, match=r"seed is -1, not a whole number of 0 or more"):
         model.simulate(ADAPTIVE, until="10 day", seed=-1)
+
+
+def test_the_level_of_recovery_is_checked_against_the_unit_of_the_model_too():
+    model = mdr.Model(mdr.medium("dox", unit="nM"), mdr.state("w", 90, unit="%"))
+    never = mdr.limit("w", below="80 %", recovered=90)
+    with pytest.raises(mdr.RegimenError, match="compares 'w' with '90', but the model shows it in '%'"):
+        model.simulate(mdr.limited(mdr.exposure("dox", "1 nM"), never, visit="1 day"), until="2 day", measure="w")

@@ -21,7 +21,7 @@ from pkpd_mdr.errors import DataError, UnitError, did_you_mean, is_flag, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, conversion, read, split_header
 
-__all__ = ["Framed", "Rows", "RowsLike", "Slot", "parameter_slots", "read_rows", "state_slots"]
+__all__ = ["Framed", "Rows", "RowsLike", "Slot", "check_stated", "parameter_slots", "read_rows", "state_slots"]
 
 
 @runtime_checkable
@@ -131,8 +131,9 @@ def read_rows(
     ----------
     given : DataFrame, object with ``.frame``, mapping, sequence of mappings, ndarray of shape (rows, slots), or None
         Headers may carry a unit (``"ec50_dox_S [nM]"``), which is converted; bare numbers are in the unit of their
-        slot. In a mapping, one value stands for all rows. None is one row without columns. An object with a frame
-        may know the ``units`` of its columns, and the ``groups`` of conditions that some of them hold for.
+        slot, which ``attrs["units"]`` of a frame must not contradict. In a mapping, one value stands for all rows. None
+        is one row without columns. An object with a frame may know the ``units`` of its columns, and the ``groups`` of
+        conditions that some of them hold for.
     slots : mapping of str to Slot
     what : str
         The argument, which opens messages: ``"parameters"``.
@@ -153,7 +154,7 @@ def read_rows(
         No row, an unknown column (the nearest is suggested), one that is there twice, a cell that is no number, or
         columns of several groups.
     UnitError
-        A unit of another dimension.
+        A unit of another dimension, or one in ``attrs["units"]`` that the header does not say.
 
     Examples
     --------
@@ -201,6 +202,7 @@ def _framed(given: object, slots: Mapping[str, Slot], what: str, kept: tuple[str
     if isinstance(given, pd.DataFrame):
         if given.columns.nlevels > 1:
             raise DataError(f"the table of {what} has several header rows; join them into one name for each column")
+        check_stated(given, {name: slot.unit for name, slot in slots.items()}, what)
         name = given.index.name
         return given.reset_index(drop=name not in kept or name in given.columns)
     if isinstance(given, Mapping):
@@ -219,6 +221,29 @@ def _framed(given: object, slots: Mapping[str, Slot], what: str, kept: tuple[str
             "of dicts"
         )
     return _from_list(rows, slots, what)
+
+
+def check_stated(frame: pd.DataFrame, units: Mapping[str, Unit], what: str) -> None:
+    """Refuse a frame of another model, which says in ``attrs["units"]`` alone that its numbers are in other units.
+
+    They are not converted: pandas keeps ``attrs`` when somebody else has done so.
+
+    Raises
+    ------
+    UnitError
+        A column whose header has no unit, and whose unit is not the one in which it would be read.
+    """
+    stated = frame.attrs.get("units")
+    for name, text in stated.items() if isinstance(stated, Mapping) else ():
+        if name not in units or name not in frame.columns:
+            continue
+        given, own = Unit.of(text), units[name]
+        if not given.like(own) or given.factor != own.factor:
+            raise UnitError(
+                f"the column {shown(name)} of {what} is in {shown(given.text)} by attrs['units'] of its frame, but "
+                f"would be read in {shown(own.text)}; write the unit into its header, as in "
+                f"frame.rename(columns={{{name!r}: {f'{name} [{given.text}]'!r}}})"
+            )
 
 
 def _headed(given: Framed, what: str) -> pd.DataFrame:
