@@ -287,7 +287,7 @@ def test_parts_of_plates_side_by_side_in_text(tmp_path: Path) -> None:
     wells = mdr.read_plate(tmp_path / "a.csv", {"y": "reading", "name": "names"})
     assert wells["well"].tolist() == ["B2", "B3", "B4", "C2", "C3", "C4"]
     np.testing.assert_array_equal(wells["y"], [1, 2, 3, 2, 3, np.nan])
-    assert wells["name"].tolist() == ["a", "a", "b", "b", None, "x"]  # readings that count up are no header
+    assert wells["name"].fillna("").tolist() == ["a", "a", "b", "b", "", "x"]  # readings that count up are no header
     only = mdr.read_plate(pd.DataFrame([["", 1, 2], ["AE", 3, 4], ["AF", 5, 6], ["AG", 7, 8]]), "y")
     assert only["well"].iloc[-1] == "AG2"
     with pytest.raises(mdr.DataError, match="has no grid of wells: letters beside its rows"):
