@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -233,9 +233,9 @@ class Marks:
         How many of a timeline's steps come before each.
     """
 
-    times: FloatArray = field(default_factory=lambda: np.empty(0))
-    index: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    after: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    times: FloatArray
+    index: IntArray
+    after: IntArray
 
     def __len__(self) -> int:
         return len(self.times)

@@ -58,6 +58,7 @@ class BoundPorts:
         """Bioavailability, lag, modelled rate and duration under a parameter row."""
 
         def find() -> PortValues:
+            """As the model's formulas say."""
             numbers = self.compiled.port_values(index, self.rows[row])
             return PortValues(*numbers, spread=self.compiled.ports[index].spread)
 

@@ -288,6 +288,7 @@ class _Work:
         """Drop running infusions and, on request, pending doses and exposures; of one drug or of all."""
 
         def stays(event: _Start | _Stop) -> bool:
+            """Whether an event is not among what is dropped."""
             if event.source is None:
                 return not exposures
             other = drug is not None and event.source.drug != drug

@@ -131,7 +131,8 @@ def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> 
     marked = np.ones(len(times), dtype=bool)
     marked[places] = False
     times[marked] = np.concatenate([line.marks for line in lines])
-    times[places], kinds[places] = [step.time for step in steps], [_kind(compiled, step) for step in steps]
+    kinds[places] = [_kind(compiled, step) for step in steps]
+    times[places] = [step.time for step in steps]
     slots, memory, values = np.zeros_like(kinds), np.zeros_like(kinds), np.zeros_like(times)
     values[places] = [step.value for step in steps]
     slots[places] = [slot for line in lines for slot in _slots(compiled, line.steps)]

@@ -199,6 +199,7 @@ class Work:
         drive = driver.compiled_loop(loop.drive, loop.HELPERS, worth=len(self.parameters) >= _WORTH)
 
         def part(begin: int, end: int) -> None:
+            """Those in closed form first, which use another step."""
             for driven, first, last in ((True, begin, min(end, self.driven)), (False, max(begin, self.driven), end)):
                 if first < last:
                     with self.whole(driven=driven) as run:
@@ -231,6 +232,7 @@ class Work:
         problems: list[BaseException] = []
 
         def guarded(begin: int, end: int) -> None:
+            """Solve a part; what goes wrong is raised in the caller's thread."""
             try:
                 drive(begin, end)
             except BaseException as problem:  # handed to the caller's thread
