@@ -118,6 +118,22 @@ def test_kinks_inside_rates(form: str) -> None:
         assert distance(np.asarray(frame[["y"]]), (early - 0.15 * early**2)[:, None]) <= BAR * rtol
 
 
+@pytest.mark.parametrize("start", [1.05e6, 1.49e6])
+def test_kinks_that_the_estimate_does_not_see(start: float) -> None:
+    """Births end at the capacity: a step across can look good by chance, at some distance of the start from it."""
+    model = mdr.Model(
+        mdr.clone("S", growth=mdr.growth.birth_death(birth="0.9 1/day", death="0.1 1/day", capacity=1e6), start=start),
+        mdr.pk.one_compartment("dox", CL="1 L/h", V="20 L"),
+        mdr.kill("dox", on="S", slope="0.01 L/mg/h"),
+    )
+    for seed in range(4):
+        run = random_run(model, seed)
+        wanted = exact(run)
+        assert wanted is not None
+        for rtol in (1e-6, 1e-7):
+            assert measured(run, rtol, wanted, bar=BAR) <= 1.0
+
+
 @pytest.mark.parametrize("hill", [0.3, 0.5, 0.9])
 def test_powers_below_one_where_the_slope_at_zero_is_infinite(hill: float) -> None:
     """The second dose finds a concentration of some 1e-70, from where an effect with hill below 1 jumps up.

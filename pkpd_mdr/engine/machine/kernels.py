@@ -119,6 +119,15 @@ class Kernels:
         self.starts = [self.reader.read(expression) for expression in compiled.starts]
 
     @cached_property
+    def sides(self) -> list[Node]:
+        """1 or 0 for each maximum and minimum in the right-hand side, by which operand counts."""
+        graph = self.graph
+        moving = [node for node in graph.needed(self.right) if not graph.settled[node]]
+        pairs = [graph.codes[node][1:] for node in moving if graph.codes[node][0] in ("max", "min")]
+        one, zero = graph.constant(1.0), graph.constant(0.0)
+        return [graph.select(graph.compare("<", *pair), one, zero) for pair in dict.fromkeys(pairs)]
+
+    @cached_property
     def plan(self) -> Plan:
         """How the step's matrix is decomposed."""
         return plan(range(self.size), self.jacobian)

@@ -16,7 +16,8 @@ Where ``take`` is above zero, y becomes w before the step: an accepted step cost
 squared error norm and the factor by which the step may grow, 0.2 to 6 (0.2 where the error is not a number).
 
 ``tol`` holds rtol, then the absolute tolerance of each state (one double each, not one per lane). The squared norm is
-the mean over states of (error/(atol + rtol*max(abs(y), abs(w))))**2; a step is good when it is at most 1.
+the mean over states of (error/(atol + rtol*max(abs(y), abs(w))))**2; a step is good when it is at most 1. It counts
+10,000 times where a maximum or minimum in the rates changed sides.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from pkpd_mdr.engine.machine.native import Library
 __all__ = ["Sizes", "dense_rows", "guard_module", "guard_nodes", "observe_module", "stage_rows", "step_module"]
 
 _ENDLESS = 1e300
+_DOUBT = 1e4
+"""What the squared error counts where a step may have a kink in it: as if the error were a hundred times larger."""
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
 
 
@@ -75,6 +78,8 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
     right = [("%f", i, kernels.right[i]) for i in system.rows]
     full = right + [("%jac", z, node) for z, node in enumerate(system.jacobian.values())]
     full += [("%ft", i, system.by_time.get(i, graph.constant(0.0))) for i in system.rows if system.by_time]
+    sides = [("%side", k, node) for k, node in enumerate(kernels.sides)]
+    full += sides
     flow = right if not driven else [("%f", i, node) for i, node in enumerate(kernels.right)]
     lead = Lead(kernels, width, [node for _, _, node in right]) if driven else None
     slots = kernels.slots([*(node for _, _, node in full + flow), *(lead.nodes if lead else ())])
@@ -85,7 +90,9 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
     lines += kernel(graph, "start", width, ["%p", "%y"], [("%y", i, node) for i, node in enumerate(kernels.starts)], {})
     lines += flow_kernel(kernels, "flow", width, flow, slots, [*common, "%f"])
     lines += flow_kernel(kernels, "rates", width, right, kept, [*common, "%z", "%f"], internal=True, moved=moved)
-    lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", "%jac", "%ft"], internal=True)
+    lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", "%jac", "%ft", "%side"], internal=True)
+    if sides:
+        lines += flow_kernel(kernels, "sides", width, sides, slots, [*common, "%side"], internal=True)
     for port, part in enumerate(kernels.compiled.ports):
         if part.action == "act":
             after = [("%out", i, node) for i, node in enumerate(kernels.act(port))]
@@ -220,6 +227,7 @@ class _Step:
         sizes = {
             "%f": n, "%ft": n, "%jac": len(system.jacobian), "%lu": len(system.plan.cells),
             "%a": lead.times if lead else 0, "%path": lead.size if lead else 0,
+            "%side": len(kernels.sides), "%then": len(kernels.sides),
         }  # fmt: skip
         self.areas, self.size = {}, 0
         for name, size in sizes.items():
@@ -240,7 +248,7 @@ class _Step:
         code.store(code.binary("fmul", inverse, code.constant(1.0 / tableau.GAMMA)), "%diagonal", 0)
         code.lines += [
             "call void @begin(ptr %take, ptr %w, ptr %y)",
-            "call void @full(ptr %y, ptr %q, ptr %u, ptr %t, ptr %k, ptr %jac, ptr %ft)",
+            "call void @full(ptr %y, ptr %q, ptr %u, ptr %t, ptr %k, ptr %jac, ptr %ft, ptr %side)",
             "call void @factor(ptr %jac, ptr %diagonal, ptr %lu)",
         ]
         if self.lead:
@@ -250,7 +258,24 @@ class _Step:
         if self.lead:
             self.lead.land(code)
         code.lines += ["call void @finish(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %f, ptr %e)"]
+        if self.kernels.sides:
+            self._doubt(code, code.binary("fadd", t, h))
         return function("step", _STEP, code)
+
+    def _doubt(self, code: Code, after: str) -> None:
+        """Doubt the estimate of a step across which an operand of a maximum or minimum gave way to the other.
+
+        The estimate supposes smooth rates: with a kink between two stages it can be small where the error is not.
+        """
+        code.store(after, "%ts", 0)
+        code.lines.append("call void @sides(ptr %w, ptr %q, ptr %u, ptr %ts, ptr %then)")
+        doubt = code.constant(1.0)
+        for k in range(len(self.kernels.sides)):
+            same = code.compare("fcmp oeq", code.load("%side", k), code.load("%then", k))
+            doubt = code.select(same, doubt, code.constant(_DOUBT))
+        square = code.binary("fmul", code.load("%e", 0), doubt)
+        code.store(square, "%e", 0)
+        code.store(_growth(code, square), "%e", 1)
 
     def _stage(self, code: Code, s: int, h: str, t: str, timed: bool, n: int) -> None:
         stage = code.place("%k", s * n)
