@@ -213,7 +213,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "per body size": (lambda: mdr.bolus("x", "25 mg/kg"), "per body size; give weight='70 kg'"),
     "units of a text": (
         lambda: text("k+x", k="1 L/h"),
-        r"process 'p': .*'dm\*\*3\*h\*\*-1'",
+        r"process 'p': .*'L/h'",
     ),
     # doses
     "negative dose": (

@@ -47,12 +47,21 @@ def _zero(exponent: Expression) -> bool:
 
 
 def _text(dimensions: Dimensions) -> str:
-    parts = [
-        _SYMBOLS.get(name, name) + ("" if power == 1 else f"**{_bracketed(sp.nsimplify(power))}")
-        for name, power in sorted(dimensions.items())
-        if not _zero(power)
-    ]
-    return repr("*".join(parts)) if parts else "'1' (a pure number)"
+    powers = {_SYMBOLS.get(name, name): power for name, power in sorted(dimensions.items()) if not _zero(power)}
+    length = powers.get("dm")
+    if length is not None and length.is_number and float(length / 3).is_integer():
+        powers = {"L": powers.pop("dm") / 3} | powers
+    below = {name: -power for name, power in powers.items() if power.is_number and power < 0}
+    above = [_factor(name, power) for name, power in powers.items() if name not in below]
+    under = [_factor(name, power) for name, power in below.items()]
+    if not under:
+        return repr("*".join(above)) if above else "'1' (a pure number)"
+    bottom = under[0] if len(under) == 1 else f"({'*'.join(under)})"
+    return repr(f"{'*'.join(above) or 1}/{bottom}")
+
+
+def _factor(name: str, power: Expression) -> str:
+    return name if power == 1 else f"{name}**{_bracketed(sp.nsimplify(power))}"
 
 
 def _bracketed(power: Expression) -> str:
