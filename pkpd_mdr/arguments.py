@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from numbers import Integral, Real
@@ -134,9 +135,10 @@ def takes(
             """Refuse what does not fit, then call the function."""
             if known is not None:
                 _refuse_unknown(function.__name__, known, kwargs)
-            try:
+            bound: inspect.BoundArguments | None = None
+            with suppress(TypeError):
                 bound = signature.bind(*args, **kwargs)
-            except TypeError:
+            if bound is None:
                 return function(*args, **kwargs)  # Python itself says which argument is too many or missing
             for name, kind in kinds.items():
                 if name in bound.arguments:

@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.data import Data
 from pkpd_mdr.errors import FitError, did_you_mean, is_flag, shown
@@ -263,7 +264,7 @@ _DISCRETE = ("negative_binomial", "binomial", "beta_binomial")
 _NORMAL = tuple(kind for kind in ERRORS if kind not in (*_DISCRETE, "student_t"))
 
 
-def read_errors(error: ErrorLike, data: Data) -> dict[str, ErrorModel]:
+def read_errors(error: ErrorLike, data: Data, fitted: npt.NDArray[np.int64] | None = None) -> dict[str, ErrorModel]:
     """One error model for each observable of the data.
 
     Parameters
@@ -271,6 +272,9 @@ def read_errors(error: ErrorLike, data: Data) -> dict[str, ErrorModel]:
     error : str, StudentT, or mapping of observable to either
         Names of `ERRORS`, or what `student_t` made.
     data : Data
+    fitted : ndarray of int, optional
+        Positions in the table of what is fitted; all of it if left out. What became a start has no error: a culture of
+        one kind begins with 0 cells of the other.
 
     Raises
     ------
@@ -284,6 +288,7 @@ def read_errors(error: ErrorLike, data: Data) -> dict[str, ErrorModel]:
         if name not in data.observables:
             raise FitError(f"error names {shown(name)}, which was not measured{did_you_mean(name, data.observables)}")
     table, found = data.table, {}
+    kept = np.isin(np.arange(len(table)), np.arange(len(table)) if fitted is None else fitted)
     for name in data.observables:
         if name not in wanted:
             raise FitError(
@@ -294,7 +299,7 @@ def read_errors(error: ErrorLike, data: Data) -> dict[str, ErrorModel]:
         if not isinstance(kind, str) or kind not in ERRORS:
             raise FitError(f"error {shown(kind)} is not known{did_you_mean(kind, ERRORS)}")
         of = of or ("additive" if kind == "student_t" else "")
-        mine = (table["observable"] == name).to_numpy()
+        mine = kept & (table["observable"] == name).to_numpy()
         values = table["value"].to_numpy(dtype=np.float64)[mine]
         rows = table["source_row"].to_numpy()[mine]
         _check(of or kind, name, values, rows, data, mine)

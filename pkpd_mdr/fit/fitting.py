@@ -181,7 +181,7 @@ def fit(
     space = tie(space, tied, model, data, start if isinstance(start, Mapping) else ())
     problem = pose(model, data, space, observables=observables, start=start, relative_to=relative_to, accuracy=accuracy)
     problem = read_readouts(readout, problem)
-    objective = Objective(problem, read_errors(error, data))
+    objective = Objective(problem, read_errors(error, data, problem.rows.place))
     _check_counts(objective)
     _check_method(objective, method)
     points = draw_starts(space, starts, seed, sampling)

@@ -168,6 +168,7 @@ def _rows(
         mark=np.array(
             [np.searchsorted(members[m].times, t) for m, t in zip(member, times, strict=True)], dtype=np.int64
         ),
+        place=np.flatnonzero(used),
         source=table["source_row"].to_numpy(dtype=np.int64),
         factor=factors[which],
         censored=data.censored[used],

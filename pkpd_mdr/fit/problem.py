@@ -75,8 +75,8 @@ class Rows:
         Names in the order of `which`.
     which, member, mark : ndarray of int, shape (rows,)
         Number of observable, of member, and of time within the member.
-    source : ndarray of int, shape (rows,)
-        Row or line of the table that was read.
+    place, source : ndarray of int, shape (rows,)
+        Position in `Data.table`, and row or line of the table that was read.
     factor : ndarray, shape (rows,)
         Internal value of one unit.
     censored : ndarray of int, shape (rows,)
@@ -93,6 +93,7 @@ class Rows:
     which: IntArray
     member: IntArray
     mark: IntArray
+    place: IntArray
     source: IntArray
     factor: FloatArray
     censored: IntArray

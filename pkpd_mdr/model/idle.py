@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pkpd_mdr.errors import shown
+from pkpd_mdr.errors import did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model.parts import Expression
 
@@ -74,6 +74,10 @@ def idle(scope: Scope) -> tuple[str, ...]:
     notes = [
         f"{label}: {_UNUSED[kind].format(', '.join(map(shown, owners)), _takers(owners[0]))}"
         for (label, kind), owners in told.items()
+    ]
+    notes += [
+        f"{label}: there is no {kind} of {shown(owner)} to change{did_you_mean(owner, known)}"
+        for label, kind, owner, known in scope.missed()
     ]
     return (*notes, *_never_filled(scope, reading.empty, {label for label, _ in told}))
 

@@ -369,6 +369,14 @@ class Scope:
             if entry.base is not None and not entry.asked_by - entry.changed_by - {entry.offered_by}:
                 yield kind, owner, entry.offered_by, entry.value
 
+    def missed(self) -> Iterator[tuple[str, str, str, list[str]]]:
+        """(mechanism, kind, owner, known owners) where all that a mechanism changes is offered by nobody."""
+        hits = {label for entry in self._offers.values() if entry.base is not None for label in entry.changed_by}
+        for (kind, owner), entry in self._offers.items():
+            if entry.base is None:
+                for label in sorted(entry.changed_by - hits):
+                    yield label, kind, owner, [known for _, known in self.owners(kind)]
+
     def gather(self, kind: str) -> Expression:
         """The sum of a quantity over all its owners: total burden, total effectors."""
         return sum((self.find(kind, owner) for _, owner in self.owners(kind)), sp.Integer(0))

@@ -12,7 +12,17 @@ import numpy.typing as npt
 from pkpd_mdr.arguments import FLAG, TEXTS, takes
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
-from pkpd_mdr.plot.style import COLUMN, HATCHES, bracket, colour, name_axis, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import (
+    COLUMN,
+    HATCHES,
+    bracket,
+    colour,
+    name_axis,
+    new_axes,
+    outside_legend,
+    share_axis,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,7 +189,7 @@ def _by_unit(run: Run, names: Sequence[str]) -> list[list[str]]:
             near = did_you_mean(name, run.model.outputs)
             raise SimulationError(f"the model has no state or observable {shown(name)}{near}")
         unit = run.model.outputs[name].unit
-        fits = next((group for group in groups if run.model.outputs[group[0]].unit.like(unit)), None)
+        fits = next((group for group in groups if share_axis(run.model.outputs[group[0]].unit, unit)), None)
         if fits is None:
             groups.append([name])
         else:

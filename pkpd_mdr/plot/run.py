@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pkpd_mdr.errors import SimulationError, did_you_mean
-from pkpd_mdr.plot.style import MUTED, colour, dash, log_ticks, name_axis, new_axes, outside_legend, tidy
+from pkpd_mdr.plot.style import MUTED, colour, dash, log_ticks, name_axis, new_axes, outside_legend, share_axis, tidy
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _chosen(run: Run, outputs: Sequence[str] | None) -> list[str]:
         burden = ["burden", *(clones if len(clones) > 1 else [])] if clones else _declared_burden(run)
         names = burden or levels or known
         unit = run.model.outputs[names[0]].unit
-        return [name for name in names if run.model.outputs[name].unit.like(unit)]
+        return [name for name in names if share_axis(unit, run.model.outputs[name].unit)]
     names = [outputs] if isinstance(outputs, str) else list(outputs)
     if not names:
         raise SimulationError("no output is named to draw; leave outputs out for the usual ones")
@@ -104,7 +104,7 @@ def _chosen(run: Run, outputs: Sequence[str] | None) -> list[str]:
         if name not in known:
             raise SimulationError(f"the model has no state or observable {name!r}{did_you_mean(name, known)}")
         first, other = run.model.outputs[names[0]].unit, run.model.outputs[name].unit
-        if not other.like(first):
+        if not share_axis(first, other):
             raise SimulationError(
                 f"{names[0]!r} in {_text(first)} and {name!r} in {_text(other)} cannot share an axis;"
                 " draw them one by one"

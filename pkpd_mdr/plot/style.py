@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pkpd_mdr.data import Condition
+    from pkpd_mdr.units import Unit
 
 __all__ = [
     "COLOURS",
@@ -43,6 +44,7 @@ __all__ = [
     "power_of",
     "rows_height",
     "sequence",
+    "share_axis",
     "side_bar",
     "side_legend",
     "tidy",
@@ -135,6 +137,15 @@ def name_axis(axis: Axis, name: str, unit: str) -> None:
     if power:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 10.0**power:.6g}"))
     axis.set_label_text(name + bracket(unit, power))
+
+
+def share_axis(first: Unit, other: Unit) -> bool:
+    """Whether two outputs can stand on one axis: in like units, and cells only beside cells, not beside pure numbers.
+
+    Cells are counted, so that to the units they are a number like any other; on an axis of cells a share or a content
+    per cell would be read as a number of cells.
+    """
+    return first.like(other) and ("cell" in first.text) == ("cell" in other.text)
 
 
 def written(name: str, width: int | None = None) -> str:

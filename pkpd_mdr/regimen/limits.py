@@ -57,6 +57,9 @@ def limit(
 ) -> Limit:
     """A rule of toxicity, for `limited`.
 
+    What is due at a visit is decided by what the visit shows, and what it adds is not foreseen: for a lifetime limit of
+    450 mg in doses of 100 mg write ``limit("cumulative_exposure", above="350 mg", then="stop")``.
+
     Parameters
     ----------
     output : str

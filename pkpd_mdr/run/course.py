@@ -416,13 +416,13 @@ def _courses(
     members: Sequence[Member], names: tuple[str, ...], until: float, measured: tuple[str, ...]
 ) -> list[Course]:
     """Members as courses; what was given is described once for all who were given the same."""
-    given: dict[tuple[int, float], tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
+    given: dict[tuple[int, float, bool], tuple[tuple[Act, ...], tuple[Event, ...]]] = {}
     found = []
     for member in members:
         end = until if member.ended is None else member.ended.time
         last = () if member.ended is None else (member.ended,)
-        if (key := (id(member.acts), end)) not in given:
-            acts = tuple(act for act in member.acts if act.time <= end)
+        if (key := (id(member.acts), end, bool(last))) not in given:  # what falls due at the end is not given any more,
+            acts = tuple(act for act in member.acts if act.time < end or (last and act.time == end))  # but may end it
             given[key] = acts, _in_time(Event(act.time, f"{act.amount} of {act.port}") for act in begun(acts))
         acts, events = given[key]
         found.append(

@@ -38,6 +38,25 @@ def data(
     return from_frame(frame, [condition], units=units or {"burden": "cell"})
 
 
+def test_errors_ask_of_fitted_values_only() -> None:
+    """A culture of one kind begins with 0 cells of the other: a start, of which no logarithm is taken."""
+    counts = pd.DataFrame({"h": [0, 24, 48] * 2, "cells": [500, 1000, 2000, 0, 0, 0], "kind": ["S"] * 3 + ["R"] * 3})
+    columns = {"time": "h [h]", "value": "cells", "observable_column": "kind"}
+    observable = {"S": "S [cell]", "R": "R [cell]"}
+    alone = mdr.read_assay(counts.iloc[:4], **columns, observable=observable)
+    found = fit(MODEL, alone, GROWTH, error="lognormal", start="first", starts=1)
+    assert found.values["growth_S"] == pytest.approx(np.log(2) / 24)
+    with pytest.raises(FitError, match="'lognormal' needs positive values, but 'R' is 0 in row 4 of the table"):
+        fit(
+            MODEL,
+            mdr.read_assay(counts, **columns, observable=observable),
+            GROWTH,
+            error="lognormal",
+            start="first",
+            starts=1,
+        )
+
+
 @pytest.mark.parametrize(
     ("free", "sentence"),
     [

@@ -400,6 +400,10 @@ def test_a_checkpoint_of_one_effector_spares_the_other() -> None:
     held = model(immune.checkpoint({"S": 0.75}, effectors="CTL"))
     assert killed(held) == pytest.approx(0.25 * killed(model()))
     assert killed(held, CTL=0.0, CAR=1e5) == pytest.approx(killed(model(), CTL=0.0, CAR=1e5))
+    both = model(immune.checkpoint({"S": 0.75}, effectors=["CTL", "CAR"]))
+    assert [name for name in both.parameters if name.startswith("pdl1")] == ["pdl1_CTL_CAR_S"]
+    assert killed(both, CTL=0.0, CAR=1e5) == pytest.approx(0.25 * killed(model(), CTL=0.0, CAR=1e5))
+    assert killed(both) == pytest.approx(killed(held))
 
 
 # -- cytokines ----------------------------------------------------------------------------------------------------

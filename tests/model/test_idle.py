@@ -14,7 +14,7 @@ import pkpd_mdr as mdr
 from pkpd_mdr.errors import ModelError
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.gallery import MODELS, find
-from pkpd_mdr.model import Mechanism, Model
+from pkpd_mdr.model import Mechanism, Model, Scope
 
 LAW = mdr.growth.exponential(rate="0.1 1/day")
 S, R = mdr.clone("S", growth=LAW), mdr.clone("R", growth=LAW, resistant=True)
@@ -141,3 +141,23 @@ def test_it_is_said_once_and_only_if_wanted(caplog: pytest.LogCaptureFixture) ->
     assert [record.message.partition(":")[0] for record in caplog.records] == ["effector_CTL"]
     assert model.without("transit_S").notes == ()
     assert model.with_parameters(growth_S="0.2 1/day").notes == model.notes
+
+
+class Faster:
+    """A mechanism of one's own: births of a clone are doubled."""
+
+    def __init__(self, clone: str) -> None:
+        self.clone, self.label = clone, f"faster_{clone}"
+
+    def declare(self, scope: Scope) -> None:
+        scope.scale("birth", self.clone, sp.Integer(2))
+
+    def connect(self, scope: Scope) -> None:
+        """Nothing is moved by it."""
+
+
+def test_a_change_of_what_nobody_offers_is_told() -> None:
+    clone = mdr.clone("S", growth=mdr.growth.exponential(rate="0.5 1/day"))
+    assert mdr.Model(clone, Faster("S"), quiet=True).notes == ()
+    notes = mdr.Model(clone, Faster("s"), quiet=True).notes
+    assert notes == ("faster_s: there is no birth of 's' to change; did you mean 'S'?",)

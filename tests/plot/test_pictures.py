@@ -157,7 +157,12 @@ def test_pyplot_shows_what_is_drawn_where_it_is_in_use(model, monkeypatch):
 
 @pytest.mark.parametrize(
     ("outputs", "words"),
-    [(["C_doxx"], "did you mean 'C_dox'"), (["S", "C_dox"], "cannot share an axis"), ([], "no output is named")],
+    [
+        (["C_doxx"], "did you mean 'C_dox'"),
+        (["S", "C_dox"], "cannot share an axis"),
+        (["S", "resistant_share"], "'S' in 'cell' and 'resistant_share' in a pure number cannot share an axis"),
+        ([], "no output is named"),
+    ],
 )
 def test_refusals(model, outputs, words):
     with pytest.raises(mdr.SimulationError, match=words):

@@ -50,6 +50,10 @@ CASES = [
         {"parameters": FRAME({"CL_dox": [math.nan]})},
         "row 0 of parameters: 'CL_dox' is nan, which is not a finite number",
     ),
+    (
+        {"parameters": FRAME({"CL_dox": [math.inf]})},
+        "row 0 of parameters: 'CL_dox' is inf, which is not a finite number",
+    ),
     ({"parameters": FRAME({"CL_dox": [None, -3.0]})}, "no member can be run; row 0 of parameters: 'CL_dox' is nan"),
     ({"parameters": FRAME({"CL_dox": [-3.0]})}, "'CL_dox' is -3.0, which is outside its bounds"),
     (

@@ -102,6 +102,14 @@ def test_rows_stand_twice_at_surgery_and_the_frame_shows_the_value_before(model)
     assert "0.9 of surgery" in run.events["what"].tolist()
 
 
+def test_what_falls_due_at_the_end_is_neither_given_nor_told() -> None:
+    model = mdr.Model(mdr.pk.one_compartment("dox", CL="1 L/h", V="10 L"), quiet=True)
+    run = model.simulate(mdr.bolus("dox", "10 mg").every("1 day", times=9), until="3 day", times="1 day")
+    assert run.events["time [day]"].tolist() == [0.0, 1.0, 2.0]
+    assert run.endpoint("total_dox") == 30.0
+    assert "3 acts" in str(run)
+
+
 def test_parameters_and_start_of_a_run(model):
     run = model.simulate(until="1 day", start={"S": 5e5, "R": "2000 cell"}, parameters={"growth_S": "0.2 1/day"})
     assert run.frame["S"].iloc[0] == 5e5

@@ -189,8 +189,10 @@ class Checkpoint:
     def declare(self, scope: Scope) -> None:
         """Offer the factor for each clone, or for each effector on each clone."""
         for clone, level in self.pdl1:
-            for owner in [f"{effector} on {clone}" for effector in self.effectors] or [clone]:
-                scope.offer("checkpoint", owner, partial(self._factor, scope, clone, level))
+            first, *others = [f"{effector} on {clone}" for effector in self.effectors] or [clone]
+            scope.offer("checkpoint", first, partial(self._factor, scope, clone, level))
+            for owner in others:  # one PD-L1 for all of them, and so one factor
+                scope.offer("checkpoint", owner, partial(scope.find, "checkpoint", first))
 
     def connect(self, scope: Scope) -> None:
         """Check names."""

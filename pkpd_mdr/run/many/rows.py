@@ -358,8 +358,9 @@ def _values(column: _Column, slot: Slot, what: str, item: str, faults: dict[int,
     ):
         for row in np.flatnonzero(wrong).tolist():
             faults.setdefault(row, f"row {row} of {what}: {shown(column.name)} is {shown(column.cells[row])}, {why}")
-    inside = np.clip(own, slot.lower, slot.upper)
-    return np.where(np.isfinite(own) & (np.abs(inside - own) <= slack), own * slot.unit.factor, math.nan)
+    finite = np.where(np.isfinite(own), own, math.nan)
+    near = np.abs(np.clip(finite, slot.lower, slot.upper) - finite) <= slack
+    return np.where(near, finite * slot.unit.factor, math.nan)
 
 
 def _number(cell: object, unit: Unit, molar_mass: Quantity | None, where: str) -> float:
