@@ -170,6 +170,42 @@ def test_surgery_and_radiation_leave_binomial_numbers() -> None:
     assert left.var() == pytest.approx(3.0, rel=4 * math.sqrt(2.4 / count))
 
 
+def holding(start: float) -> Model:
+    return mdr.Model(
+        mdr.medium("dox"),
+        mdr.clone("S", start=start),
+        mdr.clone("R", start=200, resistant=True),
+        mdr.pgp.content("S", start=0.5),
+        mdr.pgp.content("R", start=1),
+        mdr.resection(),
+    )
+
+
+@pytest.mark.parametrize("method", ["ssa", "tau", "hybrid"])
+def test_survivors_of_surgery_hold_what_they_held(method: str) -> None:
+    """Content goes with the cells that were drawn, not with those expected: none is made, none stays in an empty clone.
+
+    A share of ten cells leaves none of them in a third of all paths; what they held is with the lost.
+    """
+    model = holding(10.0)
+    find = compile_model(model).states.index
+    found = paths(model, [1.0], mdr.surgery(0.9, at="0 h"), count=40, seed=3, method=method, threshold=100)
+    s, r, pgp_s, pgp_r, lost = (at(found, find(name)) for name in ("S", "R", "pgp_S", "pgp_R", "lost_pgp"))
+    assert 0 < (s == 0).sum() < 40
+    np.testing.assert_allclose(pgp_s, 0.5 * s, rtol=1e-12)
+    np.testing.assert_allclose(pgp_r, r, rtol=1e-12)
+    np.testing.assert_allclose(pgp_s + pgp_r + lost, 205.0, rtol=1e-12)
+
+
+def test_starts_that_are_drawn_hold_what_cells_hold() -> None:
+    model = holding(0.4)
+    find = compile_model(model).states.index
+    found = paths(model, [1.0], count=40, seed=3, fractions="draw")
+    s, pgp = (at(found, find(name)) for name in ("S", "pgp_S"))
+    assert set(s) == {0.0, 1.0}
+    np.testing.assert_allclose(pgp, 0.5 * s, rtol=1e-12)
+
+
 def test_resets_exposures_and_covariates() -> None:
     model = mdr.Model(
         mdr.medium("dox", unit="uM"),

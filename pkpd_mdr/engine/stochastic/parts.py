@@ -74,7 +74,8 @@ class Net(NamedTuple):
     Process j changes the states ``state[first[j]:first[j + 1]]`` by `change`, or by what ``moves`` wrote to place
     `varied` where that is not negative. `event` by process, `counted` and `reactant` (some rate depends on it) by
     state; `slope_process` and `slope_state` tell what ``slopes`` writes; `targets` are the states that inputs feed;
-    `inclusive` by condition: whether it holds where its two sides are equal.
+    `inclusive` by condition: whether it holds where its two sides are equal. `carrier` by state: of a pool, the counted
+    population whose content it is, else -1.
     """
 
     first: Integers
@@ -88,6 +89,7 @@ class Net(NamedTuple):
     reactant: Integers
     targets: Integers
     inclusive: Integers
+    carrier: Integers
     static: int
     flowing: int
     parameters: int
