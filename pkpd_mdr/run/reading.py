@@ -97,13 +97,19 @@ def comparable(unit: Unit, level: Unit) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """An output as piecewise cubic: starts, lengths (h) and coefficients in the share of a length, highest first."""
+    """An output as piecewise cubic: starts, lengths (h) and coefficients in the share of a length, highest first.
+
+    `hull` are values between which each piece lies for sure, without rounding where it leads from one row to the next;
+    `whole` is true of a path by chance that is a whole number at every row.
+    """
 
     starts: FloatArray
     lengths: FloatArray
     cubics: FloatArray
+    hull: FloatArray
     values: FloatArray
     first: float
+    whole: bool = False
 
     @staticmethod
     def of(course: Course, name: str) -> Path:
@@ -111,7 +117,8 @@ class Path:
 
         Where both slopes lead from one row to the next, they are limited so that the cubic stays between the two
         (Fritsch and Carlson 1980): a fall much faster than the rows are dense would overshoot far below zero. Of a
-        path of whole cells all slopes are: what it does between rows is not known, and no endpoint invents it.
+        path of whole cells all slopes are: what it does between rows is not known, and no endpoint invents it. Whole
+        numbers cross a level half-way between the last number on its one side and the first on its other.
         """
         times, y, slopes = course.times, course.output(name), course.output(f"d/dt {name}")
         left = np.flatnonzero(np.diff(times) > 0)
@@ -123,7 +130,13 @@ class Path:
         monotone = (m0 * change >= 0.0) & (m1 * change >= 0.0)
         m0, m1 = (np.where(monotone, np.clip(m, -most, most), m) for m in (m0, m1))
         cubics = np.stack([2 * y0 - 2 * y1 + m0 + m1, 3 * (y1 - y0) - 2 * m0 - m1, m0, y0], axis=-1)
-        return Path(times[left], h, cubics, y, float(times[0]))
+        points = np.stack([y0, y0 + m0 / 3, y1 - m1 / 3, y1])  # of Bezier
+        bounds = (
+            np.where(monotone, pick(y0, y1), limit) for pick, limit in ((np.minimum, -np.inf), (np.maximum, np.inf))
+        )
+        hull = np.clip(points, *bounds).T
+        whole = course.by_chance and bool((y == np.floor(y)).all())
+        return Path(times[left], h, cubics, hull, y, float(times[0]), whole)
 
     @property
     def last(self) -> float:
@@ -178,8 +191,8 @@ class Path:
 
     def below(self, level: float) -> float:
         """Total time below a level."""
-        total = 0.0
-        for k in np.flatnonzero(self._hull().min(axis=1) < level):
+        total, level = 0.0, self._under(level)
+        for k in np.flatnonzero(self.hull.min(axis=1) < level):
             shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
             marks = [0.0, *_roots(shifted), 1.0]
             parts = (b - a for a, b in pairwise(marks) if np.polyval(shifted, (a + b) / 2) < 0)
@@ -202,22 +215,21 @@ class Path:
             return self._first_visit(level, interval, after, confirm)
         if not len(self.starts):
             return math.inf
-        hull = self._hull()
-        before = np.minimum.accumulate(np.concatenate([self.values[:1], hull.min(axis=1)]))
-        possible = np.flatnonzero(hull.max(axis=1) > level(before[1:]))
-        edges = level(before[[0, -1]])
+        over = (lambda lowest: np.floor(level(lowest)) + 0.5) if self.whole else level
+        before = np.minimum.accumulate(np.concatenate([self.values[:1], self.hull.min(axis=1)]))
+        possible = np.flatnonzero(self.hull.max(axis=1) > over(before[1:]))
+        edges = over(before[[0, -1]])
         if len(possible) and edges[0] != edges[1]:  # a level that follows the lowest value needs it exactly
             before = np.minimum.accumulate(np.concatenate([self.values[:1], self.lowest_of_pieces()[1]]))
         for k in possible:
-            x = self._crossing(int(k), level, float(before[k]))
+            x = self._crossing(int(k), over, float(before[k]))
             if x is not None:
                 return float(self.starts[k] + self.lengths[k] * x)
         return math.inf
 
-    def _hull(self) -> FloatArray:
-        """Values between which each piece lies for sure (its Bezier points)."""
-        a, b, c, d = self.cubics.T
-        return np.stack([d, d + c / 3, d + 2 * c / 3 + b / 3, a + b + c + d], axis=-1)
+    def _under(self, level: float) -> float:
+        """Where values that fall below a level cross it."""
+        return math.ceil(level) - 0.5 if self.whole and math.isfinite(level) else level
 
     def _crossing(self, k: int, level: Callable[[FloatArray], FloatArray], lowest: float) -> float | None:
         """Share of a piece at which it first exceeds the level."""
@@ -255,7 +267,8 @@ class Path:
         """First time at which the value is below a level."""
         if not len(self.starts):
             return self.first if self.values[-1] < level else math.inf
-        for k in np.flatnonzero(self._hull().min(axis=1) < level):
+        level = self._under(level)
+        for k in np.flatnonzero(self.hull.min(axis=1) < level):
             shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
             marks = [0.0, *_roots(shifted), 1.0]
             for a, b in pairwise(marks):
