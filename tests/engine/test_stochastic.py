@@ -316,6 +316,18 @@ def test_a_path_depends_on_its_seed_alone(case: tuple[Callable[[], Model], str, 
     assert bits(alone) == together[3:4]
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case[1] != "tau"])
+def test_rows_change_no_path(case: tuple[Callable[[], Model], str, str]) -> None:
+    """Who looks more closely sees the same path: at constant rates, too, where every row once began a new wait."""
+    model, times, regimen, method = example(case)
+    dense = np.linspace(0.0, 48.0, 97).tolist()
+    seldom = paths(model, times, regimen, count=3, method=method, seed=1)
+    often = paths(model, dense, regimen, count=3, method=method, seed=1)
+    for one, other in zip(seldom.members, often.members, strict=True):
+        assert np.ptp(other.values[:, 0]) > 0
+        np.testing.assert_allclose(one.values, other.values[::16], rtol=1e-12)
+
+
 @needs_numba
 @pytest.mark.parametrize("case", CASES)
 def test_machine_code_threads_and_breaks_give_the_same_bits(

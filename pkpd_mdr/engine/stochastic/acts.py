@@ -89,7 +89,7 @@ def arrange(run: Run) -> None:
     _inputs(run)
     switch(run)
     invoke(run.codes.hazards, (at.y, at.r, at.t, at.a))
-    lane.limit[0], lane.flowed[0] = math.inf, lane.t[0]
+    lane.limit[0], lane.flowed[0], lane.level[0] = math.inf, lane.t[0], -math.inf
     if lane.mode[0] == FLOW:
         lane.y[lane.y.shape[0] - 1] = 0.0
         lane.level[0] = exponential(run.random, lane.member[0])

@@ -101,10 +101,11 @@ class Lane(NamedTuple):
     State `y` with the hazard as its last, new state `w`, stages `k`, parameters with switches `p` and what was made of
     them (`q`, `r`), inputs that flow `u` and that jump `inflow`, time `t` and the time that flows have reached
     (`flowed`), the step that is controlled (`h`) and the one that is tried (`used`), the hazard at which the next event
-    strikes (`level`), the longest sensible step (`limit`), rates `a`, and `b` and `c` further on in a leap, slopes `d`,
-    changes `v`, drift and spread of states (`mu`, `var`) and stiffness of rates (`g`), numbers of events of a leap
-    (`many`), conditions (`truth`), `role` of processes, `large` by state, `mode`, how many events still to do one by
-    one (`exact`), and how many steps until the next break (`left`).
+    strikes, or at constant rates the time (`level`; before `t` where that is not drawn yet), the longest sensible step
+    (`limit`), rates `a`, and `b` and `c` further on in a leap, slopes `d`, changes `v`, drift and spread of states
+    (`mu`, `var`) and stiffness of rates (`g`), numbers of events of a leap (`many`), conditions (`truth`), `role` of
+    processes, `large` by state, `mode`, how many events still to do one by one (`exact`), and how many steps until the
+    next break (`left`).
     """
 
     y: Floats
