@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
@@ -100,7 +101,7 @@ class Path:
     """An output as piecewise cubic: starts, lengths (h) and coefficients in the share of a length, highest first.
 
     `hull` are values between which each piece lies for sure, without rounding where it leads from one row to the next;
-    `whole` is true of a path by chance that is a whole number at every row.
+    `whole` is true of pieces of a path by chance between two whole numbers.
     """
 
     starts: FloatArray
@@ -109,7 +110,7 @@ class Path:
     hull: FloatArray
     values: FloatArray
     first: float
-    whole: bool = False
+    whole: npt.NDArray[np.bool_]
 
     @staticmethod
     def of(course: Course, name: str) -> Path:
@@ -135,7 +136,7 @@ class Path:
             np.where(monotone, pick(y0, y1), limit) for pick, limit in ((np.minimum, -np.inf), (np.maximum, np.inf))
         )
         hull = np.clip(points, *bounds).T
-        whole = course.by_chance and bool((y == np.floor(y)).all())
+        whole = course.by_chance & (y0 == np.floor(y0)) & (y1 == np.floor(y1))
         return Path(times[left], h, cubics, hull, y, float(times[0]), whole)
 
     @property
@@ -191,9 +192,9 @@ class Path:
 
     def below(self, level: float) -> float:
         """Total time below a level."""
-        total, level = 0.0, self._under(level)
-        for k in np.flatnonzero(self.hull.min(axis=1) < level):
-            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
+        total, levels = 0.0, self._under(level)
+        for k in np.flatnonzero(self.hull.min(axis=1) < levels):
+            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, levels[k]])
             marks = [0.0, *_roots(shifted), 1.0]
             parts = (b - a for a, b in pairwise(marks) if np.polyval(shifted, (a + b) / 2) < 0)
             total += float(self.lengths[k]) * sum(parts)
@@ -215,21 +216,21 @@ class Path:
             return self._first_visit(level, interval, after, confirm)
         if not len(self.starts):
             return math.inf
-        over = (lambda lowest: np.floor(level(lowest)) + 0.5) if self.whole else level
         before = np.minimum.accumulate(np.concatenate([self.values[:1], self.hull.min(axis=1)]))
-        possible = np.flatnonzero(self.hull.max(axis=1) > over(before[1:]))
-        edges = over(before[[0, -1]])
+        limits = level(before[1:])
+        possible = np.flatnonzero(self.hull.max(axis=1) > np.where(self.whole, np.floor(limits) + 0.5, limits))
+        edges = level(before[[0, -1]])
         if len(possible) and edges[0] != edges[1]:  # a level that follows the lowest value needs it exactly
             before = np.minimum.accumulate(np.concatenate([self.values[:1], self.lowest_of_pieces()[1]]))
         for k in possible:
-            x = self._crossing(int(k), over, float(before[k]))
+            x = self._crossing(int(k), level, float(before[k]))
             if x is not None:
                 return float(self.starts[k] + self.lengths[k] * x)
         return math.inf
 
-    def _under(self, level: float) -> float:
-        """Where values that fall below a level cross it."""
-        return math.ceil(level) - 0.5 if self.whole and math.isfinite(level) else level
+    def _under(self, level: float) -> FloatArray:
+        """Where values that fall below a level cross it, by piece."""
+        return np.where(self.whole, np.ceil(level) - 0.5, level)
 
     def _crossing(self, k: int, level: Callable[[FloatArray], FloatArray], lowest: float) -> float | None:
         """Share of a piece at which it first exceeds the level."""
@@ -238,6 +239,7 @@ class Path:
             value = float(np.polyval(self.cubics[k], x))
             lowest = min(lowest, value)
             limit = float(level(np.array(lowest)))
+            limit = math.floor(limit) + 0.5 if self.whole[k] and math.isfinite(limit) else limit
             if value > limit:
                 shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, limit])
                 return _first_within(_roots(shifted), before, x)
@@ -267,9 +269,9 @@ class Path:
         """First time at which the value is below a level."""
         if not len(self.starts):
             return self.first if self.values[-1] < level else math.inf
-        level = self._under(level)
-        for k in np.flatnonzero(self.hull.min(axis=1) < level):
-            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
+        levels = self._under(level)
+        for k in np.flatnonzero(self.hull.min(axis=1) < levels):
+            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, levels[k]])
             marks = [0.0, *_roots(shifted), 1.0]
             for a, b in pairwise(marks):
                 if np.polyval(shifted, (a + b) / 2) < 0:

@@ -140,6 +140,20 @@ def test_whole_numbers_cross_a_level_between_two_rows():
     assert np.minimum(gone, end).mean() == pytest.approx(mean, abs=4 * 3.3 / math.sqrt(count))
 
 
+def test_a_population_that_was_large_dies_out_between_two_rows():
+    """Rows of a path that flowed before are no whole numbers; those around the last cell are."""
+    law = mdr.growth.birth_death(birth="0.3 1/day", death="1.3 1/day")
+    dying = mdr.Model(mdr.clone("S", growth=law, start=3000))
+    options = {"until": "15 day", "times": "0.5 day", "replicates": 50, "stochastic": mdr.Stochastic(seed=3)}
+    many = mdr.simulate_many(dying, endpoints="time_to_extinction", **options)
+    rows, gone = many.values[:, :, 0], many.endpoint_values[:, 0]
+    alive, closer = many.times[(rows > 0).sum(axis=1) - 1], 15 / 240  # days: the rows that endpoints read
+    extinct = rows[:, -1] == 0
+    assert extinct.sum() > 30
+    between = (gone - alive)[extinct] % closer / closer  # 0 at the last row with a cell
+    assert 0.1 < between.min() < between.max() < 0.9
+
+
 def test_draws_with_several_paths(model):
     draws = [{"birth_S": value} for value in (0.25, 0.3, 0.35)]
     found = mdr.compare(model, ARMS, parameters=draws, stochastic=mdr.Stochastic(seed=1), replicates=50, **RUN)
