@@ -273,7 +273,8 @@ def time_to_extinction(
 ) -> Endpoint:
     """Time until an output first falls below what counts as nothing; infinite when it does not.
 
-    Arguments are those of `extinct`.
+    Arguments are those of `extinct`. A stochastic path is known at its rows (241 or more of a run; closer with
+    ``times=``): the time lies half-way between the last row with a cell and the first without, about.
 
     Examples
     --------

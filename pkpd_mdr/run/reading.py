@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, did_you_mean, shown
@@ -97,13 +98,19 @@ def comparable(unit: Unit, level: Unit) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """An output as piecewise cubic: starts, lengths (h) and coefficients in the share of a length, highest first."""
+    """An output as piecewise cubic: starts, lengths (h) and coefficients in the share of a length, highest first.
+
+    `hull` are values between which each piece lies for sure, without rounding where it leads from one row to the next;
+    `whole` is true of pieces of a path by chance between two whole numbers.
+    """
 
     starts: FloatArray
     lengths: FloatArray
     cubics: FloatArray
+    hull: FloatArray
     values: FloatArray
     first: float
+    whole: npt.NDArray[np.bool_]
 
     @staticmethod
     def of(course: Course, name: str) -> Path:
@@ -111,7 +118,8 @@ class Path:
 
         Where both slopes lead from one row to the next, they are limited so that the cubic stays between the two
         (Fritsch and Carlson 1980): a fall much faster than the rows are dense would overshoot far below zero. Of a
-        path of whole cells all slopes are: what it does between rows is not known, and no endpoint invents it.
+        path of whole cells all slopes are: what it does between rows is not known, and no endpoint invents it. Whole
+        numbers cross a level half-way between the last number on its one side and the first on its other.
         """
         times, y, slopes = course.times, course.output(name), course.output(f"d/dt {name}")
         left = np.flatnonzero(np.diff(times) > 0)
@@ -123,7 +131,13 @@ class Path:
         monotone = (m0 * change >= 0.0) & (m1 * change >= 0.0)
         m0, m1 = (np.where(monotone, np.clip(m, -most, most), m) for m in (m0, m1))
         cubics = np.stack([2 * y0 - 2 * y1 + m0 + m1, 3 * (y1 - y0) - 2 * m0 - m1, m0, y0], axis=-1)
-        return Path(times[left], h, cubics, y, float(times[0]))
+        points = np.stack([y0, y0 + m0 / 3, y1 - m1 / 3, y1])  # of Bezier
+        bounds = (
+            np.where(monotone, pick(y0, y1), limit) for pick, limit in ((np.minimum, -np.inf), (np.maximum, np.inf))
+        )
+        hull = np.clip(points, *bounds).T
+        whole = course.by_chance & (y0 == np.floor(y0)) & (y1 == np.floor(y1))
+        return Path(times[left], h, cubics, hull, y, float(times[0]), whole)
 
     @property
     def last(self) -> float:
@@ -178,9 +192,9 @@ class Path:
 
     def below(self, level: float) -> float:
         """Total time below a level."""
-        total = 0.0
-        for k in np.flatnonzero(self._hull().min(axis=1) < level):
-            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
+        total, levels = 0.0, self._under(level)
+        for k in np.flatnonzero(self.hull.min(axis=1) < levels):
+            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, levels[k]])
             marks = [0.0, *_roots(shifted), 1.0]
             parts = (b - a for a, b in pairwise(marks) if np.polyval(shifted, (a + b) / 2) < 0)
             total += float(self.lengths[k]) * sum(parts)
@@ -202,9 +216,9 @@ class Path:
             return self._first_visit(level, interval, after, confirm)
         if not len(self.starts):
             return math.inf
-        hull = self._hull()
-        before = np.minimum.accumulate(np.concatenate([self.values[:1], hull.min(axis=1)]))
-        possible = np.flatnonzero(hull.max(axis=1) > level(before[1:]))
+        before = np.minimum.accumulate(np.concatenate([self.values[:1], self.hull.min(axis=1)]))
+        limits = level(before[1:])
+        possible = np.flatnonzero(self.hull.max(axis=1) > np.where(self.whole, np.floor(limits) + 0.5, limits))
         edges = level(before[[0, -1]])
         if len(possible) and edges[0] != edges[1]:  # a level that follows the lowest value needs it exactly
             before = np.minimum.accumulate(np.concatenate([self.values[:1], self.lowest_of_pieces()[1]]))
@@ -214,10 +228,9 @@ class Path:
                 return float(self.starts[k] + self.lengths[k] * x)
         return math.inf
 
-    def _hull(self) -> FloatArray:
-        """Values between which each piece lies for sure (its Bezier points)."""
-        a, b, c, d = self.cubics.T
-        return np.stack([d, d + c / 3, d + 2 * c / 3 + b / 3, a + b + c + d], axis=-1)
+    def _under(self, level: float) -> FloatArray:
+        """Where values that fall below a level cross it, by piece."""
+        return np.where(self.whole, np.ceil(level) - 0.5, level)
 
     def _crossing(self, k: int, level: Callable[[FloatArray], FloatArray], lowest: float) -> float | None:
         """Share of a piece at which it first exceeds the level."""
@@ -226,6 +239,7 @@ class Path:
             value = float(np.polyval(self.cubics[k], x))
             lowest = min(lowest, value)
             limit = float(level(np.array(lowest)))
+            limit = math.floor(limit) + 0.5 if self.whole[k] and math.isfinite(limit) else limit
             if value > limit:
                 shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, limit])
                 return _first_within(_roots(shifted), before, x)
@@ -255,8 +269,9 @@ class Path:
         """First time at which the value is below a level."""
         if not len(self.starts):
             return self.first if self.values[-1] < level else math.inf
-        for k in np.flatnonzero(self._hull().min(axis=1) < level):
-            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, level])
+        levels = self._under(level)
+        for k in np.flatnonzero(self.hull.min(axis=1) < levels):
+            shifted = self.cubics[k] - np.array([0.0, 0.0, 0.0, levels[k]])
             marks = [0.0, *_roots(shifted), 1.0]
             for a, b in pairwise(marks):
                 if np.polyval(shifted, (a + b) / 2) < 0:

@@ -99,8 +99,8 @@ def simulate(
     accuracy : Accuracy, optional
     stochastic : Stochastic, optional
         Let whole cells divide, die and change by chance: one path, the same for the same seed. It is looked at at
-        its rows (240 in a run and those around acts, at least), and ends at the first one that is beyond a level of
-        `stop`.
+        its rows (240 in a run and those around acts, at least), and ends at the first one that is at or beyond a level
+        of `stop` (``{"burden": "0.5 cell"}`` is the first one without a cell).
 
     Returns
     -------

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
 import pkpd_mdr as mdr
 from pkpd_mdr.run import extinct, happens, time_to_progression
@@ -110,6 +111,47 @@ def test_endpoints_of_paths_stay_with_the_rows(model):
     assert many.endpoint_values[:, 0] == pytest.approx(rows.min(axis=1), abs=1e-9)
     assert (many.endpoint_values[:, 1] >= rows.max(axis=1)).all()
     assert many.endpoint_values[:, 1] == pytest.approx(np.round(many.endpoint_values[:, 1]), abs=1e-9)
+
+
+def test_whole_numbers_cross_a_level_between_two_rows():
+    """One cell is not less than one cell, however the way to it is rounded; and none is not there before the last dies.
+
+    The time of extinction lies between the last row with a cell and the first without, in the mean where Kendall says.
+    """
+    count, start, end = 1500, 5, 10.0
+    law = mdr.growth.birth_death(birth="1 1/day", death="1.2 1/day")
+    dying = mdr.Model(mdr.clone("S", growth=law, start=start))
+    options = {"times": "0.05 day", "stochastic": mdr.Stochastic(seed=3), "replicates": count}
+    items = [
+        "time_to_extinction",
+        mdr.endpoints.time_below("1 cell", of="burden"),
+        mdr.endpoints.time_to_threshold("12 cell"),
+    ]
+    many = mdr.simulate_many(dying, until="10 day", endpoints=items, **options)
+    rows, (gone, without, above) = many.values[:, :, 0], many.endpoint_values.T
+    extinct = rows[:, -1] == 0
+    assert np.array_equal(np.isfinite(gone), extinct)
+    assert np.isfinite(above)[(rows > 12).any(axis=1)].all()
+    last = many.times[np.argmax(rows == 0, axis=1) - 1][extinct]
+    assert (gone[extinct] > last).all()
+    assert (gone[extinct] < last + 0.05 + 1e-9).all()
+    assert without == pytest.approx(np.where(extinct, end - np.where(extinct, gone, 0.0), 0.0), abs=1e-9)
+    mean = quad(lambda t: 1 - probability(1, 1.2, t, start), 0, end)[0]
+    assert np.minimum(gone, end).mean() == pytest.approx(mean, abs=4 * 3.3 / math.sqrt(count))
+
+
+def test_a_population_that_was_large_dies_out_between_two_rows():
+    """Rows of a path that flowed before are no whole numbers; those around the last cell are."""
+    law = mdr.growth.birth_death(birth="0.3 1/day", death="1.3 1/day")
+    dying = mdr.Model(mdr.clone("S", growth=law, start=3000))
+    options = {"until": "15 day", "times": "0.5 day", "replicates": 50, "stochastic": mdr.Stochastic(seed=3)}
+    many = mdr.simulate_many(dying, endpoints="time_to_extinction", **options)
+    rows, gone = many.values[:, :, 0], many.endpoint_values[:, 0]
+    alive, closer = many.times[(rows > 0).sum(axis=1) - 1], 15 / 240  # days: the rows that endpoints read
+    extinct = rows[:, -1] == 0
+    assert extinct.sum() > 30
+    between = (gone - alive)[extinct] % closer / closer  # 0 at the last row with a cell
+    assert 0.1 < between.min() < between.max() < 0.9
 
 
 def test_draws_with_several_paths(model):

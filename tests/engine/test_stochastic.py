@@ -170,6 +170,42 @@ def test_surgery_and_radiation_leave_binomial_numbers() -> None:
     assert left.var() == pytest.approx(3.0, rel=4 * math.sqrt(2.4 / count))
 
 
+def holding(start: float) -> Model:
+    return mdr.Model(
+        mdr.medium("dox"),
+        mdr.clone("S", start=start),
+        mdr.clone("R", start=200, resistant=True),
+        mdr.pgp.content("S", start=0.5),
+        mdr.pgp.content("R", start=1),
+        mdr.resection(),
+    )
+
+
+@pytest.mark.parametrize("method", ["ssa", "tau", "hybrid"])
+def test_survivors_of_surgery_hold_what_they_held(method: str) -> None:
+    """Content goes with the cells that were drawn, not with those expected: none is made, none stays in an empty clone.
+
+    A share of ten cells leaves none of them in a third of all paths; what they held is with the lost.
+    """
+    model = holding(10.0)
+    find = compile_model(model).states.index
+    found = paths(model, [1.0], mdr.surgery(0.9, at="0 h"), count=40, seed=3, method=method, threshold=100)
+    s, r, pgp_s, pgp_r, lost = (at(found, find(name)) for name in ("S", "R", "pgp_S", "pgp_R", "lost_pgp"))
+    assert 0 < (s == 0).sum() < 40
+    np.testing.assert_allclose(pgp_s, 0.5 * s, rtol=1e-12)
+    np.testing.assert_allclose(pgp_r, r, rtol=1e-12)
+    np.testing.assert_allclose(pgp_s + pgp_r + lost, 205.0, rtol=1e-12)
+
+
+def test_starts_that_are_drawn_hold_what_cells_hold() -> None:
+    model = holding(0.4)
+    find = compile_model(model).states.index
+    found = paths(model, [1.0], count=40, seed=3, fractions="draw")
+    s, pgp = (at(found, find(name)) for name in ("S", "pgp_S"))
+    assert set(s) == {0.0, 1.0}
+    np.testing.assert_allclose(pgp, 0.5 * s, rtol=1e-12)
+
+
 def test_resets_exposures_and_covariates() -> None:
     model = mdr.Model(
         mdr.medium("dox", unit="uM"),
@@ -278,6 +314,18 @@ def test_a_path_depends_on_its_seed_alone(case: tuple[Callable[[], Model], str, 
     assert turned[::-1] == together
     alone = paths(model, times, regimen, method=method, seeds=seeds[3:4])
     assert bits(alone) == together[3:4]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[1] != "tau"])
+def test_rows_change_no_path(case: tuple[Callable[[], Model], str, str]) -> None:
+    """Who looks more closely sees the same path: at constant rates, too, where every row once began a new wait."""
+    model, times, regimen, method = example(case)
+    dense = np.linspace(0.0, 48.0, 97).tolist()
+    seldom = paths(model, times, regimen, count=3, method=method, seed=1)
+    often = paths(model, dense, regimen, count=3, method=method, seed=1)
+    for one, other in zip(seldom.members, often.members, strict=True):
+        assert np.ptp(other.values[:, 0]) > 0
+        np.testing.assert_allclose(one.values, other.values[::16], rtol=1e-12)
 
 
 @needs_numba

@@ -89,7 +89,7 @@ def arrange(run: Run) -> None:
     _inputs(run)
     switch(run)
     invoke(run.codes.hazards, (at.y, at.r, at.t, at.a))
-    lane.limit[0], lane.flowed[0] = math.inf, lane.t[0]
+    lane.limit[0], lane.flowed[0], lane.level[0] = math.inf, lane.t[0], -math.inf
     if lane.mode[0] == FLOW:
         lane.y[lane.y.shape[0] - 1] = 0.0
         lane.level[0] = exponential(run.random, lane.member[0])
@@ -112,6 +112,9 @@ def _counts(run: Run) -> int:
             lane.y[i] = near
         elif run.rules.draw and value > 0.0:
             lane.y[i] = whole(run.random, member, value)
+            for pool in range(net.counted.shape[0]):
+                if net.carrier[pool] == i:  # each cell holds what it would
+                    lane.y[pool] *= lane.y[i] / value
         else:
             run.detail[member, 0], run.detail[member, 1] = i, value
             return FRACTION
@@ -225,22 +228,49 @@ def _reset(run: Run, to_start: int) -> int:
 
 
 def _act(run: Run, port: int, amount: float) -> int:
-    """Radiation, surgery: of the cells that the model says are left, each is there or not."""
+    """Radiation, surgery: of the cells that the model says are left, each is there or not, with what it holds."""
     lane, net, member = run.lane, run.net, run.lane.member[0]
     lane.amount[0] = amount
     invoke(run.codes.acts[port], (run.at.y, run.at.p, run.at.t, run.at.amount, run.at.out))
     for i in range(net.counted.shape[0]):
         before, after = lane.y[i], lane.out[i]
-        if not net.counted[i] or after == before:
-            lane.y[i] = after
-        elif after < 0.0:
+        lane.w[i] = after
+        if net.counted[i] and after < 0.0:
             run.detail[member, 0], run.detail[member, 1] = -1.0 - i, after
             return BELOW
-        elif after < before:
-            lane.y[i] = binomial(run.random, member, _nearest(before), after / before)
-        else:
+        if net.counted[i] and after < before:
+            lane.w[i] = min(binomial(run.random, member, _nearest(before), after / before), before)
+    if _hold(run):
+        invoke(run.codes.acts[port], (run.at.y, run.at.p, run.at.t, run.at.amount, run.at.out))
+    for i in range(net.counted.shape[0]):
+        before, after = lane.y[i], lane.out[i]
+        if net.counted[i] and after > before:
             _put(run, i, after)
+        elif net.counted[i]:
+            lane.y[i] = lane.w[i]
+        elif net.carrier[i] >= 0 and lane.mu[i] >= 0.0:
+            lane.y[i] = lane.mu[i]
+        else:
+            lane.y[i] = after
     return OK
+
+
+def _hold(run: Run) -> bool:
+    """Let pools go with the cells that were drawn in `w`, not with those expected in `out`; whether there are any.
+
+    What survivors hold is left in `mu` (-1 where no cells go). The pools themselves become what an act that removes the
+    expected share has to find, so that as much goes to where the dead go as the dead held.
+    """
+    lane, net = run.lane, run.net
+    some = False
+    for i in range(net.counted.shape[0]):
+        lane.mu[i] = -1.0
+        c = net.carrier[i]
+        if c >= 0 and lane.out[c] < lane.y[c]:
+            lane.mu[i] = lane.y[i] * (lane.w[c] / lane.y[c])
+            lane.y[i] *= (lane.y[c] - lane.w[c]) / (lane.y[c] - lane.out[c])
+            some = True
+    return some
 
 
 def apply(run: Run, item: int) -> int:
@@ -270,6 +300,6 @@ def apply(run: Run, item: int) -> int:
 
 HELPERS = (
     _parameters, _inputs, _sized, _roles, switch, arrange, _nearest, _counts, _sort, enter, inside, mark, _put, _settle,
-    _silence, _reset, _act, apply,
+    _silence, _reset, _act, _hold, apply,
 )  # fmt: skip
 """Functions to compile."""

@@ -144,6 +144,9 @@ class Events:
             if network.events[j]
         ]
         lengths = np.bincount([j for j, *_ in items], minlength=len(network.processes))
+        carrier = np.full(len(compiled.states), -1, dtype=np.int64)
+        for pool, cells in compiled.carriers.items():
+            carrier[pool] = cells if compiled.counted[cells] else -1
         reactant = np.zeros(len(compiled.states), dtype=np.int64)
         reactant[[i for _, i, _ in self._slopes]] = 1
 
@@ -163,6 +166,7 @@ class Events:
             reactant=reactant,
             targets=whole(self.kernels.targets),
             inclusive=whole([condition.inclusive for condition in MachineCode.of(compiled).kernels.conditions]),
+            carrier=carrier,
             static=int(network.static),
             flowing=int(network.flowing),
             parameters=len(compiled.parameters),

@@ -89,9 +89,13 @@ def fire(run: Run, j: int) -> int:
 
 
 def direct(run: Run, time: float, most: int) -> int:
-    """Events at constant rates, one by one, up to a time or a number of them."""
+    """Events at constant rates, one by one, up to a time or a number of them.
+
+    The moment of the next event is kept (in `level`) where a mark comes before it, so that marks change no path.
+    """
     lane, at, row = run.lane, run.at, run.lane.member[0]
     t, a, role, inflow, left, random = lane.t, lane.a, lane.role, lane.inflow, lane.left, run.random
+    level = lane.level
     after, steps, budget, count = run.codes.after, run.results.steps, run.rules.budget, role.shape[0]
     pointers = (at.y, at.r, at.t, at.a)
     while most > 0:
@@ -100,11 +104,12 @@ def direct(run: Run, time: float, most: int) -> int:
         total = all_rates(a, role, inflow)
         if total < 0.0:
             return blame(a, role, run.detail, row)
-        moment = t[0] + exponential(random, row) / total if total > 0.0 else math.inf
-        if moment >= time:
+        if level[0] < t[0]:
+            level[0] = t[0] + exponential(random, row) / total if total > 0.0 else math.inf
+        if level[0] >= time:
             t[0] = time
             return OK
-        t[0] = moment
+        t[0], level[0] = level[0], -math.inf
         j = pick(a, role, inflow, uniform(random, row) * total)
         verdict = fire(run, j)
         steps[row] += 1

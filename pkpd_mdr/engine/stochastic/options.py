@@ -24,7 +24,8 @@ class Stochastic:
         `epsilon`. ``"hybrid"``: every event of populations below `threshold`, differential equations for those above.
         ``"auto"``: as ``"hybrid"``, which is ``"ssa"`` until a population reaches the threshold.
     seed : int
-        The same seed gives the same path. Members of an ensemble get streams of their own from it.
+        The same seed gives the same path, at whatever rows it is looked at (leaps of ``"tau"`` end at rows). Members of
+        an ensemble get streams of their own from it.
     threshold : float
         Cells from which on a population is large; it counts as small again below half of that.
     epsilon : float
@@ -42,11 +43,16 @@ class Stochastic:
 
     Notes
     -----
-    What is counted are states of the kind ``"cells"`` in the unit cell. Processes that move them have to move whole
-    numbers of cells, at rates that are not negative. Acts thin by binomial numbers: after surgery or radiation each
-    cell is there or not; a dose that brings no whole number of cells brings one of its neighbours. Between events
-    drugs, media, vesicles and large populations follow their differential equations, and the chance of an event is
-    integrated along them (exact up to the tolerance of the integrator).
+    What is counted are states of the kind ``"cells"`` in the unit cell; a clone in another unit (Mcell, cell/mL)
+    flows. Processes that move them have to move whole numbers of cells, at rates that are not negative. Acts thin
+    by binomial numbers: after surgery or radiation each cell is there or not; a dose that brings no whole number of
+    cells brings one of its neighbours. Between events drugs, media, vesicles and large populations follow their
+    differential equations, and the chance of an event is integrated along them (exact up to the tolerance of the
+    integrator).
+
+    Above the threshold chance is left out: little where a population grows or shrinks steadily, but one that
+    wanders about the threshold for hundreds of divisions (births as frequent as deaths) scatters too little: 600
+    cells by a third after 300 divisions. A threshold that it hardly reaches, or ``"tau"``, keeps its chance.
 
     Examples
     --------

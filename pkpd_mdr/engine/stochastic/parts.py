@@ -74,7 +74,8 @@ class Net(NamedTuple):
     Process j changes the states ``state[first[j]:first[j + 1]]`` by `change`, or by what ``moves`` wrote to place
     `varied` where that is not negative. `event` by process, `counted` and `reactant` (some rate depends on it) by
     state; `slope_process` and `slope_state` tell what ``slopes`` writes; `targets` are the states that inputs feed;
-    `inclusive` by condition: whether it holds where its two sides are equal.
+    `inclusive` by condition: whether it holds where its two sides are equal. `carrier` by state: of a pool, the counted
+    population whose content it is, else -1.
     """
 
     first: Integers
@@ -88,6 +89,7 @@ class Net(NamedTuple):
     reactant: Integers
     targets: Integers
     inclusive: Integers
+    carrier: Integers
     static: int
     flowing: int
     parameters: int
@@ -99,10 +101,11 @@ class Lane(NamedTuple):
     State `y` with the hazard as its last, new state `w`, stages `k`, parameters with switches `p` and what was made of
     them (`q`, `r`), inputs that flow `u` and that jump `inflow`, time `t` and the time that flows have reached
     (`flowed`), the step that is controlled (`h`) and the one that is tried (`used`), the hazard at which the next event
-    strikes (`level`), the longest sensible step (`limit`), rates `a`, and `b` and `c` further on in a leap, slopes `d`,
-    changes `v`, drift and spread of states (`mu`, `var`) and stiffness of rates (`g`), numbers of events of a leap
-    (`many`), conditions (`truth`), `role` of processes, `large` by state, `mode`, how many events still to do one by
-    one (`exact`), and how many steps until the next break (`left`).
+    strikes, or at constant rates the time (`level`; before `t` where that is not drawn yet), the longest sensible step
+    (`limit`), rates `a`, and `b` and `c` further on in a leap, slopes `d`, changes `v`, drift and spread of states
+    (`mu`, `var`) and stiffness of rates (`g`), numbers of events of a leap (`many`), conditions (`truth`), `role` of
+    processes, `large` by state, `mode`, how many events still to do one by one (`exact`), and how many steps until the
+    next break (`left`).
     """
 
     y: Floats

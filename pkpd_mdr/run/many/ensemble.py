@@ -129,8 +129,9 @@ def simulate_many(
         and quantiles that would need them are NaN.
     stochastic : Stochastic, optional
         Let cells divide and die by chance. Each patient has a stream of its own from ``stochastic.seed``, which depends
-        on the row of parameters, the start and the replicate alone: all regimens treat it with the same luck, and paths
-        are the same on any executor and in chunks of any size. A path ends at the first row beyond a level of `stop`.
+        on its place among parameters, starts and replicates alone: all regimens treat it with the same luck, and paths
+        are the same on any executor and in chunks of any size. (Other numbers of starts or replicates are other places,
+        but for the first row.) A path ends at the first row beyond a level of `stop`.
     replicates : int
         Members (paths) of each combination of regimen, parameters and start; the column ``replicate`` counts them.
     seed : int
