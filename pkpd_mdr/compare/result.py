@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, TEXT, listed, takes
+from pkpd_mdr.arguments import COUNT, TEXT, listed, saved, takes
 from pkpd_mdr.compare import deciders, paired, regret, show, survival, table, verdict
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
@@ -425,12 +425,22 @@ class Comparison:
     def _repr_html_(self) -> str:
         return show.html(self)
 
-    def to_csv(self, path: str | Path, *, draws: bool = False) -> None:
-        """Write the table, or every value of every draw, as a CSV file."""
-        if draws:
-            self.draws.to_csv(path, index=False)
-        else:
-            self.table.to_csv(path)
+    def to_csv(self, path: str | Path, *, draws: bool = False) -> Path:
+        """Write the table, or every value of every draw, as a CSV file.
+
+        Raises
+        ------
+        SimulationError
+            The file cannot be written, as where there is no folder for it.
+        """
+
+        def write(target: Path) -> None:
+            if draws:
+                self.draws.to_csv(target, index=False)
+            else:
+                self.table.to_csv(target)
+
+        return saved(path, write, SimulationError, "the comparison")
 
     def plot(self, endpoint: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw medians and intervals of an endpoint, arm by arm; see `pkpd_mdr.plot.compare`."""

@@ -43,7 +43,7 @@ def bends(
     >>> hours = np.linspace(0.0, 40.0, 5)
     >>> fall = np.exp(-0.1 * hours)[None, :, None]
     >>> bends(hours, fall, -0.1 * fall, finest=0.1, exact=1e-6)[0].round(2)[:4]
-    array([0.67, 1.33, 2.  , 2.67])
+    array([1.11, 2.22, 3.33, 4.44])
     """
     gaps = np.diff(times)
     if len(gaps) < 2 or not values.shape[2]:

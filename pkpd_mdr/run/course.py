@@ -118,7 +118,6 @@ class Member:
     chance: tuple[Stochastic, Stream] | None = None
     ended: Event | None = None
     more: FloatArray = field(default_factory=lambda: np.empty(0))
-    bends: bool = False
 
     @property
     def going(self) -> bool:
@@ -363,33 +362,34 @@ def _window(
             again([member], (window[0], math.inf), rows=rows.up_to(trajectory.time))
         else:
             done.append((member, trajectory, timeline, shown))
-    if rounds and rows.filled and todo[0].chance is None:
-        _ask_for_more([item[:3] for item in done], names, rows.finest, (accuracy or Accuracy()).rtol)
-    coarse = [member for member, *_ in done if member.bends]
+    looked = [item[:3] for item in done] if rounds and rows.filled and todo[0].chance is None else []
+    coarse = _coarse(looked, names, rows.finest, (accuracy or Accuracy()).rtol)
     for member, trajectory, _, shown in done:
-        if not member.bends:
+        if id(member) not in coarse:
             _append(member, trajectory, shown)
     if coarse:
-        again(coarse, window, rows=rows, rounds=rounds - 1)
+        again(list(coarse.values()), window, rows=rows, rounds=rounds - 1)
 
 
-def _ask_for_more(
+def _coarse(
     done: Sequence[tuple[Member, Trajectory, Timeline]], names: tuple[str, ...], finest: float, rtol: float
-) -> None:
-    """Find members that need more rows; those on one timeline are looked at together."""
+) -> dict[int, Member]:
+    """Members that need more rows, which they then have; those on one timeline are looked at together."""
     read = [k for k, name in enumerate(names) if f"d/dt {name}" in names]
     slopes = [names.index(f"d/dt {names[k]}") for k in read]
     groups: dict[int, list[tuple[Member, Trajectory]]] = {}
     for member, trajectory, timeline in done:
-        member.bends = False
         if trajectory.status.ok:
             groups.setdefault(id(timeline), []).append((member, trajectory))
+    found: dict[int, Member] = {}
     for group in groups.values():
-        table = np.stack([trajectory.values for _, trajectory in group])
+        table, times = np.stack([trajectory.values for _, trajectory in group]), group[0][1].times
         exact = max(_EXACT, _ROWS * rtol)
-        found = bends(group[0][1].times, table[..., read], table[..., slopes], finest=finest, exact=exact)
-        for (member, _), more in zip(group, found, strict=True):
-            member.bends, member.more = len(more) > 0, np.union1d(member.more, more) if len(more) else member.more
+        needed = bends(times, table[..., read], table[..., slopes], finest=finest, exact=exact)
+        for (member, _), more in zip(group, needed, strict=True):
+            if len(more):
+                member.more, found[id(member)] = np.union1d(member.more, more), member
+    return found
 
 
 def _cut(
@@ -441,7 +441,7 @@ def _tried(
 
 def _append(member: Member, trajectory: Trajectory, shown: Flags) -> None:
     member.state, member.status = trajectory.end, trajectory.status
-    member.more, member.bends = np.empty(0), False
+    member.more = np.empty(0)
     member.times.append(trajectory.times)
     member.values.append(trajectory.values)
     member.shown.append(shown[: len(trajectory.times)])

@@ -24,7 +24,9 @@ from pkpd_mdr.units import Quantity, Unit
 EFFICACY, HARM = time_to_progression(), nadir_of("anc", better="high")
 
 
-def comparison(values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=None, replicates=1, reference=None, rows="draws"):
+def comparison(
+    values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=None, replicates=1, reference=None, rows="draws"
+):
     """A comparison with given values, shape (arms, members, endpoints), whose arms are A, B, ..."""
     values = np.asarray(values, dtype=float)
     values = values[..., None] if values.ndim == 2 else values
@@ -185,12 +187,13 @@ def test_a_hazard_ratio_maximises_the_partial_likelihood():
     def likelihood(log: float) -> float:
         return sum(
             float((times[0] == t).sum()) * log
-            - float((times == t).sum())
-            * math.log((times[0] >= t).sum() * math.exp(log) + (times[1] >= t).sum())
+            - float((times == t).sum()) * math.log((times[0] >= t).sum() * math.exp(log) + (times[1] >= t).sum())
             for t in np.unique(times[np.isfinite(times)])
         )
 
-    best = optimize.minimize_scalar(lambda log: -likelihood(log), bounds=(-3, 3), method="bounded", options={"xatol": 1e-9})
+    best = optimize.minimize_scalar(
+        lambda log: -likelihood(log), bounds=(-3, 3), method="bounded", options={"xatol": 1e-9}
+    )
     assert math.log(found.set_index("arm").loc["A", "hazard_ratio"]) == pytest.approx(best.x, abs=1e-5)
 
 
