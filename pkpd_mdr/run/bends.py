@@ -13,6 +13,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 
 __all__ = ["bends"]
 
+
 _NOTHING = 1e-10  # of the largest value so far, below which an output counts as nothing
 _APART = 8.0  # spacings that differ by more do not tell of each other
 _MOST = 16  # parts into which a spacing is cut at once
@@ -63,9 +64,8 @@ def bends(
     told[:-1] |= near | ((ratio >= _APART) & (gaps[:-1] > 0))
     errors[:, ~told] = 2.0 * exact  # nothing beside it tells of it: the row in its middle will
     errors[:, gaps <= finest] = 0.0
-    bad = (errors > exact).any(axis=1)
-    cut = zip(errors / exact, bad, strict=True)
-    return [_between(times, gaps, row, finest) if coarse else np.empty(0) for row, coarse in cut]
+    coarse = np.asarray((errors > exact).any(axis=1))
+    return [_between(times, gaps, errors[k] / exact, finest) if coarse[k] else np.empty(0) for k in range(len(values))]
 
 
 def _between(times: FloatArray, gaps: FloatArray, errors: FloatArray, finest: float) -> FloatArray:
