@@ -69,7 +69,7 @@ def whole_screens(count: int) -> None:
 
         def everything(table: pd.DataFrame = table) -> pd.DataFrame:
             found = mdr.dose_response(table, dose="dose", response="response", by="curve", scale="viability")
-            return found.frame(interval="delta")
+            return found.table(interval="delta")
 
         speed, frame = timed(everything, size)
         assert isinstance(frame, pd.DataFrame)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 import pkpd_mdr as mdr
 from pkpd_mdr.run import happens, time_to_progression
@@ -138,7 +139,8 @@ def coverage_of_means(trials: int, count: int = 40, everyone: int = 4000) -> tup
         comparison = mdr.compare(smooth, arms, parameters=draws, **options)  # type: ignore[arg-type]
         row = comparison.survival_differences().set_index("arm").loc["more"]
         gap = comparison.difference("more", "less", "early")
-        means += bool(row["lower"] <= truth <= row["upper"])
+        reach = float(stdtrit(count - 1, 0.975)) * row["standard_error"]
+        means += bool(abs(row["difference"] - truth) <= reach)
         shares += bool(gap.lower <= share <= gap.upper)
     return means / trials, shares / trials
 

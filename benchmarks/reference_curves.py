@@ -441,7 +441,7 @@ def combinations(folder: Path) -> Iterator[Row]:
     )  # fmt: skip
     wanted = pd.read_csv(expected / "combo_mathews_b1_synergyfinder.csv").sort_values(["conc1", "conc2"])
     wanted = wanted[(wanted["conc1"] > 0) & (wanted["conc2"] > 0)].reset_index(drop=True)
-    frame = block.frame().sort_values(["1", "2"])
+    frame = block.frame.sort_values(["1", "2"])
     summary = block.summary().set_index("model")
     for model, name in (("bliss", "Bliss"), ("hsa", "HSA")):
         own = frame[frame["model"] == model].reset_index(drop=True)
@@ -461,10 +461,10 @@ def sample_2d(table: Path, expected: Path) -> Iterator[Row]:
     points = pd.read_csv(expected / "combo_sample2d_pointwise_synergy_py.csv")
     cells = points.groupby(["d1", "d2"], as_index=False).mean()
     mixed = cells[(cells["d1"] > 0) & (cells["d2"] > 0)].reset_index(drop=True)
-    medians = mdr.combination(table, model=("bliss", "hsa"), centre="median", **options).frame()  # type: ignore[arg-type]
+    medians = mdr.combination(table, model=("bliss", "hsa"), centre="median", **options).frame  # type: ignore[arg-type]
     means = mdr.combination(table, model=("loewe", "zip", "musyc", "braid"), braid="kappa3", **options)  # type: ignore[arg-type]
     for model, frame, tolerance in (
-        ("bliss", medians, 1e-8), ("hsa", medians, 1e-12), ("loewe", means.frame(), 1e-5), ("zip", means.frame(), 3e-4)
+        ("bliss", medians, 1e-8), ("hsa", medians, 1e-12), ("loewe", means.frame, 1e-5), ("zip", means.frame, 3e-4)
     ):  # fmt: skip
         own = frame[frame["model"] == model].reset_index(drop=True)
         known = mixed[f"{model}_ref"].notna()

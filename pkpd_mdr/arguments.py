@@ -8,12 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from pkpd_mdr.errors import PkpdMdrError, did_you_mean, is_flag, shown
 
 __all__ = ["CONFIDENCE", "COUNT", "FLAG", "NUMBER", "SEED", "TABLE", "TEXT", "TEXTS", "Kind"]
-__all__ += ["fraction", "listed", "takes", "whole"]
+__all__ += ["fraction", "listed", "saved", "takes", "whole"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -34,6 +36,52 @@ def listed(given: object) -> list[Any] | None:
         return list(given)
     except TypeError:  # an array without dimensions
         return None
+
+
+def saved(path: object, write: Callable[[Path], object], error: type[PkpdMdrError], what: str) -> Path:
+    """Write a file, or say why it cannot be written.
+
+    Parameters
+    ----------
+    path : str or path
+        As it was handed in.
+    write : callable
+        Writes to a path.
+    error : type of error
+    what : str
+        What is written, as in ``"the report"``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    PkpdMdrError
+        It is no path, lies in no folder that is there, is a folder itself, or the system refuses it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved(f"{folder}/table.csv", lambda file: file.write_text("1,2"), PkpdMdrError, "the table").name
+    'table.csv'
+    """
+    if not isinstance(path, (str, PathLike)):
+        raise error(f"{what} cannot be written: path is {shown(path)}; write the name of a file such as 'found.csv'")
+    target = Path(path)
+    try:
+        if target.is_dir() or not target.parent.is_dir():
+            why = "is a folder" if target.is_dir() else "lies in no folder that exists"
+            raise error(f"{what} cannot be written: {shown(str(target))} {why}; name a file in a folder that is there")
+        write(target)
+    except (OSError, ValueError) as problem:
+        if isinstance(problem, PkpdMdrError):
+            raise
+        raise error(
+            f"{what} cannot be written to {shown(str(target))}: {type(problem).__name__}; name a file that can be"
+        ) from problem
+    return target
 
 
 @dataclass(frozen=True, slots=True)

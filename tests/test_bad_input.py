@@ -1249,3 +1249,30 @@ def test_a_table_of_a_million_rows_is_read_and_more_is_refused(tmp_path: Path) -
 def test_a_misspelt_argument_is_met_with_the_nearest(make: Callable[[], object], sentence: str) -> None:
     with pytest.raises(TypeError, match=re.escape(sentence)):
         make()
+
+
+def saves() -> dict[str, tuple[type[Exception], Callable[[Any], object]]]:
+    """Everything that writes a file, and whose words it fails in."""
+    dox = mdr.exposure("dox", "50 nM", over="24 h")
+    compared = mdr.compare(MODEL, {"a": dox, "b": dox.shift("1 h")}, until="48 h", endpoints=["nadir"])
+    cohort = mdr.Cohort(pd.DataFrame({"growth_S": [0.03, 0.04]}), {"growth_S": "1/h"}, ("growth_S",))
+    data = mdr.read_assay(pd.DataFrame({"h": [0, 24.0], "v": [1.0, 2.0]}), time="h [h]", value="v [cell]")
+    return {
+        "comparison": (mdr.SimulationError, compared.to_csv),
+        "draws": (mdr.SimulationError, lambda path: compared.to_csv(path, draws=True)),
+        "report": (mdr.SimulationError, compared.report_html),
+        "cohort": (mdr.DataError, cohort.to_csv),
+        "data": (mdr.DataError, data.to_csv),
+    }
+
+
+@pytest.mark.parametrize("name", ["comparison", "draws", "report", "cohort", "data"])
+def test_a_file_that_cannot_be_written_is_told_in_a_sentence(name: str, tmp_path: Path) -> None:
+    error, write = saves()[name]
+    for path, why in ((tmp_path / "no" / "x.csv", "lies in no folder"), (tmp_path, "is a folder"), (5, "path is 5")):
+        with pytest.raises(error, match=why):
+            write(path)
+    with pytest.raises(error, match="cannot be written"):
+        write("a\0b")
+    write(tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").stat().st_size > 10

@@ -34,7 +34,7 @@ def compared() -> mdr.Comparison:
 
 RESULTS: dict[str, tuple[Callable[[], object], Callable[..., object]]] = {
     "Run": (lambda: MODEL.simulate(DOX, until="48 h", times="24 h"), lambda run: run.frame),
-    "Many": (lambda: MODEL.simulate_many(DOX, until="48 h", times="24 h"), lambda many: many.frame()),
+    "Many": (lambda: MODEL.simulate_many(DOX, until="48 h", times="24 h"), lambda many: many.frame),
     "Fit": (fitted, lambda fit: fit.profile("growth_S").frame),
     "Draws": (lambda: fitted().draws(3, seed=1), lambda draws: draws.frame),
     "Profile": (lambda: fitted().profile("growth_S"), lambda profile: profile.frame),

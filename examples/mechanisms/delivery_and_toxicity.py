@@ -117,7 +117,7 @@ if __name__ == "__main__":
     patients = mdr.patients(varying, 200, spreads, seed=1)
     daily = mdr.oral("lor", "100 mg").every("24 h", times=84)
     many = varying.simulate_many(daily, parameters=patients, until="84 day", times="28 day", outputs="AUC_lor")
-    months = np.diff(many.frame().pivot(index="member", columns="time [day]", values="AUC_lor").to_numpy(), axis=1) / 28
+    months = np.diff(many.frame.pivot(index="member", columns="time [day]", values="AUC_lor").to_numpy(), axis=1) / 28
     within = np.log(months).std(axis=1, ddof=1)
     print(
         f"a month: AUC {np.quantile(months, 0.05):.1f} to {np.quantile(months, 0.95):.1f} uM h a day (90 % of patients "

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, TEXT, listed, takes
+from pkpd_mdr.arguments import COUNT, TEXT, listed, saved, takes
 from pkpd_mdr.compare import deciders, paired, regret, show, survival, table, verdict
 from pkpd_mdr.compare.arms import Plan
 from pkpd_mdr.compare.fairness import Matching
@@ -281,11 +281,12 @@ class Comparison:
 
     @takes(SimulationError, endpoint=TEXT)
     def survival_differences(self, endpoint: str | None = None) -> pd.DataFrame:
-        """Restricted mean times and log-rank tests against the reference (or the best arm).
+        """Restricted mean times against those of the reference (or the best arm), and what a trial would see.
 
         The restricted mean is the area under the Kaplan-Meier curve up to `until`; its difference is paired, as all
-        arms treat the same draws (pseudo-values where runs ended early). The log-rank test knows nothing of pairs, so
-        that it errs on the safe side; it says whether curves differ for as many patients as were simulated.
+        arms treat the same draws (pseudo-values where runs ended early). There is no p value: one that compares draws
+        shrinks with their number, and says nothing of the tumour. How sure the order of two arms is stands in
+        `difference` and `verdict`.
 
         Parameters
         ----------
@@ -295,8 +296,12 @@ class Comparison:
         Returns
         -------
         DataFrame
-            A row per arm: ``arm``, ``compared_with``, ``restricted_mean``, ``difference``, ``lower``, ``upper``,
-            ``statistic`` (chi-square of one degree of freedom), ``p``.
+            A row per arm: ``arm``, ``compared_with``, ``restricted_mean``, ``difference`` with its ``standard_error``
+            (of so many draws: it shrinks with more), ``lower`` and ``upper`` of the differences within the draws, as
+            in `difference`. Of patients (a `Cohort`, or paths of cells at one set of parameter values) also the
+            ``hazard_ratio`` (Cox; below 1 where the event comes later or less often than under the other arm) and
+            ``trial_size``: how many patients in each arm a trial of this length needs for a log-rank test at 5 % to
+            have a power of 80 %. Draws of what is not known of one tumour are no patients, and have neither.
         """
         return survival.survival_differences(self, endpoint)
 
@@ -420,12 +425,22 @@ class Comparison:
     def _repr_html_(self) -> str:
         return show.html(self)
 
-    def to_csv(self, path: str | Path, *, draws: bool = False) -> None:
-        """Write the table, or every value of every draw, as a CSV file."""
-        if draws:
-            self.draws.to_csv(path, index=False)
-        else:
-            self.table.to_csv(path)
+    def to_csv(self, path: str | Path, *, draws: bool = False) -> Path:
+        """Write the table, or every value of every draw, as a CSV file.
+
+        Raises
+        ------
+        SimulationError
+            The file cannot be written, as where there is no folder for it.
+        """
+
+        def write(target: Path) -> None:
+            if draws:
+                self.draws.to_csv(target, index=False)
+            else:
+                self.table.to_csv(target)
+
+        return saved(path, write, SimulationError, "the comparison")
 
     def plot(self, endpoint: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw medians and intervals of an endpoint, arm by arm; see `pkpd_mdr.plot.compare`."""

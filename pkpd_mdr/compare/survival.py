@@ -1,7 +1,8 @@
-"""Times as survival: Kaplan-Meier curves, log-rank tests, restricted means.
+"""Times as survival: Kaplan-Meier curves, restricted means, hazard ratios.
 
-What is counted are simulated patients: each kept draw (or path) is one. Intervals and p values therefore say how many
-were simulated, and shrink with more of them; what the parameters leave open is in the draws themselves.
+Each kept draw (or path) is counted as one. Bands of curves and standard errors therefore say how many were simulated,
+and shrink with more of them; what the parameters leave open, or how patients differ, is in the draws themselves. For
+the same reason there is no p value: with enough draws any difference has as small a one as one likes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.compare.statistics import by_draw, half_width
+from pkpd_mdr.compare.statistics import by_draw
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError, shown
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
     from pkpd_mdr.run import Endpoint
 
-__all__ = ["Curve", "survival", "survival_differences"]
+__all__ = ["Curve", "Watched", "hazard_ratio", "survival", "survival_differences", "trial_size"]
+
+_FAR = 30.0  # of the logarithm of a hazard ratio: beyond it one side has no events to speak of
 
 Flags = npt.NDArray[np.bool_]
 
@@ -108,8 +111,14 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
-    """Times of one arm: when it happened, or until when it was watched."""
+class Watched:
+    """Times of one arm: when it happened, or until when it was watched.
+
+    Attributes
+    ----------
+    times : ndarray, shape (patients,)
+    happened : ndarray of bool, shape (patients,)
+    """
 
     times: FloatArray
     happened: Flags
@@ -126,7 +135,7 @@ class _Watched:
         if count == 1:
             return np.array([self.area(end)])
         others = np.arange(count)
-        left_out = [_Watched(self.times[rest], self.happened[rest]).area(end) for rest in (others != k for k in others)]
+        left_out = [Watched(self.times[rest], self.happened[rest]).area(end) for rest in (others != k for k in others)]
         return count * self.area(end) - (count - 1) * np.array(left_out)
 
 
@@ -150,32 +159,79 @@ def survival(comparison: Comparison, endpoint: str | None) -> pd.DataFrame:
 
 
 def survival_differences(comparison: Comparison, endpoint: str | None) -> pd.DataFrame:
-    """Log-rank tests and restricted means; see `Comparison.survival_differences`."""
-    from scipy.stats import CensoredData, logrank
-
-    item = _time(comparison, endpoint)
-    watched, end = _watched(comparison, item), comparison.until.value
-    other = comparison.settings.reference or comparison.best(item.name)
+    """Restricted means, and what a trial would see; see `Comparison.survival_differences`."""
+    item, end, settings = _time(comparison, endpoint), comparison.until.value, comparison.settings
+    watched = _watched(comparison, item)
+    other = settings.reference or comparison.best(item.name)
     means = {arm: one.means(end) for arm, one in watched.items()}
-    areas = {arm: one.area(end) for arm, one in watched.items()}
     rows = []
     for arm in comparison.arms:
-        reach = half_width(
-            by_draw(means[arm] - means[other], comparison.units_of_chance), comparison.settings.confidence
-        )
-        gap = areas[arm] - areas[other]
-        row: dict[str, Any] = {"arm": arm, "compared_with": other, "restricted_mean": areas[arm], "difference": gap}
-        row |= {"lower": gap - reach, "upper": gap + reach, "statistic": 0.0, "p": 1.0}
-        pair = [watched[arm], watched[other]]
-        if arm != other and any(side.happened.any() for side in pair):
-            sides = [CensoredData(side.times[side.happened], right=side.times[~side.happened]) for side in pair]
-            test = logrank(sides[0], sides[1])
-            if math.isfinite(test.statistic):
-                row |= {"statistic": float(test.statistic) ** 2, "p": float(test.pvalue)}
+        gaps = by_draw(means[arm] - means[other], comparison.units_of_chance)
+        gap = comparison.difference(arm, other, item.name)
+        area, rest = watched[arm].area(end), watched[other].area(end)
+        row: dict[str, Any] = {"arm": arm, "compared_with": other, "restricted_mean": area, "difference": area - rest}
+        error = float(gaps.std(ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
+        row |= {"standard_error": error, "lower": gap.lower, "upper": gap.upper}
+        if settings.rows == "patients" or comparison.drawn == 1:  # draws of one tumour are no patients of a trial
+            pair = watched[arm], watched[other]
+            row |= {"hazard_ratio": hazard_ratio(*pair), "trial_size": trial_size(*pair)}
         rows.append(row)
     found = pd.DataFrame(rows)
     found.attrs |= {"endpoint": item.name, "unit": comparison.until.unit.text, "patients": len(means[other])}
     return found
+
+
+def hazard_ratio(left: Watched, right: Watched) -> float:
+    """Hazard on the left over that on the right, by Cox's partial likelihood (ties as Breslow has them).
+
+    1 where nobody has an event; 0 or infinite where one side has none while the other is watched.
+    """
+    from scipy.optimize import brentq
+
+    first, second, events, here = _risks(left, right)
+    if not len(events):
+        return 1.0
+
+    def slope(log: float) -> float:
+        share = first / (first + second * math.exp(-log))
+        return float((here - events * share).sum())
+
+    if abs(even := slope(0.0)) < 1e-12 * events.sum():
+        return 1.0
+    if slope(-_FAR) <= 0.0 or slope(_FAR) >= 0.0:
+        return 0.0 if even < 0.0 else math.inf
+    return math.exp(float(brentq(slope, -_FAR, _FAR, xtol=1e-10)))
+
+
+def trial_size(left: Watched, right: Watched) -> float:
+    """Patients in each arm with which a log-rank test tells the arms apart: power 80 %, two-sided 5 %, equal arms.
+
+    The statistic of Mantel (1966) grows with the number of patients, so that a patient's share in it is what the curves
+    are apart, however many were simulated. Infinite where they are the same.
+    """
+    from scipy.special import ndtri
+
+    first, second, events, here = _risks(left, right)
+    both = first + second
+    surplus = float((here - events * first / both).sum())
+    spread = events * first * second * (both - events) / (both**2 * np.maximum(both - 1.0, 1.0))
+    if abs(surplus) < 1e-9 or not spread.any():
+        return math.inf
+    wanted = float(ndtri(0.975) + ndtri(0.8)) ** 2
+    return float(math.ceil(wanted * len(left.times) * float(spread.sum()) / surplus**2))
+
+
+def _risks(left: Watched, right: Watched) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """At each time of an event: who is at risk on the left and on the right, events on both sides and on the left."""
+    times = np.unique(np.concatenate([side.times[side.happened] for side in (left, right)]))
+    sides = []
+    for side in (left, right):
+        at_risk = len(side.times) - np.searchsorted(np.sort(side.times), times)
+        own = np.sort(side.times[side.happened])
+        events = np.searchsorted(own, times, side="right") - np.searchsorted(own, times)
+        sides.append((at_risk.astype(float), events.astype(float)))
+    (first, here), (second, there) = sides
+    return first, second, here + there, here
 
 
 def _time(comparison: Comparison, endpoint: str | None) -> Endpoint:
@@ -191,9 +247,9 @@ def _time(comparison: Comparison, endpoint: str | None) -> Endpoint:
     return item
 
 
-def _watched(comparison: Comparison, item: Endpoint) -> dict[str, _Watched]:
+def _watched(comparison: Comparison, item: Endpoint) -> dict[str, Watched]:
     """Times of each arm on the kept draws; what was not reached is censored where its run ended."""
     values, ends = comparison.array(item.name), comparison.ends[:, comparison.kept]
     return {
-        arm: _Watched(np.minimum(values[k], ends[k]), np.isfinite(values[k])) for k, arm in enumerate(comparison.arms)
+        arm: Watched(np.minimum(values[k], ends[k]), np.isfinite(values[k])) for k, arm in enumerate(comparison.arms)
     }

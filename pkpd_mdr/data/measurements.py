@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pkpd_mdr import units
+from pkpd_mdr.arguments import saved
 from pkpd_mdr.data.assemble import merged, tidy
 from pkpd_mdr.data.cells import Label, as_list, same_label
 from pkpd_mdr.data.conditions import Condition
@@ -264,13 +265,19 @@ class Data:
         return plot_data(self, ax=ax, **options)
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """The tidy table as CSV text (point, comma, UTF-8), written to `path` when one is given."""
+        """The tidy table as CSV text (point, comma, UTF-8), written to `path` when one is given.
+
+        Raises
+        ------
+        DataError
+            The file cannot be written, as where there is no folder for it.
+        """
         frame = self.frame.rename(columns={"time": "time [h]"})
         texts = [self.units[name].text for name in frame["observable"]]
         frame.insert(list(frame.columns).index("value") + 1, "unit", texts)
         text = frame.to_csv(index=False, lineterminator="\n")
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8", newline="")
+            saved(path, lambda file: file.write_text(text, encoding="utf-8", newline=""), DataError, "the data")
         return text
 
     @property

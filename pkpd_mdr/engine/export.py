@@ -115,10 +115,9 @@ def export_c(model: Model, path: str | os.PathLike[str] | None = None, *, name: 
         )
     text = _Header(model, prefix).text()
     if target is not None:
-        try:
-            target.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as problem:
-            raise ModelError(f"export_c(): {shown(str(path))} cannot be written: {problem.strerror}") from problem
+        arguments.saved(
+            path, lambda file: file.write_text(text, encoding="utf-8", newline="\n"), ModelError, "the header"
+        )
     return text
 
 

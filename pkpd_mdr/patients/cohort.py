@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.arguments import COUNT, Kind, takes
+from pkpd_mdr.arguments import COUNT, Kind, saved, takes
 from pkpd_mdr.errors import DataError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Regimen
@@ -30,6 +30,7 @@ PATIENT = "patient"
 """Name of the index of a cohort's tables."""
 
 _SHARES = (0.05, 0.5, 0.95)
+_WHAT = "the cohort"
 _MODEL = Kind.of(Model, words="a model; build one with Model(...)")
 _PATH = Kind("the path of a file; write for example 'cohort.csv'", lambda given: isinstance(given, (str, os.PathLike)))
 
@@ -173,11 +174,13 @@ class Cohort:
         Returns
         -------
         Path
+
+        Raises
+        ------
+        DataError
+            The file cannot be written, as where there is no folder for it.
         """
-        file = Path(path)
-        self._headed(self.table.columns).to_csv(file)
-        self._describe(file)
-        return file
+        return saved(path, lambda file: self._save(self._headed(self.table.columns).to_csv, file), DataError, _WHAT)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
         """Save as Parquet (needs pyarrow), as `to_csv` does.
@@ -185,15 +188,13 @@ class Cohort:
         Raises
         ------
         DataError
-            pyarrow is not installed.
+            pyarrow is not installed, or the file cannot be written.
         """
         _needs_pyarrow()
-        file = Path(path)
-        self._headed(self.table.columns).to_parquet(file)
-        self._describe(file)
-        return file
+        return saved(path, lambda file: self._save(self._headed(self.table.columns).to_parquet, file), DataError, _WHAT)
 
-    def _describe(self, file: Path) -> None:
+    def _save(self, write: Callable[[Path], object], file: Path) -> None:
+        write(file)
         told = {
             "parameters": list(self.parameters),
             "units": dict(self.units),

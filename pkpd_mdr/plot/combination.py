@@ -57,8 +57,8 @@ def plot_excess(
     k, name = result._which(combination), result._model(model)
     wells = result.wells[k]
     if len(wells.drugs) != 2:
-        raise DataError(f"plot_excess: a picture has two axes; {len(wells.drugs)} drugs were given. See frame()")
-    frame = result.frame()
+        raise DataError(f"plot_excess: a picture has two axes; {len(wells.drugs)} drugs were given. See frame")
+    frame = result.frame
     frame = frame[frame["model"] == name]
     if "combination" in frame:
         frame = frame[frame["combination"] == wells.label]

@@ -139,8 +139,15 @@ def _more(comparison: Comparison) -> tuple[Table, ...]:
     costs = f"Regret{unit}: what choosing an arm costs against the best one for each {_one(comparison)}"
     tables = [of_frame(comparison.regret(), costs, folded=True)]
     if any(item.unit == "time" for item in comparison.endpoints):
-        means = "Restricted mean times, their paired differences, and log-rank tests"
-        tables.append(of_frame(comparison.survival_differences(first_time(comparison)), means, folded=True))
+        found = comparison.survival_differences(name := first_time(comparison))
+        percent = f"{100 * comparison.settings.confidence:g} %"
+        means = (
+            f"Restricted mean times{bracket(comparison.unit(name).text)}, and how they differ: the mean over the "
+            f"{comparison.settings.members}, its standard error for so many of them, and where {percent} of them lie"
+        )
+        if "trial_size" in found:
+            means += "; hazard ratios, and patients in each arm of a trial of this length (log-rank 5 %, power 80 %)"
+        tables.append(of_frame(found, means, folded=True))
     return tuple(tables)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkpd_mdr.arguments import TEXT, Kind, takes
+from pkpd_mdr.arguments import TEXT, Kind, saved, takes
 from pkpd_mdr.compare import Comparison
 from pkpd_mdr.errors import SimulationError, shown
 from pkpd_mdr.fit import Fit
@@ -75,19 +74,8 @@ def report(
     ...     mdr.report(model, f"{folder}/model.html").name
     'model.html'
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise SimulationError(f"path is {shown(path)}; write the name of a file such as 'report.html'")
-    target, text = Path(path), html(result, title=title, question=question, fit=fit)
-    try:
-        if target.is_dir() or not target.parent.is_dir():
-            what = "is a folder" if target.is_dir() else "lies in no folder that exists"
-            raise SimulationError(f"the report cannot be written: {shown(str(target))} {what}; name a file in a folder")
-        target.write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as problem:
-        raise SimulationError(
-            f"the report cannot be written to {shown(str(target))}: {type(problem).__name__}; name a file that can be"
-        ) from problem
-    return target
+    text = html(result, title=title, question=question, fit=fit)
+    return saved(path, lambda target: target.write_text(text, encoding="utf-8"), SimulationError, "the report")
 
 
 @takes(SimulationError, title=TEXT, question=TEXT, fit=FIT)

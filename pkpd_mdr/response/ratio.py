@@ -135,7 +135,7 @@ def ratio(
         raise DataError(f"ratio: of and over are both {fit.readings.name(i)!r}; name two curves")
     for k in (i, j):
         if not fit.curves.usable[k]:
-            raise DataError(f"ratio: {fit.readings.name(k)!r} could not be fitted; see its note in frame()")
+            raise DataError(f"ratio: {fit.readings.name(k)!r} could not be fitted; see its note in frame")
     pair = np.array([i, j])
     joint = fit.joint or joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, pair)
     rows = [_row(fit, joint, Level(value, kind), i, j, interval) for value in at]

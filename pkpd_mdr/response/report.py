@@ -71,7 +71,7 @@ def _estimates(fit: DoseResponse) -> list[str]:
         interval = f"[{_number(doses.lower[k])},{_number(doses.upper[k])}]"
         lines.append(f"  {name:<{width}}{numbers}  {_number(doses.estimate[k])} {interval:>21}  {doses.state[k]}")
     if len(fit) > _MOST:
-        lines.append(f"  and {len(fit) - _MOST} more; frame() has all")
+        lines.append(f"  and {len(fit) - _MOST} more; frame has all")
     return lines
 
 
@@ -85,5 +85,5 @@ def _notes(fit: DoseResponse) -> list[str]:
         lines += [f"  {fit.readings.name(k)}: {note}" for note in notes]
     if not lines:
         return []
-    more = [f"  and {len(lines) - 20} more; see the column note of frame()"] if len(lines) > 20 else []
+    more = [f"  and {len(lines) - 20} more; see the column note of frame"] if len(lines) > 20 else []
     return ["Notes", *lines[:20], *more]

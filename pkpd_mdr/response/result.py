@@ -188,8 +188,13 @@ class DoseResponse:
 
         return parameter_table(self)
 
-    def frame(self, *, interval: str = "profile") -> pd.DataFrame:
-        """One row for each curve: parameters, EC50 with limits and state, areas, effect, verdict, fit and notes.
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row for each curve: parameters, EC50 with limits and state, areas, effect, verdict, fit and notes."""
+        return self.table()
+
+    def table(self, *, interval: str = "profile") -> pd.DataFrame:
+        """`frame` with another kind of interval.
 
         Parameters
         ----------

@@ -24,6 +24,7 @@ from pkpd_mdr.engine import (
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy, Truth, Visit, begun
+from pkpd_mdr.run.bends import bends
 from pkpd_mdr.run.inflow import Inflow
 from pkpd_mdr.run.rows import Rows
 from pkpd_mdr.run.spans import acting
@@ -37,6 +38,8 @@ __all__ = ["Course", "Event", "Member", "courses", "decide"]
 
 Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
 _CLOSE = 1e-6
+_ROUNDS = 2  # how often rows are added where an output bends
+_ROWS, _EXACT = 100.0, 1e-6  # what cubics between rows may miss: so many times rtol, and no less than that share
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class Member:
     status: Status = field(default_factory=Status)
     chance: tuple[Stochastic, Stream] | None = None
     ended: Event | None = None
+    more: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @property
     def going(self) -> bool:
@@ -319,11 +323,13 @@ def _window(
     accuracy: Accuracy | None,
     threads: int | None,
     stop: Stop | None = None,
+    rounds: int = _ROUNDS,
 ) -> None:
     """Solve one window for all members and append what came out.
 
     Where a level ends a member, its window is solved again up to there, so that rows lead to the very end; a path of
-    whole cells ends at the first of its rows beyond the level.
+    whole cells ends at the first of its rows beyond the level. Where rows stand too far apart for what endpoints read
+    between them, the window is solved again with more of them; the steps, and so the values, stay the same.
     """
     plans = _timelines(compiled, members, window, rows)
     if not plans:
@@ -345,17 +351,45 @@ def _window(
         threads=threads,
         **({} if watched is None else {"watches": watched.watches, "levels": watched.table(len(todo))}),
     )
+    again = partial(_window, compiled, names=names, accuracy=accuracy, threads=threads)
+    done: list[tuple[Member, Trajectory, Timeline, Flags]] = []
     for trajectory, (member, (timeline, shown)) in zip(solved.members, plans, strict=True):
         trajectory = inflow.added(trajectory, timeline)
         if watched is None and stop is not None:
             _append(member, *_cut(member, trajectory, shown, stop, names))
         elif stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
             member.ended = Event(trajectory.time, stop.words[trajectory.crossed])
-            again = (window[0], math.inf)
-            short = rows.up_to(trajectory.time)
-            _window(compiled, [member], again, rows=short, names=names, accuracy=accuracy, threads=threads)
+            again([member], (window[0], math.inf), rows=rows.up_to(trajectory.time))
         else:
+            done.append((member, trajectory, timeline, shown))
+    looked = [item[:3] for item in done] if rounds and rows.filled and todo[0].chance is None else []
+    coarse = _coarse(looked, names, rows.finest, (accuracy or Accuracy()).rtol)
+    for member, trajectory, _, shown in done:
+        if id(member) not in coarse:
             _append(member, trajectory, shown)
+    if coarse:
+        again(list(coarse.values()), window, rows=rows, rounds=rounds - 1)
+
+
+def _coarse(
+    done: Sequence[tuple[Member, Trajectory, Timeline]], names: tuple[str, ...], finest: float, rtol: float
+) -> dict[int, Member]:
+    """Members that need more rows, which they then have; those on one timeline are looked at together."""
+    read = [k for k, name in enumerate(names) if f"d/dt {name}" in names]
+    slopes = [names.index(f"d/dt {names[k]}") for k in read]
+    groups: dict[int, list[tuple[Member, Trajectory]]] = {}
+    for member, trajectory, timeline in done:
+        if trajectory.status.ok:
+            groups.setdefault(id(timeline), []).append((member, trajectory))
+    found: dict[int, Member] = {}
+    for group in groups.values():
+        table, times = np.stack([trajectory.values for _, trajectory in group]), group[0][1].times
+        exact = max(_EXACT, _ROWS * rtol)
+        needed = bends(times, table[..., read], table[..., slopes], finest=finest, exact=exact)
+        for (member, _), more in zip(group, needed, strict=True):
+            if len(more):
+                member.more, found[id(member)] = np.union1d(member.more, more), member
+    return found
 
 
 def _cut(
@@ -379,12 +413,12 @@ def _timelines(
     Members that are given the same under the same dosing parameters share one, which costs far more than a lookup.
     """
     part, dosing = rows.between(*window), compiled.dosing
-    found: dict[tuple[int, bytes], tuple[Timeline, Flags] | RegimenError] = {}
+    found: dict[tuple[int, bytes, bytes], tuple[Timeline, Flags] | RegimenError] = {}
     plans, problem = [], None
     for member in members:
-        key = id(member.active), member.parameters[dosing].tobytes()
+        key = id(member.active), member.parameters[dosing].tobytes(), member.more.tobytes()
         if key not in found:
-            found[key] = _tried(compiled, member, window, part)
+            found[key] = _tried(compiled, member, window, part.with_more(member.more))
         plan = found[key]
         if isinstance(plan, RegimenError):
             problem = plan
@@ -407,6 +441,7 @@ def _tried(
 
 def _append(member: Member, trajectory: Trajectory, shown: Flags) -> None:
     member.state, member.status = trajectory.end, trajectory.status
+    member.more = np.empty(0)
     member.times.append(trajectory.times)
     member.values.append(trajectory.values)
     member.shown.append(shown[: len(trajectory.times)])

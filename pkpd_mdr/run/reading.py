@@ -22,6 +22,8 @@ from pkpd_mdr.units import Unit
 
 __all__ = ["Endpoint", "Path", "comparable"]
 
+_ROUNDING = 1e-18  # of the largest coefficient, to which a term is added in a share of a length from 0 to 1
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -299,6 +301,8 @@ def _roots(polynomial: FloatArray) -> list[float]:
     scale = np.abs(polynomial).max()
     if not np.isfinite(scale) or scale == 0:
         return []
-    found = np.roots(polynomial / scale)
+    share = polynomial / scale
+    # a term below rounding is none: of a curve as flat as 1e-300 NumPy would divide by it
+    found = np.roots(np.where(np.abs(share) > _ROUNDING, share, 0.0))
     real = found[np.abs(found.imag) < 1e-9].real
     return sorted(float(x) for x in real if 0.0 <= x <= 1.0)

@@ -112,7 +112,7 @@ class Run:
         check_endpoint(item, self._known, self.model)
         if not len(self.course.times):
             return math.nan
-        return item.evaluate(self.course) / endpoint_unit(item, self.model, self.time_unit).factor
+        return float(item.evaluate(self.course) / endpoint_unit(item, self.model, self.time_unit).factor)
 
     def _known(self, name: str) -> object:
         plain = name.removeprefix("d/dt ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,15 @@ class Rows:
         hidden = self.hidden[slice(*np.searchsorted(self.hidden, [low, high]))]
         return Rows(wanted, hidden, self.until, self.filled)
 
+    def with_more(self, hidden: FloatArray) -> Rows:
+        """And some further hidden ones."""
+        return replace(self, hidden=np.union1d(self.hidden, hidden)) if len(hidden) else self
+
+    @property
+    def finest(self) -> float:
+        """Hours between rows that are near enough whatever happens between them."""
+        return _FINEST * self.until
+
     def around(self, low: float, high: float, edges: FloatArray, ends: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Wanted and hidden rows of a window; behind each edge they stand ever further apart, as slopes change there.
 
@@ -60,7 +69,7 @@ class Rows:
             return wanted, np.empty(0)
         stops = np.append(edges[1:], min(high, self.until))[: len(edges)]
         steps = np.outer(stops - edges, _GRADED)
-        graded = (edges[:, None] + steps)[steps >= _FINEST * self.until]
+        graded = (edges[:, None] + steps)[steps >= self.finest]
         more = np.concatenate([self.hidden, graded, ends[ends > low] - 3 * close])
         fixed = np.unique(np.concatenate([wanted, edges, [low, min(high, self.until)]]))
         more = np.unique(more[~_near(more, fixed, close) & (more > low) & (more < min(high, self.until))])

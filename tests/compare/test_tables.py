@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 import pkpd_mdr as mdr
 from pkpd_mdr.compare.deciders import bins
@@ -24,7 +24,9 @@ from pkpd_mdr.units import Quantity, Unit
 EFFICACY, HARM = time_to_progression(), nadir_of("anc", better="high")
 
 
-def comparison(values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=None, replicates=1, reference=None):
+def comparison(
+    values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=None, replicates=1, reference=None, rows="draws"
+):
     """A comparison with given values, shape (arms, members, endpoints), whose arms are A, B, ..."""
     values = np.asarray(values, dtype=float)
     values = values[..., None] if values.ndim == 2 else values
@@ -52,7 +54,16 @@ def comparison(values, *, items=(EFFICACY,), parameters=None, until=100.0, ends=
         burden=np.zeros((arms, members, 1)),
         burden_unit=Unit.of(""),
         settings=Settings(
-            items[0].name, reference, "burden", 0.95, 0, tuple(parameters or ()), 1e-6, 0.0, replicates=replicates
+            items[0].name,
+            reference,
+            "burden",
+            0.95,
+            0,
+            tuple(parameters or ()),
+            1e-6,
+            0.0,
+            replicates=replicates,
+            rows=rows,
         ),
         notes=(),
         provenance={},
@@ -100,12 +111,14 @@ def test_published_curve_and_log_rank_test():
     followed = [time for time, count in lost.items() for _ in range(count)]
     times = [[*relapsed, *[math.inf] * len(followed)], placebo]
     ends = [[*[40] * len(relapsed), *followed], [40] * 21]
-    found = comparison(times, ends=ends, reference="B")
+    found = comparison(times, ends=ends, reference="B", rows="patients")
     curve = found.survival().query("arm == 'A' and events > 0").set_index("time")["survival"]
     assert curve.round(4).to_dict() == {
         6: 0.8571, 7: 0.8067, 10: 0.7529, 13: 0.6902, 16: 0.6275, 22: 0.5378, 23: 0.4482,
     }  # fmt: skip
-    assert found.survival_differences().set_index("arm").loc["A", "statistic"] == pytest.approx(16.79, abs=0.005)
+    row = found.survival_differences().set_index("arm").loc["A"]
+    assert math.log(row["hazard_ratio"]) == pytest.approx(-1.509, abs=0.001)  # Cox's model, ties as Breslow has them
+    assert row["trial_size"] == math.ceil((1.959964 + 0.841621) ** 2 * 21 / 16.793)  # chi-square of the log-rank test
 
 
 def test_survival_of_a_comparison():
@@ -135,34 +148,92 @@ def test_who_leaves_early_is_censored_there():
     assert found.gaps("A", "B").tolist() == [0, 0, 10, 0]
 
 
-def test_log_rank_and_restricted_means():
-    rng = np.random.default_rng(3)
-    times = rng.exponential(np.array([[40.0], [60.0]]), (2, 60))
-    times[times > 100] = math.inf
-    found = comparison(times, reference="A").survival_differences()
-    assert found["compared_with"].unique().tolist() == ["A"]
-    row = found.set_index("arm").loc["B"]
-    bounded = np.minimum(times, 100)
-    surplus = variance = 0.0  # Mantel 1966: events on the left less those expected, over all times of events
-    for time in np.unique(times[times < 100]):
+def mantel(times: np.ndarray, end: float) -> float:
+    """Chi-square of Mantel 1966: events on the left less those expected, over all times of events."""
+    bounded = np.minimum(times, end)
+    surplus = variance = 0.0
+    for time in np.unique(times[times < end]):
         left, right = ((bounded[k] >= time).sum() for k in (0, 1))
         events, share = (times == time).sum(), left / (left + right)
         surplus += (times[0] == time).sum() - events * share
         variance += events * share * (1 - share) * (left + right - events) / max(left + right - 1, 1)
-    assert row["statistic"] == pytest.approx(surplus**2 / variance, rel=1e-9)
-    assert row["p"] == pytest.approx(stats.chi2.sf(surplus**2 / variance, 1), rel=1e-9)
+    return float(surplus**2 / variance)
+
+
+def test_restricted_means_and_what_a_trial_would_see():
+    rng = np.random.default_rng(3)
+    times = rng.exponential(np.array([[40.0], [60.0]]), (2, 60))
+    times[times > 100] = math.inf
+    found = comparison(times, reference="A", rows="patients").survival_differences()
+    assert found["compared_with"].unique().tolist() == ["A"]
+    row = found.set_index("arm").loc["B"]
+    wanted = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) ** 2
+    assert row["trial_size"] == math.ceil(wanted * 60 / mantel(times, 100))
+    bounded = np.minimum(times, 100)
     gaps = bounded[1] - bounded[0]
     assert row["difference"] == pytest.approx(gaps.mean())
-    assert row["upper"] - row["difference"] == pytest.approx(2.000995 * gaps.std(ddof=1) / math.sqrt(60), rel=1e-4)
+    assert row["standard_error"] == pytest.approx(gaps.std(ddof=1) / math.sqrt(60))
+    assert row[["lower", "upper"]].tolist() == pytest.approx(np.quantile(gaps, [0.025, 0.975]).tolist())
     own = found.set_index("arm").loc["A"]
-    assert (own["difference"], own["p"]) == (0.0, 1.0)
+    assert (own["difference"], own["hazard_ratio"], own["trial_size"]) == (0.0, 1.0, math.inf)
+
+
+def test_a_hazard_ratio_maximises_the_partial_likelihood():
+    rng = np.random.default_rng(5)
+    times = np.ceil(rng.exponential(np.array([[20.0], [30.0]]), (2, 40)))
+    times[times > 50] = math.inf
+    found = comparison(times, reference="B", until=50.0, rows="patients").survival_differences()
+
+    def likelihood(log: float) -> float:
+        return sum(
+            float((times[0] == t).sum()) * log
+            - float((times == t).sum()) * math.log((times[0] >= t).sum() * math.exp(log) + (times[1] >= t).sum())
+            for t in np.unique(times[np.isfinite(times)])
+        )
+
+    best = optimize.minimize_scalar(
+        lambda log: -likelihood(log), bounds=(-3, 3), method="bounded", options={"xatol": 1e-9}
+    )
+    assert math.log(found.set_index("arm").loc["A", "hazard_ratio"]) == pytest.approx(best.x, abs=1e-5)
+
+
+@pytest.mark.parametrize(("left", "ratio"), [([math.inf] * 3, 0.0), ([1.0, 2.0, 3.0], math.inf)])
+def test_hazards_where_one_side_has_no_event(left, ratio):
+    right = [10.0, 20.0, 30.0] if ratio == 0.0 else [math.inf] * 3
+    found = comparison([left, right], reference="B", rows="patients").survival_differences()
+    assert found.set_index("arm").loc["A", "hazard_ratio"] == ratio
+
+
+def test_what_is_told_of_a_population_does_not_shrink_with_the_number_simulated():
+    # a p value of draws fell from 0.3 to 1e-10 with their number, of the very same two distributions
+    rng = np.random.default_rng(8)
+    told = []
+    for count in (400, 40_000):
+        times = rng.exponential(np.array([[40.0], [46.0]]), (2, count))
+        times[times > 100] = math.inf
+        told.append(comparison(times, reference="A", rows="patients").survival_differences().set_index("arm").loc["B"])
+    few, many = told
+    assert few["hazard_ratio"] == pytest.approx(many["hazard_ratio"], rel=0.15)
+    assert many["hazard_ratio"] == pytest.approx(40 / 46, rel=0.03)
+    events = 4 * (1.959964 + 0.841621) ** 2 / math.log(40 / 46) ** 2  # Schoenfeld 1981, in both arms
+    seen = 2 - math.exp(-100 / 40) - math.exp(-100 / 46)
+    assert many["trial_size"] == pytest.approx(events / seen, rel=0.25)
+    assert few[["lower", "upper"]].tolist() == pytest.approx(many[["lower", "upper"]].tolist(), rel=0.15)
+    assert few["standard_error"] == pytest.approx(10 * many["standard_error"], rel=0.15)
+
+
+def test_draws_of_one_tumour_are_no_patients_of_a_trial():
+    found = comparison([[10, 20, 30], [12, 22, 33]]).survival_differences()
+    assert list(found) == ["arm", "compared_with", "restricted_mean", "difference", "standard_error", "lower", "upper"]
 
 
 def test_nobody_has_an_event():
-    found = comparison([[math.inf] * 5, [math.inf] * 5])
+    found = comparison([[math.inf] * 5, [math.inf] * 5], rows="patients")
     assert found.survival()["survival"].tolist() == [1.0] * 4
-    assert found.survival_differences()["restricted_mean"].tolist() == [100.0] * 2
-    assert found.survival_differences()["p"].tolist() == [1.0] * 2
+    table = found.survival_differences()
+    assert table["restricted_mean"].tolist() == [100.0] * 2
+    assert table["hazard_ratio"].tolist() == [1.0] * 2
+    assert table["trial_size"].tolist() == [math.inf] * 2
 
 
 def test_what_is_no_time_has_no_survival():

@@ -42,7 +42,7 @@ def workbook(path: Path, **sheets: Sequence[Sequence[object]]) -> Path:
 
 
 def folds(fit: mdr.response.DoseResponse) -> float:
-    potency = fit.frame().set_index("line")["ec50"]
+    potency = fit.frame.set_index("line")["ec50"]
     return float(potency["resistant"] / potency["parental"])
 
 
@@ -92,7 +92,7 @@ def test_a_sheet_with_notes_around_its_table(tmp_path: Path) -> None:
     rows = [["Experiment 14"], [], *LONG, [], ["Note: plate 2 was repeated"], ["* 24 h"]]
     path = workbook(tmp_path / "a.xlsx", Raw=rows, Empty=[], Other=[["a"], [1]])
     fit = mdr.dose_response(path, sheet="Raw", skip_lines=2, last_line=23, **CURVES)
-    np.testing.assert_allclose(fit.frame()["ec50"], [12, 240], rtol=1e-5)
+    np.testing.assert_allclose(fit.frame["ec50"], [12, 240], rtol=1e-5)
     for options, part in (
         ({}, "a.xlsx has the sheets 'Raw', 'Other'; say which with sheet="),
         ({"sheet": "raw"}, "no sheet 'raw' that holds anything; did you mean 'Raw'"),
@@ -136,7 +136,7 @@ def test_every_reader_opens_a_sheet(tmp_path: Path) -> None:
         ("counts", lambda **k: mdr.dip_rates(**k, time="h", count="cells", by="well")),
         ("counts", lambda **k: mdr.gr_over_time(**k, time="h", count="cells", by="well", control={"nM": 0})),
         ("counts", lambda **k: mdr.read_assay(**k, time="h [h]", value="cells [cell]", by="well").table["value"]),
-        ("combo", lambda **k: mdr.combination(**k, **pair).frame()),
+        ("combo", lambda **k: mdr.combination(**k, **pair).frame),
         ("gr", lambda **k: mdr.growth_rate(**k).values),
     ]  # fmt: skip
     for sheet, call in calls:
@@ -314,4 +314,4 @@ def test_a_failed_well_at_the_end_is_no_note(label: str) -> None:
     table = pd.DataFrame({"line": ["SUM 149"] * 6 + [label], "x": [0, 1, 3, 10, 30, None, None]})
     table["y"] = [1, 0.9, 0.7, 0.4, 0.2, None, None]
     fit = mdr.dose_response(table, dose="x", response="y", by="line", curve="LL.2")
-    assert "the dose is missing" in fit.frame()["note"].iloc[-1]
+    assert "the dose is missing" in fit.frame["note"].iloc[-1]

@@ -54,7 +54,7 @@ def test_it_is_the_same_under_strategies_and_in_ensembles():
     asked = model.simulate(visits, until="20 day", times="20 day", parameters=VALUES, measure="C_dox")
     assert asked.frame["C_dox"].iloc[-1] == pytest.approx(alone, rel=1e-5)
     rows = {name: [0.0, value] for name, value in VALUES.items()}
-    many = model.simulate_many(WEEKLY, parameters=rows, until="20 day", times="20 day", outputs="C_dox").frame()
+    many = model.simulate_many(WEEKLY, parameters=rows, until="20 day", times="20 day", outputs="C_dox").frame
     assert many["C_dox"].iloc[-1] == pytest.approx(alone, rel=1e-8)
     plain = mdr.Model(mdr.pk.one_compartment("dox", CL=(CL, "L/h"), V=(V, "L")))
     constant = plain.simulate(WEEKLY, until="20 day", times="20 day").frame["C_dox"].iloc[-1]

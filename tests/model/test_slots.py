@@ -67,7 +67,7 @@ def test_a_bad_member_is_reported_and_the_others_do_not_notice(method):
     assert many.failed["sentence"].str.startswith("the run cannot begin: 'V_dox' of 'pk_dox'").all()
     assert many.failed["sentence"].str.contains(SENTENCE).tolist() == [True, False]
     assert "is 0 L at WT = 0 kg" in many.failed["sentence"].iloc[1]
-    assert many.frame()["C_dox"].tolist() == alone.frame()["C_dox"].tolist()
+    assert many.frame["C_dox"].tolist() == alone.frame["C_dox"].tolist()
 
 
 @settings(max_examples=60, deadline=None)

@@ -48,7 +48,7 @@ def with_line(name: str, doses: list[float], values: list[float]) -> pd.DataFram
 def test_a_bad_curve_has_a_state_and_the_rest_fits(
     doses: list[float], values: list[float], state: str, note: str
 ) -> None:
-    frame = fitted(with_line("bad", doses, values)).frame()
+    frame = fitted(with_line("bad", doses, values)).frame
     assert frame["line"].tolist() == ["bad", "good"]
     assert frame["ec50_state"].tolist() == [state, "in range"]
     assert note in frame["note"].iloc[0]
@@ -61,7 +61,7 @@ def test_all_dead_is_below_the_lowest_dose() -> None:
     for found in (fit.ed(0.5, kind="absolute"), fit.ed(50)):
         assert found["state"].tolist() == ["< min", "in range"]
         assert (found["lower"].iloc[0], found["upper"].iloc[0]) == (0.0, 0.01)
-    assert fit.frame()["verdict"].tolist() == ["all affected", "effect"]
+    assert fit.frame["verdict"].tolist() == ["all affected", "effect"]
     assert fitted(with_line("dead", [0.01, 0.1, 1.0, 10.0], [0.02] * 4), scale=None).ed(50)["state"].iloc[0] != "< min"
 
 
@@ -82,7 +82,7 @@ def test_a_limit_on_a_ridge_is_no_number_and_the_area_stays_that_of_the_data() -
     flat = 0.01 + 0.005 * rng.standard_normal(21)
     table = pd.DataFrame({"line": "dead", "dose": np.repeat([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0], 3), "v": flat})
     for turn in (1.0, -1.0):
-        frame = fitted(table.assign(v=0.5 + turn * (table["v"] - 0.5))).frame()
+        frame = fitted(table.assign(v=0.5 + turn * (table["v"] - 0.5))).frame
         assert frame["auc"].iloc[0] == pytest.approx(0.5 + turn * (flat.mean() - 0.5), abs=0.003)
         limits = frame[["c", "d"]].to_numpy()
         assert np.all(np.isnan(limits) | (np.abs(limits) < 100))
@@ -105,7 +105,7 @@ def test_decimal_commas_are_read_where_they_are_said() -> None:
 def test_a_table_that_was_pasted_twice_is_told() -> None:
     table = plate(GOOD | {"other": (1.0, 0.0, 2.0, 1.0)})
     both = pd.concat([table, table[table["line"] == "other"]], ignore_index=True)
-    notes = fitted(both).frame()["note"]
+    notes = fitted(both).frame["note"]
     assert notes.iloc[0] == ""
     assert "rows 54, 55, 56, 57, 58 and 22 more: each row stands in the table more than once" in notes.iloc[1]
 
@@ -123,7 +123,7 @@ def test_faulty_wells_are_named_and_left_out() -> None:
     table.loc[3, "v"] = np.nan
     table.loc[5, "dose"] = -1.0
     table.loc[7, "dose"] = np.nan
-    note = fitted(table).frame()["note"].iloc[0]
+    note = fitted(table).frame["note"].iloc[0]
     for sentence in (
         "left out: the table, column 'v', row 3: the response is missing",
         "left out: the table, column 'dose', row 5: the dose is negative",
@@ -137,14 +137,14 @@ def test_faulty_wells_are_named_and_left_out() -> None:
 def test_negative_viability_is_kept_and_told() -> None:
     table = plate(GOOD)
     table.loc[8, "v"] = -0.2
-    assert "kept: the table, column 'v', row 8: negative viability" in fitted(table).frame()["note"].iloc[0]
+    assert "kept: the table, column 'v', row 8: negative viability" in fitted(table).frame["note"].iloc[0]
 
 
 def test_saturated_wells_are_left_out() -> None:
     table = plate(GOOD).assign(v=lambda t: 40000 * t["v"])
     table.loc[0, "v"] = 65535.0
     fit = fitted(table, scale=None, saturation=65535)
-    assert "row 0: the signal is saturated" in fit.frame()["note"].iloc[0]
+    assert "row 0: the signal is saturated" in fit.frame["note"].iloc[0]
     assert fit.stack.n[0] == len(table) - 1
 
 
@@ -175,24 +175,24 @@ def test_a_curve_in_per_cent_among_fractions_is_left_out_and_named() -> None:
     mixed = table.assign(v=table["v"].where(table["line"] != "per cent", 100 * table["v"]))
     row = int(mixed["v"].idxmax())
     found = fitted(mixed)
-    frame = found.frame()
+    frame = found.frame
     assert frame["line"].tolist() == ["good", "per cent", "last"]
     assert frame["ec50_state"].tolist() == ["in range", "not identifiable", "in range"]
     assert f"column 'v', row {row}: {mixed['v'].max():g} looks like per cent" in frame["note"].iloc[1]
     assert "divide this curve by 100" in frame["note"].iloc[1]
-    alone = fitted(table[table["line"] != "per cent"]).frame()
+    alone = fitted(table[table["line"] != "per cent"]).frame
     assert frame["ec50"].iloc[[0, 2]].tolist() == alone["ec50"].tolist()
-    told = fitted(mixed, scale=None).frame()
+    told = fitted(mixed, scale=None).frame
     assert told["ec50_state"].tolist() == ["in range"] * 3
     assert "looks like per cent, but other curves are fractions" in told["note"].iloc[1]
-    whole = fitted(table.assign(v=100 * table["v"]), scale=None).frame()
+    whole = fitted(table.assign(v=100 * table["v"]), scale=None).frame
     assert whole["note"].eq("").all()
 
 
 def test_infinite_cells_are_left_out_as_missing_ones_are() -> None:
     table = plate(GOOD)
     table.loc[3, "v"], table.loc[5, "dose"] = np.inf, np.inf
-    note = fitted(table).frame()["note"].iloc[0]
+    note = fitted(table).frame["note"].iloc[0]
     assert "column 'v', row 3: the response is infinite" in note
     assert "column 'dose', row 5: the dose is infinite" in note
     assert fitted(table).curves.rss[0] == fitted(table.drop(index=[3, 5])).curves.rss[0]
@@ -228,7 +228,7 @@ def test_signals_are_normalised_by_the_controls_of_their_plate() -> None:
 def test_missing_controls_name_the_plate_and_the_others_fit() -> None:
     table = plate({"a": (900.0, 100.0, 0.8, 1.3), "b": (900.0, 100.0, 0.8, 1.3)}, noise=20.0)
     lost = (table["line"] == "a") & (table["dose"] == 0)
-    frame = fitted(table[~lost], normalise=True).frame()
+    frame = fitted(table[~lost], normalise=True).frame
     assert frame["ec50_state"].tolist() == ["not identifiable", "in range"]
     assert "controls missing: its plate has no untreated wells" in frame["note"].iloc[0]
 
@@ -236,7 +236,7 @@ def test_missing_controls_name_the_plate_and_the_others_fit() -> None:
 def test_wells_of_a_plate_without_controls_are_named_where_the_curve_has_others() -> None:
     table = plate(GOOD, noise=0.02).assign(v=lambda t: 900 * t["v"])
     table = table[~((table["plate"] == "P2") & (table["dose"] == 0))].reset_index(drop=True)
-    frame = fitted(table, plate="plate", normalise=True).frame()
+    frame = fitted(table, plate="plate", normalise=True).frame
     assert (frame["n"].iloc[0], frame["ec50_state"].iloc[0]) == (18, "in range")
     assert (
         "left out: the table, column 'v', rows 18, 19, 20, 21, 22 and 3 more: controls missing" in frame["note"].iloc[0]
@@ -304,7 +304,7 @@ def test_limits_of_a_bounded_parameter_end_at_its_bounds() -> None:
 def test_a_constant_response_fits_itself() -> None:
     """The difference between a curve and its means is rounding there, and no lack of fit."""
     flat = plate(GOOD).assign(v=5.0)
-    assert "lack of fit" not in " ".join(fitted(flat, scale=None).frame()["note"])
+    assert "lack of fit" not in " ".join(fitted(flat, scale=None).frame["note"])
 
 
 @settings(max_examples=40)
@@ -330,7 +330,7 @@ def test_no_table_of_numbers_raises_and_every_curve_has_a_state(wells: list[tupl
         assert not found[["lower", "upper"]].isna().any().any()
         assert (found["lower"] <= found["upper"]).all()
     assert isinstance(fit.report(), str)
-    assert len(fit.frame()) == len(fit)
+    assert len(fit.frame) == len(fit)
 
 
 def test_ten_thousand_odd_curves_raise_nothing() -> None:
@@ -361,7 +361,7 @@ def test_tables_of_which_nothing_can_be_fitted_raise_no_warning() -> None:
     doses = [1.0, 2.0, 4.0, 8.0, 16.0]
     wells = pd.DataFrame({"line": "a", "dose": doses, "v": [9.0, 8.0, 5.0, 2.0, 1.0], "plate": "P"})
     fit = mdr.dose_response(wells, dose="dose", response="v", by="line", curve="LL.3", plate="plate", normalise=True)
-    assert fit.frame()["verdict"].tolist() == ["not fitted"]
+    assert fit.frame["verdict"].tolist() == ["not fitted"]
     flat = pd.concat([wells.assign(v=0.0), wells.assign(v=0.0, line="b")])
-    assert mdr.dose_response(flat, dose="dose", response="v", by="line").frame()["aicc"].tolist() == [np.inf] * 2
+    assert mdr.dose_response(flat, dose="dose", response="v", by="line").frame["aicc"].tolist() == [np.inf] * 2
     assert "log-likelihood inf" in str(mdr.dose_response(flat, dose="dose", response="v", by="line", share=("d",)))

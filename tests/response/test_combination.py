@@ -102,7 +102,7 @@ def test_a_drug_with_itself_is_additive_under_loewe(dilution: float) -> None:
     table = grid()
     table["v"] = hill(table["a"].to_numpy() + table["b"].to_numpy(), emax=0.9)
     table["b"] *= dilution
-    found = judged(table, "loewe").frame()
+    found = judged(table, "loewe").frame
     assert found["excess"].notna().sum() >= 30
     assert found["excess"].abs().max() < 1e-6
     near = found["combination_index"].dropna()
@@ -112,7 +112,7 @@ def test_a_drug_with_itself_is_additive_under_loewe(dilution: float) -> None:
 def test_independent_drugs_have_no_excess_over_bliss_and_zip() -> None:
     table = grid()
     table["v"] = hill(table["a"].to_numpy()) * hill(table["b"].to_numpy(), ec50=3.0, emax=0.8, h=1.0)
-    found = judged(table, ("bliss", "zip")).frame()
+    found = judged(table, ("bliss", "zip")).frame
     assert found["excess"].abs().max() < 1e-5
 
 
@@ -121,7 +121,7 @@ def test_three_drugs_multiply_and_the_strongest_counts() -> None:
     a, b, c = (axis.ravel() for axis in np.meshgrid(doses, doses, doses, indexing="ij"))
     table = pd.DataFrame({"a": a, "b": b, "c": c})
     table["v"] = hill(a) * hill(b, emax=0.5) * hill(c, ec50=2.0)
-    found = judged(table, ("bliss", "hsa"), doses={name: name for name in "abc"}).frame()
+    found = judged(table, ("bliss", "hsa"), doses={name: name for name in "abc"}).frame
     bliss = found[found["model"] == "bliss"]
     assert len(bliss) == 27 - 1 - 6
     assert bliss["excess"].abs().max() < 1e-12
@@ -136,9 +136,9 @@ def test_nothing_depends_on_the_unit_of_a_dose(model: str) -> None:
     table = grid(DOSES[:6], 2)
     table["v"] = hill(table["a"].to_numpy()) * hill(table["b"].to_numpy(), ec50=3.0, emax=0.8, h=1.0)
     table["v"] = table["v"] * 0.98 + 0.01 * rng.standard_normal(len(table)).clip(-2, 2) ** 2
-    one = judged(table, model).frame()
+    one = judged(table, model).frame
     table["a"] *= 1000.0
-    other = judged(table, model).frame()
+    other = judged(table, model).frame
     assert other["excess"].to_numpy() == pytest.approx(one["excess"].to_numpy(), abs=2e-5, nan_ok=True)
 
 
@@ -147,9 +147,9 @@ def test_viability_and_inhibition_give_the_same_excess() -> None:
     table = grid(DOSES[:5], 2)
     table["v"] = hill(table["a"].to_numpy()) * hill(table["b"].to_numpy()) + 0.02 * rng.standard_normal(len(table))
     models = ("bliss", "hsa", "loewe", "zip")
-    one = judged(table, models).frame()["excess"]
+    one = judged(table, models).frame["excess"]
     table["v"] = 100.0 * (1.0 - table["v"])
-    other = judged(table, models, scale="percent inhibition").frame()["excess"] / 100.0
+    other = judged(table, models, scale="percent inhibition").frame["excess"] / 100.0
     assert other.to_numpy() == pytest.approx(one.to_numpy(), abs=1e-6, nan_ok=True)
 
 
@@ -171,7 +171,7 @@ def test_synergy_is_found_with_an_interval_and_a_test(synergistic: mdr.Combinati
     assert (summary["mean_lower"] < summary["mean_excess"]).all()
     assert (summary["mean_excess"] < summary["mean_upper"]).all()
     assert (summary["p_surface"] < 0.05).all()
-    frame = synergistic.frame()
+    frame = synergistic.frame
     assert (frame[frame["model"] == "bliss"]["state"] == "synergy").any()
     assert not (frame["state"] == "antagonism").any()
 
@@ -223,8 +223,8 @@ def test_without_replicates_there_is_no_interval_but_a_note() -> None:
     table = grid()
     table["v"] = hill(table["a"].to_numpy()) * hill(table["b"].to_numpy())
     found = judged(table, "bliss", draws=50)
-    assert found.frame()["lower"].isna().all()
-    assert (found.frame()["state"] == "no interval").all()
+    assert found.frame["lower"].isna().all()
+    assert (found.frame["state"] == "no interval").all()
     assert "no cell has replicates" in found.report()
 
 
@@ -232,7 +232,7 @@ def test_loewe_says_where_it_has_no_solution() -> None:
     table = grid()
     a, b = table["a"].to_numpy(), table["b"].to_numpy()
     table["v"] = hill(a, emax=0.3) * hill(b, emax=0.95)
-    found = judged(table, "loewe").frame()
+    found = judged(table, "loewe").frame
     lost = found["expected"].isna()
     assert lost.any()
     assert not lost.all()
@@ -278,7 +278,7 @@ def test_scatter_that_differs_between_cells_is_noted() -> None:
     spread = np.where(table["a"] > 0.5, 0.1, 0.005)
     table["v"] = hill(table["a"].to_numpy()) + spread * rng.standard_normal(len(table))
     assert "scatter of replicates differs" in judged(table, "bliss", draws=30).report()
-    own = judged(table, "bliss", draws=200, resample="cells").frame()
+    own = judged(table, "bliss", draws=200, resample="cells").frame
     width = (own["upper"] - own["lower"]).to_numpy()
     assert width[own["a"] > 0.5].mean() > 2.0 * width[own["a"] < 0.5].mean()
 
@@ -337,7 +337,7 @@ def small() -> pd.DataFrame:
 def test_decimal_commas_give_the_same_combinations() -> None:
     table = pd.concat([small().assign(pH=6.5), small().assign(pH=7.4)], ignore_index=True)
     found = judged(with_commas(table), "bliss", by="pH", decimal=",")
-    pd.testing.assert_frame_equal(found.frame(), judged(table, "bliss", by="pH").frame(), rtol=0)
+    pd.testing.assert_frame_equal(found.frame, judged(table, "bliss", by="pH").frame, rtol=0)
     with pytest.raises(DataError, match="say decimal=',' if it is a decimal comma"):
         judged(with_commas(table), "bliss", by="pH")
 
@@ -356,7 +356,7 @@ def test_missing_single_drugs_are_refused_by_name() -> None:
     with pytest.raises(DataError, match="no well has 'b' alone"):
         judged(table[(table["a"] > 0) | (table["b"] == 0)], "bliss")
     one = table[~((table["a"] == 0) & (table["b"] == 0.3))]
-    found = judged(one, "bliss").frame()
+    found = judged(one, "bliss").frame
     lost = found["b"] == 0.3
     assert found.loc[lost, "expected"].isna().all()
     assert found.loc[lost, "state"].str.contains("no well with b 0.3 alone").all()

@@ -26,7 +26,7 @@ def test_curves_of_spinach(shared: Path) -> None:
     """Five curves of two herbicides: estimates, Wald limits on the log scale, and residual sums of squares."""
     path = shared / "data" / "drc_extra" / "spinach.csv"
     found = (
-        mdr.dose_response(path, dose="DOSE", response="SLOPE", by="CURVE").frame(interval="delta").set_index("CURVE")
+        mdr.dose_response(path, dose="DOSE", response="SLOPE", by="CURVE").table(interval="delta").set_index("CURVE")
     )
     for curve, part in pd.read_csv(path).groupby("CURVE"):
         x, y = (part[name].to_numpy(dtype=float) for name in ("DOSE", "SLOPE"))
@@ -54,7 +54,7 @@ def test_excess_over_bliss_and_hsa(shared: Path, name: str, columns: tuple[str, 
     found = mdr.combination(
         table, doses={"a": a, "b": b}, response=response, by=by, scale="percent" if scale < 1 else "viability",
         model=["bliss", "hsa"], draws=0,
-    ).frame()  # fmt: skip
+    ).frame  # fmt: skip
     for label, part in table.groupby(by):
         grid = 1 - scale * part.pivot_table(index=a, columns=b, values=response).to_numpy()
         one, two, both = grid[1:, :1], grid[:1, 1:], grid[1:, 1:]
@@ -82,7 +82,7 @@ def test_growth_rate_values_and_metrics_of_bt20(shared: Path) -> None:
     np.testing.assert_allclose(
         found[["h_GR", "GRinf", "GEC50", "GR50"]].astype(float), [b, c, np.exp(log_e), half], rtol=1e-4
     )
-    assert "misses the means of its doses" in growth.fit.frame()["note"].iloc[-1]  # dose 0 holds the other drug there
+    assert "misses the means of its doses" in growth.fit.frame["note"].iloc[-1]  # dose 0 holds the other drug there
 
 
 def test_net_growth_of_a_sensitive_and_a_resistant_line(shared: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_small_effect_counts_only_when_asked_for() -> None:
     fit = mdr.dose_response(table, **options)
     assert fit.flat.p[0] < 1e-6
     assert fit.ed(50)["state"].tolist() == ["no effect"]
-    assert "is below least_effect = 0.1" in fit.frame()["note"].iloc[0]
+    assert "is below least_effect = 0.1" in fit.frame["note"].iloc[0]
     assert mdr.dose_response(table, **options, least_effect=0.01).ed(50)["state"].tolist() == ["in range"]
 
 
@@ -57,7 +57,7 @@ def test_an_outlier_moves_a_robust_fit_less(loss: str) -> None:
     assert robust.point_shares is not None
     worst = int(np.argmin(robust.point_shares))
     assert robust.stack.y[worst] == spoilt.loc[4, "v"]
-    assert "of 27 points kept less than half their weight" in robust.frame()["note"].iloc[0]
+    assert "of 27 points kept less than half their weight" in robust.frame["note"].iloc[0]
 
 
 def test_a_robust_fit_is_a_stationary_point_of_its_loss() -> None:
@@ -116,8 +116,8 @@ def test_a_rise_at_low_doses_is_told_where_the_curve_has_none() -> None:
     y = 0.05 + (0.95 + 0.05 * x) / (1 + (x / 20) ** 2.5) + 0.03 * np.random.default_rng(11).standard_normal(len(x))
     table = pd.DataFrame({"x": x, "y": y})
     plain, hump = (mdr.dose_response(table, dose="x", response="y", curve=curve) for curve in ("LL.4", "BC.5"))
-    assert "another curve=, such as 'BC.5' for a rise at low doses" in plain.frame()["note"].iloc[0]
-    assert hump.frame()["note"].iloc[0] == ""
+    assert "another curve=, such as 'BC.5' for a rise at low doses" in plain.frame["note"].iloc[0]
+    assert hump.frame["note"].iloc[0] == ""
 
 
 def test_units_of_sd_and_var_agree() -> None:

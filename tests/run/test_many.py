@@ -148,7 +148,7 @@ def test_row_by_row_with_ids_and_named_regimens(model):
 def test_an_index_may_hold_the_id(model):
     table = population(2).assign(patient=["a", "b"]).set_index("patient")
     ran = mdr.simulate_many(model, parameters=table, id="patient", until="1 day", times="1 day", accuracy=FAST)
-    assert ran.frame()["patient"].tolist() == ["a", "a", "b", "b"]
+    assert ran.frame["patient"].tolist() == ["a", "a", "b", "b"]
 
 
 def test_every_regimen_with_rows_that_belong_together(model):
@@ -190,7 +190,7 @@ def test_bioavailability_by_member_scales_the_exposure():
 
 
 def test_the_long_table(many):
-    frame = many.frame()
+    frame = many.frame
     assert list(frame) == ["member", "regimen", "parameters", "time [day]", "burden", "R"]
     assert len(frame) == 24 * 11
     assert frame["time [day]"].tolist()[:3] == [0.0, 2.0, 4.0]
@@ -289,7 +289,7 @@ def test_reduced_quantiles_are_the_exact_ones_to_a_thousandth(model, size):
     assert found.index.equals(exact.index)
     assert found.to_numpy() == pytest.approx(exact.to_numpy(), rel=1e-3, abs=1e-300)
     with pytest.raises(mdr.SimulationError, match="reduce='quantiles'"):
-        less.frame()
+        _ = less.frame
 
 
 def test_reduced_to_endpoints(model, many):
@@ -329,7 +329,7 @@ def test_bad_members_among_2000_touch_nobody(model):
     assert sentences[0] == "row 77 of parameters: 'CL_dox' is nan, which is not a finite number"
     assert "'S'" in sentences[1] or " S" in sentences[1]
     assert bad.failed["time [day]"].tolist()[1] == pytest.approx(40 / 24, rel=1e-2)
-    frame = bad.frame()
+    frame = bad.frame
     assert frame["member"].eq(77).sum() == 0
     assert frame["member"].eq(1234).sum() == 2
     assert not frame.isna().any().any()

@@ -107,7 +107,7 @@ def combination(
     >>> import pandas as pd
     >>> plate = pd.DataFrame({"a": [0, 1, 0, 1], "b": [0, 0, 2, 2], "v": [1.0, 0.5, 0.6, 0.1]})
     >>> found = combination(plate, doses={"a": "a", "b": "b"}, response="v", scale="viability", model="bliss")
-    >>> found.frame()["excess"].round(3).tolist()
+    >>> found.frame["excess"].round(3).tolist()
     [0.2]
     """
     scale_named(scale)

@@ -84,6 +84,7 @@ class Combination:
 
     # -- tables ------------------------------------------------------------------------------------------
 
+    @property
     def frame(self) -> pd.DataFrame:
         """One row for each combination, model and cell with at least two drugs.
 

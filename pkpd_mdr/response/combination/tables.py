@@ -180,7 +180,7 @@ def _notes(result: Combination, k: int) -> list[str]:
         lost = [int(c) for c in np.flatnonzero(wells.mixed) if found.reason[c]]
         lines += [f"  {model}: {wells.text(c)}: {found.reason[c]}" for c in lost[:_CELLS]]
         if len(lost) > _CELLS:
-            lines.append(f"  {model}: and {len(lost) - _CELLS} more cells; frame() has all")
+            lines.append(f"  {model}: and {len(lost) - _CELLS} more cells; frame has all")
     return ["Notes", *lines] if lines else []
 
 

@@ -186,7 +186,7 @@ def simulate_many(
     ...     until="10 day",
     ...     times="5 day",
     ... )
-    >>> len(many), many.frame().shape
+    >>> len(many), many.frame.shape
     (6, (18, 5))
     """
     length, end = length_of(until)

@@ -93,6 +93,7 @@ class Many:
 
     # -- tables ----------------------------------------------------------------------------------------
 
+    @cached_property
     def frame(self) -> pd.DataFrame:
         """Outputs of all members as one long table: member, labels, time, outputs.
 
@@ -103,7 +104,7 @@ class Many:
         SimulationError
             The outputs of members were not kept (``reduce=``).
         """
-        values = self._kept("frame()")
+        values = self._kept("frame")
         place, row = np.nonzero(np.arange(values.shape[1]) < self.reached[:, None])
         labels = self.members.iloc[place]
         table = labels.reset_index()
