@@ -194,7 +194,7 @@ def _fieller(joint: Joint, level: Level, i: int, j: int, reach: float) -> tuple[
     (first, by_first), (second, by_second) = (log_dose_of(joint.curves, level, k) for k in (i, j))
     e1, e2 = math.exp(first), math.exp(second)
     g1, g2 = e1 * joint.spread(by_first), e2 * joint.spread(by_second)
-    used = (g1 != 0) | (g2 != 0)
+    used = ((g1 != 0) | (g2 != 0)) & ~joint.stuck
     v = joint.covariance[np.ix_(used, used)]
     v11, v12, v22 = (float(a[used] @ v @ b[used]) for a, b in ((g1, g1), (g1, g2), (g2, g2)))
     a, b, c = e2**2 - reach**2 * v22, e1 * e2 - reach**2 * v12, e1**2 - reach**2 * v11

@@ -128,9 +128,9 @@ def _refit(
     arrays = {name: np.full(stack.count, value) for name, value in held.items()}
     fresh = replace(
         old, theta=old.theta.copy(), linear=old.linear.copy(), rss=old.rss.copy(), sigma=old.sigma.copy(),
-        covariance=old.covariance.copy(), settled=old.settled.copy(), parts=[], log_weights=stack.log_weights,
+        covariance=old.covariance.copy(), at_bound=old.at_bound.copy(), settled=old.settled.copy(), parts=[], log_weights=stack.log_weights,
     )  # fmt: skip
     for part in stack.parts(family, arrays, bounds, old.usable):
         found, reduced, settled = descend(part.block, theta[part.curves])
-        estimates.enter(fresh, stack, part, Found(found, reduced.linear, reduced.rss, settled))
+        estimates.enter(fresh, stack, part, Found(found, reduced.linear, reduced.rss, settled), bounds)
     return fresh
