@@ -157,9 +157,9 @@ class Selection:
             )
             if short > _SHORT:
                 found.append(
-                    f"{shown(larger)} contains {shown(str(name))} and yet fits worse (log-likelihood {short:.3g} lower): "
-                    "its search missed the best point, or its bounds shut the special case out; give it more starts= or "
-                    "wider bounds before believing its p."
+                    f"{shown(larger)} contains {shown(str(name))} and yet fits worse (log-likelihood {short:.3g} "
+                    "lower): its search missed the best point, or its bounds shut the special case out; give it more "
+                    "starts= or wider bounds before believing p."
                 )
         return found
 

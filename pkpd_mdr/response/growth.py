@@ -39,7 +39,7 @@ def _together(function: str, **given: npt.ArrayLike) -> list[FloatArray]:
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.ndim)
         raise DataError(
-            f"{function}: arrays of the shapes {shapes} do not go together; give each one value for all wells or one a well"
+            f"{function}: arrays of the shapes {shapes} do not go together; give one value for all wells or one a well"
         ) from None
 
 

@@ -145,8 +145,8 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
             )
         elif few[k]:
             notes.append(
-                f"{levels[k]} doses are too few for {curves.estimated} parameters: of an effective dose only bounds can be "
-                "told; hold some with fixed="
+                f"{levels[k]} doses are too few for {curves.estimated} parameters: of an effective dose only bounds can "
+                "be told; hold some with fixed="
             )
         if curves.usable[k] and not curves.settled[k]:
             notes.append("the search did not come to rest")
@@ -191,14 +191,9 @@ def _at_bounds(fit: DoseResponse) -> list[tuple[int, str]]:
     """Parameters that end at a bound that was given, of curves with an effect."""
     found = []
     for k, j in np.argwhere((fit.curves.at_bound != 0) & ~fit.no_effect[:, None]).tolist():
-        name, upper = fit.curves.names[j], fit.curves.at_bound[k, j] > 0
-        found.append(
-            (
-                k,
-                f"{name} is at its {'upper' if upper else 'lower'} bound {fit.options.bounds[name][int(upper)]:g}: it is no "
-                "estimate, and the errors of the others hold it there",
-            )
-        )
+        name, upper = fit.curves.names[j], bool(fit.curves.at_bound[k, j] > 0)
+        where = f"{name} is at its {'upper' if upper else 'lower'} bound {fit.options.bounds[name][upper]:g}"
+        found.append((k, f"{where}: it is no estimate, and the errors of the others hold it there"))
     return found
 
 
@@ -215,13 +210,12 @@ def _kept_from_falling(fit: DoseResponse) -> list[tuple[int, str]]:
     loose = flatness(part, fit_stack(part, fit.curves.family))
     with np.errstate(invalid="ignore"):
         seen = (loose.p < _SURE) & (loose.effect >= fit.options.least_effect)
+    why = (
+        f"but no curve with {held} held follows them; hold another value with fixed=, or choose a family that "
+        "estimates it, such as 'LL.4'"
+    )
     return [
-        (
-            int(flat[i]),
-            f"responses change with the dose (p = {loose.p[i]:.1g}), but no curve with {held} held follows them; "
-            "hold another value with fixed=, or choose a family that estimates it, such as 'LL.4'",
-        )
-        for i in np.flatnonzero(seen)
+        (int(flat[i]), f"responses change with the dose (p = {loose.p[i]:.1g}), {why}") for i in np.flatnonzero(seen)
     ]
 
 
