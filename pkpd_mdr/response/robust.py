@@ -109,8 +109,8 @@ def _widen(curves: Curves, stack: Stack, share: FloatArray, weigh: Callable[[Flo
     """Errors of an estimate with a robust loss, in place of those of a fit whose weights had been known beforehand.
 
     With psi(z) = z weight(z) the variance is ``k**2 s**2 sum(psi**2)/(n - p) / mean(psi')**2`` times that of unit
-    errors, with ``k = 1 + p/n var(psi')/mean(psi')**2`` for few points (Huber 1981, section 7.6). The known weights enter the
-    inverse of a covariance by their mean.
+    errors, with ``k = 1 + p/n var(psi')/mean(psi')**2`` for few points (Huber 1981, section 7.6). Known weights enter
+    the inverse of a covariance by their mean.
     """
     residual = (stack.y - curves.predict(stack.x[:, None], stack.curve)[:, 0]) * np.sqrt(stack.weight)
     scale = _scales(stack, stack.y - curves.predict(stack.x[:, None], stack.curve)[:, 0], stack.weight)

@@ -145,8 +145,8 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
             )
         elif few[k]:
             notes.append(
-                f"{levels[k]} doses are too few for {curves.estimated} parameters: of an effective dose only bounds can "
-                "be told; hold some with fixed="
+                f"{levels[k]} doses are too few for {curves.estimated} parameters: of an effective dose only bounds "
+                "can be told; hold some with fixed="
             )
         if curves.usable[k] and not curves.settled[k]:
             notes.append("the search did not come to rest")

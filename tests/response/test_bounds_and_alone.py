@@ -114,3 +114,8 @@ def test_gr_values_refuse_in_their_own_words() -> None:
         gr_static_toxic(1, 1, 3, dead={}, dead_start=1, dead_control=1, time=72)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="adjusted_dead: arrays of the shapes"):
         adjusted_dead([1, 2, 3], [1, 2], start_total=1, control_total=2)
+
+
+def test_the_second_site_has_no_bounds_of_its_own() -> None:
+    with pytest.raises(DataError, match=r"'e2' of BP\.5 cannot be bounded; possible are"):
+        fitted(screen(TRUE[None]), curve="BP.5", bounds={"e2": (20, 200)})
