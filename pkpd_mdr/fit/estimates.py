@@ -244,8 +244,7 @@ class Estimates:
         """
         try:
             content = json.loads(text)
-            if content["format"] != _FORMAT:
-                raise FitError(f"the estimates have format {content['format']!r}; this version reads {_FORMAT}")
+            _check_kind(content)
             items = tuple(_read_item(item) for item in content["estimates"])
             matrix = np.array(content["information"], dtype=float).reshape(len(items), len(items))
             gradient = np.array(content["gradient"], dtype=float).reshape(len(items))
@@ -254,8 +253,30 @@ class Estimates:
             tied = tuple(_read_item(item) for item in content.get("tied", ()))
             notes, origin = tuple(map(str, content["notes"])), dict(content["provenance"])
             return Estimates(items, matrix, gradient, freedom, notes, origin, ties, tied)
-        except (KeyError, TypeError, ValueError) as problem:
-            raise FitError(f"the text is not a file of estimates written by to_json ({problem})") from problem
+        except KeyError as missing:
+            raise FitError(f"{_NO_FILE}: the entry {missing} is missing") from missing
+        except (TypeError, ValueError) as problem:
+            raise FitError(f"{_NO_FILE}: {problem}") from problem
+
+
+_NO_FILE = "the text is not a file of estimates written by to_json"
+
+
+def _check_kind(content: object) -> None:
+    """Whether this is what `to_json` writes, in a format that this version reads."""
+    if not isinstance(content, Mapping):
+        raise FitError(
+            f"{_NO_FILE}: it holds {shown(content)} where a JSON object with format, estimates and more stands"
+        )
+    if "format" not in content:
+        held = f"it holds {', '.join(map(shown, list(content)[:5]))}" if content else "it is empty"
+        raise FitError(f"{_NO_FILE}: {held}, and no format; write one with fit.to_json()")
+    if content["format"] != _FORMAT:
+        raise FitError(f"the estimates have format {shown(content['format'])}; this version reads {_FORMAT}")
+    if not isinstance(content.get("estimates", []), list):
+        raise FitError(
+            f"{_NO_FILE}: estimates is {shown(content['estimates'])}, not a list with one object a parameter"
+        )
 
 
 def _kept_inside(item: Estimate, model: Model) -> tuple[float, str]:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pkpd_mdr.fit.estimates import Estimate
 from pkpd_mdr.fit.result import Fit
 
-__all__ = ["boundary_parameters", "found_nesting", "mixture_p"]
+__all__ = ["boundary_parameters", "found_nesting", "gained", "mixture_p"]
+
+_PRECISION = 1e-4  # of twice a difference of log-likelihoods: two searches and two integrations stand behind it
 
 
 def found_nesting(fits: Mapping[str, Fit]) -> dict[str, str]:
@@ -73,6 +75,16 @@ def _on_bound(item: Estimate, value: float) -> bool:
         or math.isclose(value, low, rel_tol=1e-9)
         or math.isclose(value, high, rel_tol=1e-9)
     )
+
+
+def gained(small: Fit, large: Fit) -> float:
+    """Twice the difference of log-likelihoods; exactly zero where the larger model gains nothing.
+
+    A larger model that ends on its bound is the special case once more. Its likelihood then differs by rounding alone,
+    of either sign, and a p that took half of these for gains would be one half where it is one.
+    """
+    ratio = 2.0 * (large.log_likelihood - small.log_likelihood)
+    return ratio if ratio > _PRECISION else 0.0
 
 
 def mixture_p(ratio: float, extra: int, on_bound: int = 0) -> float:

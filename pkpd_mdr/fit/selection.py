@@ -13,7 +13,7 @@ import pandas as pd
 from pkpd_mdr.arguments import COUNT, SEED, TABLE, TEXTS, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.held_out import HeldOut, find_folds, hold_out
-from pkpd_mdr.fit.nesting import boundary_parameters, found_nesting, mixture_p
+from pkpd_mdr.fit.nesting import boundary_parameters, found_nesting, gained, mixture_p
 from pkpd_mdr.fit.result import Fit
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _STRONG = 10.0  # AICc difference from which on support is called strong (Burnha
 _SOME = 2.0
 _SURE = 2.0  # standard errors from which on a difference in prediction counts alone
 _CLEAR = 1.0  # and the log density it has to come to
+_SHORT = 0.05  # log-likelihood by which a model falls short of its own special case for other reasons than rounding
 _USEFUL = 0.05  # p below which the larger of two nested models is worth its parameters
 
 
@@ -141,9 +142,26 @@ class Selection:
             )
         if self.ruled_out:
             lines.append(f"Ruled out: {self._evidence(self.ruled_out)}.")
+        lines += self._missed
         if "behind" not in self.table:
             lines.append("No condition was held out, so this rests on the fit alone (held_out=...).")
         return " ".join(lines)
+
+    @property
+    def _missed(self) -> list[str]:
+        """Models with a likelihood below that of their own special case: these were not searched to the end."""
+        found = []
+        for name, larger in self.table["within"].items():
+            short = (
+                self._number(str(name), "log_likelihood") - self._number(str(larger), "log_likelihood") if larger else 0
+            )
+            if short > _SHORT:
+                found.append(
+                    f"{shown(larger)} contains {shown(str(name))} and yet fits worse (log-likelihood {short:.3g} "
+                    "lower): its search missed the best point, or its bounds shut the special case out; give it more "
+                    "starts= or wider bounds before believing p."
+                )
+        return found
 
     def _adds_nothing(self, label: str) -> bool:
         """Whether a model contains the best one and its further parameters are not worth having."""
@@ -306,7 +324,7 @@ def _row(fit: Fit, larger: Fit | None, within: str) -> dict[str, object]:
     row: dict[str, object] = {"parameters": fit.parameters, "log_likelihood": fit.log_likelihood, "aicc": fit.aicc}
     if larger is None:
         return row | {"within": "", "likelihood_ratio": math.nan, "p": math.nan}
-    ratio = max(2.0 * (larger.log_likelihood - fit.log_likelihood), 0.0)
+    ratio = gained(fit, larger)
     extra = larger.parameters - fit.parameters
     p = mixture_p(ratio, extra, boundary_parameters(fit, larger)) if extra > 0 else math.nan
     return row | {"within": within, "likelihood_ratio": ratio, "p": p}

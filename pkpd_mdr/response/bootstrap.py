@@ -8,6 +8,7 @@ interval may be open.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -37,15 +38,21 @@ def bootstrap_intervals(
     logs : ndarray, shape (count,)
         NaN is passed over.
     seed : int
-        Each curve has a stream of its own, so its interval does not depend on what else is in the table.
+        The stream of a curve comes from it and from the wells of the curve, so that its interval does not depend on
+        what else is in the table, nor on its place there.
     """
     lower, upper = np.full(len(fit), np.nan), np.full(len(fit), np.nan)
     tail = 50.0 * (1.0 - fit.options.confidence)
-    streams = np.random.SeedSequence(seed).spawn(len(fit))
     for k in np.flatnonzero(np.isfinite(logs) & (fit.curves.df > 0)):
-        found = resampled_logs(fit, int(k), level, np.random.default_rng(streams[k]))
+        found = resampled_logs(fit, int(k), level, _stream(fit, int(k), seed))
         lower[k], upper[k] = np.percentile(found, [tail, 100.0 - tail], method="closest_observation")
     return lower, upper
+
+
+def _stream(fit: DoseResponse, k: int, seed: int) -> np.random.Generator:
+    mine = fit.readings.curve == k
+    wells = np.stack([fit.readings.x[mine], fit.readings.y[mine], fit.readings.weight[mine]])
+    return np.random.default_rng(np.random.SeedSequence([seed, crc32(wells.tobytes())]))
 
 
 def resampled_logs(fit: DoseResponse, k: int, level: Level, rng: np.random.Generator) -> FloatArray:

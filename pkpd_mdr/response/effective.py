@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pkpd_mdr.response.joint import Joint
     from pkpd_mdr.response.result import DoseResponse
 
-__all__ = ["effective_doses", "log_dose_of"]
+__all__ = ["effective_doses", "log_dose_of", "too_few_doses"]
 
 _BEYOND = 14.0  # log units outside the tested doses after which a side is open
 INTERVALS = ("profile", "delta", "bootstrap", "none")
@@ -55,6 +55,9 @@ def _judged(
     with np.errstate(invalid="ignore"):
         errors = delta_error(curves, level, logs)
     lower, upper = _interval(fit, level, np.where(chosen, logs, np.nan), errors, interval, seed)
+    few = too_few_doses(fit)
+    if interval != "profile":  # refits and slopes of a curve that is one of many with the same fit tell nothing
+        lower, upper = np.where(few, np.nan, lower), np.where(few, np.nan, upper)
     low, high = tested_range(fit.stack)
     left, gone = _shares(curves, level, logs)
     known = Known(
@@ -68,9 +71,25 @@ def _judged(
         highest=high,
         flat=fit.no_effect,
         past=_past(fit, level),
+        few=few,
+        stuck=_stuck(fit),
         usable=curves.usable,
     )
     return judge(known, relative=level.kind == "relative", extrapolate=fit.options.extrapolate)
+
+
+def too_few_doses(fit: DoseResponse) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Curves with fewer doses than parameters: of many that fit alike, no effective dose is the estimate."""
+    if fit.joint is not None:
+        return np.zeros(len(fit), dtype=bool)
+    telling, d = fit.readings.stack, fit.curves.names.index("d")
+    blind = 0 if fit.curves.free[d] else np.bincount(telling.level_curve[telling.level_x == 0.0], minlength=len(fit))
+    return np.asarray((telling.levels - blind < fit.curves.estimated) & fit.curves.usable)
+
+
+def _stuck(fit: DoseResponse) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Curves whose place e is at a bound that was given: their doses are that bound, not an estimate."""
+    return np.asarray(fit.curves.at_bound[:, fit.curves.names.index("e")] != 0)
 
 
 def _bound_by_scale(fit: DoseResponse, found: Doses, level: Level, interval: str, seed: int) -> None:
@@ -164,5 +183,6 @@ def one_curve(curves: Curves, k: int) -> Curves:
     """A single curve, for functions of one."""
     cut = slice(k, k + 1)
     return replace(
-        curves, theta=curves.theta[cut], linear=curves.linear[cut], covariance=curves.covariance[cut], parts=[]
-    )
+        curves, theta=curves.theta[cut], linear=curves.linear[cut], covariance=curves.covariance[cut],
+        at_bound=curves.at_bound[cut], parts=[],
+    )  # fmt: skip

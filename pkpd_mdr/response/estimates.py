@@ -19,8 +19,18 @@ from pkpd_mdr.response.separable import LINEAR
 from pkpd_mdr.response.shapes import Coordinates, FloatArray
 from pkpd_mdr.response.stack import Part, Stack
 
-__all__ = ["Curves", "covariance_of", "curve_at", "enter", "fit_stack", "full_jacobian", "working_names"]
+__all__ = [
+    "Curves",
+    "covariance_beside",
+    "curve_at",
+    "enter",
+    "fit_stack",
+    "full_jacobian",
+    "sides_of",
+    "working_names",
+]
 
+_AT_BOUND = 1e-6  # distance from a bound that counts as none: of a logarithm, or a share of the curve's height
 _SINGULAR = 1e-12  # smallest eigenvalue of the scaled normal matrix that counts as information
 
 
@@ -43,7 +53,10 @@ class Curves:
     sigma : ndarray, shape (count,)
         Residual standard error of a point of weight 1.
     covariance : ndarray, shape (count, parameters, parameters)
-        Zero rows for held parameters, NaN for what the data do not fix.
+        Zero rows for held parameters, NaN for what the data do not fix. A parameter at a bound is held there for the
+        others; of its own it keeps the variance that it has without the bound.
+    at_bound : ndarray of int, shape (count, parameters)
+        -1 and 1 where an estimate is at the lower and the upper bound that was given, else 0.
     usable : ndarray of bool, shape (count,)
         Whether there was enough to fit.
     parts : list of Part
@@ -60,6 +73,7 @@ class Curves:
     df: npt.NDArray[np.int64]
     sigma: FloatArray
     covariance: FloatArray
+    at_bound: npt.NDArray[np.int8]
     settled: npt.NDArray[np.bool_]
     usable: npt.NDArray[np.bool_]
     log_weights: FloatArray
@@ -145,7 +159,7 @@ def fit_stack(
     arrays = {name: np.broadcast_to(np.asarray(v, dtype=np.float64), stack.count) for name, v in (held or {}).items()}
     curves = _empty(stack, family, names, free, usable)
     for part in stack.parts(family, arrays, dict(bounds or {}), usable):
-        enter(curves, stack, part, search(part.block, most=most))
+        enter(curves, stack, part, search(part.block, most=most), dict(bounds or {}))
     return curves
 
 
@@ -164,6 +178,7 @@ def _empty(
         df=stack.n - int(free.sum()),
         sigma=np.full(count, np.nan),
         covariance=np.full((count, size, size), np.nan),
+        at_bound=np.zeros((count, size), dtype=np.int8),
         settled=np.zeros(count, dtype=bool),
         usable=usable,
         log_weights=stack.log_weights,
@@ -171,12 +186,13 @@ def _empty(
     )
 
 
-def enter(curves: Curves, stack: Stack, part: Part, found: Found) -> None:
+def enter(curves: Curves, stack: Stack, part: Part, found: Found, bounds: Mapping[str, tuple[float, float]]) -> None:
     """Enter the best fits of a part, with residual error and covariance."""
     at = part.curves
     curves.parts.append(part)
     curves.theta[at], curves.linear[at], curves.settled[at] = found.theta, found.linear, found.settled
     curves.rss[at] = found.rss + stack.pure[at]
+    curves.at_bound[at] = sides_of(curves, at, bounds)
     with np.errstate(divide="ignore", invalid="ignore"):
         curves.sigma[at] = np.sqrt(np.where(curves.df[at] > 0, curves.rss[at] / curves.df[at], np.nan))
     for first in range(0, len(at), 4096):
@@ -186,7 +202,41 @@ def enter(curves: Curves, stack: Stack, part: Part, found: Found) -> None:
         jacobian = full_jacobian(block.family, found.theta[cut], found.linear[cut], block.at) * block.root[..., None]
         jacobian = np.broadcast_to(jacobian, (len(rows), *jacobian.shape[1:]))
         with np.errstate(over="ignore", invalid="ignore"):  # on ridges
-            curves.covariance[at[cut]] = covariance_of(jacobian, curves.free) * curves.sigma[at[cut], None, None] ** 2
+            its = covariance_beside(jacobian, curves.free, curves.at_bound[at[cut]] != 0)
+            curves.covariance[at[cut]] = its * curves.sigma[at[cut], None, None] ** 2
+
+
+def sides_of(
+    curves: Curves, at: npt.NDArray[np.int64], bounds: Mapping[str, tuple[float, float]]
+) -> npt.NDArray[np.int8]:
+    """Which parameters of some curves are at bounds that were given: -1 lower, 1 upper, shape (curves, parameters)."""
+    working = np.concatenate([curves.theta[at], curves.linear[at]], axis=1)
+    with np.errstate(invalid="ignore"):
+        height = np.abs(curves.linear[at, 1] - curves.linear[at, 0])
+        found = np.zeros((len(at), len(curves.names)), dtype=np.int8)
+        for name, ends in bounds.items():
+            j = curves.names.index(name)
+            if not curves.free[j]:
+                continue
+            low, high = np.log(ends) if curves.family.is_logged(name) else ends
+            near = _AT_BOUND * (np.ones(len(at)) if curves.family.is_logged(name) else height)
+            found[:, j] = (working[:, j] >= high - near).astype(np.int8) - (working[:, j] <= low + near)
+    return found
+
+
+def covariance_beside(jacobian: FloatArray, free: npt.NDArray[np.bool_], stuck: npt.NDArray[np.bool_]) -> FloatArray:
+    """As `covariance_of`, where parameters at a bound (k, parameters) do not move when the others do.
+
+    Their own variances are those without the bound, for a one-sided limit that is rather too wide than too narrow.
+    """
+    if not stuck.any():
+        return covariance_of(jacobian, free)
+    out = covariance_of(np.where(stuck[:, None, :], 0.0, jacobian), free)
+    own = np.einsum("kii->ki", covariance_of(jacobian, free))
+    out = np.where(stuck[:, :, None] | stuck[:, None, :], 0.0, out)
+    index = np.arange(out.shape[1])
+    out[:, index, index] = np.where(stuck, own, out[:, index, index])
+    return out
 
 
 def covariance_of(jacobian: FloatArray, free: npt.NDArray[np.bool_]) -> FloatArray:

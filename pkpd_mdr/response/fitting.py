@@ -190,8 +190,13 @@ def _check_held(held: Mapping[str, float], *, rising: bool | None) -> None:
 def _bounds(chosen: Family, bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
     found = {}
     for name, pair in (bounds or {}).items():
-        if name not in chosen.parameters or (name not in ("b", "c", "d", "e") and not chosen.is_logged(name)):
-            allowed = [known for known in chosen.parameters if known in ("b", "c", "d", "e") or chosen.is_logged(known)]
+        # the search goes over the distance of e2 from e, which a bound of e2 is not
+        allowed = [
+            known
+            for known in chosen.parameters
+            if known != "e2" and (known in ("b", "c", "d", "e") or chosen.is_logged(known))
+        ]
+        if name not in allowed:
             raise DataError(
                 f"bounds: {shown(name)} of {chosen.name} cannot be bounded; possible are {', '.join(allowed)}"
             )

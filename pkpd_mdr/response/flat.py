@@ -1,9 +1,10 @@
 """Is there an effect at all? A test against a constant, calibrated for the design, beside the size of the effect.
 
 Steepness and location mean nothing under a constant response, so the F statistic does not follow its F distribution
-(Davies 1987, Biometrika 74:33). The null distribution is therefore simulated with the same optimiser and the same
-doses and replicates, and the tabulated distribution is rescaled to meet it around its 95 % point. Designs shared by
-few curves use the table of an evenly spaced design with as many levels and points.
+(Davies 1987, Biometrika 74:33). The null distribution is therefore simulated with the same optimiser for a design of
+as many dose levels, points and untreated wells, and the tabulated distribution is rescaled to meet it around its 95 %
+point. How doses are spaced hardly matters, as steepness and location are free; so a curve has one calibration, alone
+or in whatever table.
 """
 
 from __future__ import annotations
@@ -22,12 +23,10 @@ from pkpd_mdr.response.stack import Part, Stack
 
 __all__ = ["Flatness", "flatness", "null_scale"]
 
-_SIMULATED = 2000  # curves behind the table of a design that several curves share
-_SIMULATED_ALONE = 800
+_SIMULATED = 1000  # curves behind the table of a design
 _SHARES = (0.91, 0.93, 0.95, 0.965, 0.98)  # points at which the tables are matched: steadier than one
 _SEED = 20240601
 _KEPT = 256  # calibrations kept in memory
-_OWN_TABLE = 4  # curves of one design from which on it is simulated itself
 _TABLES: OrderedDict[tuple[object, ...], float] = OrderedDict()
 
 
@@ -99,28 +98,25 @@ def _ratio(part: Part, curves: Curves, stack: Stack, extra: int) -> FloatArray:
 
 
 def _scales(part: Part, curves: Curves, stack: Stack) -> list[tuple[float, npt.NDArray[np.int64]]]:
-    """The rescaling of F for the curves of a part: one, or one for each number of levels and points."""
+    """The rescaling of F for the curves of a part: one for each number of levels, points and untreated wells."""
     at = part.curves
-    if len(part.block.at.x) == 1 and len(part.block.root) == 1 and len(at) >= _OWN_TABLE:
-        real = part.block.root[0] > 0
-        counts = np.round(
-            stack.n[at[0]] * part.block.root[0, real] ** 2 / (part.block.root[0, real] ** 2).sum()
-        ).astype(int)
-        return [
-            (
-                null_scale(curves.family, part.block.at.x[0, real], np.maximum(counts, 1), tuple(part.block.held)),
-                np.arange(len(at)),
-            )
-        ]
-    keys = np.stack([stack.levels[at], stack.n[at]], axis=1)
+    untreated = np.bincount(stack.curve[stack.x == 0.0], minlength=stack.count)
+    keys = np.stack([stack.levels[at], stack.n[at], untreated[at]], axis=1)
     held = tuple(part.block.held)
     found = []
-    for levels, n in np.unique(keys, axis=0):
-        counts = np.full(levels, n // levels)
-        counts[: n % levels] += 1
-        scale = null_scale(curves.family, np.geomspace(1e-3, 1e1, levels), counts, held, _SIMULATED_ALONE)
-        found.append((scale, np.flatnonzero((keys == (levels, n)).all(axis=1))))
+    for key in np.unique(keys, axis=0):
+        scale = null_scale(curves.family, *_standard(*map(int, key)), held)
+        found.append((scale, np.flatnonzero((keys == key).all(axis=1))))
     return found
+
+
+def _standard(levels: int, n: int, untreated: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Evenly spaced doses and replicates of a design with so many levels, points and untreated wells."""
+    treated = levels - (untreated > 0)
+    counts = np.full(treated, (n - untreated) // treated)
+    counts[: (n - untreated) % treated] += 1
+    doses = np.geomspace(1e-3, 1e1, treated)
+    return (np.append(0.0, doses), np.append(untreated, counts)) if untreated else (doses, counts)
 
 
 def null_scale(

@@ -10,12 +10,37 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pkpd_mdr.errors import DataError
+from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.shapes import FloatArray
 
 __all__ = ["adjusted_dead", "gr_static_toxic", "gr_value", "gr_value_without_start"]
 
 _LEAST = 1e-6  # smallest x/x0: a well without cells has a finite value
+
+
+def _together(function: str, **given: npt.ArrayLike) -> list[FloatArray]:
+    """The arguments as arrays of one shape.
+
+    Raises
+    ------
+    DataError
+        One of them holds no numbers, or the shapes do not go together.
+    """
+    arrays = {}
+    for name, values in given.items():
+        try:
+            arrays[name] = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"{function}: {name} is {shown(values)}, not a number or an array of numbers without a unit"
+            ) from None
+    try:
+        return list(np.broadcast_arrays(*arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.ndim)
+        raise DataError(
+            f"{function}: arrays of the shapes {shapes} do not go together; give one value for all wells or one a well"
+        ) from None
 
 
 def gr_value(count: npt.ArrayLike, start: npt.ArrayLike, control: npt.ArrayLike) -> FloatArray:
@@ -35,12 +60,17 @@ def gr_value(count: npt.ArrayLike, start: npt.ArrayLike, control: npt.ArrayLike)
     ndarray
         NaN where it is undefined: no start, or a control that did not grow, or so little that GR is beyond all numbers.
 
+    Raises
+    ------
+    DataError
+        An argument holds no numbers, or shapes do not go together; so do the other functions here.
+
     Examples
     --------
     >>> gr_value([400, 200, 100, 50], 100, 400).round(3).tolist()
     [1.0, 0.414, 0.0, -0.293]
     """
-    x, x0, xc = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (count, start, control)))
+    x, x0, xc = _together("gr_value", count=count, start=start, control=control)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found = 2.0 ** (np.log2(np.maximum(x / x0, _LEAST)) / np.log2(xc / x0)) - 1.0
         return np.asarray(np.where((x0 > 0) & (xc > x0) & (x >= 0) & np.isfinite(found), found, np.nan))
@@ -64,8 +94,8 @@ def gr_value_without_start(
     >>> gr_value_without_start([400, 100], 400, time=48, doubling_time=24).round(3).tolist()
     [1.0, 0.0]
     """
-    x, xc, t, td = np.broadcast_arrays(
-        *(np.asarray(v, dtype=np.float64) for v in (count, control, time, doubling_time))
+    x, xc, t, td = _together(
+        "gr_value_without_start", count=count, control=control, time=time, doubling_time=doubling_time
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         divisions = t / td
@@ -109,9 +139,10 @@ def gr_static_toxic(
     >>> round(float(static), 4), round(float(toxic), 6)
     (0.1394, -0.004513)
     """
-    x, x0, xc, m, m0, mc, t = np.broadcast_arrays(
-        *(np.asarray(v, dtype=np.float64) for v in (count, start, control, dead, dead_start, dead_control, time))
-    )
+    x, x0, xc, m, m0, mc, t = _together(
+        "gr_static_toxic", count=count, start=start, control=control, dead=dead, dead_start=dead_start,
+        dead_control=dead_control, time=time,
+    )  # fmt: skip
     with np.errstate(divide="ignore", invalid="ignore"):
         g, gc = np.log2(np.maximum(x / x0, _LEAST)), np.log2(xc / x0)
         lost, lost_control = _dead_rate(x, x0, m - m0), _dead_rate(xc, x0, mc - m0)
@@ -149,8 +180,8 @@ def adjusted_dead(
     >>> adjusted_dead([50, 6600, 400], [200, 1800, 700], start_total=1020, control_total=6060).tolist()
     [920.0, 368.0, 700.0]
     """
-    x, m, total0, total_c = np.broadcast_arrays(
-        *(np.asarray(v, dtype=np.float64) for v in (count, dead, start_total, control_total))
+    x, m, total0, total_c = _together(
+        "adjusted_dead", count=count, dead=dead, start_total=start_total, control_total=control_total
     )
     if np.any(total0 < 0) or np.any(total_c < 0):
         raise DataError("adjusted_dead: totals of cells are numbers from 0 on")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GrowthRate", "growth_rate"]
 
+_NAMES = {"b": "h_GR", "c": "GRinf", "e": "GEC50"}
+
 Table = str | Path | pd.DataFrame | Data
 
 
@@ -94,7 +96,7 @@ class GrowthRate:
         curve = self.values.groupby(list(self.by), sort=False).ngroup() if self.by else pd.Series(0, self.values.index)
         for k, notes in enumerate(all_notes(self.fit)):
             why = lost["note"][curve[lost.index] == k].value_counts(sort=False)
-            own = [note for note in notes if ", column 'gr', " not in note]
+            own = [_renamed(note) for note in notes if ", column 'gr', " not in note]
             found.append(" | ".join([*own, *(f"{count} wells {reason}" for reason, count in why.items())]))
         return found
 
@@ -124,6 +126,12 @@ class GrowthRate:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def _renamed(note: str) -> str:
+    """A note about a parameter of the log-logistic curve in the words of GR metrics."""
+    name, rest = note[:1], note[1:]
+    return _NAMES[name] + rest if name in _NAMES and rest.startswith(" is at its ") else note
 
 
 @takes(

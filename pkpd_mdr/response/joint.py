@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.errors import DataError, FitError, did_you_mean, shown
-from pkpd_mdr.response.estimates import Curves, covariance_of, fit_stack, full_jacobian
+from pkpd_mdr.response.estimates import Curves, covariance_beside, fit_stack, full_jacobian, sides_of
 from pkpd_mdr.response.families import Family
 from pkpd_mdr.response.flat import flatness
 from pkpd_mdr.response.quantiles import t_reach
@@ -93,7 +93,15 @@ class Joint:
     def covariance(self) -> FloatArray:
         """Gauss-Newton covariance of the common vector; NaN for what the data do not fix."""
         everything = np.ones(len(self.vector), dtype=bool)
-        return np.asarray(covariance_of(self.jacobian(self.vector)[None], everything)[0] * self.sigma**2)
+        its = covariance_beside(self.jacobian(self.vector)[None], everything, self.stuck[None])
+        return np.asarray(its[0] * self.sigma**2)
+
+    @property
+    def stuck(self) -> npt.NDArray[np.bool_]:
+        """Which of the common vector are at a bound that was given."""
+        out = np.zeros(len(self.vector), dtype=bool)
+        out[self.place[(self.place >= 0) & (self.curves.at_bound != 0)]] = True
+        return out
 
     def at(self, vector: FloatArray) -> Curves:
         """The curves at another vector."""
@@ -134,7 +142,7 @@ class Joint:
         """Value and delta-method standard error of a function of the curves."""
         value, gradient = function(self.curves)
         g = self.spread(gradient)
-        used = g != 0
+        used = (g != 0) & ~self.stuck
         variance = float(g[used] @ self.covariance[np.ix_(used, used)] @ g[used])
         return value, float(np.sqrt(variance)) if variance >= 0 else float("nan")
 
@@ -322,7 +330,7 @@ def joint_of(
         (_solve(empty, vector) for vector in _starts(stack, chosen, options, start, place, size, groups)),
         key=lambda j: j.rss,
     )
-    return _finished(best)
+    return _finished(best, options)
 
 
 def _places(
@@ -415,9 +423,11 @@ def _solve(joint: Joint, vector: FloatArray) -> Joint:
     return replace(joint, vector=found.x, rss=float(2.0 * found.cost))
 
 
-def _finished(joint: Joint) -> Joint:
+def _finished(joint: Joint, options: Options) -> Joint:
     """The curves at the optimum, with the common error and their blocks of the covariance."""
     curves = joint.at(joint.vector)
+    curves = replace(curves, at_bound=sides_of(curves, np.arange(len(curves.theta)), options.bounds))
+    joint = replace(joint, curves=curves)
     real = joint.place >= 0
     count, size = joint.place.shape
     covariance = np.zeros((count, size, size))

@@ -157,6 +157,8 @@ def delta_error(curves: Curves, level: Level, logs: FloatArray) -> FloatArray:
     """Standard error of the log effective dose by the delta method, shape (count,); NaN where it is not fixed."""
     gradient = log_dose_gradient(curves, level, logs)
     gradient[:, ~curves.free] = 0.0
+    gradient[curves.at_bound != 0] = 0.0
+    gradient[curves.at_bound[:, curves.names.index("e")] != 0] = np.nan  # the place is a bound, not an estimate
     with np.errstate(invalid="ignore"):
         variance = np.einsum("ki,kij,kj->k", gradient, curves.covariance, gradient)
         return np.sqrt(np.where(variance >= 0, variance, np.nan))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,7 @@ from pkpd_mdr.response.states import Doses, State
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from pkpd_mdr.response.reading import Readings
     from pkpd_mdr.response.result import DoseResponse
 
 __all__ = ["Ratios", "ratio"]
@@ -137,9 +138,18 @@ def ratio(
         if not fit.curves.usable[k]:
             raise DataError(f"ratio: {fit.readings.name(k)!r} could not be fitted; see its note in frame")
     pair = np.array([i, j])
-    joint = fit.joint or joint_of(fit.readings, fit.stack, fit.curves.family, fit.options, {}, pair)
+    joint = fit.joint or joint_of(_readings(fit), fit.stack, fit.curves.family, fit.options, {}, pair)
     rows = [_row(fit, joint, Level(value, kind), i, j, interval) for value in at]
     return Ratios(pd.DataFrame(rows), _parallel(fit, pair), fit.readings.name(i), fit.readings.name(j))
+
+
+def _readings(fit: DoseResponse) -> Readings:
+    """What was read, with the weights that points kept under a robust loss, so that an outlier stays one."""
+    if fit.point_shares is None:
+        return fit.readings
+    weight = np.empty(len(fit.readings.x))
+    weight[np.lexsort((fit.readings.x, fit.readings.curve))] = fit.stack.weight
+    return replace(fit.readings, weight=weight)
 
 
 def _row(fit: DoseResponse, joint: Joint, level: Level, i: int, j: int, interval: str) -> dict[str, object]:
@@ -194,7 +204,7 @@ def _fieller(joint: Joint, level: Level, i: int, j: int, reach: float) -> tuple[
     (first, by_first), (second, by_second) = (log_dose_of(joint.curves, level, k) for k in (i, j))
     e1, e2 = math.exp(first), math.exp(second)
     g1, g2 = e1 * joint.spread(by_first), e2 * joint.spread(by_second)
-    used = (g1 != 0) | (g2 != 0)
+    used = ((g1 != 0) | (g2 != 0)) & ~joint.stuck
     v = joint.covariance[np.ix_(used, used)]
     v11, v12, v22 = (float(a[used] @ v @ b[used]) for a, b in ((g1, g1), (g1, g2), (g2, g2)))
     a, b, c = e2**2 - reach**2 * v22, e1 * e2 - reach**2 * v12, e1**2 - reach**2 * v11
@@ -216,9 +226,8 @@ def _parallel(fit: DoseResponse, pair: np.ndarray[tuple[int], np.dtype[np.int64]
     steps += [(f"common {', '.join(limits)}", limits)] if limits else []
     steps += [(f"common {', '.join(rest)}", limits + rest)] if rest else []
     everyone = np.zeros(len(fit), dtype=np.int64)
-    fits = [
-        joint_of(fit.readings, fit.stack, family, options, dict.fromkeys(names, everyone), pair) for _, names in steps
-    ]
+    readings = _readings(fit)
+    fits = [joint_of(readings, fit.stack, family, options, dict.fromkeys(names, everyone), pair) for _, names in steps]
     tests = [(steps[k][0] + (", given these" if k > 1 else ""), fits[k], fits[k - 1]) for k in range(1, len(fits))]
     if len(fits) > 2:
         tests.append(("all of them common", fits[-1], fits[0]))

@@ -43,7 +43,7 @@ def _head(fit: DoseResponse) -> list[str]:
         f"  {points}, from {reading.origin}",
     ]
     if options.loss != "squared":
-        lines.append(f"  robust loss {options.loss}: standard errors are approximate")
+        lines.append(f"  robust loss {options.loss}: standard errors are those of many points")
     if fit.joint is not None:
         shared = ", ".join(fit.share) if fit.share else "the residual error only"
         lines.append(

@@ -183,6 +183,8 @@ class DoseResponse:
         """Estimates on the reported scale: parameter, estimate, se, lower, upper; held ones have an se of 0.
 
         Limits are symmetric on the working scale, which is logarithmic for b, e and an asymmetry f, and end at bounds.
+        An estimate at a bound has no se (NaN) and a limit on one side; the others have the errors that they have while
+        it stays there.
         """
         from pkpd_mdr.response.tables import parameter_table
 

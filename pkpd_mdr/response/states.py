@@ -78,6 +78,8 @@ class Known:
     highest: FloatArray
     flat: npt.NDArray[np.bool_]
     past: npt.NDArray[np.bool_]
+    few: npt.NDArray[np.bool_]
+    stuck: npt.NDArray[np.bool_]
     usable: npt.NDArray[np.bool_]
 
 
@@ -88,7 +90,8 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
     ----------
     known : Known
         Logs, log limits, shares of the height left and gone at the level, tested range; `flat` where there is no
-        effect, `past` where a flat response lies beyond the level.
+        effect, `past` where a flat response lies beyond the level, `few` where there are too few doses for a number,
+        `stuck` where the curve is at a bound of its place.
     relative : bool
         Whether the level is a share of the curve's own height: then a flat curve that is not past it has no dose at
         all, not a high one.
@@ -124,6 +127,7 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
         say(np.isnan(known.logs) | ((low <= 0.0) & np.isinf(high)), State.UNKNOWN, zero, endless)
         # bounds never lean on the curve beyond what was tested
         above, below = np.minimum(low, known.highest), np.maximum(high, known.lowest)
+        say(known.few, State.UNKNOWN, above, below)
         say(
             (dose > extrapolate * known.highest) | ((dose > known.highest) & np.isinf(high)),
             State.ABOVE,
@@ -131,6 +135,7 @@ def judge(known: Known, *, relative: bool, extrapolate: float = 5.0) -> Doses:
             endless,
         )
         say((dose < known.lowest / extrapolate) | ((dose < known.lowest) & (low <= 0.0)), State.BELOW, zero, below)
+        say(known.stuck, State.UNKNOWN, low, high)
         outside = (dose > known.highest) | (dose < known.lowest)
         say(outside, State.EXTRAPOLATED, low, high)
         say(np.ones(count, dtype=bool), State.IN_RANGE, low, high)

@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pkpd_mdr.response.estimates import Curves
+from pkpd_mdr.response.effective import too_few_doses
+from pkpd_mdr.response.estimates import Curves, fit_stack
+from pkpd_mdr.response.flat import flatness
 from pkpd_mdr.response.quantiles import t_reach
 from pkpd_mdr.response.scales import scale_named
 from pkpd_mdr.response.shapes import FloatArray
+from pkpd_mdr.response.stack import Stack
 
 if TYPE_CHECKING:
     from pkpd_mdr.response.result import DoseResponse
@@ -89,6 +92,7 @@ def parameter_table(fit: DoseResponse) -> pd.DataFrame:
         else:
             se, low, high = error, estimate - reach * error, estimate + reach * error
         low, high = (np.clip(end, *fit.options.bounds.get(name, (-np.inf, np.inf))) for end in (low, high))
+        se = np.where(curves.at_bound[:, curves.names.index(name)] != 0, np.nan, se)
         columns = {"parameter": name, "estimate": estimate, "se": se, "lower": low, "upper": high}
         frames.append(fit.labelled(columns))
     return pd.concat(frames).sort_index(kind="stable").reset_index(drop=True)
@@ -130,7 +134,7 @@ def curve_table(fit: DoseResponse, interval: str) -> pd.DataFrame:
 def all_notes(fit: DoseResponse) -> list[list[str]]:
     """For each curve why it was not fitted, what was left out, and what looks odd."""
     reading, stack, curves = fit.readings, fit.stack, fit.curves
-    found = []
+    found, few, levels = [], too_few_doses(fit), reading.stack.levels
     for k in range(len(fit)):
         notes = [reading.faults[k]] if k in reading.faults else []
         if not notes and not curves.usable[k]:
@@ -138,6 +142,11 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
         elif not notes and curves.df[k] <= 0:
             notes.append(
                 f"{stack.n[k]} points for {curves.estimated} parameters leave none for the error; hold some with fixed="
+            )
+        elif few[k]:
+            notes.append(
+                f"{levels[k]} doses are too few for {curves.estimated} parameters: of an effective dose only bounds "
+                "can be told; hold some with fixed="
             )
         if curves.usable[k] and not curves.settled[k]:
             notes.append("the search did not come to rest")
@@ -149,6 +158,8 @@ def all_notes(fit: DoseResponse) -> list[list[str]]:
         found[k].append(
             f"flat at {fit.flat.mean[k]:.3g}, no untreated well: on its scale every dose has the whole effect"
         )
+    for k, note in [*_at_bounds(fit), *_kept_from_falling(fit)]:
+        found[k].append(note)
     for k, p in _misfits(fit):
         found[k].append(
             f"the curve misses the means of its doses (lack of fit, p = {p:.1g}): see plot(), and try another curve=, "
@@ -174,6 +185,38 @@ def _misfits(fit: DoseResponse) -> list[tuple[int, float]]:
         seen = np.maximum(_SEEN * fit.flat.effect, _ROUNDING * np.abs(fit.flat.mean))
         wrong = fit.curves.usable & (p < _SURE) & (miss > seen)
     return [(int(k), float(p[k])) for k in np.flatnonzero(wrong)]
+
+
+def _at_bounds(fit: DoseResponse) -> list[tuple[int, str]]:
+    """Parameters that end at a bound that was given, of curves with an effect."""
+    found = []
+    for k, j in np.argwhere((fit.curves.at_bound != 0) & ~fit.no_effect[:, None]).tolist():
+        name, upper = fit.curves.names[j], bool(fit.curves.at_bound[k, j] > 0)
+        where = f"{name} is at its {'upper' if upper else 'lower'} bound {fit.options.bounds[name][upper]:g}"
+        found.append((k, f"{where}: it is no estimate, and the errors of the others hold it there"))
+    return found
+
+
+def _kept_from_falling(fit: DoseResponse) -> list[tuple[int, str]]:
+    """Curves without an effect that have one as soon as the limits that are held are estimated."""
+    held = ", ".join(f"{name} = {value:g}" for name, value in fit.options.held.items())
+    flat = np.flatnonzero(fit.no_effect & (fit.flat.p >= fit.options.alpha))
+    if not held or not len(flat):
+        return []
+    mine = np.isin(fit.stack.curve, flat)
+    own, place = fit.stack, np.zeros(len(fit), dtype=np.int64)
+    place[flat] = np.arange(len(flat))
+    part = Stack.of(place[own.curve[mine]], own.x[mine], own.y[mine], own.weight[mine], count=len(flat))
+    loose = flatness(part, fit_stack(part, fit.curves.family))
+    with np.errstate(invalid="ignore"):
+        seen = (loose.p < _SURE) & (loose.effect >= fit.options.least_effect)
+    why = (
+        f"but no curve with {held} held follows them; hold another value with fixed=, or choose a family that "
+        "estimates it, such as 'LL.4'"
+    )
+    return [
+        (int(flat[i]), f"responses change with the dose (p = {loose.p[i]:.1g}), {why}") for i in np.flatnonzero(seen)
+    ]
 
 
 def _odd_controls(fit: DoseResponse) -> list[tuple[int, float]]:

@@ -69,6 +69,36 @@ def test_likelihood_ratio_has_its_distribution() -> None:
     assert np.mean(np.array(p) < 0.1) < 0.25
 
 
+def test_a_null_on_the_bound_has_its_mixture() -> None:
+    """With c at its bound under the smaller model, half the samples gain nothing, and their p is 1, not one half."""
+    from pkpd_mdr.fit.nesting import mixture_p
+
+    p = []
+    for seed in range(80):
+        table = data(0.0, seed)
+        line = fit(CURVE, table, {name: WIDE[name] for name in ("a", "b")}, starts=1)
+        curve = fit(CURVE, table, {"a": WIDE["a"], "b": WIDE["b"], "c": (0, 100)}, starts=1)
+        selection = compare_models({"line": line, "curve": curve})
+        p.append(float(selection.table.loc["line", "p"]))
+        if curve.estimates.loc["c", "at_bound"] == "lower":
+            assert p[-1] == 1.0
+        else:
+            gain = 2.0 * (curve.log_likelihood - line.log_likelihood)
+            assert p[-1] == pytest.approx(mixture_p(gain, 1, 1))
+        assert "fits worse" not in selection.conclusion
+    ones = np.mean(np.array(p) == 1.0)
+    assert 0.35 < ones < 0.65
+    assert np.mean(np.array(p) < 0.1) < 0.2
+
+
+def test_a_model_that_fits_worse_than_its_special_case_says_so() -> None:
+    table = data(0.0)
+    line = fit(CURVE, table, {name: WIDE[name] for name in ("a", "b")}, starts=1)
+    shut = fit(CURVE, table, {"a": WIDE["a"], "b": WIDE["b"], "c": (0.5, 100)}, starts=1)
+    text = compare_models({"line": line, "curve": shut}).conclusion
+    assert "'curve' contains 'line' and yet fits worse" in text
+
+
 def test_only_fits_of_the_same_measurements_compare() -> None:
     one = fits(data())
     with pytest.raises(FitError, match="'other' was fitted to other measurements than 'line'"):
@@ -140,6 +170,21 @@ def test_json_carries_numbers_only_and_comes_back() -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 99}', '{"format": 1, "estimates": [{}]}', "null"])
 def test_other_json_is_refused(text: str) -> None:
     with pytest.raises(FitError):
+        Estimates.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{}", "it is empty, and no format"),
+        ("[]", r"it holds \[\] where a JSON object"),
+        ('{"a": 1}', "it holds 'a', and no format"),
+        ('{"format": 1}', "the entry 'estimates' is missing"),
+        ('{"format": 1, "estimates": 5}', "estimates is 5, not a list"),
+    ],
+)
+def test_other_json_is_refused_with_a_reason(text: str, reason: str) -> None:
+    with pytest.raises(FitError, match=reason):
         Estimates.from_json(text)
 
 
