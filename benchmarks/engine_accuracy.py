@@ -4,8 +4,9 @@
 
 The models are those of the property tests (tests/strategies/models.py), which draw on every mechanism of the library,
 each with two uses of every port at random times over 200 h. Judge is SciPy at a relative tolerance of 1e-11, at all
-states and marks: LSODA first, and the two methods that agree best where the bar is missed. Models that no SciPy method
-finishes at that tolerance are counted and left out. What misses the bar is listed, the smallest model first, with its
+states and marks: LSODA first, and the two methods that agree best where the bar is missed. The absolute tolerance is
+1e-18 on both sides, as it is the relative one that is judged. Models that no SciPy method finishes are counted and left
+out. What misses the bar is listed, the smallest model first, with its
 seed of the doses.
 """
 
