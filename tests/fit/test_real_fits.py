@@ -80,16 +80,6 @@ def test_static_potency_after_pulses(shared: Path) -> None:
     assert module.half_way(module.static(shared / "data", "MDAMB231", 24))["state"] == "< min"
 
 
-@pytest.mark.slow
-def test_potency_after_pulses_by_the_joint_model(shared: Path) -> None:
-    module = example("mckenna_pulses")
-    found, table = module.fit("SUM149"), module.published(shared / "data", "SUM149")
-    for hours in (6, 12, 24):
-        ec50, se, time = table.loc[hours, ["EC50_nM", "se_ln_EC50", "eval_time_h_after_drug"]]
-        implied = module.half_way(module.implied(found, hours, time))["estimate"]
-        assert np.log(implied / ec50) == pytest.approx(0, abs=se)
-
-
 EXOSOMES = {
     "exosomes": {"conversion_exosomes_S_A": 0.2},
     "exosomes with cargo": {"load_mir_R": 300.0, "decay_mir": "0.05 1/h"},
