@@ -127,9 +127,7 @@ def _joined(parts: Sequence[FloatArray]) -> dict[str, FloatArray]:
     return dict(zip(("lower", "upper", "lower_measured", "upper_measured"), whole, strict=True))
 
 
-def _around(
-    fit: Fit, curves: FloatArray, observable: int, confidence: float, rng: np.random.Generator
-) -> FloatArray:
+def _around(fit: Fit, curves: FloatArray, observable: int, confidence: float, rng: np.random.Generator) -> FloatArray:
     """Ends of both bands of one observable, shape (4, times), from curves of shape (draws, times)."""
     ends = [(1.0 - confidence) / 2, (1.0 + confidence) / 2]
     with np.errstate(invalid="ignore"):

@@ -61,6 +61,6 @@ def far_off(fit: Fit, draws: Draws) -> str:
     if far < _MANY * len(found):
         return ""
     return (
-        f"{far} of {len(found)} draws that were looked at describe the data worse than chance allows: the likelihood is "
-        "not quadratic there; fit.mcmc() and fit.profiles() do not take it to be"
+        f"{far} of {len(found)} draws that were looked at describe the data worse than chance allows: the likelihood "
+        "is not quadratic there; fit.mcmc() and fit.profiles() do not take it to be"
     )

@@ -174,7 +174,9 @@ def _practical(fit: Fit, factor: float, exact: Identifiability) -> Identifiabili
     weak = stiff.errors > limit
     towards = stiff.directions[weak].T
     blind = np.where((alone | (np.abs(towards).max(axis=1, initial=0.0) > _PART))[:, None], towards, 0.0)
-    terrain = Terrain(space, space.internal(space.start)[None], (blind,), _TANGLED, covariance, limit, exact.combinations)
+    terrain = Terrain(
+        space, space.internal(space.start)[None], (blind,), _TANGLED, covariance, limit, exact.combinations
+    )
     table, combinations = verdicts(terrain, lost=alone)
     errors = np.sqrt(stiff.eigenvalues)[None]
     return Identifiability(

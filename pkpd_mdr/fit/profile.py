@@ -29,7 +29,7 @@ __all__ = ["Profile", "Profiles", "profile", "profiles"]
 _PER_SIDE = 4  # points wanted between the optimum and the end of the interval
 _CLOSE = 1e-4  # how near the root of the distance must come to the quantile
 _CROSSINGS = 24  # most points between the last inside and the first outside
-_NARROW = 1e-4  # share of the way from the optimum at which they come to the same
+_NARROW = 1e-5  # share of the way from the optimum at which they come to the same
 _STUCK = 0.01  # share of a step below which a parameter does not follow
 
 

@@ -36,7 +36,9 @@ HOUR = Unit.of("h")
 _FEWEST = 3  # times of a window
 
 
-def settled_rate(times: npt.ArrayLike, counts: npt.ArrayLike, *, whole: bool = False) -> tuple[float, float, float, float]:
+def settled_rate(
+    times: npt.ArrayLike, counts: npt.ArrayLike, *, whole: bool = False
+) -> tuple[float, float, float, float]:
     """Slope of log2 counts over the settled phase of one well.
 
     Parameters

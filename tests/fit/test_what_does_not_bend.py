@@ -23,7 +23,10 @@ def noisy(seed: int = 1) -> mdr.Data:
 
 def product() -> mdr.Fit:
     model = mdr.Model(
-        mdr.observable("y", "a*b*exp(-k*t)"), mdr.parameter("a", 2), mdr.parameter("b", 2), mdr.parameter("k", "0.2 1/h")
+        mdr.observable("y", "a*b*exp(-k*t)"),
+        mdr.parameter("a", 2),
+        mdr.parameter("b", 2),
+        mdr.parameter("k", "0.2 1/h"),
     )
     return mdr.fit(model, noisy(), FREE | {"a": (0.1, 100), "b": (0.1, 100)}, starts=2)
 

@@ -203,7 +203,7 @@ def test_controls_that_never_meet_and_wells_that_are_not_told_apart() -> None:
     apart = apart[~apart["well"].eq("c2") | apart["time"].isin([24, 72])]
     found = mdr.gr_over_time(apart, control={"agent": "none"}, by="well")
     assert set(found["note"]) == {"undefined: no control was counted at both of its ends"}
-    with pytest.raises(mdr.DataError, match="one well has several counts at time 0; by = .* does not tell wells apart"):
+    with pytest.raises(mdr.DataError, match=r"one well has several counts at time 0; by = .* does not tell wells"):
         mdr.gr_over_time(table, control={"agent": "none"}, by="agent")
     uneven = table[~((table["well"] == "c2") & (table["time"] == 48)) & (table["well"] != "w2")]
     found = mdr.gr_over_time(uneven, control={"agent": "none"}, by="agent")
@@ -227,7 +227,7 @@ def test_a_settled_rate_takes_any_order_and_names_what_it_cannot_take() -> None:
     sorted_one = settled_rate(times, counts)
     assert settled_rate(times[::-1], counts[::-1]) == pytest.approx(sorted_one)
     assert np.isnan(settled_rate([0, 6], [1, 2])).all()
-    for given, sentence in (
+    for odd, sentence in (
         (("abc", counts), "times is 'abc', not a number"),
         ((times, counts[:3]), "5 times do not go with 3 counts"),
         ((times, [0, *counts[1:]]), "a count of 0 has no logarithm"),
@@ -235,7 +235,7 @@ def test_a_settled_rate_takes_any_order_and_names_what_it_cannot_take() -> None:
         (([times], [counts]), r"times has the shape \(1, 5\)"),
     ):
         with pytest.raises(mdr.DataError, match=sentence):
-            settled_rate(*given)
+            settled_rate(*odd)
 
 
 def test_wells_that_are_not_told_apart_have_a_rate_and_a_note() -> None:
