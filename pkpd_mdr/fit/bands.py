@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ import pandas as pd
 
 from pkpd_mdr.arguments import CONFIDENCE, SEED, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.bootstrap import counted
 from pkpd_mdr.fit.curvature import pseudo_inverse
 from pkpd_mdr.fit.draws import Draws
+from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray, Space
 from pkpd_mdr.fit.objective import Objective
 from pkpd_mdr.units import QuantityLike, Unit
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Band", "band", "working_points"]
 
-_ERRORS = 41  # quantiles of the error that are laid around each drawn curve
+_ERRORS = 41  # new measurements around each drawn curve
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +91,7 @@ def band(
     if len(points) - failed < 2:
         raise FitError(f"{failed} of {len(points)} draws cannot be simulated, so there is no band")
     parts = [
-        _around(fit, np.array(stack)[:, :, i], i, confidence)
+        _around(fit, np.array(stack)[:, :, i], i, confidence, rng)
         for stack in stacks
         for i in range(len(problem.rows.observable))
     ]
@@ -124,29 +127,48 @@ def _joined(parts: Sequence[FloatArray]) -> dict[str, FloatArray]:
     return dict(zip(("lower", "upper", "lower_measured", "upper_measured"), whole, strict=True))
 
 
-def _around(fit: Fit, curves: FloatArray, observable: int, confidence: float) -> FloatArray:
+def _around(fit: Fit, curves: FloatArray, observable: int, confidence: float, rng: np.random.Generator) -> FloatArray:
     """Ends of both bands of one observable, shape (4, times), from curves of shape (draws, times)."""
-    from scipy.stats import norm, t
-
     ends = [(1.0 - confidence) / 2, (1.0 + confidence) / 2]
-    objective = fit.objective
-    name = objective.problem.rows.observable[observable]
-    model, rows = objective.errors[name], objective.problem.rows
-    known = np.full(curves.shape[1], _typical(rows.known[rows.which == observable]))
-    mix, scale = objective.mix(fit.best.point, observable), objective.scale(fit.best, observable)
-    if model.discrete:
-        extra, one = objective.extra(fit.best.point, observable), _typical(rows.n[rows.which == observable])
-        sd = np.array([model.spread(row, np.full(len(row), one), extra) for row in curves])
-    else:
-        sd = scale * np.array([model.shape(row, row, known, mix).h for row in curves])
-    shares, freedom = (np.arange(_ERRORS) + 0.5) / _ERRORS, fit.information.freedom
-    # the size of the errors is known as well as the data tell it
-    z = (t.ppf(shares, freedom) if np.isfinite(freedom) and freedom > 0 else norm.ppf(shares))[:, None, None]
-    new = curves * np.exp(sd * z) if model.logarithmic else curves + sd * z
     with np.errstate(invalid="ignore"):
+        new = _measurements(fit, curves, observable, rng)
         of_curves = np.quantile(curves, ends, axis=0)
         of_measured = np.quantile(new.reshape(-1, curves.shape[1]), ends, axis=0)
     return np.vstack([of_curves, of_measured])
+
+
+def _measurements(fit: Fit, curves: FloatArray, observable: int, rng: np.random.Generator) -> FloatArray:
+    """New measurements around each drawn curve, shape (errors, draws, times): of the kind that was fitted."""
+    objective = fit.objective
+    rows = objective.problem.rows
+    model, mine = objective.errors[rows.observable[observable]], rows.which == observable
+    extra = objective.extra(fit.best.point, observable)
+    if model.discrete:
+        n = np.full((_ERRORS, *curves.shape), np.round(_typical(rows.n[mine])))
+        drawn = counted(model, np.broadcast_to(np.nan_to_num(curves), n.shape), n, extra, rng)
+        return np.where(np.isnan(curves), np.nan, drawn)
+    known = np.full(curves.shape[1], _typical(rows.known[mine]))
+    mix, scale = objective.mix(fit.best.point, observable), objective.scale(fit.best, observable)
+    sd = scale * np.array([model.shape(row, row, known, mix).h for row in curves])
+    z = _errors(model, extra, fit.information.freedom if model.scaled else np.inf, len(curves), rng)[:, :, None]
+    return curves * np.exp(sd * z) if model.logarithmic else curves + sd * z
+
+
+def _errors(model: ErrorModel, extra: float, freedom: float, draws: int, rng: np.random.Generator) -> FloatArray:
+    """Errors of size one, shape (errors, draws); their size is known as well as the data tell it.
+
+    Each draw has quantiles of its own, so that those of all draws together leave no gap: the ends of a band lie in the
+    tails, where a few quantiles shared by all would be steps.
+    """
+    from scipy.stats import norm, t
+
+    within = (rng.permutation(draws) + 0.5) / draws
+    shares = (np.arange(_ERRORS)[:, None] + within) / _ERRORS
+    sized = np.isfinite(freedom) and freedom > 0
+    if model.normal:
+        return np.asarray(t.ppf(shares, freedom) if sized else norm.ppf(shares))
+    size = np.sqrt(freedom / rng.chisquare(freedom, draws)) if sized else 1.0
+    return np.asarray(t.ppf(shares, math.exp(extra)) * size)
 
 
 def _typical(values: FloatArray) -> float:

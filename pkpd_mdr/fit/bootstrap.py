@@ -32,7 +32,7 @@ from pkpd_mdr.run.progress import PROGRESS, Progress, reporting
 if TYPE_CHECKING:
     from pkpd_mdr.fit.result import Fit
 
-__all__ = ["Bootstrap", "bootstrap"]
+__all__ = ["Bootstrap", "bootstrap", "counted"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -301,7 +301,7 @@ def _redrawn(plan: _Plan, rng: np.random.Generator) -> FloatArray:
         mine = np.flatnonzero((rows.which == i) & (rows.censored == 0))
         model, extra = objective.errors[name], objective.extra(plan.point, i)
         if model.discrete:
-            drawn[mine] = _counted(model, f[mine], rows.n[mine], extra, rng)
+            drawn[mine] = counted(model, f[mine], rows.n[mine], extra, rng)
             continue
         z = rng.standard_normal(len(mine))
         if not model.normal:
@@ -312,7 +312,7 @@ def _redrawn(plan: _Plan, rng: np.random.Generator) -> FloatArray:
     return drawn
 
 
-def _counted(model: ErrorModel, f: FloatArray, n: FloatArray, extra: float, rng: np.random.Generator) -> FloatArray:
+def counted(model: ErrorModel, f: FloatArray, n: FloatArray, extra: float, rng: np.random.Generator) -> FloatArray:
     """Means of n counts, or fractions of n."""
     mean = np.maximum(f * model.unit, model.least)
     if model.kind == "negative_binomial":

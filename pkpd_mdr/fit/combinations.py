@@ -44,6 +44,8 @@ class Terrain:
         Of the relative coordinates at the only point, where errors of measurement and not the structure decide.
     limit : float
         Largest standard error of a unit gradient that counts as determined; used with `covariance`.
+    first : tuple of Combination
+        Tried before all others: at one point a sum of equal parts has the gradient of their product.
     """
 
     space: Space
@@ -52,6 +54,7 @@ class Terrain:
     tolerance: float
     covariance: FloatArray | None = None
     limit: float = math.inf
+    first: tuple[Combination, ...] = ()
 
     def determined(self, gradients: FloatArray) -> bool:
         """Whether a function with these gradients, shape (points, k), moves with what can be seen only."""
@@ -154,7 +157,8 @@ def combinations_of(terrain: Terrain, group: Sequence[int]) -> list[Combination]
         return chosen
     basis: list[list[FloatArray]] = [[] for _ in terrain.values]
     if len(group) <= _LARGEST_GROUP:
-        for factors in _candidates(terrain, group):
+        known = (item.factors for item in terrain.first if item.exact and _within(item, terrain.space, group))
+        for factors in itertools.chain(known, _candidates(terrain, group)):
             if len(chosen) == seen:
                 return chosen
             gradients = _gradients(factors, terrain.values)
@@ -166,6 +170,10 @@ def combinations_of(terrain: Terrain, group: Sequence[int]) -> list[Combination]
         if _enlarge(basis, _gradients(factors, terrain.values)):
             chosen.append(_combination(factors, terrain.space, exact=exact))
     return chosen
+
+
+def _within(item: Combination, space: Space, group: Sequence[int]) -> bool:
+    return {space.names.index(name) for name in item.parameters} <= set(group)
 
 
 def _gradients(factors: Sequence[tuple[_Term, float]], values: FloatArray) -> FloatArray:

@@ -45,6 +45,18 @@ _EXTRA = {  # start and bounds of the coordinate of a family: logarithms of df, 
     "negative_binomial": (math.log(0.1), math.log(1e-6), math.log(1e2)),
     "beta_binomial": (math.log(30.0), math.log(0.05), math.log(1e6)),
 }
+_EDGES = {  # what a family is at the lower and the upper bound of its coordinate
+    "student_t": ("df is at its lower bound: outliers decide on the scale", "the data ask for normal errors"),
+    "negative_binomial": (
+        "alpha is at its lower bound: the data ask for Poisson counts, whose variance is their mean",
+        "alpha is at its upper bound: does the model describe these counts?",
+    ),
+    "beta_binomial": (
+        "rho is at its upper bound: does the model describe these fractions?",
+        "rho is at its lower bound: the data ask for binomial fractions",
+    ),
+}
+_NEAR = 0.99  # share of the way to a bound from which on it is reached
 _MOST_FREEDOM = 1e6  # of a Student's t, which is normal long before
 _WHOLE = 0.1  # how far a total may be from a whole number: files round fractions
 
@@ -231,6 +243,16 @@ class ErrorModel:
             return {"phi": scale**2} | found
         names = {"additive": "a", "proportional": "b", "relative": "b"}
         return ({names.get(form, "s"): scale} if self.scaled else {}) | found
+
+    def edge(self, mix: float, extra: float) -> str:
+        """Which simpler error the data ask for, where the one that was fitted ends in it; empty where it does not."""
+        if self.mixed and abs(mix) > _NEAR * _MIX:
+            return f"the data ask for {'a proportional' if mix > 0 else 'an additive'} error alone"
+        if self.extra is None:
+            return ""
+        _, low, high = self.extra
+        at = (extra - low) / (high - low)
+        return "" if 1.0 - _NEAR < at < _NEAR else _EDGES[self.kind][at > 0.5]
 
     def describe(self, scale: float, mix: float, unit: str, extra: float = 0.0) -> str:
         """One line for the report."""

@@ -13,7 +13,7 @@ from pkpd_mdr.fit.likelihoods import SPREAD
 from pkpd_mdr.fit.objective import Evaluation, Objective
 from pkpd_mdr.fit.priors import prior_rows
 
-__all__ = ["Information", "inform"]
+__all__ = ["Information", "at_bounds", "inform"]
 
 _AFFECTED = 1e-2  # share of a parameter in an undetermined direction from which on it counts as part of it
 _ON_BOUND = 1e-7  # share of the box
@@ -92,7 +92,7 @@ def inform(objective: Objective, best: Evaluation) -> Information:
     known = len(objective.problem.rows) + objective.priors
     freedom = float(known - k - objective.readout_parameters) if estimated else math.inf
     rows = _rows(objective, best, k) if freedom > 0 else np.zeros((k, k))
-    at_bound = _at_bound(space, best.point[:k])
+    at_bound = at_bounds(space, best.point[:k])
     norms = np.linalg.norm(rows, axis=0)
     silent = norms * _reach(space, best.point[:k]) < 1e-6
     movable = ~silent & np.array([not side for side in at_bound])
@@ -132,7 +132,8 @@ def _roots(information: FloatArray) -> FloatArray:
     return np.asarray(root * size[:, None, :])
 
 
-def _at_bound(space: Space, u: FloatArray) -> tuple[str, ...]:
+def at_bounds(space: Space, u: FloatArray) -> tuple[str, ...]:
+    """Which bound each parameter is at, ``"lower"``, ``"upper"`` or ``""``, on the working scale."""
     sides = []
     for x, low, high in zip(u, space.lower, space.upper, strict=True):
         width = high - low if math.isfinite(high - low) else max(1.0, abs(x))

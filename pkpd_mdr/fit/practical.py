@@ -161,11 +161,11 @@ def identify_fit(fit: Fit, *, kind: str = "practical", factor: float = 10.0, see
     exact = structure(problem, seed=seed)
     if kind == "structural":
         return exact
-    found = _practical(fit, factor)
+    found = _practical(fit, factor, exact)
     return replace(found, notes=_about(found, exact))
 
 
-def _practical(fit: Fit, factor: float) -> Identifiability:
+def _practical(fit: Fit, factor: float, exact: Identifiability) -> Identifiability:
     stiff, space, freedom = spectrum(fit), fit.found.space, fit.information.freedom
     reach = quantile(freedom) if freedom > 0 else 1e6
     limit = math.log(factor) / reach
@@ -174,7 +174,9 @@ def _practical(fit: Fit, factor: float) -> Identifiability:
     weak = stiff.errors > limit
     towards = stiff.directions[weak].T
     blind = np.where((alone | (np.abs(towards).max(axis=1, initial=0.0) > _PART))[:, None], towards, 0.0)
-    terrain = Terrain(space, space.internal(space.start)[None], (blind,), _TANGLED, covariance, limit)
+    terrain = Terrain(
+        space, space.internal(space.start)[None], (blind,), _TANGLED, covariance, limit, exact.combinations
+    )
     table, combinations = verdicts(terrain, lost=alone)
     errors = np.sqrt(stiff.eigenvalues)[None]
     return Identifiability(

@@ -14,8 +14,10 @@ import pandas as pd
 from pkpd_mdr.arguments import CONFIDENCE, TEXTS, takes, whole
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.along import along
+from pkpd_mdr.fit.distance import rise
 from pkpd_mdr.fit.estimates import quantile
 from pkpd_mdr.fit.free import FloatArray
+from pkpd_mdr.fit.information import at_bounds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +28,8 @@ __all__ = ["Profile", "Profiles", "profile", "profiles"]
 
 _PER_SIDE = 4  # points wanted between the optimum and the end of the interval
 _CLOSE = 1e-4  # how near the root of the distance must come to the quantile
+_CROSSINGS = 24  # most points between the last inside and the first outside
+_NARROW = 1e-5  # share of the way from the optimum at which they come to the same
 _STUCK = 0.01  # share of a step below which a parameter does not follow
 
 
@@ -274,6 +278,8 @@ class _Walk:
         if self.unfinished:
             note = "; ".join(filter(None, [note, f"most={self.most} points did not reach an end: allow more"]))
         (lower, open_lower), (upper, open_upper) = sides
+        held = [] if open_lower else self._held(lower, "lower")
+        note = "; ".join(filter(None, [note, *held, *([] if open_upper else self._held(upper, "upper"))]))
         return Profile(
             self.along.name,
             self.along.unit,
@@ -289,6 +295,17 @@ class _Walk:
             self.fit.information.freedom,
         )
 
+    def _held(self, end: float, which: str) -> list[str]:
+        """Other parameters that meet a bound on the way to a closed end, which then rests on that bound."""
+        space = self.objective.problem.space
+        point = min(self.points, key=lambda item: abs(self.along.declared(item[0]) - end))[2]
+        there, here = at_bounds(space, point[: len(space)]), at_bounds(space, self.best.point[: len(space)])
+        return [
+            f"the {which} end rests on the {side} bound of {name}"
+            for name, side, before in zip(space.names, there, here, strict=True)
+            if side and not before and name != self.along.name
+        ]
+
     def _side(self, sign: float) -> tuple[float, bool]:
         """End of the interval on one side, and whether it is open."""
         low, high = self.along.low, self.along.high
@@ -299,9 +316,10 @@ class _Walk:
             if (bound - x) * sign <= 1e-12 * max(1.0, abs(bound) if math.isfinite(bound) else 1.0):
                 return self.along.declared(bound), True
             last, x = self.along.where(point), float(min(max(x + sign * step, low), high))
-            z, point = self._at(x, point)
+            inside = point
+            z, point = self._at(x, inside)
             if z >= self.end:
-                return self._cross(before, (x, z), point)
+                return self._cross(before, (x, z), inside)
             if (self.along.where(point) - last) * sign < _STUCK * (x - before[0]) * sign:
                 break  # what it follows from is at its bounds
             change = max(z - before[1], 1e-3 * self.end)
@@ -319,34 +337,35 @@ class _Walk:
     def _at(self, x: float, warm: FloatArray) -> tuple[float, FloatArray]:
         """Root of the distance with the parameter at or near x, and the best other coordinates."""
         result, value = self.along.best(x, self.along.moved(x, warm, self.best.curvature))
-        distance = math.inf if result.prediction.failures else self._distance(value)
+        distance = math.inf if result.prediction.failures else rise(self.fit, value)
         self.lowest = min(self.lowest, distance)
         z = math.sqrt(max(distance, 0.0))
         if math.isfinite(z):
             self.points.append((self.along.where(result.point), z, result.point))
         return z, result.point
 
-    def _distance(self, value: float) -> float:
-        if not self.objective.profiled:
-            return value - self.best.value
-        return self.fit.information.freedom * math.expm1((value - self.best.value) / self.fit.n)
-
     def _cross(self, inside: tuple[float, float], outside: tuple[float, float], warm: FloatArray) -> tuple[float, bool]:
         """Where the root of the distance equals the quantile, by interpolation between a point on each side.
 
-        The end is open where nothing outside can be simulated: the data do not say that it lies there.
+        Where that hardly narrows the bracket, as at a corner (another parameter that meets its bound), it is halved.
+        The end is open where nothing outside can be simulated: the data do not say that it lies there. All points are
+        looked for from the last one inside, as one outside may be the best of another valley.
         """
-        reached = inside[0]
-        for _ in range(8):
-            share = 0.5
-            if math.isfinite(outside[1]):
+        reached, halve = inside[0], False
+        tiny = _NARROW * max(abs(outside[0] - self.points[0][0]), 1e-300)
+        for _ in range(_CROSSINGS):
+            width, share = outside[0] - inside[0], 0.5
+            if abs(width) < tiny:
+                break
+            if math.isfinite(outside[1]) and not halve:
                 share = float(np.clip((self.end - inside[1]) / max(outside[1] - inside[1], 1e-300), 0.02, 0.98))
-            x = inside[0] + share * (outside[0] - inside[0])
-            z, warm = self._at(x, warm)
+            x = inside[0] + share * width
+            z, point = self._at(x, warm)
             if abs(z - self.end) < _CLOSE:
-                return self.along.declared(self.along.where(warm)), False
+                return self.along.declared(self.along.where(point)), False
             if z < self.end:
-                inside, reached = (x, z), self.along.where(warm)
+                inside, reached, warm = (x, z), self.along.where(point), point
             else:
                 outside = (x, z)
+            halve = abs(outside[0] - inside[0]) > 0.5 * abs(width)
         return self.along.declared(reached), math.isinf(outside[1])

@@ -66,9 +66,8 @@ def _errors(fit: Fit) -> list[str]:
         scale, mix = fit.objective.scale(fit.best, i), fit.objective.mix(fit.best.point, i)
         extra = fit.objective.extra(fit.best.point, i)
         lines.append(f"  {name:<22} {model.describe(scale, mix, unit, extra)}")
-        if model.mixed and abs(mix) > 0.99 * model.mix_bounds[1]:
-            rest = "proportional" if mix > 0 else "additive"
-            lines.append(f"  {'':<22} the data ask for a {rest} error alone")
+        if edge := model.edge(mix, extra):
+            lines.append(f"  {'':<22} {edge}")
     return lines
 
 

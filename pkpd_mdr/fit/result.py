@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -305,8 +305,16 @@ class Fit:
     # -- uncertainty -------------------------------------------------------------------------------------
 
     def draws(self, n: int, *, seed: int = 0) -> Draws:
-        """Draw parameter sets from what the fit knows; see `Estimates.draws`."""
-        return self.found.draws(n, seed=seed)
+        """Draw parameter sets from what the fit knows; see `Estimates.draws`.
+
+        Where some parameter has no closed interval, twenty of them are held against the data: `Draws.notes` says so if
+        many are worse than chance allows, as the approximation then does not hold.
+        """
+        from pkpd_mdr.fit.distance import far_off
+
+        drawn = self.found.draws(n, seed=seed)
+        doubt = far_off(self, drawn)
+        return replace(drawn, notes=(*drawn.notes, doubt)) if doubt else drawn
 
     def profile(self, name: str, *, confidence: float = 0.95, most: int = 40) -> Profile:
         """Likelihood profile of one parameter; see `pkpd_mdr.fit.profile`."""

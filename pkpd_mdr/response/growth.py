@@ -13,9 +13,28 @@ import numpy.typing as npt
 from pkpd_mdr.errors import DataError, shown
 from pkpd_mdr.response.shapes import FloatArray
 
-__all__ = ["adjusted_dead", "gr_static_toxic", "gr_value", "gr_value_without_start"]
+__all__ = ["adjusted_dead", "arrays", "gr_static_toxic", "gr_value", "gr_value_without_start"]
 
 _LEAST = 1e-6  # smallest x/x0: a well without cells has a finite value
+
+
+def arrays(function: str, **given: npt.ArrayLike) -> list[FloatArray]:
+    """The arguments of a function as arrays of numbers.
+
+    Raises
+    ------
+    DataError
+        One of them holds no numbers; the argument is named.
+    """
+    found = []
+    for name, values in given.items():
+        try:
+            found.append(np.asarray(values, dtype=np.float64))
+        except (TypeError, ValueError):
+            raise DataError(
+                f"{function}: {name} is {shown(values)}, not a number or an array of numbers without a unit"
+            ) from None
+    return found
 
 
 def _together(function: str, **given: npt.ArrayLike) -> list[FloatArray]:
@@ -26,18 +45,11 @@ def _together(function: str, **given: npt.ArrayLike) -> list[FloatArray]:
     DataError
         One of them holds no numbers, or the shapes do not go together.
     """
-    arrays = {}
-    for name, values in given.items():
-        try:
-            arrays[name] = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise DataError(
-                f"{function}: {name} is {shown(values)}, not a number or an array of numbers without a unit"
-            ) from None
+    found = arrays(function, **given)
     try:
-        return list(np.broadcast_arrays(*arrays.values()))
+        return list(np.broadcast_arrays(*found))
     except ValueError:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.ndim)
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in zip(given, found, strict=True) if array.ndim)
         raise DataError(
             f"{function}: arrays of the shapes {shapes} do not go together; give one value for all wells or one a well"
         ) from None

@@ -23,6 +23,7 @@ from pkpd_mdr.data.cells import labels, numbers, several
 from pkpd_mdr.data.columns import RawTable, find_column, open_table
 from pkpd_mdr.data.files import FileOptions
 from pkpd_mdr.errors import DataError, UnitError, shown
+from pkpd_mdr.response.growth import arrays, gr_value
 from pkpd_mdr.response.growth_tables import role
 from pkpd_mdr.response.scales import rows_of_curves
 from pkpd_mdr.response.shapes import FloatArray
@@ -35,14 +36,16 @@ HOUR = Unit.of("h")
 _FEWEST = 3  # times of a window
 
 
-def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) -> tuple[float, float, float, float]:
+def settled_rate(
+    times: npt.ArrayLike, counts: npt.ArrayLike, *, whole: bool = False
+) -> tuple[float, float, float, float]:
     """Slope of log2 counts over the settled phase of one well.
 
     Parameters
     ----------
-    times : ndarray, shape (n,)
-        Rising or equal, in h.
-    counts : ndarray, shape (n,)
+    times : array_like, shape (n,)
+        In h, in any order.
+    counts : array_like, shape (n,)
         Above 0.
     whole : bool
         Use all points, as for untreated wells.
@@ -56,7 +59,12 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
     first : float
         Time at which the window begins.
     intercept : float
-        Of the line, in log2 cells at time 0.
+        Of the line, in log2 cells at time 0. All four are NaN where there are fewer than 3 distinct times.
+
+    Raises
+    ------
+    DataError
+        Something else than finite numbers, counts that have no logarithm, or not one count for each time.
 
     Examples
     --------
@@ -66,7 +74,7 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
     >>> round(rate, 4), float(first)
     (0.01, 24.0)
     """
-    y = np.log2(counts)
+    times, y = _course(times, counts)
     best, score = (np.nan, np.nan, np.nan, np.nan), -np.inf
     begins = np.unique(times, return_index=True)[1]
     last = len(begins) - _FEWEST + 1
@@ -84,6 +92,22 @@ def settled_rate(times: FloatArray, counts: FloatArray, *, whole: bool = False) 
         if its > score:
             best, score = (slope, float(np.sqrt(rest / (n - 2) / width)), float(t[0]), intercept), its
     return best
+
+
+def _course(times: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Times in their order and the logarithms of counts."""
+    t, x = arrays("settled_rate", times=times, counts=counts)
+    for name, values in (("times", t), ("counts", x)):
+        if values.ndim != 1:
+            raise DataError(f"settled_rate: {name} has the shape {values.shape}; give one row of numbers, one a count")
+        if not np.isfinite(values).all():
+            raise DataError(f"settled_rate: {name} holds {shown(values[~np.isfinite(values)][0])}; leave out such rows")
+    if len(t) != len(x):
+        raise DataError(f"settled_rate: {len(t)} times do not go with {len(x)} counts; give one count for each time")
+    if (x <= 0).any():
+        raise DataError(f"settled_rate: a count of {x[x <= 0][0]:g} has no logarithm; leave it out with its time")
+    order = np.argsort(t, kind="stable")
+    return t[order], np.log2(x[order])
 
 
 @takes(DataError, FileOptions, time=TEXT, count=TEXT, by=TEXTS, keep=TEXTS, control=TABLE, decimal=TEXT)
@@ -199,7 +223,6 @@ def _well(
     usable: np.ndarray[tuple[int], np.dtype[np.bool_]], lost: Callable[[IndexArray], list[str]], *, untreated: bool,
 ) -> dict[str, object]:  # fmt: skip
     fine = at[usable[at]]
-    fine = fine[np.argsort(t[fine], kind="stable")]
     notes = lost(at[~usable[at]])
     times, counts = t[fine], x[fine]
     if len(np.unique(times)) < _FEWEST:
@@ -248,12 +271,13 @@ def gr_over_time(
     -------
     DataFrame
         One row for each well and interval: the labels, from, to (in the unit of the times), gr and note; NaN where
-        the controls did not grow in the interval, a count is missing, or no control was counted at one of its ends.
+        the controls did not grow in the interval, a count is missing, or no control was counted at both of its ends.
+        The growth of the controls is that of the wells counted at both ends, so that one that is lost changes nothing.
 
     Raises
     ------
     DataError
-        A column is missing, or no well has a control at its times.
+        A column is missing, no well has a control at its times, or a treated well has several counts at one time.
 
     Examples
     --------
@@ -263,44 +287,79 @@ def gr_over_time(
     >>> found["gr"].round(3).tolist()  # half as many doublings as the control
     [0.414]
     """
-    from pkpd_mdr.response.growth import gr_value
     from pkpd_mdr.response.reading import matching
 
     raw = open_table(table.table if isinstance(table, Data) else table, **file)
     t = numbers(raw, find_column(raw, str(role(raw, "time", time)), "time"), decimal=decimal)
     x = numbers(raw, find_column(raw, str(role(raw, "count", count)), "count"), decimal=decimal)
     untreated = matching(raw, control, "control", decimal=decimal)
-    names = list(dict.fromkeys([find_column(raw, name, "by").name for name in (*several(by), *several(match))]))
-    columns = {name: labels(raw, find_column(raw, name, "by"), "by", decimal=decimal) for name in names}
-    frame = pd.DataFrame(columns).assign(t=t, x=x)
-    groups = [find_column(raw, name, "match").name for name in several(match)]
-    means = frame[untreated].groupby([*groups, "t"], as_index=False).agg(control=("x", "mean"))
-    treated = frame[~untreated].assign(order=np.flatnonzero(~untreated)).merge(means, on=[*groups, "t"], how="left")
-    if treated["control"].isna().all() and len(treated):
-        row = treated.iloc[0]
+    wells, groups = ([find_column(raw, name, "by").name for name in several(given)] for given in (by, match))
+    names = list(dict.fromkeys([*wells, *groups]))
+    frame = pd.DataFrame({name: labels(raw, find_column(raw, name, "by"), "by", decimal=decimal) for name in names})
+    rows = pd.DataFrame({"well": _codes(frame, wells), "group": _codes(frame, groups), "t": t, "x": x})
+    treated, controls = rows[~untreated], rows[untreated & np.isfinite(x)]
+    _check_apart(raw, treated, wells)
+    known = pd.MultiIndex.from_frame(controls[["group", "t"]])
+    if len(treated) and not pd.MultiIndex.from_frame(treated[["group", "t"]]).isin(known).any():
         raise DataError(
-            f"{raw.place(int(row['order']))}: no control of its group at time {row['t']:g}; add one, or drop the time"
+            f"{raw.place(int(treated.index[0]))}: no control of its group at time {treated['t'].iloc[0]:g}; add one, "
+            "or drop the time"
         )
-    treated = treated.sort_values(["t", "order"], kind="stable")
-    before = treated.groupby([find_column(raw, name, "by").name for name in several(by)], sort=False)[
-        ["t", "x", "control"]
-    ].shift()
-    growth, growth_control = treated["x"] / before["x"], treated["control"] / before["control"]
-    found = treated[names].copy()
-    found["from"], found["to"] = before["t"], treated["t"]
-    found["gr"] = gr_value(growth, 1.0, growth_control)
-    found["note"] = _why_no_gr(treated, before)
-    found = found.assign(order=treated["order"])[before["t"].notna().to_numpy()]
-    return found.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+    treated = treated.sort_values("t", kind="stable")
+    before = treated.groupby("well", sort=False)[["t", "x"]].shift()
+    pairs = treated.assign(begin=before["t"], x_begin=before["x"]).dropna(subset="begin").sort_index()
+    pairs = _with_controls(pairs, controls)
+    found = frame.loc[pairs.index, names].copy()
+    found["from"], found["to"] = pairs["begin"], pairs["t"]
+    found["gr"] = gr_value(pairs["x"] / pairs["x_begin"], 1.0, pairs["control"] / pairs["control_begin"])
+    found["note"] = _why_no_gr(pairs, known)
+    return found.reset_index(drop=True)
 
 
-def _why_no_gr(after: pd.DataFrame, before: pd.DataFrame) -> list[str]:
-    """Why the value of an interval is undefined; empty where it is not."""
-    notes = np.full(len(after), "", dtype=object)
-    notes[~(after["control"] > before["control"]).to_numpy()] = "undefined: the controls did not grow"
-    notes[(before["x"] == 0).to_numpy()] = "undefined: no cells left at its beginning"
-    for end in (after, before):
-        notes[end["x"].isna().to_numpy()] = "undefined: a count is missing"
-        at = np.flatnonzero(end["control"].isna())
-        notes[at] = [f"undefined: no control of its group at time {t:g}" for t in end["t"].iloc[at]]
+def _codes(frame: pd.DataFrame, names: list[str]) -> IndexArray:
+    """A number for each row that tells the entries of some columns apart."""
+    found = frame.groupby(names, sort=False, dropna=False).ngroup() if names else np.zeros(len(frame))
+    return np.asarray(found, dtype=np.int64)
+
+
+def _check_apart(raw: RawTable, treated: pd.DataFrame, wells: list[str]) -> None:
+    """Which count follows on which is known only where a well has one at a time."""
+    again = np.flatnonzero(treated.duplicated(["well", "t"]).to_numpy())
+    if len(again):
+        row = treated.iloc[again[0]]
+        same = treated.index[(treated["well"] == row["well"]) & (treated["t"] == row["t"])]
+        raise DataError(
+            f"{raw.place([int(i) for i in same[:2]])}: one well has several counts at time {row['t']:g}; "
+            f"by = {shown(wells)} does not tell wells apart, name all columns that do"
+        )
+
+
+def _with_controls(pairs: pd.DataFrame, controls: pd.DataFrame) -> pd.DataFrame:
+    """Mean counts of the controls at both ends of each interval: of the same wells, as they are seeded unequally."""
+    counted = controls.groupby(["group", "well", "t"], as_index=False).agg(x=("x", "mean"), n=("x", "size"))
+    begin = counted.rename(columns={"t": "begin", "x": "control_begin", "n": "n_begin"})
+    wanted = pairs[["group", "begin", "t"]].drop_duplicates()
+    both = wanted.merge(begin, on=["group", "begin"]).merge(
+        counted.rename(columns={"x": "control"}), on=["group", "well", "t"]
+    )
+    both["uneven"] = both["n"] != both["n_begin"]
+    means = both.groupby(["group", "begin", "t"], as_index=False).agg(
+        control_begin=("control_begin", "mean"), control=("control", "mean"), uneven=("uneven", "any")
+    )
+    found = pairs.merge(means, on=["group", "begin", "t"], how="left")
+    return found.set_index(pairs.index)
+
+
+def _why_no_gr(pairs: pd.DataFrame, known: pd.MultiIndex) -> list[str]:
+    """Why the value of an interval is undefined, or doubtful; empty where it is neither."""
+    notes = np.full(len(pairs), "", dtype=object)
+    uneven = pairs["uneven"].fillna(value=False).to_numpy(dtype=bool)
+    notes[uneven] = "kept: more controls were counted at one of its ends; does by= tell wells apart?"
+    notes[(pairs["control"] <= pairs["control_begin"]).to_numpy()] = "undefined: the controls did not grow"
+    notes[(pairs["x_begin"] == 0).to_numpy()] = "undefined: no cells left at its beginning"
+    notes[pairs["control"].isna().to_numpy()] = "undefined: no control was counted at both of its ends"
+    for end in ("t", "begin"):
+        notes[pairs[{"t": "x", "begin": "x_begin"}[end]].isna().to_numpy()] = "undefined: a count is missing"
+        at = np.flatnonzero(~pd.MultiIndex.from_frame(pairs[["group", end]]).isin(known))
+        notes[at] = [f"undefined: no control of its group at time {t:g}" for t in pairs[end].iloc[at]]
     return [str(note) for note in notes]

@@ -44,7 +44,7 @@ class Ratios:
     ----------
     table : DataFrame
         level, ratio (NaN where only a bound is known), lower, upper, se (of the ratio, delta method), state
-        ("estimated", "at least", "at most", "not identifiable"), p (of a ratio of 1).
+        ("estimated", "at least", "at most", "between", "not identifiable"), p (of a ratio of 1).
     parallel : DataFrame
         F tests: what is held in common against what is free: test, f, df, df_error, p.
     of, over : str
@@ -59,7 +59,10 @@ class Ratios:
     @property
     def verdict(self) -> str:
         """Whether one number will do, in one sentence."""
-        if not (self.table["state"] == "estimated").any():
+        states = set(self.table["state"])
+        if "estimated" not in states and states != {"not identifiable"}:
+            return "one number is not known, only bounds are; parallel curves or not, take them for no estimate"
+        if "estimated" not in states:
             return (
                 "no ratio was estimated, so there is nothing to be parallel; where a curve does not reach the level, "
                 "kind='absolute' or kind='control' gives a bound"
@@ -92,6 +95,8 @@ class Ratios:
 def _sentence(value: float, lower: float, upper: float, state: str) -> str:
     if state == "estimated":
         return f"{value:.4g}  [{lower:.4g}, {upper:.4g}]"
+    if state == "between":
+        return f"between {lower:.4g} and {upper:.4g}"
     return f"{state} {lower:.4g}" if state == "at least" else f"{state} {upper:.4g}" if state == "at most" else state
 
 

@@ -77,6 +77,6 @@ def test_values_together_are_those_alone_for_counts() -> None:
 def test_drawn_counts_have_the_mean_and_spread_of_their_family(kind: str, mean: float, n: float, extra: float) -> None:
     model = ErrorModel(kind)
     f, size = np.full(20_000, mean), np.full(20_000, n)
-    drawn = boot._counted(model, f, size, extra, np.random.default_rng(2))
+    drawn = boot.counted(model, f, size, extra, np.random.default_rng(2))
     assert drawn.mean() == pytest.approx(mean, rel=0.02)
     assert drawn.std() == pytest.approx(model.spread(f[:1], size[:1], extra)[0], rel=0.03)

@@ -276,6 +276,58 @@ def test_bands_of_a_line_are_those_of_the_textbook() -> None:
     assert np.allclose(band.frame["value"], fit.predict(["1 h", "4 h", "8 h"])["value"])
 
 
+def decay(values: np.ndarray, n: int = 1) -> mdr.Data:
+    frame = pd.DataFrame({"condition": "all", "time": TIMES, "value": values, "n": n})
+    return from_frame(frame, [Condition("all", {}, nothing())], units={"y": ""})
+
+
+TIMES = np.linspace(0, 10, 400)
+DECAY = mdr.Model(mdr.observable("y", "a*exp(-k*t)"), mdr.parameter("a", 0.8), mdr.parameter("k", "0.2 1/h"))
+TRUE = 0.8 * np.exp(-0.2 * TIMES)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+@pytest.mark.parametrize(
+    ("error", "law", "size"),
+    [
+        ("additive", stats.norm(), 0.1),
+        (mdr.student_t(df=3), stats.t(3), 0.1),
+        ("lognormal", stats.norm(), 0.1),
+    ],
+)
+def test_a_band_of_measurements_holds_the_share_that_it_names(
+    error: Any, law: Any, size: float, confidence: float
+) -> None:
+    """Errors of Student's t have tails; and the ends are no steps between a few quantiles."""
+    z = law.ppf((np.random.default_rng(1).permutation(400) + 0.5) / 400)
+    values = TRUE * np.exp(size * z) if error == "lognormal" else TRUE + size * z
+    fit = mdr.fit(DECAY, decay(values), {"a": (0.1, 10), "k": ("0.01 1/h", "3 1/h")}, error=error, starts=1)
+    band = fit.band("5 h", draws=fit.draws(400, seed=1), confidence=confidence).frame
+    middle, low, high = (band[name].to_numpy() for name in ("value", "lower_measured", "upper_measured"))
+    ends = np.log(np.array([low, high]) / middle) if error == "lognormal" else np.array([low, high]) - middle
+    reach = np.abs(ends) / fit.errors["estimate"].iloc[0]
+    assert np.allclose(reach, law.ppf(0.5 + confidence / 2), rtol=0.05)
+
+
+def test_bands_of_fractions_and_counts_hold_what_can_be_measured() -> None:
+    rng, n, size = np.random.default_rng(2), 20, 9.0
+    shares = rng.binomial(n, rng.beta(TRUE * size, (1 - TRUE) * size)) / n
+    free = {"a": (0.1, 1.0), "k": ("0.01 1/h", "3 1/h")}
+    fit = mdr.fit(DECAY, decay(shares, n), free, error="beta_binomial", starts=1)
+    band = fit.band(["0 h", "10 h"], seed=1).frame
+    m = 1 / fit.errors["estimate"].iloc[0] - 1
+    for _, row in band.iterrows():
+        law = stats.betabinom(n, row["value"] * m, (1 - row["value"]) * m)
+        assert (row["lower_measured"], row["upper_measured"]) == pytest.approx(law.ppf([0.025, 0.975]) / n, abs=0.051)
+        assert 0 <= row["lower_measured"] <= row["upper_measured"] <= 1
+    counts = rng.poisson(5 * TRUE)
+    fit = mdr.fit(DECAY, decay(counts), free | {"a": (0.1, 100)}, error="negative_binomial", starts=1)
+    band = fit.band(["0 h", "10 h"], seed=1).frame
+    exact = stats.poisson(band["value"].to_numpy()).ppf([[0.025], [0.975]])
+    assert np.abs(band[["lower_measured", "upper_measured"]].to_numpy().T - exact).max() <= 1.0
+    assert (band["lower_measured"] >= 0).all()
+
+
 def test_all_kinds_of_draws_make_bands_and_intervals() -> None:
     fit = treated()
     everything = [fit.draws(50, seed=1), fit.bootstrap(20, unit="well"), fit.mcmc(20, walkers=8, warmup=5).thinned(40)]

@@ -179,6 +179,38 @@ def test_gr_over_time_is_constant_for_a_constant_effect() -> None:
     assert found[["from", "to"]].to_numpy().tolist() == [[0, 24], [24, 48], [48, 72]]
 
 
+def unequal() -> pd.DataFrame:
+    """Two treated and two control wells, seeded unequally, whose rates are 0.02, -0.01 and 0.04."""
+    wells = {"w1": ("drug", 100, 0.02), "w2": ("drug", 700, -0.01), "c1": ("none", 80, 0.04), "c2": ("none", 900, 0.04)}
+    rows = [(w, a, h, n * np.exp(k * h)) for w, (a, n, k) in wells.items() for h in (0.0, 24.0, 48.0, 72.0)]
+    return pd.DataFrame(rows, columns=["well", "agent", "time", "cell_count"])
+
+
+@pytest.mark.parametrize("lost", [[], [("c2", 48.0)], [("c1", 0.0)], [("c2", 72.0), ("w1", 24.0)]])
+def test_a_control_that_is_lost_changes_no_growth_of_the_controls(lost: list[tuple[str, float]]) -> None:
+    """Means over other wells at either end of an interval had counted the seeding as growth, without a word."""
+    table = unequal().sample(frac=1, random_state=1)
+    gone = [(well, time) in lost for well, time in zip(table["well"], table["time"], strict=True)]
+    found = mdr.gr_over_time(table[~np.array(gone)], control={"agent": "none"}, by="well")
+    expected = found["well"].map({"w1": 2**0.5 - 1, "w2": 2**-0.25 - 1})
+    np.testing.assert_allclose(found["gr"], expected, rtol=1e-12)
+    assert set(found["note"]) == {""}
+
+
+def test_controls_that_never_meet_and_wells_that_are_not_told_apart() -> None:
+    table = unequal()
+    apart = table[~table["well"].eq("c1") | table["time"].isin([0, 48])]
+    apart = apart[~apart["well"].eq("c2") | apart["time"].isin([24, 72])]
+    found = mdr.gr_over_time(apart, control={"agent": "none"}, by="well")
+    assert set(found["note"]) == {"undefined: no control was counted at both of its ends"}
+    with pytest.raises(mdr.DataError, match=r"one well has several counts at time 0; by = .* does not tell wells"):
+        mdr.gr_over_time(table, control={"agent": "none"}, by="agent")
+    uneven = table[~((table["well"] == "c2") & (table["time"] == 48)) & (table["well"] != "w2")]
+    found = mdr.gr_over_time(uneven, control={"agent": "none"}, by="agent")
+    assert found["note"].tolist()[0] == ""
+    assert "more controls were counted at one of its ends" in found["note"].iloc[2]
+
+
 @given(st.floats(-0.05, 0.06), st.floats(0.0, 0.05), st.integers(4, 10), st.floats(10.0, 1e4))
 def test_a_settled_rate_is_found_behind_a_delay(rate: float, early: float, change: int, start: float) -> None:
     times = np.arange(0.0, 84.0, 6.0)
@@ -188,6 +220,22 @@ def test_a_settled_rate_is_found_behind_a_delay(rate: float, early: float, chang
     assert min(rate, early) - 1e-9 <= found <= max(rate, early) + 1e-9
     assert error >= 0
     assert first in times[:-2]
+
+
+def test_a_settled_rate_takes_any_order_and_names_what_it_cannot_take() -> None:
+    times, counts = [0, 6, 12, 18, 24], [100, 120, 140, 170, 200]
+    sorted_one = settled_rate(times, counts)
+    assert settled_rate(times[::-1], counts[::-1]) == pytest.approx(sorted_one)
+    assert np.isnan(settled_rate([0, 6], [1, 2])).all()
+    for odd, sentence in (
+        (("abc", counts), "times is 'abc', not a number"),
+        ((times, counts[:3]), "5 times do not go with 3 counts"),
+        ((times, [0, *counts[1:]]), "a count of 0 has no logarithm"),
+        (([*times[:4], np.nan], counts), "times holds .*nan"),
+        (([times], [counts]), r"times has the shape \(1, 5\)"),
+    ):
+        with pytest.raises(mdr.DataError, match=sentence):
+            settled_rate(*odd)
 
 
 def test_wells_that_are_not_told_apart_have_a_rate_and_a_note() -> None:

@@ -10,6 +10,7 @@ import pytest
 from strategies.plates import plate
 
 import pkpd_mdr as mdr
+from pkpd_mdr.response.ratio import Ratios
 
 PAIR = {"parental": (1.0, 0.1, 0.2, 1.3), "resistant": (1.0, 0.1, 2.0, 1.3), "immune": (1.0, 0.1, 200.0, 1.3)}
 
@@ -140,3 +141,11 @@ def test_the_families_are_weighed() -> None:
 def test_refusals(of: object, over: object, sentence: str) -> None:
     with pytest.raises(mdr.DataError, match=sentence):
         fitted(PAIR).ratio(of, over)
+
+
+def test_bounds_of_a_ratio_are_told_with_their_numbers() -> None:
+    """A ratio known from both sides had been printed as 'between' alone."""
+    row = {"level": "ED50", "ratio": np.nan, "lower": 2.0, "upper": 8.0, "se": np.nan, "state": "between", "p": np.nan}
+    found = Ratios(pd.DataFrame([row]), pd.DataFrame(columns=["test", "f", "df", "df_error", "p"]), "res", "par")
+    assert "ED50         between 2 and 8" in str(found)
+    assert "only bounds are" in found.verdict
