@@ -45,7 +45,7 @@ _PER_BIN = 6  # draws that each bin needs at least
 
 def deciders(comparison: Comparison, endpoint: str | None, arms: tuple[str, str] | None) -> pd.DataFrame:
     """What decides between two arms; see `Comparison.deciders`."""
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     table = comparison.parameters.to_numpy(dtype=float)
     varied = [k for k in range(table.shape[1]) if np.ptp(table[:, k]) > 0] if len(table) else []
     if not varied:
@@ -136,7 +136,7 @@ def _pair(comparison: Comparison, endpoint: str) -> tuple[str, str]:
     """The arm with the least expected regret and its runner-up, among arms that are not the same in every draw."""
     if len(comparison.arms) < 2:
         raise SimulationError("deciders() needs two arms to decide between; this comparison has one")
-    lost = losses(comparison, comparison.endpoint(endpoint)).mean(axis=1)
+    lost = losses(comparison, comparison.definition(endpoint)).mean(axis=1)
     best, *others = (comparison.arms[int(place)] for place in np.argsort(lost, kind="stable"))
     return best, next((arm for arm in others if comparison.gaps(best, arm, endpoint).any()), others[0])
 

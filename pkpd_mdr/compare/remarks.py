@@ -84,7 +84,7 @@ def _alike(
         groups: list[list[int]] = []
         for i in range(len(arms)):
             for group in groups:
-                if same(table[i], table[group[0]], settings.relative, settings.absolute_for(item)).all():
+                if same(table[i], table[group[0]], *settings.slack(item)).all():
                     group.append(i)
                     break
             else:

@@ -164,7 +164,7 @@ def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     for row in table:
         constant = row["lower"] == row["upper"]
         interval = "" if constant else f"{row['lower']:.4g} to {row['upper']:.4g}"
-        unit = "times" if row["drug"] in REMOVALS else row["unit"]
+        unit = "time" + "s" * (row["median"] != 1) if row["drug"] in REMOVALS else row["unit"]
         cells = [str(row["arm"]), str(row["drug"]), f"{row['median']:.4g} {unit}".rstrip(), interval]
         rows.append([*cells, f"{row['factor']:.4g}"] if factors else cells)
     if not any(row[3] for row in rows):

@@ -28,7 +28,7 @@ _OTHERS = 3  # endpoints in which other arms are better that are named
 
 def sentence(comparison: Comparison, endpoint: str | None = None) -> str:
     """What the comparison says about one endpoint; see `Comparison.verdict`."""
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     name = _words(item)
     name = name[0].upper() + name[1:]
     if not comparison.kept.any():
@@ -139,7 +139,7 @@ def _beyond(gap: Difference, item: Endpoint) -> bool:
 def _opening(comparison: Comparison, gap: Difference, several: bool, chance: float) -> str:
     """The verdict itself; `several` arms come to the same as the left one."""
     best, rival, what = repr(gap.left), repr(gap.right), comparison.settings.members
-    item, who = comparison.endpoint(gap.endpoint), "They are" if several else f"{gap.left!r} is"
+    item, who = comparison.definition(gap.endpoint), "They are" if several else f"{gap.left!r} is"
     beyond, enough = _beyond(gap, item), _often_enough(comparison, gap)
     if _lead(comparison, gap.left, gap.right, item) < 0:
         return f"{best} has the better median, but {rival} is better within most {what}: they cannot be ranked."
@@ -164,10 +164,10 @@ def _opening(comparison: Comparison, gap: Difference, several: bool, chance: flo
 
 def _often_enough(comparison: Comparison, gap: Difference) -> bool:
     """The sign test: whether the draws in which two arms differ are enough to say which is better more often."""
-    if comparison.endpoint(gap.endpoint).event:  # the interval of the difference has it
+    if comparison.definition(gap.endpoint).event:  # the interval of the difference has it
         return True
     signs = by_draw(np.sign(comparison.gaps(gap.left, gap.right, gap.endpoint)), comparison.units_of_chance)
-    favour = signs[signs != 0] * (1.0 if comparison.endpoint(gap.endpoint).better == "high" else -1.0)
+    favour = signs[signs != 0] * (1.0 if comparison.definition(gap.endpoint).better == "high" else -1.0)
     return proportion((favour > 0).astype(float), comparison.settings.confidence)[1] > 0.5
 
 
@@ -206,7 +206,7 @@ def _amount(comparison: Comparison, gap: Difference) -> str:
         near = float(f"{days:.1g}")
         shown += ", less than a day" if near < 1 else f", about {near:g} day{'s' * (near != 1)}"
     percent = f"{100 * comparison.settings.confidence:g} %"
-    over = "interval" if comparison.endpoint(gap.endpoint).event else f"of {comparison.settings.members}"
+    over = "interval" if comparison.definition(gap.endpoint).event else f"of {comparison.settings.members}"
     return f"{shown} ({percent} {over}: {_signed(gap.lower)} to {_signed(gap.upper)})"
 
 

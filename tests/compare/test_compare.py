@@ -253,7 +253,7 @@ def test_own_endpoints_and_visits(model):
     comparison = compare(model, {"A": A}, until="100 day", endpoints=[daily, end_of("R")], primary="R_end")
     exact = compare(model, {"A": A}, until="100 day", endpoints=["time_to_progression"]).values[0, 0, 0]
     assert comparison.values[0, 0, 0] == math.ceil(exact)
-    assert comparison.endpoint().name == "R_end"
+    assert comparison.definition().name == "R_end"
 
 
 # -- elsewhere -------------------------------------------------------------------------------------------
@@ -480,7 +480,7 @@ def test_results_cannot_be_changed(paired):
 
 
 @pytest.mark.parametrize(
-    "call", [lambda c: c.best("nadr"), lambda c: c.difference("A", "B"), lambda c: c.endpoint("x")]
+    "call", [lambda c: c.best("nadr"), lambda c: c.difference("A", "B"), lambda c: c.definition("x")]
 )
 def test_unknown_names_after_the_fact(paired, call):
     with pytest.raises(mdr.SimulationError, match="the comparison has no"):
