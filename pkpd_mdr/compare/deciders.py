@@ -79,7 +79,8 @@ def deciders(comparison: Comparison, endpoint: str | None, arms: tuple[str, str]
     perfect = float(np.maximum(gain, 0.0).mean() - max(0.0, float(gain.mean())))
     found.attrs |= {"arms": (one, other), "endpoint": item.name, "unit": unit, "evpi": perfect}
     found.attrs["choice"] = one if gain.mean() >= 0 else other
-    found.attrs["notes"] = _notes(gain, len(names), partial, names)
+    late = comparison.difference(one, other, item.name).censored
+    found.attrs["notes"] = (*_notes(gain, len(names), partial, names), *_unseen(late, comparison.settings.members))
     return found
 
 
@@ -221,3 +222,9 @@ def _notes(gain: FloatArray, parameters: int, partial: FloatArray, names: list[s
         if tied:
             notes.append(f"partial correlations left out where other parameters determine one: {', '.join(tied)}")
     return tuple(notes)
+
+
+def _unseen(share: float, members: str) -> list[str]:
+    """That what happens after the end of the runs takes no part."""
+    told = f"in {100 * share:.3g} % of {members} one of the two arms, or both, do not get there by the end of the run"
+    return [f"{told} and count as that: what decides later is not seen"] if share else []

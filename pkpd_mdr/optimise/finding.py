@@ -306,11 +306,11 @@ class _Report:
         if not both.any():
             return None
         confidence, rng = self.settings.confidence, np.random.default_rng([self.settings.seed, 2])
-        value, lower, upper, better, noise = paired_gain(
+        value, lower, upper, better, noise, often = paired_gain(
             best[both], other[both], problem.criterion, high=problem.high, confidence=confidence, rng=rng
         )
         held_out = bool(held.shape[1])
-        return Gain(arm, value, lower, upper, confidence, self.unit, better, int(both.sum()), held_out, noise)
+        return Gain(arm, value, lower, upper, confidence, self.unit, better, int(both.sum()), held_out, noise, often)
 
     def _limit_table(self, searched: FloatArray, held: FloatArray, best: Candidate) -> pd.DataFrame:
         rows = []

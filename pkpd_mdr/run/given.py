@@ -136,7 +136,9 @@ def _misfit(item: Endpoint, drug: str, unit: Unit, given: Unit) -> str:
     own = f"in {shown(given.text)}" if given.text else "as a number of times"
     if item.unit == unit.text:
         told = f"told in {shown(unit.text)}" if unit.text else "told as a number of times"
-        return f"{drug} is given {own}, which cannot be {told}; write endpoints.total_dose({drug!r}, unit={given.text!r})"
+        return (
+            f"{drug} is given {own}, which cannot be {told}; write endpoints.total_dose({drug!r}, unit={given.text!r})"
+        )
     per = f"write it per {given.text}, as in '1 1/({given.text})'" if given.text else "write a plain number"
     return f"{drug} is given {own}, which its weight does not fit; {per}"
 

@@ -513,3 +513,24 @@ def test_all_outputs_that_strategies_see_are_named(model):
     held = mdr.limited(A, mdr.limit("R", above="1e9 cell"), visit="5 day")
     found = compare(model, {"A": A, "held": held}, until="20 day", measure=mdr.measured("burden", relative_sd=0.1))
     assert "strategies see 'burden' with errors of measurement and 'R' exactly, at their visits only" in str(found)
+
+
+def test_other_visits_make_no_other_time_of_nadir():
+    """The same doses with visits a day apart or two: a nadir is flat, so its time is known to the root of its error."""
+    model = mdr.Model(
+        mdr.pk.one_compartment("dox", CL="5 L/h", V="50 L"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.05 1/day"), start=1e9),
+        mdr.clone("R", growth=mdr.growth.exponential(rate="0.04 1/day"), start=1e5, resistant=True),
+        mdr.kill("dox", on="S", emax="0.4 1/day", ec50="0.1 mg/L"),
+        quiet=True,
+    )
+    weekly = mdr.infusion("dox", "50 mg", over="1 h").every("7 day", times=20)
+    often, seldom = (mdr.adaptive(weekly, stop_below=1e-9, visit=f"{gap} day") for gap in (7, 14))
+    arms = {"plain": weekly, "often": often, "seldom": seldom}
+    draws = pd.DataFrame({"growth_R": np.linspace(0.02, 0.06, 12)})
+    found = mdr.compare(model, arms, parameters=draws, until="200 day", endpoints=["nadir", "nadir_time"])
+    for name in ("nadir", "nadir_time"):
+        assert (found.shares(name) == 1 / 3).all(), name
+        assert not found.gaps("often", "seldom", name).any()
+        assert found.regret(name)["expected_regret"].max() == 0
+    assert "all arms give the same value in every draw" in found.verdict("nadir_time")
