@@ -214,7 +214,7 @@ def _settings(run: Running, primary: str, reference: str | None, confidence: flo
         confidence=confidence,
         seed=run.seed,
         varied=run.members.varied,
-        relative=max(1e-6, 100 * run.accuracy.rtol),
+        relative=2.0 * max(1e-6, 100 * run.accuracy.rtol),  # what rows may miss, in either of two arms
         absolute=1e3 * run.accuracy.atol,
         replicates=run.replicates,
         luck=run.luck,

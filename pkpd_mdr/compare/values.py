@@ -12,6 +12,9 @@ from pkpd_mdr.units import Quantity, Unit
 __all__ = ["Arm", "Difference", "Failure", "Settings"]
 
 
+_FLAT = 2.0  # where a curve is lowest it is flat: how much of a time is lost to an error of its value
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A member that an arm could not finish, and why.
@@ -153,7 +156,7 @@ class Settings:
 
     def slack(self, item: Endpoint) -> tuple[float, float]:
         """Up to which share and size values of an endpoint tie; a curve shows its extremum to the root of its error."""
-        return math.sqrt(self.relative) if item.turning else self.relative, self.absolute_for(item)
+        return _FLAT * math.sqrt(self.relative) if item.turning else self.relative, self.absolute_for(item)
 
     def absolute_for(self, item: Endpoint) -> float:
         """The absolute part counts for amounts of cells or drug only."""

@@ -56,7 +56,7 @@ def known(comparison, values, other=None):
         ([100 + UP, 100 + UP + 0.2 * (-1) ** UP, UP], "they differ by less than 0.2 %. They"),
         ([100 + UP, 99.9 + UP, 99.8 + UP], "'a', 'b' and 'c' come to the same"),
         ([[10, 11, INF, 13], [5, 5, 6, 6], [1] * 4], "Within 120 day, only one of the two reaches it in 25 %"),
-        ([[INF, INF, 9], [INF, 5, 6], [1] * 3], "reaches it in 33 %, which counts as a tie; only one of them does in 33 %"),
+        ([[INF, INF, 9], [INF, 5, 6], [1] * 3], "in 33 %, which counts as a tie; only one of them does in 33 %"),
         ([10 + UP, 10 + UP, 1 + UP], "'a' and 'b' are the same in every draw. They are the best arms."),
         ([10 + UP, 10 + UP, 1 + UP], "'a' has a median of 13.5 day, 'c', the next, 4.5 day"),
         ([[10, 11], [np.nan, 5], [1, 1]], "at one set of parameter values 'a' is best (11 day), before 'b' (5 day)"),
