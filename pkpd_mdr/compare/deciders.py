@@ -45,7 +45,7 @@ _PER_BIN = 6  # draws that each bin needs at least
 
 def deciders(comparison: Comparison, endpoint: str | None, arms: tuple[str, str] | None) -> pd.DataFrame:
     """What decides between two arms; see `Comparison.deciders`."""
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     table = comparison.parameters.to_numpy(dtype=float)
     varied = [k for k in range(table.shape[1]) if np.ptp(table[:, k]) > 0] if len(table) else []
     if not varied:
@@ -79,7 +79,8 @@ def deciders(comparison: Comparison, endpoint: str | None, arms: tuple[str, str]
     perfect = float(np.maximum(gain, 0.0).mean() - max(0.0, float(gain.mean())))
     found.attrs |= {"arms": (one, other), "endpoint": item.name, "unit": unit, "evpi": perfect}
     found.attrs["choice"] = one if gain.mean() >= 0 else other
-    found.attrs["notes"] = _notes(gain, len(names), partial, names)
+    late = comparison.difference(one, other, item.name).censored
+    found.attrs["notes"] = (*_notes(gain, len(names), partial, names), *_unseen(late, comparison.settings.members))
     return found
 
 
@@ -136,7 +137,7 @@ def _pair(comparison: Comparison, endpoint: str) -> tuple[str, str]:
     """The arm with the least expected regret and its runner-up, among arms that are not the same in every draw."""
     if len(comparison.arms) < 2:
         raise SimulationError("deciders() needs two arms to decide between; this comparison has one")
-    lost = losses(comparison, comparison.endpoint(endpoint)).mean(axis=1)
+    lost = losses(comparison, comparison.definition(endpoint)).mean(axis=1)
     best, *others = (comparison.arms[int(place)] for place in np.argsort(lost, kind="stable"))
     return best, next((arm for arm in others if comparison.gaps(best, arm, endpoint).any()), others[0])
 
@@ -221,3 +222,9 @@ def _notes(gain: FloatArray, parameters: int, partial: FloatArray, names: list[s
         if tied:
             notes.append(f"partial correlations left out where other parameters determine one: {', '.join(tied)}")
     return tuple(notes)
+
+
+def _unseen(share: float, members: str) -> list[str]:
+    """That what happens after the end of the runs takes no part."""
+    told = f"in {100 * share:.3g} % of {members} one of the two arms, or both, do not get there by the end of the run"
+    return [f"{told} and count as that: what decides later is not seen"] if share else []

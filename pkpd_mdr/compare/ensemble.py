@@ -22,6 +22,7 @@ from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.patients import Cohort
 from pkpd_mdr.run import Endpoint, endpoint
+from pkpd_mdr.run.many import check_doses
 from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, TRIES, check_replicates
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
 from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures, told
@@ -189,6 +190,8 @@ def compare(
         luck=luck,
         seed=seed,
     ).reading(*wanted)
+    for name, plan in plans.items():
+        check_doses(wanted, plan, f"arm {shown(name)}")
     matching: Matching | None = None
     if isinstance(fair, Fair):
         plans, matching = match_toxicity(plans, fair, run, where.inside("matching"))
@@ -211,7 +214,7 @@ def _settings(run: Running, primary: str, reference: str | None, confidence: flo
         confidence=confidence,
         seed=run.seed,
         varied=run.members.varied,
-        relative=max(1e-6, 100 * run.accuracy.rtol),
+        relative=2.0 * max(1e-6, 100 * run.accuracy.rtol),  # what rows may miss, in either of two arms
         absolute=1e3 * run.accuracy.atol,
         replicates=run.replicates,
         luck=run.luck,

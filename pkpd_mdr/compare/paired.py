@@ -18,17 +18,16 @@ __all__ = ["difference", "gaps"]
 
 def gaps(comparison: Comparison, left: str, right: str, endpoint: str | None) -> FloatArray:
     """``left - right`` for each kept member; see `Comparison.gaps`."""
-    item, (one, other) = comparison.endpoint(endpoint), (comparison.place(left), comparison.place(right))
+    item, (one, other) = comparison.definition(endpoint), (comparison.place(left), comparison.place(right))
     values, ends = comparison.array(item.name), comparison.ends[:, comparison.kept]
     if item.unit != "time":
         ends = np.full_like(ends, np.inf)
-    relative, absolute = comparison.settings.relative, comparison.settings.absolute_for(item)
-    return differences(values[one], values[other], (ends[one], ends[other]), relative, absolute)
+    return differences(values[one], values[other], (ends[one], ends[other]), *comparison.settings.slack(item))
 
 
 def difference(comparison: Comparison, left: str, right: str, endpoint: str | None) -> Difference:
     """Median, interval, and how often the left arm is better; see `Comparison.difference`."""
-    item, confidence = comparison.endpoint(endpoint), comparison.settings.confidence
+    item, confidence = comparison.definition(endpoint), comparison.settings.confidence
     gap = gaps(comparison, left, right, item.name)
     if item.event:
         median, lower, upper = paired_proportions(gap, confidence, comparison.owner)

@@ -28,14 +28,14 @@ def losses(comparison: Comparison, item: Endpoint) -> FloatArray:
     settings, values = comparison.settings, comparison.bounded(item.name)
     gain = values if item.better == "high" else -values
     best = gain.max(axis=0)
-    tied = same(gain, np.broadcast_to(best, gain.shape), settings.relative, settings.absolute_for(item))
+    tied = same(gain, np.broadcast_to(best, gain.shape), *settings.slack(item))
     with np.errstate(invalid="ignore"):  # of two that are infinite, which tie
         return np.asarray(np.where(tied, 0.0, best - gain), dtype=float)
 
 
 def regret(comparison: Comparison, endpoint: str | None) -> pd.DataFrame:
     """Expected and worst regret; see `Comparison.regret`."""
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     lost, shares = losses(comparison, item), comparison.shares(item.name).mean(axis=1)
     found = pd.DataFrame(
         {
@@ -63,7 +63,7 @@ def _standard_errors(comparison: Comparison, table: FloatArray) -> FloatArray:
 def pareto(comparison: Comparison, endpoints: Sequence[str]) -> pd.DataFrame:
     """The front of two endpoints or more; see `Comparison.pareto`."""
     names = list(endpoints) or [item.name for item in comparison.endpoints]
-    items = [comparison.endpoint(name) for name in dict.fromkeys(names)]
+    items = [comparison.definition(name) for name in dict.fromkeys(names)]
     if len(items) < 2:
         raise SimulationError(
             f"a front needs two endpoints or more, not {shown(items[0].name)} alone; write for example "
@@ -97,9 +97,7 @@ def _dominated(
             as_good = np.ones(values.shape[2], dtype=bool)
             better = np.zeros(values.shape[2], dtype=bool)
             for item, table in zip(items, values, strict=True):
-                alike = same(
-                    table[other], table[k], comparison.settings.relative, comparison.settings.absolute_for(item)
-                )
+                alike = same(table[other], table[k], *comparison.settings.slack(item))
                 ahead = (table[other] > table[k]) if item.better == "high" else (table[other] < table[k])
                 as_good &= alike | ahead
                 better |= ahead & ~alike

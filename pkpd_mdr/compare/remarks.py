@@ -84,19 +84,31 @@ def _alike(
         groups: list[list[int]] = []
         for i in range(len(arms)):
             for group in groups:
-                if same(table[i], table[group[0]], settings.relative, settings.absolute_for(item)).all():
+                if same(table[i], table[group[0]], *settings.slack(item)).all():
                     group.append(i)
                     break
             else:
                 groups.append([i])
-        if len(groups) == 1:
-            told = "" if chosen & {*item.needs, *item.drugs} else why
+        for group in groups:
+            if len(group) == 1:
+                continue
+            late = float(np.isinf(table[group]).all(axis=0).mean())
+            all_of = len(groups) == 1
+            names = "all arms" if all_of else ", ".join(repr(arms[i]) for i in group[:-1]) + f" and {arms[group[-1]]!r}"
+            told = "" if not all_of or chosen & {*item.needs, *item.drugs} else why
             if item.unit in _NEVER and not table.any():
                 told = f": {_NEVER[item.unit]}, so that another level has to be chosen"
-            notes.append(f"all arms give the same {item.name} in every {one}{told}")
-            continue
-        for group in groups:
-            if len(group) > 1:
-                names = ", ".join(repr(arms[i]) for i in group[:-1]) + f" and {arms[group[-1]]!r}"
-                notes.append(f"{names} give the same {item.name} in every {one}")
+            notes.append(_same_words(names, item.name, one, late, told))
     return notes
+
+
+def _same_words(names: str, endpoint: str, one: str, late: float, told: str) -> str:
+    """That arms are the same, or that nothing was seen of them before the end, in a share `late` of members."""
+    if late == 1.0:
+        return (
+            f"the runs of {names} end before {endpoint} in every {one}, which does not tell them apart: a longer run "
+            "or another endpoint may"
+        )
+    if late:
+        told = f", but only as far as it is reached: in {100 * late:.3g} % of {one}s it is not"
+    return f"{names} give the same {endpoint} in every {one}{told}"

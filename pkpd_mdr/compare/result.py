@@ -154,7 +154,7 @@ class Comparison:
         SimulationError
             An unknown endpoint, or no member that all arms finished (of a comparison that was stopped early).
         """
-        column = [item.name for item in self.endpoints].index(self.endpoint(endpoint).name)
+        column = [item.name for item in self.endpoints].index(self.definition(endpoint).name)
         return self._finished(self.values)[:, :, column]
 
     @property
@@ -171,12 +171,12 @@ class Comparison:
     def bounded(self, endpoint: str | None = None) -> FloatArray:
         """The same, but a time that was not reached counts as the end of its run."""
         values = self.array(endpoint)
-        return np.minimum(values, self.ends[:, self.kept]) if self.endpoint(endpoint).unit == "time" else values
+        return np.minimum(values, self.ends[:, self.kept]) if self.definition(endpoint).unit == "time" else values
 
     @takes(SimulationError, arm=TEXT, endpoint=TEXT)
     def estimate(self, arm: str, endpoint: str | None = None) -> tuple[float, float, float]:
         """Median and interval over the draws; of an endpoint that happens or not, its probability and interval."""
-        item = self.endpoint(endpoint)
+        item = self.definition(endpoint)
         values = self.array(item.name)[self.place(arm)]
         if item.event:
             return proportion(values, self.settings.confidence, self.owner)
@@ -185,8 +185,8 @@ class Comparison:
     @takes(SimulationError, endpoint=TEXT)
     def shares(self, endpoint: str | None = None) -> FloatArray:
         """Who is best in each draw: 1, or 1/k for each of k tied arms; shape (arms, kept)."""
-        item = self.endpoint(endpoint)
-        return best_shares(self.array(item.name), item.better, self.settings.relative, self.settings.absolute_for(item))
+        item = self.definition(endpoint)
+        return best_shares(self.array(item.name), item.better, *self.settings.slack(item))
 
     @takes(SimulationError, endpoint=TEXT)
     def best(self, endpoint: str | None = None) -> str:
@@ -197,11 +197,11 @@ class Comparison:
         endpoint : str, optional
             The primary one if left out.
         """
-        item = self.endpoint(endpoint)
+        item = self.definition(endpoint)
         sign = 1.0 if item.better == "high" else -1.0
         medians = np.array([sign * self.estimate(arm, item.name)[0] for arm in self.arms])
         top = np.full(len(medians), medians.max())
-        tied = same(medians, top, self.settings.relative, self.settings.absolute_for(item))
+        tied = same(medians, top, *self.settings.slack(item))
         chance = np.where(tied, self.shares(item.name).mean(axis=1), -1.0)
         return self.arms[int(chance.argmax())]
 
@@ -372,7 +372,7 @@ class Comparison:
         """
         return deciders.deciders(self, endpoint, arms)
 
-    def endpoint(self, name: str | None = None) -> Endpoint:
+    def definition(self, name: str | None = None) -> Endpoint:
         """One of the endpoints by name, the primary one without a name."""
         wanted = name or self.settings.primary
         for item in self.endpoints:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from textwrap import fill
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["assumptions", "blocks", "headline", "html", "statements", "text"]
 
 _WIDTH = 110
+_NAME = 28  # letters of an arm in a table
 _ROWS = {"draws": "parameter draw", "patients": "virtual patient"}
 
 
@@ -29,7 +30,7 @@ def text(comparison: Comparison) -> str:
     """The comparison as an aligned text table."""
     verdict = fill(comparison.verdict(), _WIDTH, break_long_words=False, break_on_hyphens=False)
     parts = [f"{headline(comparison)}\n{verdict}"]
-    parts += [title + "\n" + _aligned(head, rows) for title, head, rows in blocks(comparison)]
+    parts += [title + "\n" + _aligned(head, rows) for title, head, rows in blocks(comparison, _short(comparison.arms))]
     parts.append("\n".join(f"- {line}" for line in statements(comparison)))
     return "\n\n".join(parts)
 
@@ -44,13 +45,24 @@ def html(comparison: Comparison) -> str:
     return "\n".join([*parts, f"<ul>{lines}</ul>"])
 
 
-def blocks(comparison: Comparison) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Title, heads and rows of every table: one for each endpoint, then what was given."""
+def blocks(
+    comparison: Comparison, names: Mapping[str, str] | None = None
+) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, heads and rows of every table: one for each endpoint, then what was given; arms go by `names`."""
+    called = {arm: arm for arm in comparison.arms} if names is None else names
     items = comparison.endpoints if comparison.kept.any() else ()
-    found = [(_title(comparison, item), *_block(comparison, item)) for item in items]
+    found = [(_title(comparison, item), *_block(comparison, item, called)) for item in items]
     if len(comparison.given):
-        found.append(("total given (to the end of the run)", *_given(comparison)))
+        found.append(("total given (to the end of the run)", *_given(comparison, called)))
     return found
+
+
+def _short(arms: Sequence[str]) -> dict[str, str]:
+    """Names that leave room for numbers beside them; those that would be cut to the same are numbered."""
+    names = [" ".join(arm.split()) for arm in arms]  # a name may have several lines
+    cut = [name if len(name) <= _NAME else f"{name[: _NAME - 15].rstrip()} ... {name[-10:].lstrip()}" for name in names]
+    alike = [name for name in cut if cut.count(name) > 1]
+    return {arm: f"{cut[k]} (arm {k + 1})" if cut[k] in alike else cut[k] for k, arm in enumerate(arms)}
 
 
 def statements(comparison: Comparison) -> list[str]:
@@ -117,14 +129,14 @@ def _title(comparison: Comparison, item: Endpoint) -> str:
     return f"{item.name}{shown}   ({primary}{told}{item.better} is good)"
 
 
-def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list[str]]]:
+def _block(comparison: Comparison, item: Endpoint, names: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     rows_of = comparison.table.reset_index().to_dict("records")
     table: dict[str, dict[str, Any]] = {str(row["arm"]): row for row in rows_of if row["endpoint"] == item.name}  # type: ignore[misc]
     first = table[comparison.arms[0]]
     many = first["draws"] > 1
     percent = f"{100 * comparison.settings.confidence:g} %"
     other = first["compared_with"]
-    head = ["arm", first["statistic"], percent, f"difference to {other}", percent, "best in"]
+    head = ["arm", first["statistic"], percent, f"difference to {names[other]}", percent, "best in"]
     rows = []
     for arm in comparison.arms:
         row = table[arm]
@@ -135,7 +147,7 @@ def _block(comparison: Comparison, item: Endpoint) -> tuple[list[str], list[list
         own = arm == other
         rows.append(
             [
-                arm,
+                names[arm],
                 shown[0],
                 f"{shown[1]} to {shown[2]}",
                 "-" if own else gaps[0],
@@ -156,7 +168,7 @@ def _number(value: float, comparison: Comparison, item: Endpoint) -> str:
     return f"{comparison.settings.plain(value, item):.4g}"
 
 
-def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def _given(comparison: Comparison, names: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     table: list[dict[str, Any]] = comparison.given.reset_index().to_dict("records")  # type: ignore[assignment]
     factors = any(row["factor"] != 1.0 for row in table)
     head = ["arm", "drug", "median", f"{100 * comparison.settings.confidence:g} %", *(["doses x"] if factors else [])]
@@ -164,8 +176,8 @@ def _given(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     for row in table:
         constant = row["lower"] == row["upper"]
         interval = "" if constant else f"{row['lower']:.4g} to {row['upper']:.4g}"
-        unit = "times" if row["drug"] in REMOVALS else row["unit"]
-        cells = [str(row["arm"]), str(row["drug"]), f"{row['median']:.4g} {unit}".rstrip(), interval]
+        unit = "time" + "s" * (row["median"] != 1) if row["drug"] in REMOVALS else row["unit"]
+        cells = [names[row["arm"]], str(row["drug"]), f"{row['median']:.4g} {unit}".rstrip(), interval]
         rows.append([*cells, f"{row['factor']:.4g}"] if factors else cells)
     if not any(row[3] for row in rows):
         head, rows = [*head[:3], *head[4:]], [[*row[:3], *row[4:]] for row in rows]
@@ -222,9 +234,14 @@ def _ties(comparison: Comparison) -> list[str]:
     what, lines = comparison.settings.members, []
     for item in comparison.endpoints if len(comparison.arms) > 1 and comparison.kept.sum() > 1 else ():
         shares = comparison.shares(item.name)
-        tied = float((shares.max(axis=0) < 1.0).mean())
-        if tied > 0 and not (shares == shares[0, 0]).all():  # that all are the same is said already
-            lines.append(f"{item.name}: the best arms tie in {100 * tied:.3g} % of {what}, which they share equally")
+        tied = shares.max(axis=0) < 1.0
+        if tied.any() and not (shares == shares[0, 0]).all():  # that all are the same is said already
+            late = tied & np.where(shares > 0, np.isinf(comparison.array(item.name)), True).all(axis=0)
+            why = f" (in {100 * float(late.mean()):.3g} % as none of them is there by the end)" if late.any() else ""
+            lines.append(
+                f"{item.name}: the best arms tie in {100 * float(tied.mean()):.3g} % of {what}{why}, which they share "
+                "equally"
+            )
     return lines
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "by_draw",
     "differences",
     "half_width",
+    "more_often",
     "paired_proportions",
     "proportion",
     "quantile",
@@ -107,6 +108,18 @@ def half_width(values: FloatArray, confidence: float) -> float:
         return 0.0
     with np.errstate(invalid="ignore"):  # of infinite values there is none
         return float(stdtrit(count - 1, 0.5 + confidence / 2)) * float(values.std(ddof=1)) / math.sqrt(count)
+
+
+def more_often(gains: FloatArray, confidence: float) -> bool:
+    """The sign test: whether the draws that differ are enough to say that most of them gain.
+
+    Examples
+    --------
+    >>> more_often(np.array([1.0, 2.0, 0.0, 0.1]), 0.95), more_often(np.repeat([1.0, 0.0], [8, 5]), 0.95)
+    (False, True)
+    """
+    differ = gains[gains != 0]
+    return len(differ) > 0 and proportion((differ > 0).astype(float), confidence)[1] > 0.5
 
 
 def paired_proportions(gaps: FloatArray, confidence: float, owner: Places | None = None) -> tuple[float, float, float]:

@@ -237,9 +237,9 @@ def _risks(left: Watched, right: Watched) -> tuple[FloatArray, FloatArray, Float
 def _time(comparison: Comparison, endpoint: str | None) -> Endpoint:
     """The endpoint, if it is a time; without a name the primary one or the first that is."""
     times = [item for item in comparison.endpoints if item.unit == "time"]
-    if endpoint is None and times and comparison.endpoint().unit != "time":
+    if endpoint is None and times and comparison.definition().unit != "time":
         return times[0]
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     if item.unit != "time":
         names = ", ".join(repr(time.name) for time in times)
         have = f"those of this comparison are {names}" if names else "add one, such as 'time_to_progression'"

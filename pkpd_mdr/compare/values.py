@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from pkpd_mdr.engine.lowering import FloatArray
@@ -9,6 +10,9 @@ from pkpd_mdr.run import Endpoint
 from pkpd_mdr.units import Quantity, Unit
 
 __all__ = ["Arm", "Difference", "Failure", "Settings"]
+
+
+_FLAT = 2.0  # where a curve is lowest it is flat: how much of a time is lost to an error of its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class Settings:
     ----------
     relative, absolute : float
         Values that differ by less of their size, or are no larger, are ties: no more than the integration error. The
-        absolute part is in the unit of the endpoint.
+        absolute part is in the unit of the endpoint; times of an extremum tie within the root of the relative one.
     exact : bool
         Whether visits show true values.
     replicates : int
@@ -149,6 +153,10 @@ class Settings:
     def plain(self, value: float, item: Endpoint) -> float:
         """The value to show: 0 for a stock that the integrator leaves below zero."""
         return 0.0 if -self.absolute_for(item) <= value < 0 else value
+
+    def slack(self, item: Endpoint) -> tuple[float, float]:
+        """Up to which share and size values of an endpoint tie; a curve shows its extremum to the root of its error."""
+        return _FLAT * math.sqrt(self.relative) if item.turning else self.relative, self.absolute_for(item)
 
     def absolute_for(self, item: Endpoint) -> float:
         """The absolute part counts for amounts of cells or drug only."""

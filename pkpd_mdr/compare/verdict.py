@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pkpd_mdr.compare.statistics import by_draw, half_width, proportion
+from pkpd_mdr.compare.statistics import by_draw, half_width, more_often
 from pkpd_mdr.compare.values import Difference
 from pkpd_mdr.units import Unit
 
@@ -28,7 +28,7 @@ _OTHERS = 3  # endpoints in which other arms are better that are named
 
 def sentence(comparison: Comparison, endpoint: str | None = None) -> str:
     """What the comparison says about one endpoint; see `Comparison.verdict`."""
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     name = _words(item)
     name = name[0].upper() + name[1:]
     if not comparison.kept.any():
@@ -69,7 +69,9 @@ def _all_alike(comparison: Comparison, item: Endpoint) -> str:
     if item.unit == "time" and not values.any():
         return f"it is reached at the start already, by all arms in every {one}; choose another level."
     if np.allclose(comparison.shares(item.name), 1.0 / len(comparison.arms)):
-        return f"all arms give the same value in every {one}, so that this endpoint decides nothing."
+        late = _late(comparison, item, comparison.arms)
+        more = "; a longer run may tell" if late else ""
+        return f"all arms give the same value in every {one}{late}, so that this endpoint decides nothing{more}."
     return ""
 
 
@@ -92,18 +94,50 @@ def _same(comparison: Comparison, item: Endpoint, peers: Sequence[str], within: 
     """Which arms come to the same as the best one, and how nearly."""
     if len(peers) == 1:
         return ""
+    several, late = int(comparison.kept.sum()) > 1, _late(comparison, item, peers)
+    if _unseen(comparison, item, peers) == 1.0:
+        never = f", in any {comparison.settings.members.removesuffix('s')}" * several
+        return (
+            f"{_names(peers)} cannot be told apart: {_none_of(peers)} reaches it within {comparison.until}{never}; a "
+            "longer run or another endpoint may tell. "
+        )
     if not within:
-        every = f" in every {comparison.settings.members.removesuffix('s')}" * (int(comparison.kept.sum()) > 1)
-        return f"{_names(peers)} are the same{every}. "
+        every = f" in every {comparison.settings.members.removesuffix('s')}" * several
+        return f"{_names(peers)} are the same{every}{late}. "
     step = 10.0 ** math.floor(math.log10(max(within, 1e-3)))
     shown = math.ceil(max(within, 1e-3) / step - 1e-9) * step
-    return f"{_names(peers)} come to the same: they differ by less than {shown:g} %. "
+    return f"{_names(peers)} come to the same: they differ by less than {shown:g} %{late}. "
+
+
+def _unseen(comparison: Comparison, item: Endpoint, arms: Sequence[str]) -> float:
+    """In which share of members none of some arms gets there before the end of its run."""
+    places = [comparison.place(arm) for arm in arms]
+    return float(np.isinf(comparison.array(item.name)[places]).all(axis=0).mean())
+
+
+def _late(comparison: Comparison, item: Endpoint, arms: Sequence[str]) -> str:
+    """How often arms are the same only because nothing was seen of them before the end."""
+    share = _unseen(comparison, item, arms)
+    what = comparison.settings.members
+    return f" (in {_percent(share)} of {what} {_none_of(arms)} reaches it within {comparison.until})" if share else ""
+
+
+def _none_of(arms: Sequence[str]) -> str:
+    return "neither" if len(arms) == 2 else "none"
+
+
+def _percent(share: float) -> str:
+    """A share that is neither none nor all is told as neither."""
+    if 0 < share < 0.005 or 0.995 <= share < 1:
+        return "less than 1 %" if share < 0.5 else "more than 99 %"
+    return f"{100 * share:.0f} %"
 
 
 def _at_one_set(comparison: Comparison, item: Endpoint, peers: Sequence[str], rival: str) -> str:
     who = f"{peers[0]!r} is" if len(peers) == 1 else "they are"
+    what = "ahead" if len(peers) > 1 and _unseen(comparison, item, peers) else "best"  # which of them is not known
     return (
-        f"at one set of parameter values {who} best ({_middle(comparison, peers[0], item)}), before "
+        f"at one set of parameter values {who} {what} ({_middle(comparison, peers[0], item)}), before "
         f"{rival!r} ({_middle(comparison, rival, item)}). No uncertainty was carried through, so this does not say "
         "how sure it is."
     )
@@ -114,7 +148,8 @@ def _over_draws(comparison: Comparison, item: Endpoint, peers: Sequence[str], ri
     gap = comparison.difference(best, rival, item.name)
     shares = comparison.shares(item.name).mean(axis=1)
     chance = float(sum(shares[comparison.arms.index(arm)] for arm in peers))
-    opening = _opening(comparison, gap, several, chance)
+    unknown = several and _unseen(comparison, item, peers) > 0  # which of them is the best
+    opening = _opening(comparison, gap, several, chance, unknown)
     own, other = _middle(comparison, best, item), _middle(comparison, rival, item)
     facts = (
         f"{best!r} has {own}, {rival!r}, the next, {other.removeprefix(_average(comparison, item))}; the difference "
@@ -136,10 +171,10 @@ def _beyond(gap: Difference, item: Endpoint) -> bool:
     return (gap.lower > 0) if item.better == "high" else (gap.upper < 0)
 
 
-def _opening(comparison: Comparison, gap: Difference, several: bool, chance: float) -> str:
-    """The verdict itself; `several` arms come to the same as the left one."""
+def _opening(comparison: Comparison, gap: Difference, several: bool, chance: float, unknown: bool) -> str:
+    """The verdict itself; `several` arms come to the same as the left one, the best of them perhaps `unknown`."""
     best, rival, what = repr(gap.left), repr(gap.right), comparison.settings.members
-    item, who = comparison.endpoint(gap.endpoint), "They are" if several else f"{gap.left!r} is"
+    item, who = comparison.definition(gap.endpoint), "They are" if several else f"{gap.left!r} is"
     beyond, enough = _beyond(gap, item), _often_enough(comparison, gap)
     if _lead(comparison, gap.left, gap.right, item) < 0:
         return f"{best} has the better median, but {rival} is better within most {what}: they cannot be ranked."
@@ -148,7 +183,7 @@ def _opening(comparison: Comparison, gap: Difference, several: bool, chance: flo
         noun = comparison.settings.rows if comparison.drawn > 1 else what
         return f"{who} ahead of {rival}, but {few} {noun} are too few to be sure."
     if beyond and (chance >= _SURE or item.event):
-        return f"{who} the best arm{'s' * several}."
+        return f"{who} ahead of all other arms." if unknown else f"{who} the best arm{'s' * several}."
     if beyond:
         return f"{who} ahead of {rival}, but not of every arm in all {what}."
     if gap.better == 1.0 - gap.tied / 2 and enough and not item.event:
@@ -164,11 +199,11 @@ def _opening(comparison: Comparison, gap: Difference, several: bool, chance: flo
 
 def _often_enough(comparison: Comparison, gap: Difference) -> bool:
     """The sign test: whether the draws in which two arms differ are enough to say which is better more often."""
-    if comparison.endpoint(gap.endpoint).event:  # the interval of the difference has it
+    if comparison.definition(gap.endpoint).event:  # the interval of the difference has it
         return True
     signs = by_draw(np.sign(comparison.gaps(gap.left, gap.right, gap.endpoint)), comparison.units_of_chance)
-    favour = signs[signs != 0] * (1.0 if comparison.endpoint(gap.endpoint).better == "high" else -1.0)
-    return proportion((favour > 0).astype(float), comparison.settings.confidence)[1] > 0.5
+    sign = 1.0 if comparison.definition(gap.endpoint).better == "high" else -1.0
+    return more_often(sign * signs, comparison.settings.confidence)
 
 
 def _how_often(comparison: Comparison, gap: Difference) -> str:
@@ -206,7 +241,7 @@ def _amount(comparison: Comparison, gap: Difference) -> str:
         near = float(f"{days:.1g}")
         shown += ", less than a day" if near < 1 else f", about {near:g} day{'s' * (near != 1)}"
     percent = f"{100 * comparison.settings.confidence:g} %"
-    over = "interval" if comparison.endpoint(gap.endpoint).event else f"of {comparison.settings.members}"
+    over = "interval" if comparison.definition(gap.endpoint).event else f"of {comparison.settings.members}"
     return f"{shown} ({percent} {over}: {_signed(gap.lower)} to {_signed(gap.upper)})"
 
 
@@ -220,13 +255,12 @@ def _censored(comparison: Comparison, gap: Difference) -> str:
         return ""
     places = [comparison.arms.index(arm) for arm in (gap.left, gap.right)]
     unseen = np.isinf(comparison.array(gap.endpoint)[places]).sum(axis=0)
-    neither, one = (f"{100 * float((unseen == count).mean()):.0f} %" for count in (2, 1))
-    parts = [f"in {neither} neither arm is there"] * bool((unseen == 2).any())
-    parts += [f"in {one} only one of the two {'is' if parts else 'arms is there'}"] * bool((unseen == 1).any())
-    return (
-        f" Within {comparison.until}, {' and '.join(parts)}: a time not reached counts as the end of the run, so that "
-        "the difference is too small rather than too large."
-    )
+    neither, one = (_percent(float((unseen == count).mean())) for count in (2, 1))
+    parts = [f"neither of the two reaches it in {neither}, which counts as a tie"] * bool((unseen == 2).any())
+    who = "them does" if parts else "the two reaches it"
+    small = "the other counts as the end of the run, so that the difference is too small rather than too large"
+    parts += [f"only one of {who} in {one}, where {small}"] * bool((unseen == 1).any())
+    return f" Within {comparison.until}, {'; '.join(parts)}."
 
 
 def _left_out(comparison: Comparison) -> str:

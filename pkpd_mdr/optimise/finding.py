@@ -15,7 +15,7 @@ from pkpd_mdr.arguments import CONFIDENCE, SEED, TABLE, fraction, takes, whole
 from pkpd_mdr.compare.arms import read_arms
 from pkpd_mdr.engine import Accuracy, compile_model
 from pkpd_mdr.engine.lowering import FloatArray
-from pkpd_mdr.errors import DataError, SimulationError
+from pkpd_mdr.errors import DataError, SimulationError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.optimise.gain import Gain, paired_gain
 from pkpd_mdr.optimise.limits import Limits, read_criterion, read_limits
@@ -26,7 +26,7 @@ from pkpd_mdr.optimise.search import search
 from pkpd_mdr.optimise.variables import Space, Variables, described, read_variables
 from pkpd_mdr.run import Endpoint, endpoint, with_exposure
 from pkpd_mdr.run.endpoints import check_endpoint
-from pkpd_mdr.run.many import Plan, parameter_slots, read_rows
+from pkpd_mdr.run.many import Plan, check_doses, parameter_slots, read_rows
 from pkpd_mdr.run.many.rows import RowsLike
 from pkpd_mdr.run.many.workers import EXECUTOR
 from pkpd_mdr.run.measuring import MEASURE, Measure
@@ -164,6 +164,8 @@ def optimise(
     for needed in (item, *(limit.endpoint for limit in held)):
         check_endpoint(needed, compile_model(full).expression, full)
     plain = read_arms(model, arms) if arms else {}
+    for name, arm in plain.items():
+        check_doses((item,), arm, f"arm {shown(name)}")
     rows, names = _read_draws(model, parameters)
     split = _Split.of(rows, seed)
     options: dict[str, Any] = {"until": length, "starts": dict(start) if start else None, "measure": measure}
@@ -304,11 +306,11 @@ class _Report:
         if not both.any():
             return None
         confidence, rng = self.settings.confidence, np.random.default_rng([self.settings.seed, 2])
-        value, lower, upper, better, noise = paired_gain(
+        value, lower, upper, better, noise, often = paired_gain(
             best[both], other[both], problem.criterion, high=problem.high, confidence=confidence, rng=rng
         )
         held_out = bool(held.shape[1])
-        return Gain(arm, value, lower, upper, confidence, self.unit, better, int(both.sum()), held_out, noise)
+        return Gain(arm, value, lower, upper, confidence, self.unit, better, int(both.sum()), held_out, noise, often)
 
     def _limit_table(self, searched: FloatArray, held: FloatArray, best: Candidate) -> pd.DataFrame:
         rows = []

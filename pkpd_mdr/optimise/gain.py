@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pkpd_mdr.compare.statistics import more_often
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.optimise.limits import Criterion
 from pkpd_mdr.units import Unit
@@ -36,7 +37,10 @@ class Gain:
     held_out : bool
         Whether these draws were kept out of the search.
     noise : bool
-        Whether the gain cannot be told from none.
+        Whether the gain cannot be told from none: neither its interval nor the sign test leaves that out.
+    often : bool
+        Whether the draws that differ are enough to say that the optimum is better in most: the sign test with which
+        `pkpd_mdr.compare` calls an arm the best.
     """
 
     arm: str
@@ -49,6 +53,7 @@ class Gain:
     pairs: int
     held_out: bool
     noise: bool
+    often: bool
 
 
 def paired_gain(
@@ -59,11 +64,12 @@ def paired_gain(
     high: bool,
     confidence: float,
     rng: np.random.Generator,
-) -> tuple[float, float, float, float, bool]:
+) -> tuple[float, float, float, float, bool, bool]:
     """Gain of a criterion with its interval, the share of draws that gain, and whether that is noise.
 
     For a mean the interval is Student's of the paired differences; for the worst draw or a share, that of a bootstrap
-    of pairs (percentiles of 2000 resamples), which is rough where few draws decide.
+    of pairs (percentiles of 2000 resamples), which is rough where few draws decide. Where gains are skewed the interval
+    of their mean may hold zero though the optimum is better in every draw: the sign test speaks then.
 
     Parameters
     ----------
@@ -77,7 +83,7 @@ def paired_gain(
     Returns
     -------
     value, lower, upper, better : float
-    noise : bool
+    noise, often : bool
 
     Examples
     --------
@@ -94,7 +100,7 @@ def paired_gain(
     value = sign * float(criterion.of(best, high=high) - criterion.of(arm, high=high))
     nothing = value <= _NOTHING * abs(float(criterion.of(arm, high=high)))
     if count < 2:
-        return value, value, value, better, nothing
+        return value, value, value, better, nothing, False
     if criterion.share is None:
         from scipy.stats import t
 
@@ -104,4 +110,5 @@ def paired_gain(
         rows = rng.integers(0, count, (_RESAMPLES, count))
         drawn = sign * (criterion.of(best[rows], high=high) - criterion.of(arm[rows], high=high))
         lower, upper = (float(q) for q in np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2]))
-    return value, lower, upper, better, bool(nothing or lower <= 0)
+    often = more_often(np.where(np.abs(gaps) <= slack, 0.0, gaps), confidence)
+    return value, lower, upper, better, bool(nothing or (lower <= 0 and not often)), often

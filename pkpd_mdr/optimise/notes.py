@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pkpd_mdr.optimise.gain import Gain
 from pkpd_mdr.optimise.result import Optimum
 from pkpd_mdr.optimise.variables import Choice, described
 
@@ -88,17 +89,39 @@ def _noise(found: Optimum) -> list[str]:
     gain = found.gain
     if gain is not None and not found.arms.loc[gain.arm, "meets_limits"]:
         return [f"no plain arm meets the limits; the gain is over {gain.arm!r}, which breaks them"]
-    if gain is None or not gain.noise:
+    if gain is None or not (gain.noise or (gain.pairs > 1 and (gain.lower <= 0 or not gain.often))):
         return []
     if gain.pairs < 2:
         return [f"the optimum gains nothing over {gain.arm!r} beyond the error of integration"]
+    share = found.settings.criterion.share
+    what = (
+        "the mean" if share is None else f"what {100 * (1 - share):g} % of draws reach" if share else "the worst draw"
+    )
+    return [_doubt(gain, what)]
+
+
+def _doubt(gain: Gain, what: str) -> str:
+    """What the interval of a gain and the sign test say together, where they do not both say that there is one."""
+    interval, draws = f"its {100 * gain.confidence:g} % interval", f"{gain.pairs} draws"
     if gain.upper < 0:
-        return [f"the plain arm {gain.arm!r} is better than the optimum on the {gain.pairs} draws that judge it"]
-    interval = f"its {100 * gain.confidence:g} % interval on {gain.pairs} draws"
-    why = f"{interval} holds zero" if gain.lower <= 0 else "it is no more than the error of integration"
-    return [
-        f"the gain over {gain.arm!r} is within the noise: {why}, so the plain arm may be as good; more draws would tell"
-    ]
+        return f"the plain arm {gain.arm!r} is better than the optimum in {what} on the {draws} that judge it"
+    if gain.noise and gain.lower <= 0 and not gain.often:
+        return (
+            f"the gain over {gain.arm!r} is within the noise: {interval} on {draws} holds zero, so the plain arm may "
+            "be as good; more draws would tell"
+        )
+    if gain.noise:
+        return f"the gain over {gain.arm!r} in {what} is no more than the error of integration"
+    if gain.lower <= 0:
+        return (
+            f"the optimum is better than {gain.arm!r} in most draws, but how much it gains in {what} is not sure: "
+            f"{interval} on {draws} holds zero, as few draws make up much of it"
+        )
+    if gain.better > 0.5:
+        return f"the optimum is ahead of {gain.arm!r}, but {draws} are too few to be sure that it is better in most"
+    return (
+        f"the optimum gains over {gain.arm!r} in {what}, but is not better in most of {draws}: few of them make it up"
+    )
 
 
 def _reached(found: Optimum) -> list[str]:

@@ -60,7 +60,7 @@ def plot_endpoint(comparison: Comparison, endpoint: str | None = None, *, ax: Ax
     SimulationError
         The comparison has no such endpoint.
     """
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     table = comparison.table.xs(item.name, level="endpoint")
     numbers = table[["median", "lower", "upper"]].to_numpy(dtype=float)
     limit = comparison.until.value if item.unit == "time" else math.inf

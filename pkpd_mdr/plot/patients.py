@@ -90,7 +90,7 @@ def swimmers(
     SimulationError
         An unknown arm or endpoint, or an endpoint that is no time.
     """
-    item = comparison.endpoint(endpoint or first_time(comparison))
+    item = comparison.definition(endpoint or first_time(comparison))
     if item.unit != "time":
         raise SimulationError(f"the endpoint {shown(item.name)} is no time, so that no bar can end there")
     if not 0 < response < 1:
@@ -178,7 +178,7 @@ def plot_swimmer(
     """
     name = comparison.best() if arm is None else arm
     bars = swimmers(comparison, name, endpoint=endpoint, response=response, most=most)
-    item = comparison.endpoint(endpoint or first_time(comparison))
+    item = comparison.definition(endpoint or first_time(comparison))
     ax = new_axes(ax, height=1.2 + 0.13 * len(bars))
     given = comparison.given.index.get_level_values("drug")
     drugs = list(dict.fromkeys([*given, *(drug for bar in bars for drug in bar.given)]))

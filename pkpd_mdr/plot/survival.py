@@ -54,7 +54,7 @@ def plot_survival(
     for name in names:
         if name not in comparison.arms:
             raise SimulationError(f"the comparison has no arm {shown(name)}{did_you_mean(name, comparison.arms)}")
-    item = comparison.endpoint(endpoint or first_time(comparison))
+    item = comparison.definition(endpoint or first_time(comparison))
     table = comparison.survival(item.name)
     order = {name: comparison.arms.index(name) for name in names}
     until = comparison.until
@@ -65,7 +65,7 @@ def plot_survival(
 
 def first_time(comparison: Comparison) -> str:
     """The primary endpoint if it is a time, else the first that is one."""
-    items = [comparison.endpoint(), *comparison.endpoints]
+    items = [comparison.definition(), *comparison.endpoints]
     for item in items:
         if item.unit == "time":
             return item.name

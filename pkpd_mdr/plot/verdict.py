@@ -81,7 +81,7 @@ def plot_forest(
     >>> plot_forest(found, reference="short").get_xlabel()
     'time to progression [day]\ndifference to short'
     """
-    item = comparison.endpoint(endpoint)
+    item = comparison.definition(endpoint)
     table = comparison.table.xs(item.name, level="endpoint")
     other = reference or str(table["compared_with"].iloc[0])
     gaps = [comparison.difference(arm, other, item.name) for arm in comparison.arms if arm != other]
@@ -136,7 +136,7 @@ def plot_pareto(comparison: Comparison, gain: str, price: str, *, ax: Axes | Non
     SimulationError
         An unknown endpoint.
     """
-    items = comparison.endpoint(gain), comparison.endpoint(price)
+    items = comparison.definition(gain), comparison.definition(price)
     front = set(_on_front(comparison, [item.name for item in items]))
     ax = new_axes(ax, height=2.7)
     spreads = {arm: [_spread(comparison, arm, item.name) for item in items] for arm in comparison.arms}
@@ -175,7 +175,7 @@ def _on_front(comparison: Comparison, names: list[str]) -> list[str]:
 def _spread(comparison: Comparison, arm: str, endpoint: str) -> tuple[float, float, float]:
     """Median and interval of an arm; a time that was not reached stands at the end of the run."""
     row: pd.Series[float] = comparison.table.xs(endpoint, level="endpoint").loc[arm]  # type: ignore[assignment]
-    limit = comparison.until.value if comparison.endpoint(endpoint).unit == "time" else math.inf
+    limit = comparison.until.value if comparison.definition(endpoint).unit == "time" else math.inf
     median, lower, upper = (min(float(row[name]), limit) for name in ("median", "lower", "upper"))
     return median, lower, upper
 

@@ -108,7 +108,7 @@ def _results(comparison: Comparison) -> Section:
     tables = [of_rows(head, rows, title) for title, head, rows in blocks(comparison)]
     percent, members = f"{100 * comparison.settings.confidence:g} %", comparison.settings.members
     primary, many = comparison.settings.primary.replace("_", " "), int(comparison.kept.sum()) > 1
-    later = "; an arrow is a time after the end" if comparison.endpoint().unit == "time" else ""
+    later = "; an arrow is a time after the end" if comparison.definition().unit == "time" else ""
     measure = _capital(comparison.settings.measure)
     spans = f"Median and {percent} interval of {primary}, arm by arm; dotted: the reference{later}"
     figures = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
@@ -183,7 +183,8 @@ def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model)
         if (plain := name.removeprefix("d/dt ")).startswith("AUC_") and plain not in model.states:
             drugs = sorted(state[4:] for state in model.states if state.startswith("AUC_"))
             raise SimulationError(
-                f"endpoint {shown(item.name)}: the model has no drug {shown(plain[4:])}{did_you_mean(plain[4:], drugs)}"
+                f"endpoint {shown(item.name)}: the model has no drug {shown(plain[4:])}"
+                f"{_nearest(item.name, plain[4:], drugs)}"
             )
         try:
             known(name)
@@ -194,7 +195,7 @@ def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model)
     for drug in item.drugs:
         if drug not in names:
             raise SimulationError(
-                f"endpoint {shown(item.name)}: the model has no drug {shown(drug)}{did_you_mean(drug, names)}"
+                f"endpoint {shown(item.name)}: the model has no drug {shown(drug)}{_nearest(item.name, drug, names)}"
             )
     if item.like is not None and not comparable(unit := model.outputs[item.needs[0]].unit, item.like):
         raise SimulationError(
@@ -203,3 +204,9 @@ def check_endpoint(item: Endpoint, known: Callable[[str], object], model: Model)
             f"{shown(item.like.text) if item.like.text else 'a plain number'}; give the level in a unit like that of "
             "the output (mdr.endpoints has a function for each endpoint)"
         )
+
+
+def _nearest(name: str, drug: str, drugs: Sequence[str]) -> str:
+    """The endpoint of the drug that stands in a name with something else, as in total_dose_dox; else `did_you_mean`."""
+    inside = [known for known in drugs if f"_{known}_" in f"_{drug}_"]
+    return f"; did you mean {name.replace(drug, max(inside, key=len))!r}?" if inside else did_you_mean(drug, drugs)

@@ -217,7 +217,8 @@ def time_of_nadir(of: str = "burden", *, name: str = "nadir_time") -> Endpoint:
     >>> time_of_nadir("anc").description
     'time of lowest anc'
     """
-    return Endpoint(name, (of, f"d/dt {of}"), partial(_lowest, of=of, which=0), "high", "time", f"time of lowest {of}")
+    reads, told = partial(_lowest, of=of, which=0), f"time of lowest {of}"
+    return Endpoint(name, (of, f"d/dt {of}"), reads, "high", "time", told, turning=True)
 
 
 def best_response(of: str = "burden", *, name: str = "best_response") -> Endpoint:

@@ -48,10 +48,15 @@ class Endpoint:
         Whether it happens or not: 1 or 0, of which shares are told with binomial intervals.
     drugs : tuple of str
         Whose doses it counts.
+    amounts : tuple of Unit
+        What doses of each of `drugs` have to be like; any unit will do if left out.
     like : Unit or None
         What the first output has to be in, where it is compared with a quantity.
     parts : tuple of Endpoint
         Those that it is made of, which are checked as they would be by themselves.
+    turning : bool
+        Whether it is the time at which an output is lowest or highest. The output is flat there, so that its own error,
+        a share of its value, becomes the root of that share in time: that much is a tie.
 
     Raises
     ------
@@ -77,8 +82,10 @@ class Endpoint:
     description: str = ""
     event: bool = False
     drugs: tuple[str, ...] = ()
+    amounts: tuple[Unit, ...] = ()
     like: Unit | None = None
     parts: tuple[Endpoint, ...] = ()
+    turning: bool = False
 
     def __post_init__(self) -> None:
         if self.better not in (known := ("high", "low")):

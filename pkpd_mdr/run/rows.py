@@ -61,7 +61,8 @@ class Rows:
     def around(self, low: float, high: float, edges: FloatArray, ends: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Wanted and hidden rows of a window; behind each edge they stand ever further apart, as slopes change there.
 
-        An exposure's end runs before any row at its time, so a row just before it keeps the slope until there.
+        An exposure's end runs before any row at its time, so a row just before it keeps the slope until there. Another
+        stands just before the next window: the gap up to that would be in none, and nobody would look how far it bends.
         """
         close = _NEAR * self.until
         wanted = np.unique(_snapped(self.wanted, edges, close))
@@ -70,7 +71,8 @@ class Rows:
         stops = np.append(edges[1:], min(high, self.until))[: len(edges)]
         steps = np.outer(stops - edges, _GRADED)
         graded = (edges[:, None] + steps)[steps >= self.finest]
-        more = np.concatenate([self.hidden, graded, ends[ends > low] - 3 * close])
+        ends = np.append(ends[ends > low], high if high <= self.until else [])
+        more = np.concatenate([self.hidden, graded, ends - 3 * close])
         fixed = np.unique(np.concatenate([wanted, edges, [low, min(high, self.until)]]))
         more = np.unique(more[~_near(more, fixed, close) & (more > low) & (more < min(high, self.until))])
         apart = np.diff(more, prepend=-math.inf) > close

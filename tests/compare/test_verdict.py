@@ -55,8 +55,8 @@ def known(comparison, values, other=None):
         ([100 + UP, 99.9 + UP, UP], "They are the best arms. 'a' has a median of 103.5 day, 'c', the next, 3.5 day"),
         ([100 + UP, 100 + UP + 0.2 * (-1) ** UP, UP], "they differ by less than 0.2 %. They"),
         ([100 + UP, 99.9 + UP, 99.8 + UP], "'a', 'b' and 'c' come to the same"),
-        ([[10, 11, INF, 13], [5, 5, 6, 6], [1] * 4], "Within 120 day, in 25 % only one of the two arms is there"),
-        ([[INF, INF, 9], [INF, 5, 6], [1] * 3], "in 33 % neither arm is there and in 33 % only one of the two is"),
+        ([[10, 11, INF, 13], [5, 5, 6, 6], [1] * 4], "Within 120 day, only one of the two reaches it in 25 %"),
+        ([[INF, INF, 9], [INF, 5, 6], [1] * 3], "in 33 %, which counts as a tie; only one of them does in 33 %"),
         ([10 + UP, 10 + UP, 1 + UP], "'a' and 'b' are the same in every draw. They are the best arms."),
         ([10 + UP, 10 + UP, 1 + UP], "'a' has a median of 13.5 day, 'c', the next, 4.5 day"),
         ([[10, 11], [np.nan, 5], [1, 1]], "at one set of parameter values 'a' is best (11 day), before 'b' (5 day)"),
@@ -64,6 +64,53 @@ def known(comparison, values, other=None):
 )  # fmt: skip
 def test_verdicts_in_words(comparison, values, words):
     assert words in known(comparison, values).verdict()
+
+
+@pytest.mark.parametrize("draws", [1, 8])
+def test_arms_of_which_nothing_was_seen_are_not_called_the_same_nor_the_best(comparison, draws):
+    """Neither progresses before the end of the run, so that nobody knows which of them is better."""
+    found = known(comparison, [[INF] * draws, [INF] * draws, (10 + UP)[:draws]])
+    said = found.verdict()
+    assert "'a' and 'b' cannot be told apart: neither reaches it within 120 day" in said
+    assert "a longer run or another endpoint may tell. " in said
+    assert ("They are ahead of all other arms." if draws > 1 else "they are ahead (more than 120 day)") in said
+    assert not any(word in said for word in ("the same", "best"))
+    assert "in 100 % as none of them is there by the end" in str(found) or draws == 1
+
+
+def test_what_is_the_same_as_far_as_it_is_seen_says_how_far_that_is(comparison):
+    part = [*[INF] * 2, *(50 + UP)]
+    said = known(comparison, [part, part, [1] * 10]).verdict()
+    assert "are the same in every draw (in 20 % of draws neither reaches it within 120 day)" in said
+    assert "(in 20 % of draws none reaches it within 120 day)" in known(comparison, [part] * 3).verdict()
+
+
+def test_notes_on_arms_of_which_nothing_was_seen():
+    """Two slow arms and a fast one: the null note says that the runs were too short, not that the two are the same."""
+    tumour = mdr.Model(
+        mdr.medium("dox", unit="nM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        mdr.kill("dox", on="S", slope="0.01 1/day/nM"),
+        quiet=True,
+    )
+    arms = {name: mdr.exposure("dox", level, over="20 day") for name, level in {"a": "20 nM", "b": "30 nM"}.items()}
+    found = mdr.compare(tumour, arms | {"c": mdr.nothing()}, until="19 day", endpoints=["time_to_progression"])
+    assert (
+        "the runs of 'a' and 'b' end before time_to_progression in every draw, which does not tell them apart: a "
+        "longer run or another endpoint may" in found.notes
+    )
+    longer = mdr.compare(tumour, arms | {"c": mdr.nothing()}, until="90 day", endpoints=["time_to_progression"])
+    assert longer.verdict().startswith("Time to progression: at one set of parameter values 'b' is best")
+
+
+def test_long_names_of_arms_leave_room_for_numbers(comparison):
+    names = ("dox 60 mg/m2 every 21 days for six cycles, then pac weekly", "b", "dox 60 mg/m2 every 21 days for six x")
+    found = replace(known(comparison, [10 + UP, 5 + UP, 1 + UP]), arms=names, given=comparison.given.iloc[:0])
+    tables = str(found).split("\n\n")[1:3]
+    assert max(len(line) for table in tables for line in table.splitlines()[1:]) < 120
+    assert "difference to dox 60 mg/m2 ... pac weekly" in tables[0]
+    twins = replace(found, arms=(names[0], names[0].replace("six", "two"), "b"))
+    assert all(f"dox 60 mg/m2 ... pac weekly (arm {k})" in str(twins).split("\n\n")[1] for k in (1, 2))
 
 
 def test_ties_are_told_as_ties_and_not_as_halves(comparison):

@@ -12,8 +12,9 @@ import pytest
 
 import pkpd_mdr as mdr
 from pkpd_mdr.gallery.yoon2018 import cycle
-from pkpd_mdr.optimise.gain import paired_gain
+from pkpd_mdr.optimise.gain import Gain, paired_gain
 from pkpd_mdr.optimise.limits import Criterion, read_limits
+from pkpd_mdr.optimise.notes import _doubt
 from pkpd_mdr.run import Endpoint
 from pkpd_mdr.units import Unit
 
@@ -272,6 +273,34 @@ def test_a_gain_within_the_noise_is_said(linear, draws, caplog):
     assert any("within the noise" in record.message for record in caplog.records)
 
 
+@pytest.mark.parametrize(
+    ("gaps", "noise", "words"),
+    [
+        ([0.1] * 7 + [90.0], False, "better than 'arm' in most draws, but how much it gains in the mean is not sure"),
+        ([0.1] * 4 + [-0.1] * 3 + [90.0], True, "within the noise: its 95 % interval on 8 draws holds zero"),
+        ([1.0, 1.1, 1.2], False, "ahead of 'arm', but 3 draws are too few to be sure that it is better in most"),
+        ([-0.1] * 12 + [10.0] * 8, False, "gains over 'arm' in the mean, but is not better in most of 20 draws"),
+        ([-5.0] * 8, True, "'arm' is better than the optimum in the mean on the 8 draws"),
+        ([1e-5] * 8, True, "in the mean is no more than the error of integration"),
+        (list(range(1, 9)), False, None),
+    ],
+)
+def test_the_interval_of_a_gain_and_the_sign_test_are_told_together(gaps, noise, words):
+    """A mean of skewed gains is not sure though the optimum is better in every draw: neither is kept quiet."""
+    arm = np.full(len(gaps), 100.0)
+    rng = np.random.default_rng(1)
+    value, lower, upper, better, found, often = paired_gain(
+        arm + gaps, arm, Criterion(), high=True, confidence=0.95, rng=rng
+    )
+    assert found == noise
+    gain = Gain("arm", value, lower, upper, 0.95, Unit.of("day"), better, len(gaps), True, found, often)
+    doubts = found or lower <= 0 or not often
+    assert doubts == (words is not None)
+    if words:
+        assert words in _doubt(gain, "the mean")
+        assert not ("within the noise" in _doubt(gain, "the mean") and better == 1.0)
+
+
 def test_an_arm_that_breaks_the_limits_is_no_rival(linear):
     """Twice the area that is allowed is better, of course; the notes say that nobody may give it."""
     found = mdr.optimise(
@@ -315,7 +344,7 @@ def test_held_out_draws_know_no_optimism():
         plans, arm = rng.normal(100, 10, (30, 24)), rng.normal(100, 10, 24)
         best = plans[plans[:, :12].mean(axis=1).argmax()]
         for part, half in enumerate((slice(None, 12), slice(12, None))):
-            *_, noise = paired_gain(best[half], arm[half], Criterion(), high=True, confidence=0.95, rng=rng)
+            *_, noise, _ = paired_gain(best[half], arm[half], Criterion(), high=True, confidence=0.95, rng=rng)
             fooled, judged = fooled + (not noise) * (part == 0), judged + (not noise) * (part == 1)
     nominal = 0.025 + 4 * math.sqrt(0.025 * 0.975 / 300)
     assert judged / 300 < nominal
@@ -324,7 +353,7 @@ def test_held_out_draws_know_no_optimism():
 
 def test_a_gain_of_low_values_is_positive():
     best, arm = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 5.0])
-    value, lower, _, better, noise = paired_gain(
+    value, lower, _, better, noise, _ = paired_gain(
         best, arm, Criterion(0.0), high=False, confidence=0.9, rng=np.random.default_rng(1)
     )
     assert (value, better, noise) == (2.0, 1.0, False)

@@ -268,6 +268,41 @@ def run():
     return model.simulate(plan, until="10 day")
 
 
+def test_doses_in_another_kind_of_unit_are_refused_before_anything_runs(monkeypatch):
+    """Gray are told as such; what cannot be counted is named, with its arm, while nothing has been computed."""
+    model = mdr.Model(
+        mdr.medium("A", unit="nM"),
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start=1e6),
+        mdr.kill("A", on="S", slope="0.01 1/day/nM"),
+        mdr.radiotherapy({"S": ("0.3 1/Gy", "0.03 1/Gy^2")}),
+        mdr.resection(),
+    )
+    acts = mdr.radiation("2 Gy").every("1 day", times=5) & mdr.surgery(0.5, at="7 day")
+    found = mdr.compare(model, {"a": acts}, until="9 day", endpoints=["total_radiation", "total_surgery"])
+    assert found.values.ravel().tolist() == [10.0, 1.0]
+    assert [unit.text for unit in found.units] == ["Gy", ""]
+    monkeypatch.setattr("pkpd_mdr.run.course.solve", lambda *args, **options: pytest.fail("something ran"))
+    medium = mdr.exposure("A", "20 nM", over="2 day").every("2 day", times=3)
+    with pytest.raises(mdr.SimulationError, match=r"arm 'a': .*which cannot be told in 'mg'; write endpoints.total"):
+        mdr.compare(model, {"a": medium}, until="9 day", endpoints=["total_A"])
+    adaptive = mdr.adaptive(medium, stop_below=0.5, visit="3 day")
+    with pytest.raises(mdr.SimulationError, match=r"arm 'a': endpoint 'cost'.*write it per nM \* h"):
+        mdr.compare(model, {"a": adaptive}, until="9 day", endpoints=[cost({"A": "1 1/mg"})])
+    with pytest.raises(mdr.SimulationError, match=r"regimen 'one': .*given as a number of times.*plain number"):
+        mdr.simulate_many(model, {"one": acts}, until="9 day", endpoints=[cost({"surgery": "1 1/mg"})])
+    with pytest.raises(mdr.SimulationError, match="arm 'plain': endpoint 'total_A'"):
+        mdr.optimise(
+            model, lambda level: mdr.exposure("A", level, over="1 day"), {"level": ("1 nM", "9 nM")}, until="9 day",
+            objective="total_A", arms={"plain": medium},
+        )  # fmt: skip
+
+
+def test_a_name_that_holds_a_drug_is_told_with_its_endpoint(run):
+    for name, near in {"total_dose_dox": "total_dox", "exposure_auc_dox": "exposure_dox"}.items():
+        with pytest.raises(mdr.SimulationError, match=f"did you mean '{near}'"):
+            run.endpoint(name)
+
+
 def test_what_was_given_and_what_it_costs(run):
     assert run.endpoint("total_dox") == 100.0
     assert run.endpoint(total_dose("dox", unit="g")) == pytest.approx(0.1)

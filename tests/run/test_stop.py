@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,3 +141,29 @@ def test_a_stochastic_path_ends_at_a_row(model):
     assert run.frame["burden"].iloc[-1] >= 1e12 > run.frame["burden"].iloc[-2]
     assert run.events["what"].tolist() == ["burden reaches 1e+12 cell"]
     assert run.endpoint("time_to_stop") == run.course.until / 24
+
+
+def test_what_ends_a_run_counts_in_what_was_given() -> None:
+    """What crosses the level is listed, and is in the total, too; so is one of several doses in one act."""
+    growth = mdr.growth.exponential(rate="0.03 1/day")
+    model = mdr.Model(
+        mdr.pk.one_compartment("dox", CL="0.1 L/h", V="10 L"),
+        mdr.clone("S", growth=growth, start="5e10 cell"),
+        mdr.radiotherapy({"S": ("0.3 1/Gy", "0.03 1/Gy^2")}),
+        mdr.resection(),
+        quiet=True,
+    )
+    run = model.simulate(mdr.radiation("2 Gy").every("1 day", times=60), until="100 day", stop={"S": "1e6 cell"})
+    fractions = int(run.events["what"].str.contains("radiation").sum())
+    assert (fractions, run.endpoint("total_radiation")) == (16, 2.0 * fractions)
+    for at in ("0 day", "3 day"):
+        run = model.simulate(mdr.surgery(0.999, at=at), until="100 day", stop={"S": "1e9 cell"})
+        assert run.endpoint("total_surgery") == 1.0
+    bolus = mdr.bolus("dox", "10 mg").every("1 day", times=9)
+    run = model.simulate(bolus, until="100 day", stop={"C_dox": "2.5 mg/L"})
+    assert run.endpoint("total_dox") == 10.0 * (len(run.events) - 1)
+    written = mdr.Regimen((replace(bolus.acts[0], interval=24.0, additional=8),))
+    added = model.simulate(written, until="100 day", stop={"C_dox": "2.5 mg/L"})
+    assert added.endpoint("total_dox") == run.endpoint("total_dox")
+    late = model.simulate(mdr.infusion("dox", "10 mg", over="1 h", at="1 h"), until="1 day", stop={"C_dox": "0.1 mg/L"})
+    assert late.endpoint("total_dox") == pytest.approx(10 * (late.course.until - 1))

@@ -21,7 +21,7 @@ from pkpd_mdr.run.endpoints import Endpoint, check_endpoint, endpoint
 from pkpd_mdr.run.many.checkpoint import Checkpoint
 from pkpd_mdr.run.many.gather import Gathering
 from pkpd_mdr.run.many.members import TAKEN, Columns, join
-from pkpd_mdr.run.many.plans import Plans, read_plans
+from pkpd_mdr.run.many.plans import Plans, check_doses, read_plans
 from pkpd_mdr.run.many.result import Many
 from pkpd_mdr.run.many.rows import Rows, RowsLike, parameter_slots, read_rows, state_slots
 from pkpd_mdr.run.many.study import Study
@@ -194,6 +194,8 @@ def simulate_many(
     looks = read_measures(model, measure, plans.values())
     plans = {name: told(plan, looks) for name, plan in plans.items()}
     study = _study(model, end, times, outputs, endpoints, reduce, looks, accuracy)
+    for name, plan in plans.items():
+        check_doses(study.endpoints, plan, f"regimen {shown(name)}" if name else "")
     study = replace(study, stop=Stop.of(model, stop), seed=seed, stochastic=stochastic)
     check_replicates(replicates, stochastic, looks)
     columns = Columns.of(id, labels, [*study.outputs, *(item.name for item in study.endpoints)])

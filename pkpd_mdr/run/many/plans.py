@@ -10,8 +10,10 @@ from pkpd_mdr.arguments import listed
 from pkpd_mdr.errors import PkpdMdrError, SimulationError, shown
 from pkpd_mdr.model import Model, find_port
 from pkpd_mdr.regimen import Regimen, Strategy, nothing
+from pkpd_mdr.run.given import check_given
+from pkpd_mdr.run.reading import Endpoint
 
-__all__ = ["Plan", "Plans", "check_ports", "parts_of", "read_plans", "regimens_of"]
+__all__ = ["Plan", "Plans", "check_doses", "check_ports", "parts_of", "read_plans", "regimens_of"]
 
 Plan = Regimen | Strategy
 Plans = Plan | Mapping[str, Plan] | Sequence[Plan] | None
@@ -67,6 +69,14 @@ def check_ports(model: Model, plan: Plan) -> None:
                 seen.add(kind)
                 index = find_port(model.ports, act.port, act.route, act.action)
                 model.ports[index].amount(act.amount, f"an amount of {shown(act.port)}")
+
+
+def check_doses(items: Sequence[Endpoint], plan: Plan, where: str = "") -> None:
+    """Raise `SimulationError` where an endpoint counts doses in another unit than a plan gives them in."""
+    try:
+        check_given(items, [act for regimen in regimens_of(plan) for act in regimen])
+    except SimulationError as problem:
+        raise SimulationError(f"{where}: {problem}" if where else str(problem)) from problem
 
 
 def regimens_of(plan: Plan) -> Iterator[Regimen]:
