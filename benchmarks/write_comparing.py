@@ -49,6 +49,7 @@ patient. That is why a difference can be certain although the medians of the arm
 `comparison.report_html("page.html")` writes it and all that follows as a page to keep or to send.
 
 - **come to the same**: their differences stay within 1 % in the whole interval, whoever is ahead.
+- **cannot be told apart, as neither reaches it**: the run was too short to say; a longer one or another endpoint may.
 - **the best arm**: the interval of the difference leaves out zero, and it is best in 95 % of the draws or more.
 - **as good or better**: they tie in some draws, as where neither reaches progression, and it loses in none.
 - **ahead, but cannot be told apart**: some draws say one thing, others another.

@@ -39,7 +39,7 @@ def test_errors_beside_a_bound_are_those_of_a_held_parameter() -> None:
     assert its["e"]["se"].to_numpy()[stuck] == pytest.approx(same * np.sqrt(15 / 14), rel=1e-3)
     inside = ((its["e"]["lower"] <= 10) & (its["e"]["upper"] >= 10)).to_numpy()
     assert 0.91 < inside[stuck].mean() < 0.98
-    notes = fit.frame(interval="none")["note"].str.contains("c is at its lower bound 0")
+    notes = fit.table(interval="none")["note"].str.contains("c is at its lower bound 0")
     assert notes.to_numpy().tolist() == stuck.tolist()
 
 
