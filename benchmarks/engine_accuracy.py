@@ -6,8 +6,7 @@ The models are those of the property tests (tests/strategies/models.py), which d
 each with two uses of every port at random times over 200 h. Judge is SciPy at a relative tolerance of 1e-11, at all
 states and marks: LSODA first, and the two methods that agree best where the bar is missed. The absolute tolerance is
 1e-18 on both sides, as it is the relative one that is judged. Models that no SciPy method finishes are counted and left
-out. What misses the bar is listed, the smallest model first, with its
-seed of the doses.
+out. What misses the bar is listed, the smallest model first, with its seed of the doses.
 """
 
 from __future__ import annotations

@@ -78,9 +78,8 @@ def saved(path: object, write: Callable[[Path], object], error: type[PkpdMdrErro
     except (OSError, ValueError) as problem:
         if isinstance(problem, PkpdMdrError):
             raise
-        raise error(
-            f"{what} cannot be written to {shown(str(target))}: {type(problem).__name__}; name a file that can be"
-        ) from problem
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise error(f"{what} cannot be written to {shown(str(target))}: {why}; name a file that can be") from problem
     return target
 
 

@@ -6,12 +6,12 @@ fit takes the first five days of all three exposures at once: sensitive and tole
 (concentration times time) slows growth and kills. The EC50s at 96 h then follow from the model. It says nothing of the
 regrowth after two weeks, which needs rare resistant cells (examples/02_fit.py).
 
-Two things of the plates are in the model because the counts ask for them, as the answers show by AICc; without them
-the EC50s of SUM149 after 6 and 12 h are 1.15 and 1.34 standard errors from those of the static curves. Untreated wells
-stand in the outermost column that was used, and grow a few per cent less than the treated ones beside them, which is
-why the upper asymptotes of the static curves lie above one. And the longer the drug stays, the fewer cells are
-tolerant, as those are that the drug meets in a phase in which it does not act. SciPy, with the joint model written out
-by hand, comes to the same optimum from random starts.
+Two things of the plates were added when a plainer model had missed two EC50s of SUM149 by more than their standard
+error, and stay because the counts ask for them by themselves (AICc, in the answers). Untreated wells stand in the
+outermost column that was used, and grow a few per cent less than the treated ones, which would explain why the upper
+asymptotes of the static curves lie above one. And the longer the drug stays, the fewer cells are tolerant, as if the
+drug met them in phases in which it does not act. SciPy, with the joint model written out by hand, comes to the same
+optimum from random starts.
 """
 
 from pathlib import Path

@@ -22,6 +22,7 @@ from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.patients import Cohort
 from pkpd_mdr.run import Endpoint, endpoint
+from pkpd_mdr.run.bends import may_miss
 from pkpd_mdr.run.many import check_doses
 from pkpd_mdr.run.many.ensemble import COUNTED, FOLDER, TRIES, check_replicates
 from pkpd_mdr.run.many.workers import EXECUTOR, RETRIES
@@ -214,7 +215,7 @@ def _settings(run: Running, primary: str, reference: str | None, confidence: flo
         confidence=confidence,
         seed=run.seed,
         varied=run.members.varied,
-        relative=2.0 * max(1e-6, 100 * run.accuracy.rtol),  # what rows may miss, in either of two arms
+        relative=2.0 * may_miss(run.accuracy.rtol),  # in either of two arms
         absolute=1e3 * run.accuracy.atol,
         replicates=run.replicates,
         luck=run.luck,

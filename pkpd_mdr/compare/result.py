@@ -434,13 +434,8 @@ class Comparison:
             The file cannot be written, as where there is no folder for it.
         """
 
-        def write(target: Path) -> None:
-            if draws:
-                self.draws.to_csv(target, index=False)
-            else:
-                self.table.to_csv(target)
-
-        return saved(path, write, SimulationError, "the comparison")
+        frame, index = (self.draws, False) if draws else (self.table, True)
+        return saved(path, lambda file: frame.to_csv(file, index=index), SimulationError, "the comparison")
 
     def plot(self, endpoint: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw medians and intervals of an endpoint, arm by arm; see `pkpd_mdr.plot.compare`."""

@@ -193,6 +193,7 @@ def hazard_ratio(left: Watched, right: Watched) -> float:
         return 1.0
 
     def slope(log: float) -> float:
+        """Of the partial likelihood by the logarithm of the ratio."""
         share = first / (first + second * math.exp(-log))
         return float((here - events * share).sum())
 

@@ -13,7 +13,7 @@ from pkpd_mdr.response.starts import choose_starts
 
 __all__ = ["Found", "search"]
 
-_CHUNK = 2048  # curves at once
+_CHUNK = 16384  # curves at once: the few that take long cost a pass over NumPy for each step, however many they are
 
 
 @dataclass(frozen=True, slots=True)

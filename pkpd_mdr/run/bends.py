@@ -11,12 +11,23 @@ import numpy as np
 
 from pkpd_mdr.engine.lowering import FloatArray
 
-__all__ = ["bends"]
-
+__all__ = ["bends", "may_miss"]
 
 _NOTHING = 1e-10  # of the largest value so far, below which an output counts as nothing
 _APART = 8.0  # spacings that differ by more do not tell of each other
 _MOST = 16  # parts into which a spacing is cut at once
+_LEAST, _TIMES = 1e-6, 100.0
+
+
+def may_miss(rtol: float) -> float:
+    """What a cubic between two rows may miss, as a share of the value: a hundred times rtol, but no less than 1e-6.
+
+    Examples
+    --------
+    >>> may_miss(1e-5), may_miss(1e-10)
+    (0.001, 1e-06)
+    """
+    return max(_LEAST, _TIMES * rtol)
 
 
 def bends(

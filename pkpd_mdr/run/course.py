@@ -24,7 +24,7 @@ from pkpd_mdr.engine import (
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import RegimenError
 from pkpd_mdr.regimen import Act, Measured, Regimen, Strategy, Truth, Visit, begun
-from pkpd_mdr.run.bends import bends
+from pkpd_mdr.run.bends import bends, may_miss
 from pkpd_mdr.run.inflow import Inflow
 from pkpd_mdr.run.rows import Rows
 from pkpd_mdr.run.spans import acting
@@ -39,7 +39,6 @@ __all__ = ["Course", "Event", "Member", "courses", "decide"]
 Looks = tuple[tuple[Measured, ...], int]  # what visits show, and the seed of its errors
 _CLOSE = 1e-6
 _ROUNDS = 2  # how often rows are added where an output bends
-_ROWS, _EXACT = 100.0, 1e-6  # what cubics between rows may miss: so many times rtol, and no less than that share
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,8 +383,7 @@ def _coarse(
     found: dict[int, Member] = {}
     for group in groups.values():
         table, times = np.stack([trajectory.values for _, trajectory in group]), group[0][1].times
-        exact = max(_EXACT, _ROWS * rtol)
-        needed = bends(times, table[..., read], table[..., slopes], finest=finest, exact=exact)
+        needed = bends(times, table[..., read], table[..., slopes], finest=finest, exact=may_miss(rtol))
         for (member, _), more in zip(group, needed, strict=True):
             if len(more):
                 member.more, found[id(member)] = np.union1d(member.more, more), member

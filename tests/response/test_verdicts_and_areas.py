@@ -33,6 +33,20 @@ def test_flat_curves_are_called_flat_as_often_as_promised(levels: int, wells: in
     assert 0.03 <= np.mean(p < 0.05) <= 0.07
 
 
+@pytest.mark.parametrize(
+    "doses",
+    [np.linspace(1.0, 8.0, 8), np.r_[np.linspace(1.0, 1.3, 4), np.linspace(100.0, 130.0, 4)], np.r_[0.0, 1.0:7.0:6j]],
+)
+def test_flat_curves_are_called_flat_however_doses_are_spaced(doses: np.ndarray) -> None:
+    """A calibration knows how many doses there are, not where they lie."""
+    count = 1500
+    x = np.repeat(doses, np.where(doses == 0.0, 6, 2))
+    y = 1 + 0.05 * np.random.default_rng(5).standard_normal((count, len(x)))
+    stack = Stack.of(np.repeat(np.arange(count), len(x)), np.tile(x, count), y.ravel())
+    p = flatness(stack, fit_stack(stack, family("LL.4"))).p
+    assert 0.03 <= np.mean(p < 0.05) <= 0.07
+
+
 def test_a_small_effect_counts_only_when_asked_for() -> None:
     table = plate({"a": (1.0, 0.94, 0.3, 2.0)}, noise=0.005)
     options = {"dose": "dose", "response": "v", "scale": "viability"}

@@ -49,7 +49,7 @@ def _vertex(t: np.ndarray, y: np.ndarray) -> float:
 
 
 def test_nadirs_of_a_long_run_are_those_of_a_dense_one() -> None:
-    # six cycles looked at for five years: rows a week apart missed the nadir of neutrophils by 3 %
+    # six cycles looked at for five years: rows a week apart missed the nadir of neutrophils
     until = 5 * 8766.0
     t, burden, neutrophils = _dense(6, 504.0, until)
     run = MODEL.simulate(
