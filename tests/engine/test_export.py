@@ -308,7 +308,7 @@ def test_powers_and_logarithms_near_zero(tmp_path: Path) -> None:
 KEYWORDS = {"static", "inline", "void", "const", "double", "int", "char", "enum", "return", "switch", "case", "default"}
 KEYWORDS |= {"break"}
 LIBRARY = {"exp", "exp2", "expm1", "log", "log1p", "sqrt", "fabs", "tanh", "sin", "cos", "NAN", "INFINITY", "math", "h"}
-LOCAL = {"t", "y", "p", "u", "dy", "values", "out", "port", "amount", "x", "a", "b", "base", "exponent", "body"}
+LOCAL = {"t", "y", "p", "u", "dy", "values", "out", "port", "amount", "x", "a", "b", "base", "body", "elsewhere"}
 
 
 def tokens(header: str) -> set[str]:

@@ -21,7 +21,7 @@ from pkpd_mdr.engine.machine import native
 from pkpd_mdr.engine.machine.dag import Dag
 from pkpd_mdr.engine.machine.kernels import kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function
+from pkpd_mdr.engine.machine.lanes import Code, function, module
 from pkpd_mdr.engine.machine.reading import Reader
 from pkpd_mdr.engine.machine.sparse import plan
 from pkpd_mdr.errors import SimulationError
@@ -31,16 +31,16 @@ NAMES = ("exp", "exp2", "log", "expm1", "log1p", "tanh")
 EXTENDED = np.finfo(np.longdouble).nmant > 60
 
 
-@pytest.fixture(scope="module", params=[1, 2, 8])
+@pytest.fixture(scope="module", params=[1, 2, 4, 8])
 def elementary(request: pytest.FixtureRequest) -> Callable[[str, np.ndarray], np.ndarray]:
-    """Vector functions by name, through machine code of 1, 2 and 8 lanes."""
+    """Vector functions by name, through machine code of 1, 2, 4 and 8 lanes."""
     width = request.param
     lines = functions(width)
     for name in (*NAMES, "root"):
         code = Code(width)
         code.store(code.own(name, code.load("%x", 0)), "%o", 0)
         lines += function(f"do_{name}", ["%x", "%o"], code)
-    library = native.load("\n".join(lines))
+    library = native.load(module(lines))
 
     def apply(name: str, x: np.ndarray) -> np.ndarray:
         call, padded = library.call(f"do_{name}", 2), np.resize(np.asarray(x, dtype=float), -(-len(x) // width) * width)
@@ -92,6 +92,44 @@ def test_rough_root_to_three_digits_over_the_whole_range(elementary: Callable) -
     x = np.exp(np.random.default_rng(1).uniform(-690, 690, 4000))
     np.testing.assert_allclose(elementary("root", x), x**-0.1, rtol=1e-3)
     np.testing.assert_allclose(elementary("root", np.array([0.0, np.inf])), [1e30, 1e-30], rtol=1e-3)
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_powers_of_no_number_are_none_and_of_nothing_are_nothing(width: int) -> None:
+    graph = Dag()
+    base, exponent = graph.leaf("y", 0), graph.leaf("p", 0)
+    code = kernel(graph, "f", width, ["%y", "%p", "%o"], [("%o", 0, graph.power(base, exponent))], {})
+    call = native.load(module(functions(width) + code)).call("f", 3)
+
+    def power(base: float, exponent: float) -> float:
+        """By machine code, in all lanes."""
+        y, p, out = np.full(width, base), np.full(width, exponent), np.empty(width)
+        call(y.ctypes.data, p.ctypes.data, out.ctypes.data)
+        assert len({value.tobytes() for value in out}) == 1
+        return float(out[0])
+
+    for known, wanted in {
+        (2.0, 3.0): 8.0,
+        (0.0, 2.0): 0.0,
+        (-1.0, 2.0): 0.0,
+        (-1.0, 0.0): 1.0,
+        (0.0, 0.0): 1.0,
+    }.items():
+        assert power(*known) == pytest.approx(wanted, rel=1e-14)
+    for unknown in ((np.nan, 2.0), (np.nan, 0.0), (2.0, np.nan)):
+        assert np.isnan(power(*unknown))
+
+
+def test_only_what_all_lanes_share_moves_into_the_table() -> None:
+    mixed = "%v2 = fadd <2 x double> %v1, <double 0x3FF0000000000000, double 0x4000000000000000>"
+    zero = Code(2).constant(0.0)
+    lines = ["define void @f() {", mixed, f"%v3 = fadd <2 x double> %v2, {zero}", "ret void", "}"]
+    assert module(lines) == "\n".join(lines)
+    shared = f"%v3 = call <2 x double> @g(<2 x double> {Code(2).constant(1.5)}, <2 x double> {Code(2).constant(1.5)})"
+    text = module([*lines[:2], shared, *lines[3:], *lines])
+    assert mixed in text
+    assert text.count("load double") == 1
+    assert "%v3 = call <2 x double> @g(<2 x double> %c0, <2 x double> %c0)" in text
 
 
 def test_clones_with_potencies_of_their_own_share_the_logarithm_of_the_concentration() -> None:
@@ -162,7 +200,7 @@ def test_sparse_decomposition_solves(size: int, seed: int) -> None:
 # -- objects on disk ------------------------------------------------------------------------------------------
 
 
-def module(value: float) -> str:
+def giving(value: float) -> str:
     code = Code(1)
     code.store(code.constant(value), "%o", 0)
     return "\n".join(function("give", ["%o"], code))
@@ -182,15 +220,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_objects_are_read_back_and_broken_ones_are_replaced(folder: Path) -> None:
-    assert native.load(module(1.5)).origin == "compiled"
+    assert native.load(giving(1.5)).origin == "compiled"
     native._loaded.clear()
-    again = native.load(module(1.5))
+    again = native.load(giving(1.5))
     assert (again.origin, result(again)) == ("disk", 1.5)
     [file] = folder.glob("*.o")
     for broken in (b"", b"nonsense", file.read_bytes()[:-5], file.read_bytes()[:-5] + b"12345"):
         file.write_bytes(broken)
         native._loaded.clear()
-        repaired = native.load(module(1.5))
+        repaired = native.load(giving(1.5))
         assert (repaired.origin, result(repaired)) == ("compiled", 1.5)
     assert not list(folder.glob("*.part"))
 
@@ -200,32 +238,32 @@ def test_a_folder_that_cannot_be_written_is_as_good_as_none(
 ) -> None:
     folder.mkdir()
     folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    assert result(native.load(module(2.5))) == 2.5
+    assert result(native.load(giving(2.5))) == 2.5
     folder.chmod(stat.S_IRWXU)
     blocked = tmp_path / "file"
     blocked.write_text("a file where a folder should be")
     monkeypatch.setenv("PKPD_MDR_CACHE", str(blocked))
-    assert result(native.load(module(3.5))) == 3.5
+    assert result(native.load(giving(3.5))) == 3.5
     monkeypatch.setenv("PKPD_MDR_CACHE", "off")
     assert native.cache_folder() is None
-    assert result(native.load(module(4.5))) == 4.5
+    assert result(native.load(giving(4.5))) == 4.5
 
 
 def test_of_too_many_objects_those_go_that_were_not_used_for_longest(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(native, "_MOST_FILES", {"": 10, native.DRIVER: 2})
-    native.load(module(0.0), f"{native.DRIVER}one")
+    native.load(giving(0.0), f"{native.DRIVER}one")
     for value in range(10):
-        native.load(module(float(value)))
+        native.load(giving(float(value)))
         for file in folder.glob("*.o"):
             os.utime(file, ns=(0, file.stat().st_mtime_ns - 10**9))  # a second goes by
     native._loaded.clear()
-    assert native.load(module(0.0)).origin == "disk"
-    native.load(module(10.0))
+    assert native.load(giving(0.0)).origin == "disk"
+    native.load(giving(10.0))
     assert len(list(folder.glob("*.o"))) == 1 + 9
     native._loaded.clear()
-    kept = [native.load_kept(native.key_of(module(float(value)).encode())) is not None for value in range(11)]
+    kept = [native.load_kept(native.key_of(giving(float(value)).encode())) is not None for value in range(11)]
     assert kept == [True, False, False, *[True] * 8]
     assert native.load_kept(f"{native.DRIVER}one") is not None
 
@@ -258,7 +296,7 @@ def test_many_writers_leave_one_good_object(folder: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
     assert len(list(folder.iterdir())) == 1
-    library = native.load(module(7.5))
+    library = native.load(giving(7.5))
     assert (library.origin, result(library)) == ("disk", 7.5)
 
 
@@ -267,4 +305,4 @@ def test_missing_llvmlite_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
     assert not native.available()
     with pytest.raises(SimulationError, match="needs llvmlite"):
-        native.load(module(1.0))
+        native.load(giving(1.0))

@@ -27,9 +27,9 @@ static inline double {name}_expm1(double x) {{ return expm1(x > 700.0 ? 700.0 : 
 static inline double {name}_log(double x) {{ return log(x < 1e-300 ? 1e-300 : x); }}
 static inline double {name}_max(double a, double b) {{ return a < b ? b : a; }}
 static inline double {name}_min(double a, double b) {{ return a > b ? b : a; }}
-static inline double {name}_power(double base, double exponent, double body)
+static inline double {name}_power(double base, double body, double elsewhere)
 {{
-    return base > 0.0 ? body : base != base ? base : exponent == 0.0 ? 1.0 : 0.0;
+    return base <= 0.0 ? elsewhere : body;
 }}"""
 
 
@@ -131,7 +131,9 @@ class Statements:
         inner = [self.text(i) for i in code[1:]]
         if code[0] == "select":
             return f"({inner[0]} ? {inner[1]} : {inner[2]})", _ATOM
-        name = _CALLS.get(code[0]) or f"{self.prefix}_{'power' if code[0] == 'pow' else code[0]}"
+        if code[0] == "pow":
+            return f"{self.prefix}_power({inner[0]}, {inner[2]}, {inner[3]})", _ATOM
+        name = _CALLS.get(code[0]) or f"{self.prefix}_{code[0]}"
         return f"{name}({', '.join(inner)})", _ATOM
 
 

@@ -195,7 +195,12 @@ class Dag:
         scaled = self.mul(exponent, self.constant(_LOG2E))
         parts = [self.mul(scaled, part) for part in self._logarithms(base)]
         body = base if fixed == 1.0 else self.function("exp2", self.add(*parts) if len(parts) > 1 else parts[0])
-        return self._make("pow", base, exponent, body)
+        one = self.constant(1.0)
+        if fixed is None:
+            elsewhere = self.select(self.compare("==", exponent, zero), one, zero)
+        else:
+            elsewhere = one if fixed == 0.0 else zero
+        return self._make("pow", base, exponent, body, elsewhere)
 
     def _logarithms(self, base: Node) -> list[Node]:
         """Terms of the logarithm of a base that is above zero.
@@ -321,7 +326,7 @@ class Dag:
     def _power_rule(self, code: tuple[Any, ...]) -> Callable[[list[Node | None]], Node]:
         """Of a power: as of ``exp(exponent*log(base))`` above zero; below, only an exponent of one has a slope."""
         zero, one, fixed = self.constant(0.0), self.constant(1.0), self.value(code[2])
-        _, base, exponent, body = code
+        _, base, exponent, body, _ = code
         positive = self.compare("<", zero, base)
         if fixed is None:
             level = self.select(self.compare("==", code[2], one), one, zero)
@@ -398,7 +403,7 @@ _NUMERIC: dict[str, Callable[..., Any]] = {
     "and": np.logical_and,
     "or": np.logical_or,
     "select": np.where,
-    "pow": lambda base, exponent, body: np.where(base > 0.0, body, np.where(exponent == 0.0, 1.0, 0.0)),
+    "pow": lambda base, exponent, body, elsewhere: np.where(base <= 0.0, elsewhere, body),
     "exp": lambda x: np.exp(np.minimum(x, LARGEST)),
     "exp2": lambda x: np.exp2(np.minimum(x, LARGEST_2)),
     "log": lambda x: np.log(np.maximum(x, SMALLEST)),

@@ -149,10 +149,12 @@ def _reduced(code: Code, x: str) -> tuple[str, str]:
 
 
 def _scaled(code: Code, grown: str, exponent: str, x: str, least: float) -> str:
-    """`grown` times the power of two, or zero where x is below the least; not a number where x is none."""
+    """`grown` times the power of two, or zero where x is below the least.
+
+    Where x is not a number, `grown` is none and the exponent is zero: arithmetic makes such values without low bits.
+    """
     scaled = _as_number(code, _bits(code, "add", _as_bits(code, grown), exponent))
-    small = code.select(code.compare("fcmp olt", x, code.constant(least)), code.constant(0.0), scaled)
-    return code.select(code.compare("fcmp uno", x, x), x, small)
+    return code.select(code.compare("fcmp olt", x, code.constant(least)), code.constant(0.0), scaled)
 
 
 def _exp(code: Code) -> str:
@@ -178,8 +180,7 @@ def _expm1(code: Code) -> str:
     rest = code.multiply_add(code.binary("fmul", r, r), _polynomial(code, _EXP, r), r)
     scale = _as_number(code, _bits(code, "add", exponent, code.integer(_ONE_BITS)))
     value = code.multiply_add(scale, rest, code.binary("fsub", scale, code.constant(1.0)))
-    small = code.select(code.compare("fcmp olt", x, code.constant(-700.0)), code.constant(-1.0), value)
-    return code.select(code.compare("fcmp uno", x, x), x, small)
+    return code.select(code.compare("fcmp olt", x, code.constant(-700.0)), code.constant(-1.0), value)
 
 
 def _parted(code: Code, x: str) -> tuple[str, str]:

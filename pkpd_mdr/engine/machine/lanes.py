@@ -2,18 +2,19 @@
 
 No floating-point flag is set and products are fused explicitly (`llvm.fmuladd`), so a lane's result does not depend on
 its neighbours, on the number of lanes, or on what LLVM makes of the loop around it. Vector constants are written in
-full, which every LLVM with opaque pointers reads.
+full, which every LLVM with opaque pointers reads; `module` moves what all lanes share into one table.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
 
-__all__ = ["BLOCKS", "Code", "function", "loop", "numbers", "over"]
+__all__ = ["BLOCKS", "Code", "function", "loop", "module", "numbers", "over"]
 
 Place = tuple[str, int]
 
@@ -21,6 +22,8 @@ _WRITTEN_OUT, _SIDE_BY_SIDE = 16, 12
 BLOCKS = (8, 4, 2)
 """Sizes of the blocks in which one lane treats many rows side by side."""
 
+_CONSTANT = re.compile(r"<(double 0x(?!0{16})[0-9A-F]{16})(?:, \1)*>")
+"""One number in all lanes, but zero, which needs no memory."""
 _SIMPLE = {"+": "fadd", "-": "fsub", "*": "fmul"}
 _COMPARE = {"<": "fcmp olt", "<=": "fcmp ole", "==": "fcmp oeq"}
 _INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "sin": "sin", "cos": "cos"}
@@ -264,11 +267,8 @@ class _Writer:
         if code[0] in ("and", "or"):
             return emit.new(f"{code[0]} <{emit.width} x i1> {values[0]}, {values[1]}")
         if code[0] == "pow":
-            base, exponent, body = values
-            zero, one = emit.constant(0.0), emit.constant(1.0)
-            elsewhere = emit.select(emit.compare("fcmp oeq", exponent, zero), one, zero)
-            missing = emit.select(emit.compare("fcmp uno", base, base), base, elsewhere)
-            return emit.select(emit.compare("fcmp ogt", base, zero), body, missing)
+            base, _, body, elsewhere = values  # the body of a base that is not a number is none either
+            return emit.select(emit.compare("fcmp ole", base, emit.constant(0.0)), elsewhere, body)
         # a value that is not a number stays so: comparisons with it are false and the first operand wins
         relation = "fcmp olt" if code[0] == "max" else "fcmp ogt"
         return emit.select(emit.compare(relation, values[0], values[1]), values[1], values[0])
@@ -281,6 +281,53 @@ class _Writer:
             return emit.multiply_add(emit.negative(x) if code[0] == "-" else x, y, self.names[a])
         x, y = (self.names[i] for i in self.dag.inputs(a))
         return emit.multiply_add(x, y, emit.negative(self.names[b]) if code[0] == "-" else self.names[b])
+
+
+def module(lines: Sequence[str]) -> str:
+    """The text of a module, with its constants in one table.
+
+    Written into instructions, each constant would be read through an address of its own, as objects may lie anywhere in
+    memory: two instructions, one of them long, for each use. LLVM does not know the address of the table, which thus
+    stays in a register.
+
+    Examples
+    --------
+    >>> code = Code(2)
+    >>> code.store(code.binary("fadd", code.load("%a", 0), code.constant(1.5)), "%a", 0)
+    >>> text = module(function("more", ["%a"], code))
+    >>> "@constants = internal global [1 x double] [double 0x3FF8000000000000]" in text
+    True
+    """
+    table: dict[str, int] = {}
+    written: list[str] = []
+    known: dict[str, str] = {}
+    for line in lines:
+        if line.startswith("define"):
+            known = {}
+        if "<double" in line and line.startswith("%"):
+            for found in _CONSTANT.finditer(line):
+                constant = found[0]
+                if constant not in known:
+                    place, known[constant] = table.setdefault(found[1], len(table)), f"%c{len(known)}"
+                    written += _fetched(known[constant], constant.count("double"), place)
+                line = line.replace(constant, known[constant])
+        written.append(line)
+    if table:
+        written.append(f"@constants = internal global [{len(table)} x double] [{', '.join(table)}]")
+        written += ["@table = global ptr @constants", "!0 = !{}"]
+    return "\n".join(written)
+
+
+def _fetched(name: str, width: int, place: int) -> list[str]:
+    """The instructions that fetch a constant by its place in the table."""
+    kind = f"<{width} x double>"
+    return [
+        f"{name}t = load ptr, ptr @table, !invariant.load !0",
+        f"{name}p = getelementptr inbounds double, ptr {name}t, i64 {place}",
+        f"{name}d = load double, ptr {name}p, align 8, !invariant.load !0",
+        f"{name}v = insertelement {kind} poison, double {name}d, i32 0",
+        f"{name} = shufflevector {kind} {name}v, {kind} poison, <{width} x i32> zeroinitializer",
+    ]
 
 
 def numbers(name: str, values: Sequence[int]) -> str:

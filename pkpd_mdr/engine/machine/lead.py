@@ -20,7 +20,6 @@ SHARED = 8
 """With one lane, this many times are computed at once."""
 _SHARES = (*tableau.ALPHA[1:5].tolist(), 1.0)
 """Shares of a step at which stages stand: 1 to 4, and the later ones and the end."""
-_GIVEN = ["%y", "%q", "%u", "%a", "%o"]
 
 
 class Lead:
@@ -43,6 +42,10 @@ class Lead:
         Where imposed nodes stand behind ``%z``, the values at one time.
     moved : dict of place to place
         Where the states stand there.
+    heads : list of int
+        Nodes that the leading values at all times take from the begin of the step.
+    ahead : list of int
+        Nodes of the states a time later.
     times, size : int
         Vectors that the times and the table take.
     """
@@ -50,7 +53,8 @@ class Lead:
     def __init__(self, kernels: Kernels, width: int, rates: Sequence[Node]) -> None:
         self.kernels, self.width = kernels, width
         self.states, self.imposed = kernels.linear.states, kernels.led(rates, kernels.linear.states)[1]
-        self.nodes = [*kernels.linear.ahead, *self.imposed]
+        self.heads, self.ahead = kernels.linear.forms
+        self.nodes = [*self.ahead, *self.imposed]
         self.times, stride = (SHARED, SHARED) if width == 1 else (len(_SHARES), 1)
         self.moved: dict[Place, Place] = {("%y", i): ("%z", stride * m) for m, i in enumerate(self.states)}
         self.places: dict[Node, Place] = {
@@ -59,26 +63,33 @@ class Lead:
         self.size = self.times * len(self.nodes)
 
     def functions(self, slots: dict[Node, Place]) -> list[str]:
-        """``ahead(y, q, u, a, o)``, the states a time later, and ``leading``, all values; of one lane at all times."""
-        kernels, ahead = self.kernels, self.kernels.linear.ahead
+        """``ahead(y, q, u, a, o)``, the states a time later; ``heads(y, q, u, m)``; and ``leading(q, u, m, a, o)``.
+
+        The last writes all values at a time; of one lane at all times.
+        """
+        kernels, ahead = self.kernels, self.ahead
         alone = [("%o", m, node) for m, node in enumerate(ahead)]
-        lines = flow_kernel(kernels, "ahead", self.width, alone, slots, _GIVEN, internal=True)
-        code = Code(SHARED, common=("%y", "%q", "%u")) if self.width == 1 else Code(self.width)
-        for m, value in enumerate(flow_graph(kernels, code, ahead, slots, {})):
+        lines = flow_kernel(kernels, "ahead", self.width, alone, slots, ["%y", "%q", "%u", "%a", "%o"], internal=True)
+        known = [("%m", k, node) for k, node in enumerate(self.heads)]
+        lines += flow_kernel(kernels, "heads", self.width, known, slots, ["%y", "%q", "%u", "%m"], internal=True)
+        code = Code(SHARED, common=("%q", "%u", "%m")) if self.width == 1 else Code(self.width)
+        kept = slots | {node: ("%m", k) for k, node in enumerate(self.heads) if kernels.graph.value(node) is None}
+        for m, value in enumerate(flow_graph(kernels, code, ahead, kept, {})):
             code.store(value, "%o", m)
         later: dict[Place, Place] = {("%y", i): ("%o", m) for m, i in enumerate(self.states)}
         for k, value in enumerate(flow_graph(kernels, code, self.imposed, slots, later), start=len(ahead)):
             code.store(value, "%o", k)
-        return lines + function("leading", _GIVEN, code, internal=True)
+        return lines + function("leading", ["%q", "%u", "%m", "%a", "%o"], code, internal=True)
 
     def fill(self, code: Code, h: str) -> None:
         """Fill the table ``%path``."""
         for i in range(self.times):
             share = _SHARES[min(i, len(_SHARES) - 1)]
             code.store(code.binary("fmul", h, code.constant(share)), "%a", i)
+        code.lines.append("call void @heads(ptr %y, ptr %q, ptr %u, ptr %m)")
         for i in range(1 if self.width == 1 else self.times):
             places = code.place("%a", i), self.at(code, i + 1)
-            code.lines.append(f"call void @leading(ptr %y, ptr %q, ptr %u, ptr {places[0]}, ptr {places[1]})")
+            code.lines.append(f"call void @leading(ptr %q, ptr %u, ptr %m, ptr {places[0]}, ptr {places[1]})")
 
     def at(self, code: Code, stage: int) -> str:
         """Where the values at a stage from 1 on stand."""

@@ -47,7 +47,8 @@ _FUNCTIONS = ("exp", "exp2", "log", "expm1", "log1p", "tanh", "sin", "cos")
 _WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
 _REAL = 1e-12
 _REMEMBERED = 64  # decompositions of single members
-_FLAT = 1e-290  # an eigenvalue below is zero: its inverse would overflow
+_FLAT = 2.0**-500
+"""An eigenvalue below counts as this: over any time s, (exp(e s) - 1)/e is then s to rounding, and exp(e s) is 1."""
 
 
 class Linear:
@@ -66,8 +67,8 @@ class Linear:
     states : tuple of int
         All of them, block after block.
     columns : int
-        Numbers of a decomposition, which stand behind the parameters: eigenvalues, their inverses (0 for 0), V, V^-1. A
-        block of one state needs none.
+        Numbers of a decomposition, which stand behind the parameters: eigenvalues, their inverses, V, V^-1. A block of
+        one state needs none.
     """
 
     def __init__(self, kernels: Kernels) -> None:
@@ -83,14 +84,17 @@ class Linear:
         self.columns = sum(2 * len(block) * (1 + len(block)) for block in self.blocks if len(block) > 1)
 
     @cached_property
-    def ahead(self) -> list[Node]:
-        """The states of the blocks a time ``("a", 0)`` later, as nodes."""
-        graph, first, nodes = self.kernels.graph, len(self.kernels.parameters), []
-        later, one = graph.leaf("a", 0), graph.constant(1.0)
+    def forms(self) -> tuple[list[Node], list[Node]]:
+        """The closed forms, as nodes: V^-1 x and V^-1 b/e, whatever the time; the states a time ``("a", 0)`` later."""
+        graph, first = self.kernels.graph, len(self.kernels.parameters)
+        heads: list[Node] = []
+        nodes: list[Node] = []
+        later, one, flat = graph.leaf("a", 0), graph.constant(1.0), graph.constant(_FLAT)
         for block in self.blocks:
             size, modes = len(block), []
             if size == 1:
                 value = self.kernels.jacobian.get((block[0], block[0]), graph.constant(0.0))
+                value = graph.select(graph.compare("<", graph.function("abs", value), flat), flat, value)
                 leaf = [value, graph.inverse(value), one, one]
             else:
                 leaf = [graph.leaf("p", first + i) for i in range(2 * size * (1 + size))]
@@ -100,13 +104,13 @@ class Linear:
             for j in range(size):
                 held = self._weight(back[j * size : (j + 1) * size], [self.kernels.states[state] for state in block])
                 fed = self._weight(back[j * size : (j + 1) * size], [self._input(state) for state in block])
+                fed = graph.mul(inverses[j], fed)
+                heads += [held, fed]
                 exponent = graph.mul(values[j], later)
-                grown = graph.mul(graph.function("expm1", exponent), inverses[j])
-                flat = graph.compare("<", graph.function("abs", values[j]), graph.constant(_FLAT))
-                mode = graph.mul(graph.function("exp", exponent), held)
-                modes.append(graph.add(mode, graph.mul(graph.select(flat, later, grown), fed)))
+                grown = graph.mul(graph.function("expm1", exponent), fed)
+                modes.append(graph.add(graph.mul(graph.function("exp", exponent), held), grown))
             nodes += [self._weight(vectors[i * size : (i + 1) * size], modes) for i in range(size)]
-        return nodes
+        return heads, nodes
 
     def _weight(self, weights: Sequence[Node], parts: Sequence[Node]) -> Node:
         graph, total = self.kernels.graph, self.kernels.graph.constant(0.0)
@@ -206,8 +210,8 @@ def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
         left = (vectors * values[:, None, :]) @ back - safe
         good &= np.abs(left.reshape(count, -1)).max(axis=1) <= _REAL * scale
         flat = np.abs(values) <= np.maximum(1e-14 * scale[:, None], _FLAT)
-        values = np.where(flat, 0.0, values)
-        inverses = np.where(flat, 0.0, 1.0 / values)
+        values = np.where(flat, _FLAT, values)
+        inverses = 1.0 / values
     numbers = np.concatenate([values, inverses, vectors.reshape(count, -1), back.reshape(count, -1)], axis=1)
     numbers[~good] = 0.0
     return numbers, good

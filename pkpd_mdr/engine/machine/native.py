@@ -88,7 +88,9 @@ def available() -> bool:
 
 
 def preferred_width() -> int:
-    """Lanes for ensembles: 8 with AVX-512 or AVX2, 4 elsewhere on x86, 2 on ARM.
+    """Lanes for ensembles: 8 with AVX-512, 4 elsewhere on x86, 2 on ARM.
+
+    A vector fills one register: larger models run out of registers where each value takes two.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def preferred_width() -> int:
     True
     """
     features = _host_features()
-    if "+avx512f" in features or "+avx2" in features:
+    if "+avx512f" in features:
         return 8
     return 4 if "+sse2" in features else 2
 

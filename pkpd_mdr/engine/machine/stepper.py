@@ -30,7 +30,7 @@ from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, System, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, numbers, over
+from pkpd_mdr.engine.machine.lanes import Code, function, module, numbers, over
 from pkpd_mdr.engine.machine.lead import SHARED, Lead
 from pkpd_mdr.engine.machine.march import march
 from pkpd_mdr.engine.machine.native import Library
@@ -103,7 +103,7 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
         lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.leading, ("%q", "%u", "%h"))
         lines += march(width)
     sizes = Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
-    return "\n".join([*lines, numbers("sizes", astuple(sizes))])
+    return module([*lines, numbers("sizes", astuple(sizes))])
 
 
 def guard_nodes(kernels: Kernels, watched: Sequence[str]) -> list[Node]:
@@ -123,7 +123,7 @@ def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:
     """The module with ``guard(y, p, u, t, out)``: what `guard_nodes` gives."""
     written = [("%out", i, node) for i, node in enumerate(guard_nodes(kernels, watched))]
     arguments = ["%y", "%p", "%u", "%t", "%out"]
-    return "\n".join(functions(width) + flow_kernel(kernels, "guard", width, written, {}, arguments))
+    return module(functions(width) + flow_kernel(kernels, "guard", width, written, {}, arguments))
 
 
 def observe_module(kernels: Kernels, outputs: Sequence[str], width: int) -> str:
@@ -139,9 +139,7 @@ def observe_module(kernels: Kernels, outputs: Sequence[str], width: int) -> str:
     """
     nodes = [kernels.reader.read(kernels.compiled.expression(name)) for name in outputs]
     written = [("%out", i, node) for i, node in enumerate(nodes)]
-    return "\n".join(
-        functions(width) + kernel(kernels.graph, "observe", width, ["%y", "%p", "%t", "%out"], written, {})
-    )
+    return module(functions(width) + kernel(kernels.graph, "observe", width, ["%y", "%p", "%t", "%out"], written, {}))
 
 
 def _matrix(system: System, width: int) -> list[str]:
@@ -226,7 +224,7 @@ class _Step:
         n = kernels.size
         sizes = {
             "%f": n, "%ft": n, "%jac": len(system.jacobian), "%lu": len(system.plan.cells),
-            "%a": lead.times if lead else 0, "%path": lead.size if lead else 0,
+            "%m": len(lead.heads) if lead else 0, "%a": lead.times if lead else 0, "%path": lead.size if lead else 0,
             "%side": len(kernels.sides), "%then": len(kernels.sides),
         }  # fmt: skip
         self.areas, self.size = {}, 0

@@ -28,7 +28,7 @@ from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, loop, numbers
+from pkpd_mdr.engine.machine.lanes import Code, function, loop, module, numbers
 from pkpd_mdr.engine.machine.native import Library
 from pkpd_mdr.engine.machine.stepper import dense_rows, guard_nodes, stage_rows
 
@@ -93,13 +93,13 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> str:
     lines += _columns(n, groups, area) + dense_rows(range(n), n, GROUP)
     lines += _event_kernels(kernels, columns)
     arrays = Arrays(n, groups, len(slots), area["end"])
-    return "\n".join([*lines, numbers("arrays", astuple(arrays))])
+    return module([*lines, numbers("arrays", astuple(arrays))])
 
 
 def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequence[str]) -> str:
     """The module with ``observe_by(y, p, t, s, dp, out)``: derivatives of outputs along each lane's seeds."""
     nodes = [kernels.reader.read(kernels.compiled.expression(name)) for name in outputs]
-    return "\n".join(
+    return module(
         functions(GROUP) + _along_seeds(kernels, "observe_by", nodes, columns, ["%y", "%p", "%t", "%s", "%dp", "%out"])
     )
 
@@ -111,7 +111,7 @@ def guard_by_module(kernels: Kernels, watched: Sequence[str], columns: Sequence[
     rows = graph.gradient(guard_nodes(kernels, watched), seeds)
     written = [("%out", i, row.get(0, graph.constant(0.0))) for i, row in enumerate(rows)]
     arguments = ["%y", "%p", "%u", "%t", "%s", "%dp", "%dt", "%out"]
-    return "\n".join(functions(GROUP) + flow_kernel(kernels, "guard_by", GROUP, written, {}, arguments))
+    return module(functions(GROUP) + flow_kernel(kernels, "guard_by", GROUP, written, {}, arguments))
 
 
 def _along_stage(kernels: Kernels, nodes: list[Node]) -> list[Node]:
