@@ -308,6 +308,8 @@ def module(lines: Sequence[str]) -> str:
             for found in _CONSTANT.finditer(line):
                 constant = found[0]
                 if constant not in known:
+                    if not known:
+                        written.append("%table = load ptr, ptr @table, !invariant.load !0")
                     place, known[constant] = table.setdefault(found[1], len(table)), f"%c{len(known)}"
                     written += _fetched(known[constant], constant.count("double"), place)
                 line = line.replace(constant, known[constant])
@@ -321,9 +323,11 @@ def module(lines: Sequence[str]) -> str:
 def _fetched(name: str, width: int, place: int) -> list[str]:
     """The instructions that fetch a constant by its place in the table."""
     kind = f"<{width} x double>"
+    address = f"{name}p = getelementptr inbounds double, ptr %table, i64 {place}"
+    if width == 1:
+        return [address, f"{name} = load {kind}, ptr {name}p, align 8, !invariant.load !0"]
     return [
-        f"{name}t = load ptr, ptr @table, !invariant.load !0",
-        f"{name}p = getelementptr inbounds double, ptr {name}t, i64 {place}",
+        address,
         f"{name}d = load double, ptr {name}p, align 8, !invariant.load !0",
         f"{name}v = insertelement {kind} poison, double {name}d, i32 0",
         f"{name} = shufflevector {kind} {name}v, {kind} poison, <{width} x i32> zeroinitializer",
