@@ -132,7 +132,7 @@ class Results:
         picture = "![CPU time against measured error](work_precision.png)"
         lines = ["# Work and precision", "", about, "", machine, "", picture, ""]
         if self.kept:
-            lines += [f"Measured in an earlier run: {', '.join(self.kept)}.", ""]
+            lines += [f"Measured in earlier runs, perhaps with other numbers of rounds: {', '.join(self.kept)}.", ""]
         for kind, title, text in (
             ("one", "One trajectory", f"Solved one at a time; mean of {given.sample} members."),
             ("many", "One of an ensemble", f"{given.members} members on one core; solvers without batches loop."),
