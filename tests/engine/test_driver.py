@@ -94,7 +94,7 @@ def test_later_processes_do_without_numba() -> None:
 def test_a_record_becomes_words() -> None:
     table = np.arange(6.0).reshape(2, 3)
     table.flags.writeable = False
-    found = entry.words((table, 3, -0.5, (np.zeros((0, 4)),)))
+    found = entry.words((table, 3, -0.5, (np.zeros((0, 4)),))).tolist()
     assert found[0] == table.ctypes.data
     assert found[1:4] == [2, 3, 3]
     assert found[4] == np.array(-0.5).view(np.int64)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from pkpd_mdr.engine.lowering import Compiled
+from pkpd_mdr.engine.lowering import Compiled, FloatArray
 from pkpd_mdr.engine.machine import driver, native, records
 from pkpd_mdr.engine.machine.kernels import Kernels
+from pkpd_mdr.engine.machine.linear import Flags
 from pkpd_mdr.engine.machine.program import Line, lower, lower_line
 from pkpd_mdr.engine.machine.stepper import Sizes, guard_module, observe_module, step_module
 from pkpd_mdr.engine.machine.tangent import Arrays, guard_by_module, observe_by_module, tangent_module
@@ -70,7 +71,7 @@ class MachineCode:
         self._observers_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
         self._machines: dict[tuple[int, tuple[str, ...], tuple[str, ...], bool], records.Machine] = {}
         self._benches: dict[BenchKey, list[tuple[records.Lanes, records.Pointers]]] = {}
-        self._controls: dict[tuple[Any, ...], records.Control] = {}
+        self._controls: dict[tuple[Any, ...], tuple[records.Control, dict[str, int]]] = {}
         self._guards_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
 
     @classmethod
@@ -91,6 +92,34 @@ class MachineCode:
                 library = self._load(write, "step", width, driven)
                 self._steps[width, driven] = library, Sizes.of(library)
             return self._steps[width, driven]
+
+    def each(self, function: str, rows: FloatArray, size: int, width: int, *, driven: bool = False) -> FloatArray:
+        """What a function of the step writes for each parameter row, such as ``start(p, y)``; `width` rows at a time.
+
+        Returns
+        -------
+        ndarray, shape (rows, size)
+        """
+        call = self.step(width, driven)[0].call(function, 2)
+        whole = np.empty((len(rows), size))
+        if width == 1 == len(rows):
+            row = np.ascontiguousarray(rows)
+            call(row.ctypes.data, whole.ctypes.data)
+            return whole
+        parts = driver.aligned_parts({"p": (rows.shape[1], width), "found": (size, width)})
+        p, found = parts["p"], parts["found"]
+        at = p.ctypes.data, found.ctypes.data
+        for begin in range(0, len(rows), width):
+            block = rows[begin : begin + width]
+            p[:, : len(block)] = block.T
+            call(*at)
+            whole[begin : begin + len(block)] = found.T[: len(block)]
+        return whole
+
+    def decompose(self, rows: FloatArray, width: int) -> tuple[FloatArray, Flags]:
+        """The linear parts for parameter rows, as `Linear.decompose` gives them."""
+        linear = self.kernels.linear
+        return linear.decompose(rows, lambda rows: self.each("asked", rows, len(linear.asked), width, driven=True))
 
     def observer(self, width: int, outputs: tuple[str, ...]) -> native.Library:
         """The function that computes outputs over `width` lanes."""
@@ -210,8 +239,8 @@ class MachineCode:
         found: dict[str, int] = {name: getattr(lanes, name).ctypes.data for name in names}
         return lanes, records.Pointers(tolerances=0, most=0, **found)
 
-    def control(self, accuracy: Accuracy, watches: tuple[Watch, ...]) -> records.Control:
-        """An accuracy, and what is watched, as the drivers read it."""
+    def control(self, accuracy: Accuracy, watches: tuple[Watch, ...]) -> tuple[records.Control, dict[str, int]]:
+        """An accuracy, and what is watched, as the drivers read it, with what it adds to `records.Pointers`."""
         key = accuracy.rtol, accuracy.atol, accuracy.budget, watches
         found = self._controls.get(key)
         if found is None:
@@ -223,6 +252,7 @@ class MachineCode:
             inclusive = np.array([*(c.inclusive for c in conditions), *(False for _ in watches)], dtype=np.int64)
             direction = np.array([*(0 for _ in conditions), *(w.direction for w in watches)], dtype=np.int64)
             most = np.array([max(accuracy.budget // 8, 1)], dtype=float)
-            found = records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
+            control = records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
+            found = control, {"tolerances": tolerances.ctypes.data, "most": most.ctypes.data}
             self._controls[key] = found
         return found

@@ -93,8 +93,7 @@ def solve_compiled(
             raise SimulationError(
                 f"the level of {watches[watch].output!r} is not a number for member {member}; give one to cross"
             )
-    few = bool(sensitivities) or len(table) <= _FEW
-    work.prepare(starts, 1 if sensitivities else width or (1 if few else native.preferred_width()))
+    work.prepare(starts, 1 if sensitivities else width or _lanes(len(table)))
     if sensitivities:
         from pkpd_mdr.engine.machine.sensitivity import derivative_driver
 
@@ -140,11 +139,17 @@ def closed_form(compiled: Compiled, parameters: FloatArray, rows: Sequence[Float
     -------
     ndarray of bool, shape (members,)
     """
-    linear = MachineCode.of(compiled).kernels.linear if compiled.states and len(parameters) else None
-    if linear is None or not linear.whole:
+    code = MachineCode.of(compiled) if compiled.states and len(parameters) else None
+    if code is None or not code.kernels.linear.whole:
         return np.zeros(len(parameters), dtype=bool)
+    width = _lanes(len(parameters))
     if rows is None:
-        return linear.decompose(parameters)[1]
+        return code.decompose(parameters, width)[1]
     tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in rows]
     first = np.cumsum([0, *map(len, tables)])[:-1]
-    return np.asarray(np.logical_and.reduceat(linear.decompose(np.concatenate(tables))[1], first))
+    return np.asarray(np.logical_and.reduceat(code.decompose(np.concatenate(tables), width)[1], first))
+
+
+def _lanes(count: int) -> int:
+    """How many members are solved side by side."""
+    return 1 if count <= _FEW else native.preferred_width()

@@ -93,8 +93,10 @@ def compiled_loop(drive: _Drive, helpers: Sequence[Callable[..., Any]], *, worth
     if not has_numba():
         _say_slow()
         return drive
+    if (made := _drivers.get(drive)) is not None:
+        return cast(_Drive, made)
     asked = worth or os.environ.get("PKPD_MDR_DRIVER", "") == "numba" or _spent.get(drive, 0.0) > _PATIENCE
-    if not asked and drive not in _drivers and not native.kept(_key(drive)):
+    if not asked and not native.kept(_key(drive)):
         return cast(_Drive, _counted(drive))
     with _lock:
         return cast(_Drive, _drivers.setdefault(drive, _Driver(drive, tuple(helpers))))

@@ -27,10 +27,10 @@ _NAME = "pkpd_mdr_drive"
 _ALLOWED = ("llvm.", "memset", "memcpy", "memmove")  # LLVM's own
 _KEPT, _LARGE = (Program, Lanes, Control, Machine), 100_000
 _MOST = 64
-_known: OrderedDict[int, tuple[Any, list[int]]] = OrderedDict()
+_known: OrderedDict[int, tuple[Any, array[int]]] = OrderedDict()
 
 
-def words(record: Any) -> list[int]:
+def words(record: Any) -> array[int]:
     """A record, and the records in it, as words.
 
     Parameters
@@ -44,21 +44,21 @@ def words(record: Any) -> list[int]:
     >>> class Pair(NamedTuple):
     ...     a: np.ndarray
     ...     b: int
-    >>> words(Pair(np.zeros((2, 3)), 7))[1:]
+    >>> words(Pair(np.zeros((2, 3)), 7))[1:].tolist()
     [2, 3, 7]
     """
     known = _known.get(id(record))
     if known is not None and known[0] is record:
         return known[1]
-    found: list[int] = []
+    found = array("q")
     for part in record:
         if isinstance(part, np.ndarray):
             found.append(_address(part))
-            found += part.shape
+            found.extend(part.shape)
         elif isinstance(part, Pointers):
-            found += part
+            found.extend(part)
         elif isinstance(part, tuple):
-            found += words(part)
+            found.extend(words(part))
         elif isinstance(part, float):
             found.append(struct.unpack("<q", struct.pack("<d", part))[0])
         else:
@@ -71,7 +71,9 @@ def words(record: Any) -> list[int]:
 
 
 def _address(given: np.ndarray[Any, Any]) -> int:
-    """Where an array begins; by the way that takes the shortest time, which an empty or protected array refuses."""
+    """Where an array begins (0 for one of no size); by the shortest way, which a protected array refuses."""
+    if not given.size:
+        return 0
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(given.data))
     except (TypeError, ValueError):
@@ -87,8 +89,8 @@ def call(library: Library) -> Callable[..., int]:
 
     def run(*given: Any) -> int:
         """Call the driver with the words of its arguments; 0 where it returns nothing."""
-        table = words(given)
-        held = array("q", [0, 0, *table])
+        held = array("q", (0, 0))
+        held.extend(words(given))
         place = held.buffer_info()[0]
         # numba's way to call: where to write the result and an error, then the arguments
         status = function(place, place + 8, place + 16)

@@ -1,7 +1,8 @@
 """Linear parts of a model in closed form: a whole pharmacokinetic model, or what leads another one.
 
 States whose rates are affine in themselves with coefficients that depend on parameters alone need no integrator. For a
-block of them, x' = A x + b with A = V diag(e) V^-1 (one decomposition per member), the state a time s after x is::
+block of them, x' = A x + b with A = V diag(e) V^-1 (by formulas of the rates where no more than two states feel each
+other, see `modes.py`, and else one decomposition per member), the state a time s after x is::
 
     V diag(exp(e s)) V^-1 x + V diag((exp(e s) - 1)/e) V^-1 b
 
@@ -22,7 +23,7 @@ So does, member by member, a matrix that cannot be decomposed well (equal rates 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ import numpy.typing as npt
 
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.engine.machine.dag import Node
+from pkpd_mdr.engine.machine.modes import Modes, modes, risen
 from pkpd_mdr.engine.machine.reading import Reader
 from pkpd_mdr.expression import TIME, symbol
 
@@ -46,9 +48,8 @@ _LARGEST_LEAD = 4
 _FUNCTIONS = ("exp", "exp2", "log", "expm1", "log1p", "tanh", "sin", "cos")
 _WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
 _REAL = 1e-12
+_ALL = np.array(True)
 _REMEMBERED = 64  # decompositions of single members
-_FLAT = 2.0**-500
-"""An eigenvalue below counts as this: over any time s, (exp(e s) - 1)/e is then s to rounding, and exp(e s) is 1."""
 
 
 class Linear:
@@ -67,21 +68,31 @@ class Linear:
     states : tuple of int
         All of them, block after block.
     columns : int
-        Numbers of a decomposition, which stand behind the parameters: eigenvalues, their inverses, V, V^-1. A block of
-        one state needs none.
+        Numbers of decompositions, which stand behind the parameters: eigenvalues, V, V^-1. Blocks whose modes are
+        formulas need none.
     """
 
     def __init__(self, kernels: Kernels) -> None:
         self.kernels = kernels
         components = _components(kernels)
-        self.whole = sum(map(len, components)) == kernels.size
-        if not self.whole or max(map(len, components), default=0) > _LARGEST_BLOCK:
-            self.whole = False
+        self.whole = (
+            sum(map(len, components)) == kernels.size
+            and max(map(len, components), default=0) <= _LARGEST_BLOCK
+            and not any(_confluent(kernels, group) for group in components)
+        )
+        if not self.whole:
             components = [block for group in components for block in _pieces(kernels, group)]
         self.blocks = tuple(components)
         self.states = tuple(state for block in self.blocks for state in block)
         self._known: dict[bytes, tuple[FloatArray, Flags]] = {}
-        self.columns = sum(2 * len(block) * (1 + len(block)) for block in self.blocks if len(block) > 1)
+        self._modes = {block: modes(kernels.graph, len(block), self._cells(block)) for block in self.blocks}
+        self._decomposed = [block for block in self.blocks if self._modes[block] is None]
+        self.columns = sum(len(block) * (1 + 2 * len(block)) for block in self._decomposed)
+
+    def _cells(self, block: tuple[int, ...]) -> dict[tuple[int, int], Node]:
+        """The matrix of a block: its cells that are not zero, by their place in it."""
+        cells, n = self.kernels.jacobian, range(len(block))
+        return {(i, j): cells[block[i], block[j]] for i in n for j in n if (block[i], block[j]) in cells}
 
     @cached_property
     def forms(self) -> tuple[list[Node], list[Node]]:
@@ -89,27 +100,23 @@ class Linear:
         graph, first = self.kernels.graph, len(self.kernels.parameters)
         heads: list[Node] = []
         nodes: list[Node] = []
-        later, one, flat = graph.leaf("a", 0), graph.constant(1.0), graph.constant(_FLAT)
+        later = graph.leaf("a", 0)
         for block in self.blocks:
-            size, modes = len(block), []
-            if size == 1:
-                value = self.kernels.jacobian.get((block[0], block[0]), graph.constant(0.0))
-                value = graph.select(graph.compare("<", graph.function("abs", value), flat), flat, value)
-                leaf = [value, graph.inverse(value), one, one]
-            else:
-                leaf = [graph.leaf("p", first + i) for i in range(2 * size * (1 + size))]
-                first += len(leaf)
-            values, inverses, vectors = leaf[:size], leaf[size : 2 * size], leaf[2 * size : 2 * size + size * size]
-            back = leaf[2 * size + size * size :]
-            for j in range(size):
-                held = self._weight(back[j * size : (j + 1) * size], [self.kernels.states[state] for state in block])
-                fed = self._weight(back[j * size : (j + 1) * size], [self._input(state) for state in block])
-                fed = graph.mul(inverses[j], fed)
+            size, moved, form = len(block), [], self._modes[block]
+            if form is None:
+                rows = [[graph.leaf("p", first + i * size + j) for j in range(size)] for i in range(1 + 2 * size)]
+                first += size * len(rows)
+                form = Modes(risen(graph, rows[0]), rows[1 : 1 + size], rows[1 + size :], graph.constant(0.0))
+            held_by = [self.kernels.states[state] for state in block]
+            fed_by = [self._input(state) for state in block]
+            for value, row in zip(form.values, form.back, strict=True):
+                held, fed = self._weight(row, held_by), self._weight(row, fed_by)
+                fed = graph.mul(graph.inverse(value), fed)
                 heads += [held, fed]
-                exponent = graph.mul(values[j], later)
+                exponent = graph.mul(value, later)
                 grown = graph.mul(graph.function("expm1", exponent), fed)
-                modes.append(graph.add(graph.mul(graph.function("exp", exponent), held), grown))
-            nodes += [self._weight(vectors[i * size : (i + 1) * size], modes) for i in range(size)]
+                moved.append(graph.add(graph.mul(graph.function("exp", exponent), held), grown))
+            nodes += [self._weight(row, moved) for row in form.vectors]
         return heads, nodes
 
     def _weight(self, weights: Sequence[Node], parts: Sequence[Node]) -> Node:
@@ -132,12 +139,25 @@ class Linear:
         named = zip(compiled.parameters, self.kernels.parameters, strict=True)
         return Reader(graph, leaves | {symbol(name): node for name, node in named} | {TIME: self.kernels.time})
 
-    def decompose(self, rows: FloatArray) -> tuple[FloatArray, Flags]:
+    @cached_property
+    def asked(self) -> list[Node]:
+        """What a decomposition needs to know of parameters.
+
+        These are the cells of the matrices that have no formula, row by row, then the doubts about those that have one.
+        """
+        zero, graph, jacobian = self.kernels.graph.constant(0.0), self.kernels.graph, self.kernels.jacobian
+        cells = [jacobian.get((i, j), zero) for block in self._decomposed for i in block for j in block]
+        doubts = [form.doubt for form in self._modes.values() if form is not None]
+        return cells + [doubt for doubt in doubts if graph.value(doubt) is None]
+
+    def decompose(self, rows: FloatArray, values: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, Flags]:
         """Decompose the blocks for parameter rows.
 
         Parameters
         ----------
         rows : ndarray, shape (r, parameters)
+        values : callable
+            Gives the values of `asked`, shape (r, asked), for such rows.
 
         Returns
         -------
@@ -145,81 +165,66 @@ class Linear:
         usable : ndarray of bool, shape (r,)
             Rows for which the closed form is good to rounding.
         """
-        if len(rows) > 1:
-            return self._decompose(rows)
+        if len(rows) > 1 or not self.columns:
+            return self._decompose(rows, values)
         key = rows.tobytes()  # one run after another with the same values, as between visits
         found = self._known.get(key)
         if found is None:
-            found = self._decompose(rows)
+            found = self._decompose(rows, values)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = found
         return found
 
-    def _decompose(self, rows: FloatArray) -> tuple[FloatArray, Flags]:
-        usable: Flags = np.asarray(np.isfinite(rows).all(axis=1))
-        parts = []
-        for block in (block for block in self.blocks if len(block) > 1):
-            numbers, good = _eigen(self._matrices(block, rows))
+    def _decompose(self, rows: FloatArray, values: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, Flags]:
+        if not self.asked:
+            return np.zeros((len(rows), 0)), np.ones(len(rows), dtype=bool)
+        told, parts, first = values(rows), [], 0
+        usable: Flags = np.ones(len(rows), dtype=bool)
+        for size in map(len, self._decomposed):
+            numbers, good = _eigen(told[:, first : first + size * size].reshape(-1, size, size))
+            first += size * size
             usable &= good
             parts.append(numbers)
-        return np.hstack(parts) if parts else np.zeros((len(rows), 0)), usable
-
-    def _matrices(self, block: tuple[int, ...], rows: FloatArray) -> FloatArray:
-        cells, nodes, order = self._cells[block]
-        graph, matrices = self.kernels.graph, np.zeros((len(rows), len(block), len(block)))
-        needed = (graph.codes[node] for node in order)
-        leaves = {("p", code[2]): rows[:, code[2]] for code in needed if code[:2] == ("x", "p")}
-        for (i, j), values in zip(cells, graph.evaluate(nodes, leaves, order), strict=True):
-            matrices[:, i, j] = values
-        return matrices
-
-    @cached_property
-    def _cells(self) -> dict[tuple[int, ...], tuple[list[tuple[int, int]], list[Node], list[Node]]]:
-        """By block, its cells that are not zero, their nodes, and all nodes that these need."""
-        found = {}
-        for block in self.blocks:
-            places = [(i, j) for i in range(len(block)) for j in range(len(block))]
-            cells = [(i, j) for i, j in places if (block[i], block[j]) in self.kernels.jacobian]
-            nodes = [self.kernels.jacobian[block[i], block[j]] for i, j in cells]
-            found[block] = cells, nodes, self.kernels.graph.needed(nodes)
-        return found
+        usable &= (told[:, first:] <= _WORST**2).all(axis=1)  # what is not a number is not
+        return np.hstack(parts) if parts else told[:, :0], usable
 
 
 def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
-    """Eigenvalues, inverses of them, eigenvectors and their inverse by row, and whether they serve.
+    """Eigenvalues, eigenvectors and their inverse by row, and whether they serve; zeros where they do not.
 
     A single run waits for this, so that it takes as few calls as may be; each member's numbers are its own in any case.
     """
-    count, eye = len(matrices), np.eye(matrices.shape[1])
+    count, size, _ = matrices.shape
     with np.errstate(all="ignore"):
-        good: Flags = np.asarray(np.isfinite(matrices.reshape(count, -1)).all(axis=1))
-        safe = matrices if good.all() else np.where(good[:, None, None], matrices, eye)
-        values, vectors = np.linalg.eig(safe)
-        scale = np.abs(values).max(axis=1) + 1e-300
-        if np.iscomplexobj(values):  # where one of them oscillates; from NumPy 2.5 on always
-            good &= np.abs(values.imag).max(axis=1) <= _REAL * scale
-            values, vectors = np.array(values.real), np.array(vectors.real)
         try:
+            values, vectors, real = _pairs(matrices)
             back = np.linalg.inv(vectors)
         except np.linalg.LinAlgError:  # of one of the members
-            good &= np.linalg.cond(vectors) <= _WORST
-            vectors[~good] = eye
+            finite: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+            matrices = np.where(finite[:, None, None], matrices, np.eye(size))
+            values, vectors, real = _pairs(matrices)
+            real = np.asarray(real & finite & (np.linalg.cond(vectors) <= _WORST))
+            vectors[~real] = np.eye(size)
             back = np.linalg.inv(vectors)
-        good &= _squared(vectors) * _squared(back) <= _WORST**2
-        left = (vectors * values[:, None, :]) @ back - safe
-        good &= np.abs(left.reshape(count, -1)).max(axis=1) <= _REAL * scale
-        flat = np.abs(values) <= np.maximum(1e-14 * scale[:, None], _FLAT)
-        values = np.where(flat, _FLAT, values)
-        inverses = 1.0 / values
-    numbers = np.concatenate([values, inverses, vectors.reshape(count, -1), back.reshape(count, -1)], axis=1)
-    numbers[~good] = 0.0
+        # eigenvectors have the length 1, so that size is the sum of their squares
+        good: Flags = np.asarray(real & (np.einsum("kij,kij->k", back, back) <= _WORST**2 / size))
+        left = (vectors * values[:, None, :]) @ back - matrices
+        good &= np.abs(left).reshape(count, -1).max(axis=1) <= _REAL * np.abs(values).max(axis=1)
+    numbers = np.concatenate((values, vectors.reshape(count, -1), back.reshape(count, -1)), axis=1)
+    if not good.all():
+        numbers[~good] = 0.0
     return numbers, good
 
 
-def _squared(matrices: FloatArray) -> FloatArray:
-    """Sum of the squares of each."""
-    return np.asarray(np.einsum("kij,kij->k", matrices, matrices))
+def _pairs(matrices: FloatArray) -> tuple[FloatArray, FloatArray, Flags]:
+    """Eigenvalues and eigenvectors, the real parts of both, and whether these are all."""
+    values, vectors = np.linalg.eig(matrices)
+    if not np.iscomplexobj(values):
+        return values, vectors, _ALL
+    # where one of them oscillates; from NumPy 2.5 on always
+    real = np.abs(values.imag).max(axis=1) <= _REAL * np.abs(values).max(axis=1)
+    return np.array(values.real), np.array(vectors.real), real
 
 
 def _components(kernels: Kernels) -> list[tuple[int, ...]]:

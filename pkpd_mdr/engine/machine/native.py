@@ -19,6 +19,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class Library:
     def __init__(self, engine: Any, origin: str) -> None:
         self._engine = engine
         self._addresses: dict[str, int] = {}
+        self._calls: dict[str, Callable[..., None]] = {}
         self.origin = origin
 
     def address(self, name: str) -> int:
@@ -75,7 +77,11 @@ class Library:
 
     def call(self, name: str, arguments: int) -> Callable[..., None]:
         """A function of `arguments` addresses, callable from Python."""
-        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(self.address(name))
+        found = self._calls.get(name)
+        if found is None:
+            kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)
+            found = self._calls[name] = kind(self.address(name))
+        return found
 
 
 def available() -> bool:
@@ -186,8 +192,13 @@ def kept(key: str) -> bool:
 
 def sources(*rooms: Path) -> bytes:
     """A digest of the source files of some folders: what other code made has another key."""
-    files = [path.read_bytes() for room in rooms for path in sorted(room.glob("*.py"))]
-    return hashlib.sha256(b"".join(files)).digest()
+    return hashlib.sha256(b"".join(map(_room, rooms))).digest()
+
+
+@cache
+def _room(room: Path) -> bytes:
+    """A digest of the source files of one folder."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(room.glob("*.py")))).digest()
 
 
 def key_of(*parts: bytes) -> str:

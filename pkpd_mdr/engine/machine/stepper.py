@@ -5,6 +5,7 @@ Vectors have one double per lane and stand one after another: state i of lane l 
 =========================================  =======================================================================
 prepare(p, q)                              slots of what depends on parameters alone
 start(p, y)                                the model's own start
+asked(p, c)                                what linear parts in closed form need to know of parameters
 flow(y, q, u, t, f)                        the right-hand side
 step(y, q, u, t, h, tol, take, k, w, ...)  one step: stages k, new state w; then scratch, and the verdict e
 march(...)                                 steps until a lane needs the driver; see `march.py`
@@ -88,6 +89,9 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
     lines = functions(width, *((SHARED,) if lead and width == 1 else ()))
     lines += kernel(graph, "prepare", width, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     lines += kernel(graph, "start", width, ["%p", "%y"], [("%y", i, node) for i, node in enumerate(kernels.starts)], {})
+    if lead and kernels.linear.asked:
+        asked = [("%c", i, node) for i, node in enumerate(kernels.linear.asked)]
+        lines += kernel(graph, "asked", width, ["%p", "%c"], asked, {})
     lines += flow_kernel(kernels, "flow", width, flow, slots, [*common, "%f"])
     lines += flow_kernel(kernels, "rates", width, right, kept, [*common, "%z", "%f"], internal=True, moved=moved)
     lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", "%jac", "%ft", "%side"], internal=True)

@@ -63,8 +63,9 @@ class Work:
         """Lower everything to arrays."""
         self.width = width
         self._lower()
-        lengths = [len(table) for table in self.tables] or [1] * len(self.parameters)
-        first = np.cumsum([0, *lengths])
+        first = np.arange(len(self.parameters) + 1, dtype=np.int64)
+        if self.tables:
+            first = np.cumsum([0, *map(len, self.tables)], dtype=np.int64)
         stacked = np.concatenate(self.tables) if self.tables else self.parameters
         given = self._starts(stacked, first) if starts is None else np.array(starts, dtype=float)
         settled, fixes, settled_first = self._settled()
@@ -73,13 +74,13 @@ class Work:
         rows, order = self._complete(stacked, first)
         self.members = records.Members(
             line=np.array(self.line_of, dtype=np.int64),
-            row_first=first[:-1].astype(np.int64),
+            row_first=first[:-1],
             rows=rows,
             starts=np.ascontiguousarray(given),
             settled_first=settled_first,
             settled=settled,
             fixes=fixes,
-            mark_first=(np.cumsum(marks) - marks).astype(np.int64),
+            mark_first=marks.cumsum() - marks,
             order=order,
         )
         count, n = len(self.parameters), len(self.compiled.states)
@@ -100,12 +101,14 @@ class Work:
 
         Members whose linear parts are in closed form are solved first, as these use another step than the rest.
         """
-        linear, parts, count = MachineCode.of(self.compiled).kernels.linear, [stacked], len(self.parameters)
+        code, parts, count = MachineCode.of(self.compiled), [stacked], len(self.parameters)
+        linear = code.kernels.linear
         order = np.arange(count)
         self.driven = count if linear.blocks and not self.columns else 0
-        if linear.columns and self.driven:
-            numbers, usable = linear.decompose(stacked)
-            parts.append(numbers)
+        if linear.asked and self.driven:
+            numbers, usable = code.decompose(stacked, self.width)
+            if linear.columns:
+                parts.append(numbers)
             if not usable.all():
                 driven = np.logical_and.reduceat(usable, first[:-1])
                 self.driven, order = int(driven.sum()), np.argsort(~driven, kind="stable")
@@ -135,18 +138,11 @@ class Work:
         return self.tables[member] if self.tables else self.parameters[member : member + 1]
 
     def _starts(self, stacked: FloatArray, first: records.Integers) -> FloatArray:
-        """The model's own start under the row in force at the begin, `width` members at a time."""
-        library, sizes = MachineCode.of(self.compiled).step(self.width)
-        call = library.call("start", 2)
+        """The model's own start under the row in force at the begin."""
         chosen = stacked[first[:-1] + np.array([self.lines[line].row for line in self.line_of])]
-        p, y = driver.aligned(stacked.shape[1], self.width), driver.aligned(sizes.states, self.width)
-        out = np.empty((len(chosen), sizes.states))
-        for begin in range(0, len(chosen), self.width):
-            block = chosen[begin : begin + self.width]
-            p[:, : len(block)] = block.T
-            call(p.ctypes.data, y.ctypes.data)
-            out[begin : begin + len(block)] = y.T[: len(block)]
-        return out
+        code = MachineCode.of(self.compiled)
+        driven = bool(code.kernels.linear.blocks) and not self.columns  # the functions that most members need anyway
+        return code.each("start", chosen, len(self.compiled.states), self.width, driven=driven)
 
     def _settled(self) -> tuple[FloatArray, records.Integers, records.Integers]:
         """Steady states of all members: values, what is done with them, and where each member's begin."""
@@ -177,14 +173,14 @@ class Work:
     def _refuse(self, stacked: FloatArray, first: records.Integers, starts: FloatArray) -> None:
         """Members that cannot begin: their lanes stop at once, and the others do not notice."""
         sentences = self.compiled.refused(stacked)
-        begun = np.isfinite(starts).all(axis=1)
+        begun = np.isfinite(starts)
         if not sentences and begun.all():
             return
         owners = (np.searchsorted(first, [*sentences], side="right") - 1).tolist()
         broken: dict[int, BrokenRunError] = {}
         for member, sentence in zip(owners, sentences.values(), strict=True):
             broken.setdefault(member, BrokenRunError(sentence, math.nan, np.zeros(0)))
-        for member in np.flatnonzero(~begun).tolist():
+        for member in np.flatnonzero(~begun.all(axis=1)).tolist():
             begin = self.lines[self.line_of[member]].begin
             broken.setdefault(member, BrokenRunError("the start is not finite", begin, starts[member].copy()))
         self.broken |= broken
@@ -217,17 +213,20 @@ class Work:
         """All that a driver works with, in lanes of its own."""
         code = MachineCode.of(self.compiled)
         machine = code.machine(self.width, self.outputs, self.watched, driven=driven)
-        control = code.control(self.accuracy, self.watches)
+        control, places = code.control(self.accuracy, self.watches)
         guards = len(control.inclusive)
         key = self.width, driven, len(self.outputs), self.members.rows.shape[1], self.memories, guards
         with code.bench(key) as (lanes, at):
-            at = at._replace(tolerances=control.tolerances.ctypes.data, most=control.most.ctypes.data)
+            at = at._replace(**places)
             yield records.Run(machine, at, self.program, self.members, self.results, lanes, control)
 
     def run(self, drive: Callable[[int, int], None], threads: int) -> None:
         """Solve; members are dealt to threads in contiguous parts."""
         count = len(self.parameters)
-        threads = max(1, min(threads, count // self.width)) if driver.has_numba() else 1
+        threads = max(1, min(threads, count // self.width)) if threads > 1 and driver.has_numba() else 1
+        if threads == 1:
+            drive(0, count)
+            return
         edges = [count * i // threads for i in range(threads + 1)]
         problems: list[BaseException] = []
 
@@ -255,7 +254,8 @@ class Work:
         reached, first = results.reached.tolist(), self.members.mark_first.tolist()
         steps, times, crossed = results.steps.tolist(), results.time.tolist(), results.crossed.tolist()
         good = (results.status == records.OK) & (results.below[:, 0] < 0)
-        good[list(self.broken)] = False
+        if self.broken:
+            good[list(self.broken)] = False
         found = []
         for m, ok in enumerate(good.tolist()):
             last = first[m] + (0 if m in self.refused else reached[m])

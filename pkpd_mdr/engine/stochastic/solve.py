@@ -266,7 +266,7 @@ class Paths(Work):
             draw=int(rules.fractions == "draw"),
             budget=rules.budget,
             first=_FIRST_STEP,
-            slack=MachineCode.of(self.compiled).control(self.accuracy, ()).slack,
+            slack=MachineCode.of(self.compiled).control(self.accuracy, ())[0].slack,
         )
 
     def _lane(self, events: Events) -> parts.Lane:
