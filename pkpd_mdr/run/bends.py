@@ -8,6 +8,7 @@ how many more rows there have to be.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.engine.lowering import FloatArray
 
@@ -75,14 +76,20 @@ def bends(
     told[:-1] |= near | ((ratio >= _APART) & (gaps[:-1] > 0))
     errors[:, ~told] = 2.0 * exact  # nothing beside it tells of it: the row in its middle will
     errors[:, gaps <= finest] = 0.0
-    coarse = np.asarray((errors > exact).any(axis=1))
-    return [_between(times, gaps, errors[k] / exact, finest) if coarse[k] else np.empty(0) for k in range(len(values))]
+    parts = np.ones(errors.shape, dtype=np.int64)
+    member, gap = np.nonzero(errors > exact)
+    wanted = np.ceil(1.2 * (errors[member, gap] / exact) ** 0.25)
+    parts[member, gap] = np.clip(wanted, 2, np.clip(gaps[gap] // finest, 2, _MOST))
+    known: dict[bytes, FloatArray] = {}  # members often need the same
+    keys = [row.tobytes() for row in parts]
+    for key, row in zip(keys, parts, strict=True):
+        if key not in known:
+            known[key] = _between(times, gaps, row)
+    return [known[key] for key in keys]
 
 
-def _between(times: FloatArray, gaps: FloatArray, errors: FloatArray, finest: float) -> FloatArray:
-    """Times that cut each gap into as many parts as its error asks for."""
-    parts = np.clip(np.ceil(1.2 * errors**0.25), 2, np.clip(gaps // finest, 2, _MOST))
-    parts = np.where(errors > 1.0, parts, 1).astype(int)
+def _between(times: FloatArray, gaps: FloatArray, parts: npt.NDArray[np.int64]) -> FloatArray:
+    """Times that cut each gap into parts."""
     place = np.repeat(np.arange(len(gaps)), parts - 1)
     number = np.arange(len(place)) - np.repeat(np.cumsum(parts - 1) - (parts - 1), parts - 1)
     return np.asarray(times[place] + gaps[place] * (number + 1.0) / parts[place])

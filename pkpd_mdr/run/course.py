@@ -386,7 +386,8 @@ def _coarse(
         needed = bends(times, table[..., read], table[..., slopes], finest=finest, exact=may_miss(rtol))
         for (member, _), more in zip(group, needed, strict=True):
             if len(more):
-                member.more, found[id(member)] = np.union1d(member.more, more), member
+                member.more = np.union1d(member.more, more) if len(member.more) else more
+                found[id(member)] = member
     return found
 
 

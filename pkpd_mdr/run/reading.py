@@ -22,6 +22,7 @@ from pkpd_mdr.units import Unit
 
 __all__ = ["Endpoint", "Path", "comparable"]
 
+Pieces = npt.NDArray[np.intp] | slice
 _ROUNDING = 1e-18  # of the largest coefficient, to which a term is added in a share of a length from 0 to 1
 
 
@@ -131,20 +132,21 @@ class Path:
         numbers cross a level half-way between the last number on its one side and the first on its other.
         """
         times, y, slopes = course.times, course.output(name), course.output(f"d/dt {name}")
-        left = np.flatnonzero(np.diff(times) > 0)
-        h = times[left + 1] - times[left]
-        y0, y1, m0, m1 = y[left], y[left + 1], h * slopes[left], h * slopes[left + 1]
-        change, most = y1 - y0, 3.0 * np.abs(y1 - y0)
+        gaps = times[1:] - times[:-1]
+        left = np.flatnonzero(gaps > 0)
+        h, y0, y1 = gaps[left], y[left], y[left + 1]
+        m0, m1, change = h * slopes[left], h * slopes[left + 1], y1 - y0
         if course.by_chance:
             m0, m1 = (np.where(m * change > 0.0, m, 0.0) for m in (m0, m1))
         monotone = (m0 * change >= 0.0) & (m1 * change >= 0.0)
-        m0, m1 = (np.where(monotone, np.clip(m, -most, most), m) for m in (m0, m1))
-        cubics = np.stack([2 * y0 - 2 * y1 + m0 + m1, 3 * (y1 - y0) - 2 * m0 - m1, m0, y0], axis=-1)
-        points = np.stack([y0, y0 + m0 / 3, y1 - m1 / 3, y1])  # of Bezier
-        bounds = (
-            np.where(monotone, pick(y0, y1), limit) for pick, limit in ((np.minimum, -np.inf), (np.maximum, np.inf))
-        )
-        hull = np.clip(points, *bounds).T
+        most = np.where(monotone, 3.0 * np.abs(change), np.inf)
+        m0, m1 = (np.minimum(np.maximum(m, -most), most) for m in (m0, m1))
+        cubics, hull = np.empty((len(left), 4)), np.empty((len(left), 4))
+        cubics[:, 0], cubics[:, 1] = m0 + m1 - 2 * change, 3 * change - 2 * m0 - m1
+        cubics[:, 2], cubics[:, 3] = m0, y0
+        low, high = np.where(monotone, np.minimum(y0, y1), -np.inf), np.where(monotone, np.maximum(y0, y1), np.inf)
+        for k, point in enumerate((y0, y0 + m0 / 3, y1 - m1 / 3, y1)):  # of Bezier
+            hull[:, k] = np.minimum(np.maximum(point, low), high)
         whole = course.by_chance & (y0 == np.floor(y0)) & (y1 == np.floor(y1))
         return Path(times[left], h, cubics, hull, y, float(times[0]), whole)
 
@@ -153,12 +155,12 @@ class Path:
         """Hours of the last row."""
         return float(self.starts[-1] + self.lengths[-1]) if len(self.starts) else self.first
 
-    def evaluate(self, pieces: FloatArray | slice, x: FloatArray) -> FloatArray:
+    def evaluate(self, pieces: Pieces, x: FloatArray) -> FloatArray:
         """Values at a share `x` of each piece."""
         a, b, c, d = self.cubics[pieces].T
         return np.asarray(((a * x + b) * x + c) * x + d, dtype=float)
 
-    def turning(self, pieces: slice = slice(None)) -> FloatArray:
+    def turning(self, pieces: Pieces = slice(None)) -> FloatArray:
         """Where each piece turns inside, shape (pieces, 2); its ends where it does not."""
         a, b, c, _ = self.cubics[pieces].T * np.array([[3.0], [2.0], [1.0], [1.0]])
         square = b * b - 4 * a * c
@@ -168,32 +170,33 @@ class Path:
         inside = np.isfinite(found) & (found > 0.0) & (found < 1.0) & (square >= 0)[:, None]
         return np.sort(np.where(inside, found, 0.0), axis=1)
 
-    def lowest_of_pieces(self) -> tuple[FloatArray, FloatArray]:
+    def lowest_of_pieces(self, pieces: Pieces = slice(None)) -> tuple[FloatArray, FloatArray]:
         """Share and value of the minimum of each piece."""
-        places = np.concatenate(
-            [np.zeros((len(self.starts), 1)), self.turning(), np.ones((len(self.starts), 1))], axis=1
-        )
-        values = np.stack([self.evaluate(slice(None), x) for x in places.T], axis=-1)
+        count = len(self.starts[pieces])
+        places = np.concatenate([np.zeros((count, 1)), self.turning(pieces), np.ones((count, 1))], axis=1)
+        values = np.stack([self.evaluate(pieces, x) for x in places.T], axis=-1)
         best = values.argmin(axis=1)
-        rows = np.arange(len(values))
+        rows = np.arange(count)
         return places[rows, best], values[rows, best]
 
     def lowest(self) -> tuple[float, float]:
         """Time and value of the minimum."""
         if not len(self.starts):
             return self.first, float(self.values[-1])
-        x, values = self.lowest_of_pieces()
-        k = int(values.argmin())
-        if float(self.values[-1]) < values[k]:
+        possible = np.flatnonzero(self.hull.min(axis=1) <= self.hull[:, [0, -1]].min())
+        x, values = self.lowest_of_pieces(possible)
+        best = int(values.argmin())
+        if float(self.values[-1]) < values[best]:
             return self.last, float(self.values[-1])
-        return float(self.starts[k] + x[k] * self.lengths[k]), float(values[k])
+        k = possible[best]
+        return float(self.starts[k] + x[best] * self.lengths[k]), float(values[best])
 
     def highest(self) -> float:
         """Value of the maximum, at a row or between rows."""
-        turned = (
-            np.stack([self.evaluate(slice(None), x) for x in self.turning().T]) if len(self.starts) else self.values
-        )
-        return float(max(self.values.max(), turned.max()))
+        highest = self.values.max()
+        possible = np.flatnonzero(self.hull.max(axis=1) > highest)
+        turned = [self.evaluate(possible, x).max(initial=highest) for x in self.turning(possible).T]
+        return float(max(turned))
 
     def area(self) -> float:
         """Integral over time."""

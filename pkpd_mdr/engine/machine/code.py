@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import sympy as sp
@@ -36,6 +36,7 @@ of a step in the gallery). So results keep rtol within a factor of five, which t
 _BY_LANE = (
     "t", "h", "used", "take", "x", "amount", "target", "due", "active", "steps", "stretch", "after", "verdict",
 )  # fmt: skip
+Made = TypeVar("Made")
 Lowered = tuple[list[Line], records.Program, int]
 BenchKey = tuple[int, bool, int, int, int, int]
 """Lanes, whether linear parts are in closed form, outputs, numbers in a parameter row, remembered steps, conditions."""
@@ -69,9 +70,8 @@ class MachineCode:
         self._programs: OrderedDict[Any, tuple[tuple[Timeline, ...], Lowered]] = OrderedDict()
         self._tangents: dict[tuple[str, ...], tuple[native.Library, Arrays]] = {}
         self._observers_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
-        self._machines: dict[tuple[int, tuple[str, ...], tuple[str, ...], bool], records.Machine] = {}
-        self._benches: dict[BenchKey, list[tuple[records.Lanes, records.Pointers]]] = {}
-        self._controls: dict[tuple[Any, ...], tuple[records.Control, dict[str, int]]] = {}
+        self._once: dict[Hashable, Any] = {}
+        self._benches: dict[Hashable, list[Any]] = {}
         self._guards_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
 
     @classmethod
@@ -189,9 +189,13 @@ class MachineCode:
     ) -> records.Machine:
         """Addresses for the driver."""
         key = width, outputs, watched, driven
-        found = self._machines.get(key)
+        return self.once(("machine", *key), lambda: self._machine(*key))
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What is made once and kept."""
+        found: Made | None = self._once.get(key)
         if found is None:
-            found = self._machines[key] = self._machine(*key)
+            found = self._once[key] = make()
         return found
 
     def _machine(self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...], driven: bool) -> records.Machine:
@@ -210,18 +214,19 @@ class MachineCode:
         )
 
     @contextmanager
-    def bench(self, key: BenchKey) -> Iterator[tuple[records.Lanes, records.Pointers]]:
-        """Lanes with the addresses of their arrays; kept for the next run that needs the like."""
+    def bench(self, key: Hashable, make: Callable[[], Made]) -> Iterator[Made]:
+        """Working arrays with their addresses, for one run at a time; kept for the next that needs the like."""
         with _lock:
             kept = self._benches.setdefault(key, [])
-            found = kept.pop() if kept else None
-        lanes = found or self._lanes(key)
-        yield lanes
+            found: Made | None = kept.pop() if kept else None
+        made = make() if found is None else found
+        yield made
         with _lock:
             if len(kept) < _BENCHES:
-                kept.append(lanes)
+                kept.append(made)
 
-    def _lanes(self, key: BenchKey) -> tuple[records.Lanes, records.Pointers]:
+    def lanes(self, key: BenchKey) -> tuple[records.Lanes, records.Pointers]:
+        """New lanes, and where their arrays are; to be had by `bench`."""
         width, driven, outputs, rows, memories, guards = key
         _, sizes = self.step(width, driven)
         n = sizes.states
@@ -241,18 +246,17 @@ class MachineCode:
 
     def control(self, accuracy: Accuracy, watches: tuple[Watch, ...]) -> tuple[records.Control, dict[str, int]]:
         """An accuracy, and what is watched, as the drivers read it, with what it adds to `records.Pointers`."""
-        key = accuracy.rtol, accuracy.atol, accuracy.budget, watches
-        found = self._controls.get(key)
-        if found is None:
-            compiled, conditions = self.kernels.compiled, self.kernels.conditions
-            scale = compiled.scale
-            loose = np.where(compiled.guarded, max(1e3 * accuracy.atol, NOISE) * scale, -1.0)
-            slack = np.stack([np.full(len(scale), 1e3 * accuracy.rtol), loose], axis=1).ravel()
-            tolerances = np.concatenate([[max(accuracy.rtol / _SHARE, _FINEST)], accuracy.atol * scale])
-            inclusive = np.array([*(c.inclusive for c in conditions), *(False for _ in watches)], dtype=np.int64)
-            direction = np.array([*(0 for _ in conditions), *(w.direction for w in watches)], dtype=np.int64)
-            most = np.array([max(accuracy.budget // 8, 1)], dtype=float)
-            control = records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
-            found = control, {"tolerances": tolerances.ctypes.data, "most": most.ctypes.data}
-            self._controls[key] = found
-        return found
+        key = "control", accuracy.rtol, accuracy.atol, accuracy.budget, watches
+        return self.once(key, lambda: self._control(accuracy, watches))
+
+    def _control(self, accuracy: Accuracy, watches: tuple[Watch, ...]) -> tuple[records.Control, dict[str, int]]:
+        compiled, conditions = self.kernels.compiled, self.kernels.conditions
+        scale = compiled.scale
+        loose = np.where(compiled.guarded, max(1e3 * accuracy.atol, NOISE) * scale, -1.0)
+        slack = np.stack([np.full(len(scale), 1e3 * accuracy.rtol), loose], axis=1).ravel()
+        tolerances = np.concatenate([[max(accuracy.rtol / _SHARE, _FINEST)], accuracy.atol * scale])
+        inclusive = np.array([*(c.inclusive for c in conditions), *(False for _ in watches)], dtype=np.int64)
+        direction = np.array([*(0 for _ in conditions), *(w.direction for w in watches)], dtype=np.int64)
+        most = np.array([max(accuracy.budget // 8, 1)], dtype=float)
+        control = records.Control(tolerances, slack, most, _FIRST_STEP, inclusive, direction, len(watches))
+        return control, {"tolerances": tolerances.ctypes.data, "most": most.ctypes.data}

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from pkpd_mdr.engine.machine.column_records import ColumnMachine, ColumnPointers, Columns
 from pkpd_mdr.engine.machine.native import Library, mathematics
 from pkpd_mdr.engine.machine.records import Control, Lanes, Machine, Pointers, Program
 from pkpd_mdr.errors import SimulationError
@@ -25,7 +26,7 @@ __all__ = ["call", "object_text", "words"]
 
 _NAME = "pkpd_mdr_drive"
 _ALLOWED = ("llvm.", "memset", "memcpy", "memmove")  # LLVM's own
-_KEPT, _LARGE = (Program, Lanes, Control, Machine), 100_000
+_KEPT, _LARGE = (Program, Lanes, Control, Machine, Columns, ColumnMachine), 100_000
 _MOST = 64
 _known: OrderedDict[int, tuple[Any, array[int]]] = OrderedDict()
 
@@ -55,7 +56,7 @@ def words(record: Any) -> array[int]:
         if isinstance(part, np.ndarray):
             found.append(_address(part))
             found.extend(part.shape)
-        elif isinstance(part, Pointers):
+        elif isinstance(part, (Pointers, ColumnPointers)):
             found.extend(part)
         elif isinstance(part, tuple):
             found.extend(words(part))

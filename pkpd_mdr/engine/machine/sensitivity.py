@@ -20,6 +20,8 @@ from pkpd_mdr.engine.timeline import Instruction, Kind
 __all__ = ["derivative_driver"]
 
 _WORTH = 100
+_Names = tuple[tuple[str, ...], tuple[str, ...]]
+"""Outputs or watched outputs, and the parameters by which they are differentiated."""
 
 
 def derivative_driver(
@@ -38,65 +40,64 @@ def derivative_driver(
     controlled : bool
         Whether the error of sensitivities judges steps.
     """
-    by = _machine(work)
+    code = MachineCode.of(work.compiled)
+    outputs, watched = (work.outputs, work.columns), (work.watched, work.columns)
+    by = code.once(("columns", outputs, watched), lambda: _machine(code, outputs, watched))
     derivatives = _derivatives(work, own, starts_by, controlled)
     work.gradients, work.ends_by, work.delays = derivatives.values, derivatives.ends, derivatives.delays
     drive = driver.compiled_loop(drive_columns, HELPERS, worth=len(work.parameters) >= _WORTH)
+    sizes = work.columns, work.members.rows.shape[1], len(work.outputs), len(work.watches)
+    factors = 8 * code.step(1)[1].factors
 
     def part(begin: int, end: int) -> None:
         """March members `begin` to `end` with their sensitivities."""
-        with work.whole() as run:
-            columns, area = _columns(work)
-            at = _addresses(work, columns, area, run.lanes.work)
+        with work.whole() as run, code.bench(sizes, lambda: _bench(code, *sizes)) as (columns, at, _):
+            at = at._replace(lu=run.at.work + factors)
             drive(run, wide.Wide(by, at, columns, derivatives), begin, end)
 
     return part
 
 
-def _machine(work: Work) -> wide.ColumnMachine:
-    native = MachineCode.of(work.compiled)
-    library, _ = native.tangent(work.columns)
-    observer = native.observer_by(work.outputs, work.columns)
-    guarded = bool(work.watches or native.kernels.conditions)
-    acts = [library.address(f"act_by_{i}") for i in range(len(work.compiled.ports))]
+def _machine(code: MachineCode, outputs: _Names, watched: _Names) -> wide.ColumnMachine:
+    library, _ = code.tangent(outputs[1])
+    observer = code.observer_by(*outputs)
+    guarded = bool(watched[0] or code.kernels.conditions)
+    acts = [library.address(f"act_by_{i}") for i in range(len(code.kernels.compiled.ports))]
     return wide.ColumnMachine(
         prepare=library.address("prepare"),
         columns=library.address("columns"),
         dense=library.address("dense"),
         start_by=library.address("start_by"),
         observe_by=observer.address("observe_by"),
-        guard_by=native.guard_by(work.watched, work.columns).address("guard_by") if guarded else 0,
-        flow=native.step(1)[0].address("flow"),
+        guard_by=code.guard_by(*watched).address("guard_by") if guarded else 0,
+        flow=code.step(1)[0].address("flow"),
         acts=np.array(acts, dtype=np.int64),
     )
 
 
-def _columns(work: Work) -> tuple[wide.Columns, FloatArray]:
-    """Working arrays, and scratch."""
-    _, arrays = MachineCode.of(work.compiled).tangent(work.columns)
-    n, g, parameters = arrays.states, arrays.groups, work.members.rows.shape[1]
-    kernels = MachineCode.of(work.compiled).kernels
-    guards = len(kernels.conditions) + len(work.watches)
+def _bench(
+    code: MachineCode, by: tuple[str, ...], parameters: int, outputs: int, watches: int
+) -> tuple[wide.Columns, wide.ColumnPointers, FloatArray]:
+    """Working arrays, where they are, and scratch that has to live as long."""
+    _, arrays = code.tangent(by)
+    n, g, compiled = arrays.states, arrays.groups, code.kernels.compiled
+    guards = len(code.kernels.conditions) + watches
     shapes: dict[str, tuple[int, ...]] = {
         "S": (g, n), "W": (g, n), "V": (g, GROUP, n), "B": (GROUP, g, n), "U": (g, n), "Z": (g, n), "e": (g,),
         "q": (arrays.slots,), "p": (parameters,), "dp": (g, parameters), "inner": (n,), "y": (n,), "t": (), "x": (),
-        "amount": (), "out": (max(n, len(work.outputs)),), "u": (kernels.modes + guards,), "dt": (),
+        "amount": (), "out": (max(n, outputs),), "u": (code.kernels.modes + guards,), "dt": (),
         "none": (parameters,), "g": (guards,),
     }  # fmt: skip
     made: dict[str, Any] = dict(driver.aligned_parts({name: (*shape, GROUP) for name, shape in shapes.items()}))
     made["Z"][:] = 1.0
-    for c, name in enumerate(work.columns):
-        made["dp"][c // GROUP, work.compiled.parameters.index(name), c % GROUP] = 1.0
-    rates = np.zeros((len(work.compiled.ports), len(work.columns)))
-    plain = {"flow": driver.aligned(n, 1), "before": np.zeros((n, 1)), "delay": np.zeros(len(work.columns))}
-    return wide.Columns(**made, **plain, rates=rates), driver.aligned(arrays.area, GROUP)
-
-
-def _addresses(work: Work, columns: wide.Columns, area: FloatArray, scratch: FloatArray) -> wide.ColumnPointers:
-    _, sizes = MachineCode.of(work.compiled).step(1)
+    for c, name in enumerate(by):
+        made["dp"][c // GROUP, compiled.parameters.index(name), c % GROUP] = 1.0
+    made |= {"flow": driver.aligned(n, 1), "before": np.zeros((n, 1)), "delay": np.zeros(len(by))}
+    columns = wide.Columns(**made, rates=np.zeros((len(compiled.ports), len(by))))
+    area = driver.aligned(arrays.area, GROUP)
     names = [name for name in wide.ColumnPointers._fields if name not in ("area", "lu")]
     found: dict[str, int] = {name: getattr(columns, name).ctypes.data for name in names}
-    return wide.ColumnPointers(**found, area=area.ctypes.data, lu=scratch.ctypes.data + 8 * sizes.factors)
+    return columns, wide.ColumnPointers(**found, area=area.ctypes.data, lu=0), area
 
 
 def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled: bool) -> wide.Derivatives:
@@ -153,24 +154,26 @@ def _rows(work: Work) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[
 def _member(work: Work, member: int, place: int, shifts: FloatArray, inputs: FloatArray, rates: FloatArray) -> int:
     """Fill the rows of a member; return where the next one begins."""
     line, table = work.lines[work.line_of[member]], work.table(member)
-    known: dict[tuple[int, int], FloatArray] = {}
+    known: dict[tuple[int, int], FloatArray | None] = {}
 
-    def port_by(item: Instruction) -> FloatArray:
-        """Derivatives of a port's values by the columns, read once for each row of parameters."""
+    def port_by(item: Instruction) -> FloatArray | None:
+        """Derivatives of a port's values by the columns, read once for each row of parameters; None if all are zero."""
         assert item.source is not None
         key = item.port, item.source.row
         if key not in known:
-            known[key] = work.compiled.port_values_by(item.port, table[item.source.row], work.columns)
+            by = work.compiled.port_values_by(item.port, table[item.source.row], work.columns)
+            known[key] = by if by.any() else None
         return known[key]
 
     if member in work.refused:
         return place + sum(_counts(work, item) for item in line.steps)
     for item in line.before:
-        if item.source is not None:
-            rates[member, item.port] += _added(item, port_by(item))
+        if item.source is not None and (by := port_by(item)) is not None:
+            rates[member, item.port] += _added(item, by)
     for item in line.steps:
         if _counts(work, item):
-            inputs[place], shifts[place] = _added(item, port_by(item)), _moved(item, port_by(item))
+            if (by := port_by(item)) is not None:
+                inputs[place], shifts[place] = _added(item, by), _moved(item, by)
             place += 1
     return place
 

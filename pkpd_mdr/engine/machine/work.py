@@ -216,7 +216,7 @@ class Work:
         control, places = code.control(self.accuracy, self.watches)
         guards = len(control.inclusive)
         key = self.width, driven, len(self.outputs), self.members.rows.shape[1], self.memories, guards
-        with code.bench(key) as (lanes, at):
+        with code.bench(key, lambda: code.lanes(key)) as (lanes, at):
             at = at._replace(**places)
             yield records.Run(machine, at, self.program, self.members, self.results, lanes, control)
 
