@@ -15,7 +15,9 @@ pytest.importorskip("llvmlite")
 
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, build, compile_model, solve
+from pkpd_mdr.engine.machine.code import MachineCode
 from pkpd_mdr.engine.machine.compiled import solve_compiled
+from pkpd_mdr.engine.machine.tangent import reached
 from pkpd_mdr.engine.timeline import Instruction, Kind
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Change, Give, Mark, Reset, arrange
@@ -195,3 +197,52 @@ def test_the_compiled_driver_does_what_the_plain_loop_does(monkeypatch: pytest.M
         for a, b in zip(plain.members, other.members, strict=True):
             assert a.values.tobytes() == b.values.tobytes()
             np.testing.assert_allclose(a.sensitivities, b.sensitivities, rtol=1e-9, atol=1e-9)
+
+
+def test_parameters_reach_what_they_may_move_and_no_more() -> None:
+    """A drug moves its tumour, not the reverse; what acts through doses, or where acts are possible, moves all."""
+    compiled, _ = late()
+    kernels = MachineCode.of(compiled).kernels
+    states = [{compiled.states[i] for i in moved} for moved in reached(kernels, compiled.parameters)]
+    found = dict(zip(compiled.parameters, states, strict=True))
+    assert found["growth_S"] == {"S"}
+    assert found["CL_drug"] == {"central_drug", "S"}
+    assert found["ka_drug"] == found["F_drug_iv"] == {*compiled.states}
+    cut = mdr.Model(
+        mdr.clone("S", growth=mdr.growth.exponential(rate="0.03 1/h"), start=1e3),
+        mdr.clone("R", growth=mdr.growth.exponential(rate="0.02 1/h"), start=1e3),
+        mdr.resection(),
+    )
+    assert {len(moved) for moved in reached(MachineCode.of(compile_model(cut)).kernels, ["growth_S"])} == {2}
+
+
+def test_derivatives_stand_in_the_order_in_which_they_were_asked_for() -> None:
+    """They are solved in another; given starts without derivatives elsewhere need no code of their own."""
+    compiled, p = late()
+    timeline, starts = mixed(compiled, p), np.array([[5.0, 3.0, 700.0]])
+    names, columns = ["C_drug", "S"], ["growth_S", "CL_drug", "hill_drug_S", "V_drug", "lag_drug"]
+    assert set(columns) <= set(compiled.parameters)
+    one, other = (
+        solve_compiled(compiled, p, starts, [timeline], names, accuracy=GOOD, sensitivities=asked).members[0]
+        for asked in (columns, columns[::-1])
+    )
+    np.testing.assert_array_equal(one.sensitivities, other.sensitivities[..., ::-1])
+    np.testing.assert_array_equal(one.end_by, other.end_by[..., ::-1])
+    wanted = solve(compiled, p, starts, [timeline], names, accuracy=TIGHT, sensitivities=columns).members[0]
+    positions = [compiled.parameters.index(name) for name in columns]
+    assert error(one.sensitivities, wanted.sensitivities, p[0, positions], wanted.values) < 1e-5
+    assert not one.sensitivities[:, 0, 0].any()
+
+
+def test_windows_need_no_code_for_states_that_stay() -> None:
+    compiled, p = late()
+    columns, starts = ["growth_S", "CL_drug"], np.array([[5.0, 3.0, 700.0]])
+    code = MachineCode.of(compiled)
+    timeline = mixed(compiled, p)
+    first = solve_compiled(compiled, p, starts, [timeline], ["S"], sensitivities=columns, window=(0.0, 40.0)).members[0]
+    by = first.end_by[None]
+    known = {whole for _, whole in code._tangents}
+    solve_compiled(
+        compiled, p, first.end[None], [timeline], ["S"], sensitivities=columns, starts_by=by, window=(40.0, 90.0)
+    )
+    assert {whole for _, whole in code._tangents} == known

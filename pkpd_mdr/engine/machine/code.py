@@ -19,7 +19,7 @@ from pkpd_mdr.engine.machine.kernels import Kernels
 from pkpd_mdr.engine.machine.linear import Flags
 from pkpd_mdr.engine.machine.program import Line, lower, lower_line
 from pkpd_mdr.engine.machine.stepper import Sizes, guard_module, observe_module, step_module
-from pkpd_mdr.engine.machine.tangent import Arrays, guard_by_module, observe_by_module, tangent_module
+from pkpd_mdr.engine.machine.tangent import Arrays, guard_by_module, in_order, observe_by_module, tangent_module
 from pkpd_mdr.engine.member import NOISE
 from pkpd_mdr.engine.reference import Accuracy
 from pkpd_mdr.engine.status import Watch
@@ -68,7 +68,7 @@ class MachineCode:
         self._guards: dict[tuple[int, tuple[str, ...]], native.Library] = {}
         # the timelines are kept too, so that their identities stay theirs
         self._programs: OrderedDict[Any, tuple[tuple[Timeline, ...], Lowered]] = OrderedDict()
-        self._tangents: dict[tuple[str, ...], tuple[native.Library, Arrays]] = {}
+        self._tangents: dict[tuple[tuple[str, ...], bool], tuple[native.Library, Arrays]] = {}
         self._observers_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
         self._once: dict[Hashable, Any] = {}
         self._benches: dict[Hashable, list[Any]] = {}
@@ -136,13 +136,18 @@ class MachineCode:
                 self._guards[width, watched] = native.load(guard_module(self.kernels, watched, width))
             return self._guards[width, watched]
 
-    def tangent(self, columns: tuple[str, ...]) -> tuple[native.Library, Arrays]:
+    def tangent(self, columns: tuple[str, ...], whole: bool) -> tuple[native.Library, Arrays]:
         """The functions that carry derivatives by some parameters, and the sizes of their arrays."""
         with _lock:
-            if columns not in self._tangents:
-                library = self._load(partial(tangent_module, self.kernels, columns), "tangent", columns)
-                self._tangents[columns] = library, Arrays.of(library)
-            return self._tangents[columns]
+            if (columns, whole) not in self._tangents:
+                write = partial(tangent_module, self.kernels, columns, whole=whole)
+                library = self._load(write, "tangent", columns, whole)
+                self._tangents[columns, whole] = library, Arrays.of(library)
+            return self._tangents[columns, whole]
+
+    def order(self, columns: tuple[str, ...]) -> records.Integers:
+        """The order in which columns are solved, as their places among those given."""
+        return self.once(("order", columns), lambda: np.array(in_order(self.kernels, columns), dtype=np.int64))
 
     def observer_by(self, outputs: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
         """The function that differentiates outputs."""

@@ -92,7 +92,7 @@ class Derivatives(NamedTuple):
     `moves` where that is not zero) and `inputs` (of what it adds), or -1; rows of member m begin at `first`. `settled`
     goes with the steady states. `targets` are the states that inputs feed. `values` (marks, outputs, columns) is the
     result, and so are `ends` (members, n, columns) of the last state and `delays` (members, columns) of the time at
-    which a watch ended the member.
+    which a watch ended the member; there, column c stands at ``order[c]``.
     """
 
     own: int
@@ -108,6 +108,7 @@ class Derivatives(NamedTuple):
     inputs: Floats
     settled: Floats
     targets: Integers
+    order: Integers
     values: Floats
     ends: Floats
     delays: Floats

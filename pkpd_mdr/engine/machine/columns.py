@@ -111,7 +111,7 @@ def _enter_columns(run: Run, wide: Wide, member: int) -> None:
 
 def _mark_columns(run: Run, wide: Wide, row: int, time: float, share: float) -> None:
     """Derivatives of the outputs of one mark; the states at the mark stand in `lanes.out`."""
-    at, columns, values = wide.at, wide.columns, wide.derivatives.values
+    at, columns, values, order = wide.at, wide.columns, wide.derivatives.values, wide.derivatives.order
     n, parameters, count = columns.S.shape[1], columns.p.shape[0], columns.rates.shape[1]
     _spread_state(columns, run.lanes.out, time)
     for lane in range(8):
@@ -124,7 +124,7 @@ def _mark_columns(run: Run, wide: Wide, row: int, time: float, share: float) -> 
         invoke(wide.machine.observe_by, (at.y, at.p, at.t, source, at.dp + 64 * parameters * g, at.out))
         for c in range(8 * g, min(8 * g + 8, count)):
             for i in range(values.shape[1]):
-                values[row, i, c] = columns.out[i, c & 7]
+                values[row, i, order[c]] = columns.out[i, c & 7]
 
 
 def _shift(run: Run, wide: Wide, row: int, sign: float) -> None:
@@ -295,7 +295,7 @@ def _switch(run: Run, wide: Wide, k: int) -> None:
     turn(run, 0, False)
     if run.results.crossed[run.lanes.member[0]] >= 0:
         for c in range(count):
-            derivatives.delays[run.lanes.member[0], c] = columns.delay[c]
+            derivatives.delays[run.lanes.member[0], derivatives.order[c]] = columns.delay[c]
         return
     invoke(wide.machine.flow, flow)
     for i in range(n):
@@ -406,7 +406,7 @@ def _leave(wide: Wide, member: int) -> None:
     """Write the derivatives of the last state."""
     for i in range(wide.columns.S.shape[1]):
         for c in range(wide.columns.rates.shape[1]):
-            wide.derivatives.ends[member, i, c] = wide.columns.S[c >> 3, i, c & 7]
+            wide.derivatives.ends[member, i, wide.derivatives.order[c]] = wide.columns.S[c >> 3, i, c & 7]
 
 
 HELPERS = (

@@ -59,8 +59,12 @@ class Line:
 
     places: IntArray = field(init=False)
     """Where the steps stand among all instructions."""
+    dosed: list[int] = field(init=False)
+    """Steps that may have derivatives of their own: doses, and begins and ends of infusions."""
 
     def __post_init__(self) -> None:
+        kinds = Kind.JUMP, Kind.RATE
+        self.dosed = [k for k, step in enumerate(self.steps) if step.source is not None and step.kind in kinds]
         numbers = np.arange(len(self.steps))
         self.places = numbers + np.searchsorted(self.after, numbers, side="right")
 

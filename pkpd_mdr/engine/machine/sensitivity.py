@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pkpd_mdr.engine.gradients import input_by, length_by
 from pkpd_mdr.engine.lowering import FloatArray
@@ -13,7 +14,8 @@ from pkpd_mdr.engine.machine import column_records as wide
 from pkpd_mdr.engine.machine import driver
 from pkpd_mdr.engine.machine.code import MachineCode
 from pkpd_mdr.engine.machine.columns import HELPERS, drive_columns
-from pkpd_mdr.engine.machine.tangent import GROUP
+from pkpd_mdr.engine.machine.records import Integers
+from pkpd_mdr.engine.machine.tangent import GROUP, reached
 from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.timeline import Instruction, Kind
 
@@ -36,17 +38,21 @@ def derivative_driver(
     own : bool
         Whether members start at the model's own start.
     starts_by : ndarray, shape (members, n, columns), optional
-        Derivatives of given starts.
+        Derivatives of given starts, in the order of `Work.asked`.
     controlled : bool
         Whether the error of sensitivities judges steps.
     """
     code = MachineCode.of(work.compiled)
     outputs, watched = (work.outputs, work.columns), (work.watched, work.columns)
-    by = code.once(("columns", outputs, watched), lambda: _machine(code, outputs, watched))
-    derivatives = _derivatives(work, own, starts_by, controlled)
+    order = code.order(work.asked)
+    if starts_by is not None:
+        starts_by = np.asarray(starts_by, dtype=float)[..., order]
+    whole = starts_by is not None and bool((starts_by != 0.0)[:, _still(code, work.columns)].any())
+    by = code.once(("columns", outputs, watched, whole), lambda: _machine(code, outputs, watched, whole))
+    derivatives = _derivatives(work, own, starts_by, controlled, order)
     work.gradients, work.ends_by, work.delays = derivatives.values, derivatives.ends, derivatives.delays
     drive = driver.compiled_loop(drive_columns, HELPERS, worth=len(work.parameters) >= _WORTH)
-    sizes = work.columns, work.members.rows.shape[1], len(work.outputs), len(work.watches)
+    sizes = work.columns, whole, work.members.rows.shape[1], len(work.outputs), len(work.watches)
     factors = 8 * code.step(1)[1].factors
 
     def part(begin: int, end: int) -> None:
@@ -58,8 +64,19 @@ def derivative_driver(
     return part
 
 
-def _machine(code: MachineCode, outputs: _Names, watched: _Names) -> wide.ColumnMachine:
-    library, _ = code.tangent(outputs[1])
+def _still(code: MachineCode, columns: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """States that columns do not move, shape (states, columns)."""
+
+    def make() -> npt.NDArray[np.bool_]:
+        """Made once for the model."""
+        states = reached(code.kernels, columns)
+        return np.array([[i not in moved for moved in states] for i in range(code.kernels.size)])
+
+    return code.once(("still", columns), make)
+
+
+def _machine(code: MachineCode, outputs: _Names, watched: _Names, whole: bool) -> wide.ColumnMachine:
+    library, _ = code.tangent(outputs[1], whole)
     observer = code.observer_by(*outputs)
     guarded = bool(watched[0] or code.kernels.conditions)
     acts = [library.address(f"act_by_{i}") for i in range(len(code.kernels.compiled.ports))]
@@ -76,10 +93,10 @@ def _machine(code: MachineCode, outputs: _Names, watched: _Names) -> wide.Column
 
 
 def _bench(
-    code: MachineCode, by: tuple[str, ...], parameters: int, outputs: int, watches: int
+    code: MachineCode, by: tuple[str, ...], whole: bool, parameters: int, outputs: int, watches: int
 ) -> tuple[wide.Columns, wide.ColumnPointers, FloatArray]:
     """Working arrays, where they are, and scratch that has to live as long."""
-    _, arrays = code.tangent(by)
+    _, arrays = code.tangent(by, whole)
     n, g, compiled = arrays.states, arrays.groups, code.kernels.compiled
     guards = len(code.kernels.conditions) + watches
     shapes: dict[str, tuple[int, ...]] = {
@@ -100,7 +117,9 @@ def _bench(
     return columns, wide.ColumnPointers(**found, area=area.ctypes.data, lu=0), area
 
 
-def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled: bool) -> wide.Derivatives:
+def _derivatives(
+    work: Work, own: bool, starts_by: FloatArray | None, controlled: bool, order: Integers
+) -> wide.Derivatives:
     compiled, count, m = work.compiled, len(work.parameters), len(work.columns)
     n = len(compiled.states)
     row, lengths = _rows(work)
@@ -114,7 +133,10 @@ def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled
     starts = np.zeros((0 if own else count, n, m))
     if not own and starts_by is not None:
         starts[:] = starts_by
-    positions = [compiled.parameters.index(name) for name in work.columns]
+    code = MachineCode.of(compiled)
+    positions = code.once(
+        ("positions", work.columns), lambda: [compiled.parameters.index(name) for name in work.columns]
+    )
     tolerance = np.maximum(work.accuracy.atol, 1e-6 * work.accuracy.rtol) * compiled.scale
     return wide.Derivatives(
         own=int(own),
@@ -129,25 +151,20 @@ def _derivatives(work: Work, own: bool, starts_by: FloatArray | None, controlled
         moves=np.array(shifts.any(axis=1), dtype=np.int64),
         inputs=inputs,
         settled=work.settled_by,
-        targets=np.array(MachineCode.of(compiled).kernels.targets, dtype=np.int64),
+        targets=np.array(code.kernels.targets, dtype=np.int64),
+        order=order,
         values=np.full((len(work.results.values), len(work.outputs), m), np.nan),
         ends=np.zeros((count, n, m)),
         delays=np.zeros((count, m)),
     )
 
 
-def _counts(work: Work, item: Instruction) -> bool:
-    """Whether an instruction has derivatives of its own: a dose, or the begin or end of an infusion."""
-    return item.source is not None and item.kind in (Kind.JUMP, Kind.RATE)
-
-
-def _rows(work: Work) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[int]]:
+def _rows(work: Work) -> tuple[Integers, list[int]]:
     """For each instruction its row within its line, or -1, and the number of rows of each line."""
     rows, lengths = np.full(len(work.program.time), -1, dtype=np.int64), []
     for line, first in zip(work.lines, work.program.first.tolist(), strict=True):
-        counts = np.array([_counts(work, step) for step in line.steps])
-        lengths.append(int(counts.sum()))
-        rows[first + line.places[counts]] = np.arange(lengths[-1])
+        lengths.append(len(line.dosed))
+        rows[first + line.places[line.dosed]] = np.arange(lengths[-1])
     return rows, lengths
 
 
@@ -166,15 +183,14 @@ def _member(work: Work, member: int, place: int, shifts: FloatArray, inputs: Flo
         return known[key]
 
     if member in work.refused:
-        return place + sum(_counts(work, item) for item in line.steps)
+        return place + len(line.dosed)
     for item in line.before:
         if item.source is not None and (by := port_by(item)) is not None:
             rates[member, item.port] += _added(item, by)
-    for item in line.steps:
-        if _counts(work, item):
-            if (by := port_by(item)) is not None:
-                inputs[place], shifts[place] = _added(item, by), _moved(item, by)
-            place += 1
+    for k in line.dosed:
+        if (by := port_by(line.steps[k])) is not None:
+            inputs[place], shifts[place] = _added(line.steps[k], by), _moved(line.steps[k], by)
+        place += 1
     return place
 
 

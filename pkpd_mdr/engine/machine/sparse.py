@@ -6,7 +6,7 @@ codes of atmospheric chemistry do the same; Sandu et al. 1997). The order of eli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pkpd_mdr.engine.machine.lanes import Code
@@ -67,7 +67,7 @@ class Plan:
         for cell, position in self.cells.items():
             code.store(values[cell], "%lu", position)
 
-    def solve(self, code: Code, *, spread: bool = False) -> None:
+    def solve(self, code: Code, *, spread: bool = False, rows: Collection[int] | None = None) -> None:
         """Write the solution for the right-hand side behind ``%b``, in place; what is known last is used last.
 
         Parameters
@@ -75,16 +75,20 @@ class Plan:
         code : Code
         spread : bool
             Whether the factors are single numbers that serve all lanes (lanes are then columns of ``%b``).
+        rows : collection of int, optional
+            Rows outside of which the right-hand side, and so the solution, is zero: J leads from none of these to
+            another.
         """
         fetch = code.spread if spread else code.load
-        b = {i: code.load("%b", self.rows[i]) for i in range(self.size)}
-        for place, i in enumerate(self.order):
-            for k in (row for row in self.order[:place] if (i, row) in self.cells):
+        order = [i for i in self.order if rows is None or self.rows[i] in rows]
+        b = {i: code.load("%b", self.rows[i]) for i in order}
+        for place, i in enumerate(order):
+            for k in (row for row in order[:place] if (i, row) in self.cells):
                 b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, k])), b[k], b[i])
-        for place in range(self.size - 1, -1, -1):
-            i = self.order[place]
+        for place in range(len(order) - 1, -1, -1):
+            i = order[place]
             b[i] = code.binary("fmul", b[i], fetch("%lu", self.cells[i, i]))
-            for j in (column for column in reversed(self.order[place + 1 :]) if (i, column) in self.cells):
+            for j in (column for column in reversed(order[place + 1 :]) if (i, column) in self.cells):
                 b[i] = code.multiply_add(code.negative(fetch("%lu", self.cells[i, j])), b[j], b[i])
         code.store_rows({self.rows[i]: value for i, value in b.items()}, "%b")
 

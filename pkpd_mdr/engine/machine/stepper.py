@@ -163,7 +163,7 @@ def _sum(code: Code, weights: list[float], base: str, n: int, row: int | str, fi
     return total
 
 
-def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
+def stage_rows(rows: Sequence[int], n: int, width: int, suffix: str = "") -> list[str]:
     """Functions ``argument_s(y, k, w)`` and ``right_s(f, ih, k)`` for the stages s = 1..7, and ``drift(ft, hd, b)``.
 
     The first forms the argument of stage s and, in place of the stage, the sum of C_sj u_j, as both read the same
@@ -177,6 +177,8 @@ def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
     n : int
         All states: stage j of row i is vector ``j*n + i`` behind k.
     width : int
+    suffix : str
+        Behind the names of the functions.
     """
 
     def argument(s: int, code: Code, i: int | str) -> None:
@@ -205,9 +207,9 @@ def stage_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
 
     lines: list[str] = []
     for s in range(1, tableau.STAGES):
-        lines += over(f"argument_{s}", ["%y", "%k", "%w"], width, rows, partial(argument, s))
-        lines += over(f"right_{s}", ["%f", "%ih", "%k"], width, rows, partial(right, s))
-    return lines + over("drift", ["%ft", "%hd", "%b"], width, rows, drift)
+        lines += over(f"argument_{s}{suffix}", ["%y", "%k", "%w"], width, rows, partial(argument, s))
+        lines += over(f"right_{s}{suffix}", ["%f", "%ih", "%k"], width, rows, partial(right, s))
+    return lines + over(f"drift{suffix}", ["%ft", "%hd", "%b"], width, rows, drift)
 
 
 class _Step:

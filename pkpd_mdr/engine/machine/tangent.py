@@ -10,6 +10,9 @@ where dJ k_i and df_p k_i are derivatives of J and f_p at the begin of the step 
 h*d_i in time). The lanes of the derivatives are the eight stages; those of the linear algebra are parameters, eight
 to a group.
 
+A parameter of the tumour does not move the drug. Where a model allows it, columns are ordered by the states that their
+parameters reach, and a group leaves out the states that none of its own does.
+
 ==========================================================  ======================================================
 prepare(p, q)                                               slots; every lane has the same parameters
 columns(y, k, lu, u, t, h, rtol, q, area, S, W, V, B, U, Z, e)  one step of all groups; see `Arrays`
@@ -28,14 +31,16 @@ from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, loop, module, numbers
+from pkpd_mdr.engine.machine.lanes import Code, function, loop, module, numbers, over
 from pkpd_mdr.engine.machine.native import Library
 from pkpd_mdr.engine.machine.stepper import dense_rows, guard_nodes, stage_rows
 
-__all__ = ["GROUP", "Arrays", "guard_by_module", "observe_by_module", "tangent_module"]
+__all__ = ["GROUP", "Arrays", "guard_by_module", "in_order", "observe_by_module", "reached", "tangent_module"]
 
 GROUP = tableau.STAGES
 """Lanes: stages of a step, or parameters of a group."""
+_MORE = 1.25
+"""Up to this many times the states that it needs, a group does without code of its own."""
 
 _POINTERS = ["%y", "%k", "%lu", "%u", "%t", "%h", "%rtol", "%q", "%area", "%S", "%W", "%V", "%B", "%U", "%Z", "%e"]
 
@@ -59,7 +64,38 @@ class Arrays:
         return cls(*library.numbers("arrays", len(fields(cls))))
 
 
-def tangent_module(kernels: Kernels, columns: Sequence[str]) -> str:
+def reached(kernels: Kernels, columns: Sequence[str]) -> list[frozenset[int]]:
+    """The states that each parameter may move.
+
+    All of them where it acts through doses, or where acts and conditions may carry its effect anywhere.
+    """
+    compiled, graph, everything = kernels.compiled, kernels.graph, frozenset(range(kernels.size))
+    if kernels.conditions or any(port.action == "act" for port in compiled.ports):
+        return [everything] * len(columns)
+    dosing = {compiled.parameters[place] for place in compiled.dosing}
+    rows = graph.gradient([*kernels.right, *kernels.starts], kernels.seeds(columns))
+    feeds: dict[int, set[int]] = {j: set() for j in everything}
+    for i, j in kernels.jacobian:
+        feeds[j].add(i)
+    found = []
+    for c, name in enumerate(columns):
+        moved = {place % kernels.size for place, row in enumerate(rows) if c in row}
+        left = list(moved)
+        while left:
+            new = feeds[left.pop()] - moved
+            moved |= new
+            left += new
+        found.append(everything if name in dosing else frozenset(moved))
+    return found
+
+
+def in_order(kernels: Kernels, columns: Sequence[str]) -> list[int]:
+    """The order of columns in which those that reach the same states stand together."""
+    states = reached(kernels, columns)
+    return sorted(range(len(columns)), key=lambda c: (-len(states[c]), sorted(states[c]), c))
+
+
+def tangent_module(kernels: Kernels, columns: Sequence[str], *, whole: bool = False) -> str:
     """The module of a model for some parameters; it tells its `Arrays`.
 
     Parameters
@@ -67,6 +103,8 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> str:
     kernels : Kernels
     columns : sequence of str
         Parameters by which to differentiate.
+    whole : bool
+        Whether each column has all states, as it must where given starts depend on parameters in ways of their own.
 
     Returns
     -------
@@ -89,11 +127,29 @@ def tangent_module(kernels: Kernels, columns: Sequence[str]) -> str:
     along = [("%o", i, node) for i, node in enumerate(second)]
     lines += flow_kernel(kernels, "along", GROUP, along, slots, [*given, "%k", "%dt", "%o"], internal=True)
     area = _area(n, nu, nj, nf)
-    lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area) + _group(kernels, n)
-    lines += _columns(n, groups, area) + dense_rows(range(n), n, GROUP)
+    lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area)
+    sets = _rows(kernels, columns, whole=whole)
+    for number, states in enumerate(dict.fromkeys(sets)):
+        lines += _group(kernels, n, states, f"_{number}") + _one_group(n, groups, states, f"_{number}")
+    lines += _columns(n, sets, area) + dense_rows(range(n), n, GROUP)
     lines += _event_kernels(kernels, columns)
     arrays = Arrays(n, groups, len(slots), area["end"])
     return module([*lines, numbers("arrays", astuple(arrays))])
+
+
+def _rows(kernels: Kernels, columns: Sequence[str], *, whole: bool) -> list[tuple[int, ...]]:
+    """For each group the states that its columns reach; with few others where a group before has these already.
+
+    Each set is code of its own, which has to be compiled.
+    """
+    states = reached(kernels, columns)
+    found: list[tuple[int, ...]] = []
+    for first in range(0, len(columns), GROUP):
+        own = frozenset(range(kernels.size)) if whole else frozenset().union(*states[first : first + GROUP])
+        known = [rows for rows in [tuple(range(kernels.size)), *found] if own <= {*rows}]
+        least = min(known, key=len)
+        found.append(least if len(least) <= _MORE * len(own) else tuple(sorted(own)))
+    return found
 
 
 def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequence[str]) -> str:
@@ -208,34 +264,38 @@ def _scatter(forcing: dict[tuple[int, int], Node], n: int, groups: int, nj: int,
     return [table, *loop("scatter", ["%area", "%U", "%B"], code, len(places))]
 
 
-def _group(kernels: Kernels, n: int) -> list[str]:
-    """Functions for one group: the product with J, the solution of one stage, the error of each parameter."""
+def _group(kernels: Kernels, n: int, rows: tuple[int, ...], suffix: str) -> list[str]:
+    """Functions for groups of some states: the product with J, the solution of a stage, the error of each parameter."""
     code = Code(GROUP)
-    totals = {i: code.load("%o", i) for i in range(n)}
+    totals = {i: code.load("%o", i) for i in rows}
     for z, (i, j) in enumerate(kernels.jacobian):
-        totals[i] = code.multiply_add(code.spread("%first", z * GROUP), code.load("%w", j), totals[i])
-        totals[i] = code.multiply_add(code.spread("%second", z * GROUP), code.load("%s", j), totals[i])
+        if j in totals:
+            totals[i] = code.multiply_add(code.spread("%first", z * GROUP), code.load("%w", j), totals[i])
+            totals[i] = code.multiply_add(code.spread("%second", z * GROUP), code.load("%s", j), totals[i])
     for i, total in totals.items():
         code.store(total, "%o", i)
-    lines = function("product", ["%first", "%second", "%w", "%s", "%o"], code, internal=True)
+    lines = function(f"product{suffix}", ["%first", "%second", "%w", "%s", "%o"], code, internal=True)
     code = Code(GROUP)
-    kernels.plan.solve(code, spread=True)
-    lines += function("solve_group", ["%lu", "%b"], code, internal=True)
-    code = Code(GROUP)
-    error = code.load("%v", "%i")
-    old, new = code.load("%s", "%i"), code.binary("fadd", code.load("%w", "%i"), error)
-    code.store(new, "%w", "%i")
-    a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
-    size = code.select(code.compare("fcmp ogt", a, b), a, b)
-    ratio = code.binary("fdiv", error, code.multiply_add(size, code.spread("%rtol", 0), code.load("%z", "%i")))
-    mean = code.binary("fmul", code.binary("fmul", ratio, ratio), code.constant(1.0 / n))
-    code.store(code.binary("fadd", mean, code.load("%e", 0)), "%e", 0)
-    lines += loop("measure_group", ["%s", "%w", "%v", "%rtol", "%z", "%e"], code, n)
-    return lines + stage_rows(range(n), n, GROUP)
+    kernels.plan.solve(code, spread=True, rows=rows)
+    lines += function(f"solve{suffix}", ["%lu", "%b"], code, internal=True)
+
+    def measure(code: Code, i: int | str) -> None:
+        """Row i of the new derivatives, and its share of the error of each."""
+        error = code.load("%v", i)
+        old, new = code.load("%s", i), code.binary("fadd", code.load("%w", i), error)
+        code.store(new, "%w", i)
+        a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
+        size = code.select(code.compare("fcmp ogt", a, b), a, b)
+        ratio = code.binary("fdiv", error, code.multiply_add(size, code.spread("%rtol", 0), code.load("%z", i)))
+        mean = code.binary("fmul", code.binary("fmul", ratio, ratio), code.constant(1.0 / n))
+        code.store(code.binary("fadd", mean, code.load("%e", 0)), "%e", 0)
+
+    lines += over(f"measure{suffix}", ["%s", "%w", "%v", "%rtol", "%z", "%e"], GROUP, rows, measure)
+    return lines + stage_rows(rows, n, GROUP, suffix)
 
 
-def _columns(n: int, groups: int, area: dict[str, int]) -> list[str]:
-    code, vector = Code(GROUP), f"<{GROUP} x double>"
+def _columns(n: int, sets: Sequence[tuple[int, ...]], area: dict[str, int]) -> list[str]:
+    code, vector, kinds = Code(GROUP), f"<{GROUP} x double>", list(dict.fromkeys(sets))
     names = {name: f"%a_{name}" for name in area}
     code.lines += [f"{names[name]} = getelementptr inbounds {vector}, ptr %area, i64 {at}" for name, at in area.items()]
     code.lines += [
@@ -245,36 +305,36 @@ def _columns(n: int, groups: int, area: dict[str, int]) -> list[str]:
         "call void @along(ptr %a_y, ptr %q, ptr %a_u, ptr %a_t, ptr %a_k, ptr %a_dt, ptr %a_second)",
         "call void @scatter(ptr %area, ptr %U, ptr %B)",
     ]
-    for g in range(groups):
+    for g, rows in enumerate(sets):
         places = {"S": g * n, "W": g * n, "Z": g * n, "V": g * GROUP * n, "B": g * n, "e": g}
         parts = [code.place(f"%{name}", at) for name, at in places.items()]
         call = ", ".join(f"ptr {part}" for part in [*parts, "%lu", "%a_ih", "%a_first", "%a_second", "%rtol"])
-        code.lines.append(f"call void @one_group({call})")
-    return _one_group(n, groups) + function("columns", _POINTERS, code)
+        code.lines.append(f"call void @one_group_{kinds.index(rows)}({call})")
+    return function("columns", _POINTERS, code)
 
 
-def _one_group(n: int, groups: int) -> list[str]:
+def _one_group(n: int, groups: int, rows: tuple[int, ...], suffix: str) -> list[str]:
     code = Code(GROUP)
     zero = code.constant(0.0)
     for s in range(GROUP):
         stage, right = code.place("%V", s * n), code.place("%B", s * groups * n)
         if s:
             code.lines += [
-                f"call void @argument_{s}(ptr %S, ptr %V, ptr %W)",
-                f"call void @right_{s}(ptr {right}, ptr %ih, ptr %V)",
+                f"call void @argument_{s}{suffix}(ptr %S, ptr %V, ptr %W)",
+                f"call void @right_{s}{suffix}(ptr {right}, ptr %ih, ptr %V)",
             ]
         else:
-            for i in range(n):
+            for i in rows:
                 code.store(code.load(right, i), stage, i)
         first = code.new(f"getelementptr inbounds double, ptr %first, i64 {s}")
         second = code.new(f"getelementptr inbounds double, ptr %second, i64 {s}")
         argument = "%W" if s else "%S"
         code.lines += [
-            f"call void @product(ptr {first}, ptr {second}, ptr {argument}, ptr %S, ptr {stage})",
-            f"call void @solve_group(ptr %lu, ptr {stage})",
+            f"call void @product{suffix}(ptr {first}, ptr {second}, ptr {argument}, ptr %S, ptr {stage})",
+            f"call void @solve{suffix}(ptr %lu, ptr {stage})",
         ]
     code.store(zero, "%e", 0)
     last = code.place("%V", (GROUP - 1) * n)
-    code.lines.append(f"call void @measure_group(ptr %S, ptr %W, ptr {last}, ptr %rtol, ptr %Z, ptr %e)")
+    code.lines.append(f"call void @measure{suffix}(ptr %S, ptr %W, ptr {last}, ptr %rtol, ptr %Z, ptr %e)")
     arguments = ["%S", "%W", "%Z", "%V", "%B", "%e", "%lu", "%ih", "%first", "%second", "%rtol"]
-    return function("one_group", arguments, code, internal=True)
+    return function(f"one_group{suffix}", arguments, code, internal=True)

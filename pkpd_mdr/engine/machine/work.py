@@ -39,6 +39,7 @@ class Work:
     rows: Sequence[FloatArray] | None
     window: tuple[float, float] | None
     columns: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     watches: tuple[Watch, ...] = ()
     levels: FloatArray | None = None
     lines: list[Line] = field(default_factory=list)
