@@ -5,7 +5,7 @@
 Each round starts Python anew and imports the package, which is not counted. The cache holds the compiled drivers, which
 are made once per machine, but no object of a model; then the same once more, with the objects of the first round on
 disk. CPU time of joining the declarations, checking dimensions, lowering, machine code, and the trajectory itself.
-Python finds the bytecode of the package, as pip leaves it, wherever the environment forbids to write it.
+Python finds bytecode of the package, as pip leaves it, even where the environment forbids to write any.
 """
 
 from __future__ import annotations
@@ -61,6 +61,15 @@ def once(name: str) -> None:
     print(1e3 * (joined - begin), 1e3 * (done - joined))
 
 
+def in_a_new_process(name: str, folder: str, bytecode: str) -> list[float]:
+    """The milliseconds of each part, with objects in one folder and bytecode in another."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment = kept | {"PKPD_MDR_CACHE": folder, "PYTHONPYCACHEPREFIX": bytecode}
+    command = [sys.executable, __file__, "--once", name]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return [float(part) for part in printed.stdout.split()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", default=list(MODELS))
@@ -90,15 +99,6 @@ def main() -> None:
                 spread = f"[{whole.min():.0f} .. {whole.max():.0f}]"
                 told = f"{model:.0f} ms model + {rest:.0f} ms to the trajectory"
                 print(f"{name}, {label}: {told} = {np.median(whole):.0f} ms {spread}")
-
-
-def in_a_new_process(name: str, folder: str, bytecode: str) -> list[float]:
-    """The milliseconds of each part, with objects in one folder and bytecode in another."""
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    environment = kept | {"PKPD_MDR_CACHE": folder, "PYTHONPYCACHEPREFIX": bytecode}
-    command = [sys.executable, __file__, "--once", name]
-    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return [float(part) for part in printed.stdout.split()]
 
 
 if __name__ == "__main__":

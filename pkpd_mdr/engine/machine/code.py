@@ -63,16 +63,10 @@ class MachineCode:
 
     def __init__(self, compiled: Compiled) -> None:
         self.kernels = Kernels(compiled)
-        self._steps: dict[tuple[int, bool], tuple[native.Library, Sizes]] = {}
-        self._observers: dict[tuple[int, tuple[str, ...]], native.Library] = {}
-        self._guards: dict[tuple[int, tuple[str, ...]], native.Library] = {}
-        # the timelines are kept too, so that their identities stay theirs
-        self._programs: OrderedDict[Any, tuple[tuple[Timeline, ...], Lowered]] = OrderedDict()
-        self._tangents: dict[tuple[tuple[str, ...], bool], tuple[native.Library, Arrays]] = {}
-        self._observers_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
         self._once: dict[Hashable, Any] = {}
         self._benches: dict[Hashable, list[Any]] = {}
-        self._guards_by: dict[tuple[tuple[str, ...], tuple[str, ...]], native.Library] = {}
+        # the timelines are kept too, so that their identities stay theirs
+        self._programs: OrderedDict[Any, tuple[tuple[Timeline, ...], Lowered]] = OrderedDict()
 
     @classmethod
     def of(cls, compiled: Compiled) -> MachineCode:
@@ -84,14 +78,25 @@ class MachineCode:
                 _codes.popitem(last=False)
             return found
 
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What is made once for the model, and kept."""
+        found: Made | None = self._once.get(key)
+        if found is None:
+            with _lock:
+                found = self._once.get(key)
+                if found is None:
+                    found = self._once[key] = make()
+        return found
+
     def step(self, width: int, driven: bool = False) -> tuple[native.Library, Sizes]:
         """The functions of a step over `width` lanes, linear parts in closed form or not, and array sizes."""
-        with _lock:
-            if (width, driven) not in self._steps:
-                write = partial(step_module, self.kernels, width, driven=driven)
-                library = self._load(write, "step", width, driven)
-                self._steps[width, driven] = library, Sizes.of(library)
-            return self._steps[width, driven]
+
+        def make() -> tuple[native.Library, Sizes]:
+            """Load or compile it."""
+            library = self._load(partial(step_module, self.kernels, width, driven=driven), "step", width, driven)
+            return library, Sizes.of(library)
+
+        return self.once(("step", width, driven), make)
 
     def each(self, function: str, rows: FloatArray, size: int, width: int, *, driven: bool = False) -> FloatArray:
         """What a function of the step writes for each parameter row, such as ``start(p, y)``; `width` rows at a time.
@@ -102,7 +107,7 @@ class MachineCode:
         """
         call = self.step(width, driven)[0].call(function, 2)
         whole = np.empty((len(rows), size))
-        if width == 1 == len(rows):
+        if width == 1 == len(rows):  # a single run: arrays of its own would take longer than the function
             row = np.ascontiguousarray(rows)
             call(row.ctypes.data, whole.ctypes.data)
             return whole
@@ -123,27 +128,23 @@ class MachineCode:
 
     def observer(self, width: int, outputs: tuple[str, ...]) -> native.Library:
         """The function that computes outputs over `width` lanes."""
-        with _lock:
-            if (width, outputs) not in self._observers:
-                write = partial(observe_module, self.kernels, outputs, width)
-                self._observers[width, outputs] = self._load(write, "observe", width, outputs)
-            return self._observers[width, outputs]
+        key = "observe", width, outputs
+        return self.once(key, lambda: self._load(partial(observe_module, self.kernels, outputs, width), *key))
 
     def guard(self, width: int, watched: tuple[str, ...]) -> native.Library:
         """The function that computes the model's conditions and watched outputs over `width` lanes."""
-        with _lock:
-            if (width, watched) not in self._guards:
-                self._guards[width, watched] = native.load(guard_module(self.kernels, watched, width))
-            return self._guards[width, watched]
+        return self.once(("guard", width, watched), lambda: native.load(guard_module(self.kernels, watched, width)))
 
-    def tangent(self, columns: tuple[str, ...], whole: bool) -> tuple[native.Library, Arrays]:
+    def tangent(self, columns: tuple[str, ...], *, whole: bool) -> tuple[native.Library, Arrays]:
         """The functions that carry derivatives by some parameters, and the sizes of their arrays."""
-        with _lock:
-            if (columns, whole) not in self._tangents:
-                write = partial(tangent_module, self.kernels, columns, whole=whole)
-                library = self._load(write, "tangent", columns, whole)
-                self._tangents[columns, whole] = library, Arrays.of(library)
-            return self._tangents[columns, whole]
+
+        def make() -> tuple[native.Library, Arrays]:
+            """Load or compile it."""
+            write = partial(tangent_module, self.kernels, columns, whole=whole)
+            library = self._load(write, "tangent", columns, whole)
+            return library, Arrays.of(library)
+
+        return self.once(("tangent", columns, whole), make)
 
     def order(self, columns: tuple[str, ...]) -> records.Integers:
         """The order in which columns are solved, as their places among those given."""
@@ -151,18 +152,14 @@ class MachineCode:
 
     def observer_by(self, outputs: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
         """The function that differentiates outputs."""
-        with _lock:
-            if (outputs, columns) not in self._observers_by:
-                write = partial(observe_by_module, self.kernels, outputs, columns)
-                self._observers_by[outputs, columns] = self._load(write, "observe_by", outputs, columns)
-            return self._observers_by[outputs, columns]
+        key = "observe_by", outputs, columns
+        return self.once(key, lambda: self._load(partial(observe_by_module, self.kernels, outputs, columns), *key))
 
     def guard_by(self, watched: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
         """The function that differentiates conditions and watched outputs."""
-        with _lock:
-            if (watched, columns) not in self._guards_by:
-                self._guards_by[watched, columns] = native.load(guard_by_module(self.kernels, watched, columns))
-            return self._guards_by[watched, columns]
+        return self.once(
+            ("guard_by", watched, columns), lambda: native.load(guard_by_module(self.kernels, watched, columns))
+        )
 
     def _load(self, write: Callable[[], str], *what: object) -> native.Library:
         """Machine code; its text is written only where no object of this model's structure is on disk.
@@ -195,13 +192,6 @@ class MachineCode:
         """Addresses for the driver."""
         key = width, outputs, watched, driven
         return self.once(("machine", *key), lambda: self._machine(*key))
-
-    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What is made once and kept."""
-        found: Made | None = self._once.get(key)
-        if found is None:
-            found = self._once[key] = make()
-        return found
 
     def _machine(self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...], driven: bool) -> records.Machine:
         library, _ = self.step(width, driven)

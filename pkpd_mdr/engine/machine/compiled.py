@@ -85,7 +85,7 @@ def solve_compiled(
     table = np.atleast_2d(np.asarray(parameters, dtype=float))
     check_shapes(compiled, table, starts, timelines)
     work = Work(compiled, table, timelines, tuple(outputs), accuracy or Accuracy(), rows, window)
-    work.watches = tuple(watches)
+    work.asked, work.watches = tuple(sensitivities), tuple(watches)
     if watches:
         work.levels = np.asarray(levels, dtype=float).reshape(len(table), len(watches))
         if np.isnan(work.levels).any():
@@ -93,15 +93,11 @@ def solve_compiled(
             raise SimulationError(
                 f"the level of {watches[watch].output!r} is not a number for member {member}; give one to cross"
             )
-    if sensitivities:
-        from pkpd_mdr.engine.machine import sensitivity
-
-        work.asked = tuple(sensitivities)
-        work.columns = tuple(work.asked[place] for place in MachineCode.of(compiled).order(work.asked).tolist())
     work.prepare(starts, 1 if sensitivities else width or _lanes(len(table)))
     if sensitivities:
-        own, controlled = starts is None, control_sensitivities
-        drive = sensitivity.derivative_driver(work, own=own, starts_by=starts_by, controlled=controlled)
+        from pkpd_mdr.engine.machine.sensitivity import derivative_driver
+
+        drive = derivative_driver(work, own=starts is None, starts_by=starts_by, controlled=control_sensitivities)
     else:
         drive = work.driver()
     work.run(drive, threads or (1 if len(table) < _MANY else os.cpu_count() or 1))

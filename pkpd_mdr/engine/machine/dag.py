@@ -352,17 +352,13 @@ class Dag:
         below = self.select(self.compare("<", a, zero), self.constant(-1.0), zero)
         return self.select(self.compare("<", zero, a), self.constant(1.0), below)
 
-    def evaluate(
-        self, outputs: Sequence[Node], leaves: Mapping[Leaf, Any], order: Sequence[Node] | None = None
-    ) -> list[Any]:
+    def evaluate(self, outputs: Sequence[Node], leaves: Mapping[Leaf, Any]) -> list[Any]:
         """Values of nodes for numbers or arrays in the leaves, by NumPy; slow and independent of machine code.
 
         Parameters
         ----------
         outputs : sequence of int
         leaves : mapping of (kind, number) to float or ndarray
-        order : sequence of int, optional
-            What `needed` gives for the outputs, for who asks again and again.
 
         Returns
         -------
@@ -377,7 +373,7 @@ class Dag:
         """
         values: dict[Node, Any] = {}
         with np.errstate(all="ignore"):
-            for node in self.needed(outputs) if order is None else order:
+            for node in self.needed(outputs):
                 code = self.codes[node]
                 if code[0] == "c":
                     values[node] = np.float64(code[1])

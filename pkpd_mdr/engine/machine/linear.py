@@ -48,7 +48,6 @@ _LARGEST_LEAD = 4
 _FUNCTIONS = ("exp", "exp2", "log", "expm1", "log1p", "tanh", "sin", "cos")
 _WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
 _REAL = 1e-12
-_ALL = np.array(True)
 _REMEMBERED = 64  # decompositions of single members
 
 
@@ -221,7 +220,7 @@ def _pairs(matrices: FloatArray) -> tuple[FloatArray, FloatArray, Flags]:
     """Eigenvalues and eigenvectors, the real parts of both, and whether these are all."""
     values, vectors = np.linalg.eig(matrices)
     if not np.iscomplexobj(values):
-        return values, vectors, _ALL
+        return values, vectors, np.ones(len(values), dtype=bool)
     # where one of them oscillates; from NumPy 2.5 on always
     real = np.abs(values.imag).max(axis=1) <= _REAL * np.abs(values).max(axis=1)
     return np.array(values.real), np.array(vectors.real), real

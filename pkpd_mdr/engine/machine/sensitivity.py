@@ -76,7 +76,7 @@ def _still(code: MachineCode, columns: tuple[str, ...]) -> npt.NDArray[np.bool_]
 
 
 def _machine(code: MachineCode, outputs: _Names, watched: _Names, whole: bool) -> wide.ColumnMachine:
-    library, _ = code.tangent(outputs[1], whole)
+    library, _ = code.tangent(outputs[1], whole=whole)
     observer = code.observer_by(*outputs)
     guarded = bool(watched[0] or code.kernels.conditions)
     acts = [library.address(f"act_by_{i}") for i in range(len(code.kernels.compiled.ports))]
@@ -96,7 +96,7 @@ def _bench(
     code: MachineCode, by: tuple[str, ...], whole: bool, parameters: int, outputs: int, watches: int
 ) -> tuple[wide.Columns, wide.ColumnPointers, FloatArray]:
     """Working arrays, where they are, and scratch that has to live as long."""
-    _, arrays = code.tangent(by, whole)
+    _, arrays = code.tangent(by, whole=whole)
     n, g, compiled = arrays.states, arrays.groups, code.kernels.compiled
     guards = len(code.kernels.conditions) + watches
     shapes: dict[str, tuple[int, ...]] = {
@@ -133,10 +133,7 @@ def _derivatives(
     starts = np.zeros((0 if own else count, n, m))
     if not own and starts_by is not None:
         starts[:] = starts_by
-    code = MachineCode.of(compiled)
-    positions = code.once(
-        ("positions", work.columns), lambda: [compiled.parameters.index(name) for name in work.columns]
-    )
+    positions = [compiled.parameters.index(name) for name in work.columns]
     tolerance = np.maximum(work.accuracy.atol, 1e-6 * work.accuracy.rtol) * compiled.scale
     return wide.Derivatives(
         own=int(own),
@@ -151,7 +148,7 @@ def _derivatives(
         moves=np.array(shifts.any(axis=1), dtype=np.int64),
         inputs=inputs,
         settled=work.settled_by,
-        targets=np.array(code.kernels.targets, dtype=np.int64),
+        targets=np.array(MachineCode.of(compiled).kernels.targets, dtype=np.int64),
         order=order,
         values=np.full((len(work.results.values), len(work.outputs), m), np.nan),
         ends=np.zeros((count, n, m)),

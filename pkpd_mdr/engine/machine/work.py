@@ -38,8 +38,8 @@ class Work:
     accuracy: Accuracy
     rows: Sequence[FloatArray] | None
     window: tuple[float, float] | None
-    columns: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     watches: tuple[Watch, ...] = ()
     levels: FloatArray | None = None
     lines: list[Line] = field(default_factory=list)
@@ -62,9 +62,14 @@ class Work:
 
     def prepare(self, starts: FloatArray | None, width: int) -> None:
         """Lower everything to arrays."""
-        self.width = width
+        code, count, n = MachineCode.of(self.compiled), len(self.parameters), len(self.compiled.states)
+        self.width, self.driven = width, 0
+        if self.asked:
+            self.columns = tuple(self.asked[place] for place in code.order(self.asked).tolist())
+        elif code.kernels.linear.blocks:
+            self.driven = count
         self._lower()
-        first = np.arange(len(self.parameters) + 1, dtype=np.int64)
+        first = np.arange(count + 1, dtype=np.int64)
         if self.tables:
             first = np.cumsum([0, *map(len, self.tables)], dtype=np.int64)
         stacked = np.concatenate(self.tables) if self.tables else self.parameters
@@ -84,7 +89,6 @@ class Work:
             mark_first=marks.cumsum() - marks,
             order=order,
         )
-        count, n = len(self.parameters), len(self.compiled.states)
         self.results = records.Results(
             values=np.full((int(marks.sum()), len(self.outputs)), np.nan),
             reached=np.zeros(count, dtype=np.int64),
@@ -102,10 +106,8 @@ class Work:
 
         Members whose linear parts are in closed form are solved first, as these use another step than the rest.
         """
-        code, parts, count = MachineCode.of(self.compiled), [stacked], len(self.parameters)
-        linear = code.kernels.linear
-        order = np.arange(count)
-        self.driven = count if linear.blocks and not self.columns else 0
+        code, parts = MachineCode.of(self.compiled), [stacked]
+        linear, order = code.kernels.linear, np.arange(len(self.parameters))
         if linear.asked and self.driven:
             numbers, usable = code.decompose(stacked, self.width)
             if linear.columns:
@@ -141,9 +143,8 @@ class Work:
     def _starts(self, stacked: FloatArray, first: records.Integers) -> FloatArray:
         """The model's own start under the row in force at the begin."""
         chosen = stacked[first[:-1] + np.array([self.lines[line].row for line in self.line_of])]
-        code = MachineCode.of(self.compiled)
-        driven = bool(code.kernels.linear.blocks) and not self.columns  # the functions that most members need anyway
-        return code.each("start", chosen, len(self.compiled.states), self.width, driven=driven)
+        size, driven = len(self.compiled.states), self.driven > 0  # of the step that most members take
+        return MachineCode.of(self.compiled).each("start", chosen, size, self.width, driven=driven)
 
     def _settled(self) -> tuple[FloatArray, records.Integers, records.Integers]:
         """Steady states of all members: values, what is done with them, and where each member's begin."""
