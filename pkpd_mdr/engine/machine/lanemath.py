@@ -210,7 +210,7 @@ def _root(code: Code) -> str:
     """x**-0.1 to three digits, for x from 1e-300 to 1e300: how a step may grow."""
     least, most = code.constant(SMALLEST), code.constant(1 / SMALLEST)
     x = code.select(code.compare("fcmp ogt", "%x", least), "%x", least)
-    x = code.select(code.compare("fcmp olt", x, most), x, most)
+    x = code.smaller(x, most)
     k, f = _parted(code, x)
     power = code.binary("fmul", code.multiply_add(f, _polynomial(code, _ROUGH_LOG2, f), k), code.constant(-0.1))
     exponent, n = _rounded(code, power, code.constant(1.0))

@@ -104,6 +104,14 @@ class Code:
         """`a` where the condition holds, else `b`."""
         return self.new(f"select <{self.width} x i1> {condition}, {self.vector} {a}, {self.vector} {b}")
 
+    def larger(self, a: str, b: str) -> str:
+        """The larger of two; `b` where `a` is not a number."""
+        return self.select(self.compare("fcmp ogt", a, b), a, b)
+
+    def smaller(self, a: str, b: str) -> str:
+        """The smaller of two; `b` where `a` is not a number."""
+        return self.select(self.compare("fcmp olt", a, b), a, b)
+
     def row(self, row: int | str, shift: int) -> int | str:
         """A row number moved by a constant."""
         if isinstance(row, int):

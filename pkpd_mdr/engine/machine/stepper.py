@@ -36,8 +36,19 @@ from pkpd_mdr.engine.machine.lead import SHARED, Lead
 from pkpd_mdr.engine.machine.march import march
 from pkpd_mdr.engine.machine.native import Library
 
-__all__ = ["Sizes", "dense_rows", "guard_module", "guard_nodes", "observe_module", "stage_rows", "step_module"]
+__all__ = [
+    "REFUSED",
+    "Sizes",
+    "dense_rows",
+    "guard_module",
+    "guard_nodes",
+    "observe_module",
+    "stage_rows",
+    "step_module",
+]
 
+REFUSED = 1e60
+"""The squared error of a step that is refused; it stands for larger ones and for what is not a number."""
 _ENDLESS = 1e300
 _DOUBT = 1e4
 """What the squared error counts where a step may have a kink in it: as if the error were a hundred times larger."""
@@ -309,20 +320,20 @@ class _Step:
             old, new = code.load("%y", i), code.binary("fadd", code.load("%w", i), error)
             code.store(new, "%w", i)
             a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
-            size = code.select(code.compare("fcmp ogt", a, b), a, b)
+            size = code.larger(a, b)
             scale = code.multiply_add(size, code.spread("%tol", 0), code.each("%tol", code.row(i, 1)))
             ratio = code.binary("fdiv", error, scale)
-            code.store(code.binary("fmul", ratio, ratio), "%squares", i)
+            code.store(code.smaller(code.binary("fmul", ratio, ratio), code.constant(REFUSED)), "%squares", i)
 
         given = ["%y", "%tol", "%k", "%w", "%squares"]
         lines = over("measure", given, width, rows, measure) if rows else []
         code = Code(width)
         if rows:
             code.lines.append("call void @measure(ptr %y, ptr %tol, ptr %k, ptr %w, ptr %squares)")
-        square = code.binary("fmul", _total(code, rows), code.constant(1.0 / max(len(rows), 1)))
+        square = _largest(code, rows)
         for state in self.leading:  # nothing else would stop what grows in closed form
-            size = code.intrinsic("fabs", code.load("%w", state))
-            square = code.select(code.compare("fcmp olt", size, code.constant(_ENDLESS)), square, code.constant(1e60))
+            finite = code.compare("fcmp olt", code.intrinsic("fabs", code.load("%w", state)), code.constant(_ENDLESS))
+            square = code.select(finite, square, code.constant(REFUSED))
         code.store(square, "%e", 0)
         code.store(_growth(code, square), "%e", 1)
         return [*lines, *function("finish", [*given, "%e"], code, internal=True), *self._begin()]
@@ -361,13 +372,16 @@ class _Step:
         ]
 
 
-def _total(code: Code, rows: Sequence[int]) -> str:
-    """The sum of ``%squares`` over rows, in four parts that do not wait for each other."""
+def _largest(code: Code, rows: Sequence[int]) -> str:
+    """The largest of ``%squares`` over rows, in four parts that do not wait for each other.
+
+    A mean would let what happens in one state pass where others rest, the more the larger a model is.
+    """
     parts = [code.load("%squares", row) for row in rows[:4]]
     for place, row in enumerate(rows[4:]):
-        parts[place % 4] = code.binary("fadd", parts[place % 4], code.load("%squares", row))
+        parts[place % 4] = code.larger(parts[place % 4], code.load("%squares", row))
     while len(parts) > 1:
-        pairs = [code.binary("fadd", parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2)]
+        pairs = [code.larger(parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2)]
         parts = pairs + parts[2 * len(pairs) :]
     return parts[0] if parts else code.constant(0.0)
 
@@ -375,9 +389,7 @@ def _total(code: Code, rows: Sequence[int]) -> str:
 def _growth(code: Code, square: str) -> str:
     """0.9 times the fifth root of 1/error, between 0.2 and 6."""
     factor = code.binary("fmul", code.own("root", square), code.constant(0.9))
-    for limit, relation in ((6.0, "fcmp ogt"), (0.2, "fcmp olt")):
-        bound = code.constant(limit)
-        factor = code.select(code.compare(relation, factor, bound), bound, factor)
+    factor = code.larger(code.smaller(factor, code.constant(6.0)), code.constant(0.2))
     known = code.compare("fcmp olt", square, code.constant(1e30))
     return code.select(known, factor, code.constant(0.2))
 

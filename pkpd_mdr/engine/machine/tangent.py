@@ -33,7 +33,7 @@ from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop, module, numbers, over
 from pkpd_mdr.engine.machine.native import Library
-from pkpd_mdr.engine.machine.stepper import dense_rows, guard_nodes, stage_rows
+from pkpd_mdr.engine.machine.stepper import REFUSED, dense_rows, guard_nodes, stage_rows
 
 __all__ = ["GROUP", "Arrays", "guard_by_module", "in_order", "observe_by_module", "reached", "tangent_module"]
 
@@ -280,15 +280,15 @@ def _group(kernels: Kernels, n: int, rows: tuple[int, ...], suffix: str) -> list
     lines += function(f"solve{suffix}", ["%lu", "%b"], code, internal=True)
 
     def measure(code: Code, i: int | str) -> None:
-        """Row i of the new derivatives, and its share of the error of each."""
+        """Row i of the new derivatives; the largest error of each so far."""
         error = code.load("%v", i)
         old, new = code.load("%s", i), code.binary("fadd", code.load("%w", i), error)
         code.store(new, "%w", i)
         a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
-        size = code.select(code.compare("fcmp ogt", a, b), a, b)
+        size = code.larger(a, b)
         ratio = code.binary("fdiv", error, code.multiply_add(size, code.spread("%rtol", 0), code.load("%z", i)))
-        mean = code.binary("fmul", code.binary("fmul", ratio, ratio), code.constant(1.0 / n))
-        code.store(code.binary("fadd", mean, code.load("%e", 0)), "%e", 0)
+        square = code.smaller(code.binary("fmul", ratio, ratio), code.constant(REFUSED))
+        code.store(code.larger(square, code.load("%e", 0)), "%e", 0)
 
     lines += over(f"measure{suffix}", ["%s", "%w", "%v", "%rtol", "%z", "%e"], GROUP, rows, measure)
     return lines + stage_rows(rows, n, GROUP, suffix)
