@@ -131,6 +131,25 @@ class Run:
         return {name: self.endpoint(name) for name in names}
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the tumour, a sentence each: that none was there, or less than one cell."""
+        if "burden" not in self.model.observables or not len(self.course.times):
+            return ()
+        burden = self.course.output("burden")
+        if burden[0] == 0:
+            return ("no cells at the start: give start={'S': '1e9 cell'}, or clone(..., start=...)",)
+        counted = self.model.observables["burden"].unit.text == "cell" and self.stochastic is None
+        below = np.flatnonzero(burden < 1.0)
+        if not counted or burden[0] < 1.0 or not len(below):
+            return ()
+        first = f"{self.course.times[below[0]] / self.time_unit.factor:.4g} {self.time_unit.text}"
+        words = (
+            f"the burden falls below one cell ({first}): what is less than that and what grows back from it are "
+            "means, and chance decides whether a cell is left; see mdr.extinction and stochastic="
+        )
+        return (words,)
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """Versions, tolerances, the hash of the model and, of a stochastic path, how it was made."""
         found = provenance() | {
@@ -174,9 +193,7 @@ class Run:
             shown = f"not reached in {end:g}" if math.isinf(value) else f"{value:.4g}"
             told = "not defined for this run" if math.isnan(value) else f"{shown} {unit.text}".rstrip()
             lines.append(f"  {name:<24}{told}   ({item.description})")
-        if "burden" in self.model.observables and len(self.course.times) and self.course.output("burden")[0] == 0:
-            lines.append("  no cells at the start: give start={'S': '1e9 cell'}, or clone(..., start=...)")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     __repr__ = __str__
 

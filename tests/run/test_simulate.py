@@ -50,6 +50,18 @@ def test_an_empty_tumour_is_pointed_out(model):
     assert "no cells" not in str(model.simulate(until="1 day"))
 
 
+def test_less_than_one_cell_is_pointed_out(oral):
+    """Kill of 6 logarithms and more: what grows back is a mean, and no cell may be left."""
+    doses = mdr.bolus("dox", "400 mg").every("1 day", times=10)
+    run = oral.simulate(doses, until="60 day")
+    assert "the burden falls below one cell" in run.notes[0]
+    assert run.notes[0] in str(run)
+    below = float(run.notes[0].split("(")[1].split()[0])
+    burden = run.frame["burden"]
+    assert burden[burden.index < below - 1e-3].min() >= 1.0 > burden[burden.index > below].iloc[0]
+    assert not oral.simulate(until="60 day").notes
+
+
 @pytest.mark.parametrize("times", [(np.array([0, 6, 12]), "h"), ([0, 0.25, 0.5], "day"), ["0 h", (6, "h"), "0.5 day"]])
 def test_times_as_an_array_with_a_unit(model, times):
     assert list(model.simulate(until="1 day", times=times).frame.index) == pytest.approx([0, 0.25, 0.5])
