@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
-from sympy.core.relational import Relational
+from sympy.functions.elementary.piecewise import ExprCondPair
 
 from pkpd_mdr.engine.functions import FloatArray, beyond, function_of
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
@@ -28,7 +27,23 @@ __all__ = ["Compiled", "FloatArray", "Scalar", "compile_model"]
 Scalar = Callable[..., list[float]]
 
 _CELL = Unit("cell", 1.0)
+_CURVED = 2
 _NON_NEGATIVE = ("cells", "amount", "concentration", "vesicles")
+
+
+def _order(formula: sp.Basic, known: dict[sp.Basic, int]) -> int:
+    """Of a formula in what moves: 0 without it, 1 affine, `_CURVED` otherwise; `known` has symbols and what was met."""
+    found = known.get(formula)
+    if found is None:
+        below = [_order(part, known) for part in formula.args]
+        most = max(below, default=0)
+        one = formula.is_Add or isinstance(formula, sp.Piecewise)
+        if formula.is_Mul:
+            one = sum(order > 0 for order in below) == 1
+        elif isinstance(formula, ExprCondPair):
+            one = not below[1]  # such as `a if x < 1 else b`, which has no derivative by x and yet is not affine
+        found = known[formula] = most if one or not most else _CURVED
+    return found
 
 
 class Compiled:
@@ -83,16 +98,13 @@ class Compiled:
 
     @cached_property
     def linear(self) -> bool:
-        """Whether rates are affine in the states and free of time, so that matrix exponentials are exact."""
-        moving = {*self._state_symbols, TIME}
-        if any(TIME in rate.free_symbols for rate in self.derivatives):
-            return False
-        # a rate such as `a if x < 1 else b` has no derivative by x, and yet it is not affine
-        conditions = (c for rate in self.derivatives for c in rate.atoms(Relational, sp.Heaviside, sp.sign))
-        by = Derivatives()
-        entries = (by.of(rate, state) for rate in self.derivatives for state in self._state_symbols)
-        # one entry that moves decides: the whole Jacobian in symbols would take longer than a first trajectory
-        return not any(entry.free_symbols & moving for entry in itertools.chain(conditions, entries))
+        """Whether rates are affine in the states and free of time, so that matrix exponentials are exact.
+
+        It is read off how they are written, as products of states and functions of them: deriving them by the states
+        would take longer than a first trajectory.
+        """
+        orders: dict[sp.Basic, int] = dict.fromkeys(self._state_symbols, 1) | {TIME: _CURVED}
+        return all(_order(rate, orders) < _CURVED for rate in self.derivatives)
 
     @cached_property
     def _jacobian_entries(self) -> list[Expression]:

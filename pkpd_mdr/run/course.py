@@ -417,7 +417,7 @@ def _timelines(
     for member in members:
         key = id(member.active), member.parameters[dosing].tobytes(), member.more.tobytes()
         if key not in found:
-            found[key] = _tried(compiled, member, window, part.with_more(member.more))
+            found[key] = _tried(compiled, member, window, part)
         plan = found[key]
         if isinstance(plan, RegimenError):
             problem = plan
@@ -433,7 +433,7 @@ def _tried(
     compiled: Compiled, member: Member, window: tuple[float, float], part: Rows
 ) -> tuple[Timeline, Flags] | RegimenError:
     try:
-        return timeline_of(compiled, member.active, member.parameters, window, part)
+        return timeline_of(compiled, member.active, member.parameters, window, part, member.more)
     except RegimenError as problem:
         return problem
 

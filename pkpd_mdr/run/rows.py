@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +49,9 @@ class Rows:
         hidden = self.hidden[slice(*np.searchsorted(self.hidden, [low, high]))]
         return Rows(wanted, hidden, self.until, self.filled)
 
-    def with_more(self, hidden: FloatArray) -> Rows:
-        """And some further hidden ones."""
-        return replace(self, hidden=np.union1d(self.hidden, hidden)) if len(hidden) else self
+    def apart(self, times: FloatArray, kept: FloatArray) -> FloatArray:
+        """Those of some times that are not next to one that is kept."""
+        return times[~_near(times, kept, _NEAR * self.until)]
 
     @property
     def finest(self) -> float:

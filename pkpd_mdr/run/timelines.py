@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.engine import BoundPorts, Compiled, Outputs, Timeline, build
+from pkpd_mdr.engine.instructions import Marks
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.regimen import Act, Give
 from pkpd_mdr.run.rows import Rows
@@ -22,6 +24,7 @@ Flags = npt.NDArray[np.bool_]
 Planned = tuple[Timeline, Flags]
 _ROUNDING = 1e-12
 _MOST = 64
+_NO_TIMES = np.empty(0)
 _known: OrderedDict[tuple[Any, ...], tuple[Compiled, tuple[Act, ...], Planned]] = OrderedDict()
 _lock = threading.Lock()
 
@@ -32,7 +35,12 @@ def just_before(visit: float) -> float:
 
 
 def timeline_of(
-    compiled: Compiled, acts: tuple[Act, ...], parameters: FloatArray, window: tuple[float, float], rows: Rows
+    compiled: Compiled,
+    acts: tuple[Act, ...],
+    parameters: FloatArray,
+    window: tuple[float, float],
+    rows: Rows,
+    more: FloatArray = _NO_TIMES,
 ) -> Planned:
     """The timeline up to the end of a window, with marks inside the window only, and which of these are shown.
 
@@ -48,6 +56,8 @@ def timeline_of(
         Hours.
     rows : Rows
         Those of the window.
+    more : ndarray, shape (k,)
+        Times of further hidden rows, in order: what is given is the same as without them.
 
     Raises
     ------
@@ -55,11 +65,16 @@ def timeline_of(
         The parameters do not allow it, as a lag below zero.
     """
     dosing = parameters[compiled.dosing].tobytes()
-    key = id(compiled), id(acts), dosing, window, rows.until, rows.filled, rows.wanted.tobytes(), rows.hidden.tobytes()
+    when = tuple(times.tobytes() for times in (rows.wanted, rows.hidden, more))
+    key = id(compiled), id(acts), dosing, window, rows.until, rows.filled, when
     with _lock:
         kept = _known.pop(key, None)
     if kept is None:
-        kept = compiled, acts, _made(compiled, acts, parameters, window, rows)
+        if len(more):
+            made = _with_more(*timeline_of(compiled, acts, parameters, window, rows), rows, more)
+        else:
+            made = _made(compiled, acts, parameters, window, rows)
+        kept = compiled, acts, made
     timeline, shown = kept[2]
     if not timeline.notes:  # which have to be told each time
         with _lock:
@@ -88,3 +103,16 @@ def _made(
     shown = shown[order]
     shown.flags.writeable = False
     return build(gives, ports, stop=stop, outputs=Outputs(times[order], after[order])), shown
+
+
+def _with_more(timeline: Timeline, shown: Flags, rows: Rows, more: FloatArray) -> Planned:
+    """The same with marks at further times, none of them next to a mark; acts have marks at their times."""
+    marks = timeline.marks
+    more = rows.apart(more, marks.times)
+    acts = np.array([step.time for step in timeline.steps])
+    times = np.concatenate([marks.times, more])
+    after = np.concatenate([marks.after, np.searchsorted(acts, more, side="right")])
+    order = np.argsort(times, kind="stable")
+    wanted = np.concatenate([shown, np.zeros(len(more), dtype=bool)])[order]
+    wanted.flags.writeable = False
+    return replace(timeline, marks=Marks(times[order], np.arange(len(times)), after[order])), wanted

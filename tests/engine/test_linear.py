@@ -448,3 +448,30 @@ def test_growth_without_limit_is_told_with_its_time() -> None:
     assert found.members[0].status.time == pytest.approx(300.0 * math.log(10.0), rel=1e-6)
     np.testing.assert_allclose(found.members[0].values[:, 0], [1.0, math.exp(300.0)], rtol=1e-12)
     np.testing.assert_allclose(found.members[1].values[:, 0], np.exp([0.0, 30.0, 200.0]), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rate", "affine"),
+    [
+        ("2*k*S/(1 + k)", True),
+        ("k*(S + R) + exp(k)", True),
+        ("S*R", False),
+        ("S**2", False),
+        ("k*S/(1 + S)", False),
+        ("k*exp(S)", False),
+        ("k*S if k > 1 else 2*k*R", True),
+        ("k*S if R > 1 else 2*k*S", False),
+        ("k*S*R if k > 1 else 2*k*S", False),
+        ("k*max(S, R)", False),
+    ],
+)
+def test_which_rates_are_affine(rate: str, affine: bool) -> None:
+    """Exactly those whose derivatives by the states hold no state, and that have no condition on one."""
+    model = mdr.Model(
+        mdr.state("S", 2.0, kind="effect"),
+        mdr.state("R", 3.0, kind="effect"),
+        mdr.parameter("k", 1.5),
+        mdr.parameter("per_hour", "1 1/h"),
+        mdr.process("change", f"({rate})*per_hour", {"S": 1}),
+    )
+    assert compile_model(model).linear == affine

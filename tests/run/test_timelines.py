@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import compile_model
@@ -15,6 +17,10 @@ from pkpd_mdr.run.timelines import timeline_of
 
 MODEL = mdr.Model(
     mdr.pk.one_compartment("dox", CL="5 L/h", V="50 L", ka="1 1/h", F=0.8, lag="2 h"),
+    mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start="1e6 cell"),
+)
+WITH_INFUSIONS = mdr.Model(
+    mdr.pk.one_compartment("dox", CL="5 L/h", V="50 L", ka="1 1/h", F=0.8, lag="2 h", iv=mdr.pk.route()),
     mdr.clone("S", growth=mdr.growth.exponential(rate="0.1 1/day"), start="1e6 cell"),
 )
 COMPILED = compile_model(MODEL)
@@ -37,7 +43,7 @@ def test_the_same_question_has_the_same_answer() -> None:
 
 @pytest.mark.parametrize("what", ["lag", "rows", "end", "window", "acts"])
 def test_what_differs_is_made_anew(what: str) -> None:
-    given = {"acts": ACTS, "values": VALUES, "window": WINDOW, "rows": rows(1.0, 30.0)}
+    usual = {"acts": ACTS, "values": VALUES, "window": WINDOW, "rows": rows(1.0, 30.0)}
     other = {
         "lag": {"values": np.where(np.arange(len(VALUES)) == [*MODEL.parameters].index("lag_dox"), 3.0, VALUES)},
         "rows": {"rows": rows(1.0, 30.1)},
@@ -47,7 +53,7 @@ def test_what_differs_is_made_anew(what: str) -> None:
     }
     lines = [
         timeline_of(COMPILED, item["acts"], item["values"], item["window"], item["rows"])[0]
-        for item in (given, given | other[what])
+        for item in (usual, usual | other[what])
     ]
     assert list(lines[0]) != list(lines[1])
 
@@ -67,3 +73,20 @@ def test_what_a_user_has_to_know_is_told_each_time() -> None:
     for _ in range(2):
         with pytest.warns(UserWarning, match="the lag of 2 h is not shorter than the interval of 1.5 h"):
             timeline_of(COMPILED, acts, VALUES, WINDOW, rows(1.0))
+
+
+@given(more=st.lists(st.floats(0.0, 60.0), max_size=20), low=st.sampled_from([0.0, 24.0]))
+def test_rows_that_are_added_change_nothing_else(more: list[float], low: float) -> None:
+    """Against a timeline that is made with them; an infusion ends, and delayed doses act, between rows."""
+    acts = (*ACTS, *mdr.infusion("dox", "50 mg", over="3 h", route="iv", at="20.4 h").acts)
+    compiled = compile_model(WITH_INFUSIONS)
+    values = np.array([item.internal for item in WITH_INFUSIONS.parameters.values()])
+    own = Rows.of(np.arange(0.0, 60.0, 5.0), 60.0, np.array([24.0]), filled=True).between(low, 60.0)
+    new = np.unique([time for time in more if time > low])
+    added, shown = timeline_of(compiled, acts, values, (low, math.inf), own, new)
+    together = replace(own, hidden=np.union1d(own.hidden, new))
+    made, wanted = timeline_of(compiled, acts, values, (low, math.inf), together)
+    assert added.steps == made.steps
+    np.testing.assert_allclose(added.marks.times, made.marks.times, rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(added.marks.after, made.marks.after)
+    np.testing.assert_array_equal(shown, wanted)
