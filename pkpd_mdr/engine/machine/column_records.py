@@ -1,7 +1,5 @@
 """What the driver of sensitivities works with beside `records.py`: addresses, working arrays, derivatives of events."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from pkpd_mdr.engine.machine.records import Floats, Integers

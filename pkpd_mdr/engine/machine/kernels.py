@@ -7,8 +7,8 @@ its slots afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,8 +39,7 @@ _POINTERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(NamedTuple):
     """What a step integrates.
 
     Parameters

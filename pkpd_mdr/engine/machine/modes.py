@@ -9,7 +9,7 @@ have formulas that rounding does not harm (`_pair`); a matrix with a larger part
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pkpd_mdr.engine.machine.dag import Dag, Node
 
@@ -23,8 +23,7 @@ Cells = Mapping[tuple[int, int], Node]
 """Nodes of the cells of a matrix that are not zero, by row and column."""
 
 
-@dataclass(frozen=True, slots=True)
-class Modes:
+class Modes(NamedTuple):
     """A matrix as V diag(values) W, with W the inverse of V.
 
     Attributes
@@ -108,8 +107,7 @@ def risen(graph: Dag, values: Sequence[Node]) -> list[Node]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Mode:
+class _Mode(NamedTuple):
     """One mode of a part: eigenvalue, right and left vector with a product of 1, and what is wrong with it.
 
     `matrix` has the cells of the part, and `others` its other eigenvalue.

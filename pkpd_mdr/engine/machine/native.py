@@ -197,8 +197,16 @@ def sources(*rooms: Path) -> bytes:
 
 @cache
 def _room(room: Path) -> bytes:
-    """A digest of the source files of one folder."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(room.glob("*.py")))).digest()
+    """A digest of the source files of one folder; kept under their sizes and times, as Python keeps bytecode."""
+    with os.scandir(room) as entries:
+        files = sorted((item.path, item.stat()) for item in entries if item.name.endswith(".py"))
+    stamps = repr([(path, found.st_size, found.st_mtime_ns) for path, found in files]).encode()
+    key = f"sources-{hashlib.sha256(stamps).hexdigest()[:32]}"
+    digest = _read(key)
+    if digest is None:
+        digest = hashlib.sha256(b"".join(Path(path).read_bytes() for path, _ in files)).digest()
+        _write(key, digest)
+    return digest
 
 
 def key_of(*parts: bytes) -> str:

@@ -7,7 +7,7 @@ codes of atmospheric chemistry do the same; Sandu et al. 1997). The order of eli
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pkpd_mdr.engine.machine.lanes import Code
 
@@ -16,8 +16,7 @@ __all__ = ["Plan", "plan"]
 Cell = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Where the factors have entries, and in which order rows are eliminated.
 
     Parameters

@@ -24,8 +24,8 @@ the mean over states of (error/(atol + rtol*max(abs(y), abs(w))))**2; a step is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
 from functools import partial
+from typing import NamedTuple
 
 from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
@@ -55,8 +55,7 @@ _DOUBT = 1e4
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(NamedTuple):
     """How many vectors each array of a step holds; the decomposition stands at `factors` of `work`."""
 
     states: int
@@ -68,7 +67,7 @@ class Sizes:
     @classmethod
     def of(cls, library: Library) -> Sizes:
         """Those of a module in memory."""
-        return cls(*library.numbers("sizes", len(fields(cls))))
+        return cls(*library.numbers("sizes", len(cls._fields)))
 
 
 def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
@@ -118,7 +117,7 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
         lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.leading, ("%q", "%u", "%h"))
         lines += march(width)
     sizes = Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
-    return module([*lines, numbers("sizes", astuple(sizes))])
+    return module([*lines, numbers("sizes", sizes)])
 
 
 def guard_nodes(kernels: Kernels, watched: Sequence[str]) -> list[Node]:

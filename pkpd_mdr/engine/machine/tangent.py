@@ -25,7 +25,7 @@ act_by_<port>(y, p, t, amount, s, dp, out)                  derivatives of the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from typing import NamedTuple
 
 from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
@@ -45,8 +45,7 @@ _MORE = 1.25
 _POINTERS = ["%y", "%k", "%lu", "%u", "%t", "%h", "%rtol", "%q", "%area", "%S", "%W", "%V", "%B", "%U", "%Z", "%e"]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrays:
+class Arrays(NamedTuple):
     """How many vectors of eight doubles the arrays hold.
 
     S, W (the new S), U (derivatives of inputs) and Z (absolute tolerances) have `groups` times `states`; B (right-hand
@@ -61,7 +60,7 @@ class Arrays:
     @classmethod
     def of(cls, library: Library) -> Arrays:
         """Those of a module in memory."""
-        return cls(*library.numbers("arrays", len(fields(cls))))
+        return cls(*library.numbers("arrays", len(cls._fields)))
 
 
 def reached(kernels: Kernels, columns: Sequence[str]) -> list[frozenset[int]]:
@@ -134,7 +133,7 @@ def tangent_module(kernels: Kernels, columns: Sequence[str], *, whole: bool = Fa
     lines += _columns(n, sets, area) + dense_rows(range(n), n, GROUP)
     lines += _event_kernels(kernels, columns)
     arrays = Arrays(n, groups, len(slots), area["end"])
-    return module([*lines, numbers("arrays", astuple(arrays))])
+    return module([*lines, numbers("arrays", arrays)])
 
 
 def _rows(kernels: Kernels, columns: Sequence[str], *, whole: bool) -> list[tuple[int, ...]]:
