@@ -39,6 +39,8 @@ __all__ = ["GROUP", "Arrays", "guard_by_module", "in_order", "observe_by_module"
 
 GROUP = tableau.STAGES
 """Lanes: stages of a step, or parameters of a group."""
+_SHARE = 1.0 / 3.0
+"""What an error of a derivative counts beside one of a state: gradients of a fit need no more."""
 _MORE = 1.25
 """Up to this many times the states that it needs, a group does without code of its own."""
 
@@ -286,6 +288,7 @@ def _group(kernels: Kernels, n: int, rows: tuple[int, ...], suffix: str) -> list
         a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
         size = code.larger(a, b)
         ratio = code.binary("fdiv", error, code.multiply_add(size, code.spread("%rtol", 0), code.load("%z", i)))
+        ratio = code.binary("fmul", ratio, code.constant(_SHARE))
         square = code.smaller(code.binary("fmul", ratio, ratio), code.constant(REFUSED))
         code.store(code.larger(square, code.load("%e", 0)), "%e", 0)
 
