@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from pkpd_mdr.engine.machine import columns, driver, entry, loop
+from pkpd_mdr.engine.machine import columns, driver, entry, loop, native
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs numba")
 
@@ -69,6 +70,33 @@ def test_compiled_drivers_are_kept_by_the_content_of_their_sources(
     (copied / "loop.py").write_text("# changed")
     assert key(loop.drive) != before
     assert key(columns.drive_columns) != key(loop.drive)
+
+
+def test_digests_of_sources_are_kept_by_size_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same contents have the same digest in any folder, at any time; it is read from disk where nothing changed."""
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path / "cache"))
+    digest, here, there = native._room.__wrapped__, tmp_path / "here", tmp_path / "there"
+    for room in (here, there):
+        room.mkdir()
+        (room / "a.py").write_text("x = 1")
+        (room / "notes.txt").write_text(str(room))
+    read = Path.read_bytes
+
+    def no_sources(path: Path) -> bytes:
+        assert path.suffix != ".py"
+        return read(path)
+
+    first = digest(here)
+    assert digest(there) == first
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", no_sources)
+        assert digest(here) == first
+    os.utime(here / "a.py", (1, 1))
+    assert digest(here) == first
+    (here / "a.py").write_text("x = 2")
+    assert digest(here) != first
+    monkeypatch.setenv("PKPD_MDR_CACHE", "off")
+    assert digest(there) == first
 
 
 _ELSEWHERE = """

@@ -14,10 +14,10 @@ act_<port>(y, p, t, amount, out)           the state after an act
 =========================================  =======================================================================
 
 Where ``take`` is above zero, y becomes w before the step: an accepted step costs no loop of its own. The verdict is the
-squared error norm and the factor by which the step may grow, 0.2 to 6 (0.2 where the error is not a number).
+squared error and the factor by which the step may grow, 0.2 to 6 (0.2 where the error is not a number).
 
-``tol`` holds rtol, then the absolute tolerance of each state (one double each, not one per lane). The squared norm is
-the mean over states of (error/(atol + rtol*max(abs(y), abs(w))))**2; a step is good when it is at most 1. It counts
+``tol`` holds rtol, then the absolute tolerance of each state (one double each, not one per lane). The squared error is
+the largest among states of (error/(atol + rtol*max(abs(y), abs(w))))**2; a step is good when it is at most 1. It counts
 10,000 times where a maximum or minimum in the rates changed sides.
 """
 
