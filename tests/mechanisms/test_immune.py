@@ -470,7 +470,8 @@ def test_a_run_does_not_depend_on_units() -> None:
         item.simulate(mdr.exposure("nivo", "5 nM", over="5 day"), until="20 day", times="2 day").frame
         for item in (one, two)
     ]
-    np.testing.assert_allclose(runs[1][["S", "CTL", "IL2"]], runs[0][["S", "CTL", "IL2"]], rtol=1e-5)
+    # what is left of the clone at the end lies below the absolute tolerance
+    np.testing.assert_allclose(runs[1][["S", "CTL", "IL2"]], runs[0][["S", "CTL", "IL2"]], rtol=1e-5, atol=1e-12)
 
 
 # -- limits: switched off is absent ----------------------------------------------------------------------------
