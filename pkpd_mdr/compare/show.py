@@ -14,6 +14,7 @@ import pandas as pd
 
 from pkpd_mdr.regimen import Measured, Strategy
 from pkpd_mdr.regimen.acts import REMOVALS
+from pkpd_mdr.run.result import BELOW_ONE_CELL
 
 if TYPE_CHECKING:
     from pkpd_mdr.compare.result import Comparison
@@ -101,12 +102,8 @@ def _less_than_a_cell(comparison: Comparison) -> list[str]:
     passed = (burden[:, :, 0] >= 1.0) & (burden < 1.0).any(axis=2)
     shares = passed.sum(axis=1) / np.maximum(1, np.isfinite(burden[:, :, 0]).sum(axis=1))
     told = [f"{arm!r} in {100 * share:.0f} %" for arm, share in zip(comparison.arms, shares, strict=True) if share]
-    words = (
-        f"the burden falls below one cell ({', '.join(told)} of {comparison.settings.members}): what is less than that "
-        "and what grows back from it are means, and chance decides whether a cell is left; see mdr.extinction and "
-        "stochastic="
-    )
-    return [words] if told else []
+    where = f"{', '.join(told)} of {comparison.settings.members}"
+    return [f"the burden falls below one cell ({where}): {BELOW_ONE_CELL}"] if told else []
 
 
 def headline(comparison: Comparison) -> str:

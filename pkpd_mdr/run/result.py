@@ -23,7 +23,13 @@ from pkpd_mdr.units import Unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Run", "provenance"]
+__all__ = ["BELOW_ONE_CELL", "Run", "provenance"]
+
+BELOW_ONE_CELL = (
+    "what is less than that and what grows back from it are means, and chance decides whether a cell is left; see "
+    "mdr.extinction and stochastic="
+)
+"""What follows where a burden falls below one cell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,11 +149,7 @@ class Run:
         if not counted or burden[0] < 1.0 or not len(below):
             return ()
         first = f"{self.course.times[below[0]] / self.time_unit.factor:.4g} {self.time_unit.text}"
-        words = (
-            f"the burden falls below one cell ({first}): what is less than that and what grows back from it are "
-            "means, and chance decides whether a cell is left; see mdr.extinction and stochastic="
-        )
-        return (words,)
+        return (f"the burden falls below one cell ({first}): {BELOW_ONE_CELL}",)
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -75,14 +75,14 @@ def test_what_a_user_has_to_know_is_told_each_time() -> None:
             timeline_of(COMPILED, acts, VALUES, WINDOW, rows(1.0))
 
 
-@given(more=st.lists(st.floats(0.0, 60.0), max_size=20), low=st.sampled_from([0.0, 24.0]))
-def test_rows_that_are_added_change_nothing_else(more: list[float], low: float) -> None:
+@given(minutes=st.lists(st.integers(0, 3600), max_size=20), low=st.sampled_from([0.0, 24.0]))
+def test_rows_that_are_added_change_nothing_else(minutes: list[int], low: float) -> None:
     """Against a timeline that is made with them; an infusion ends, and delayed doses act, between rows."""
     acts = (*ACTS, *mdr.infusion("dox", "50 mg", over="3 h", route="iv", at="20.4 h").acts)
     compiled = compile_model(WITH_INFUSIONS)
     values = np.array([item.internal for item in WITH_INFUSIONS.parameters.values()])
     own = Rows.of(np.arange(0.0, 60.0, 5.0), 60.0, np.array([24.0]), filled=True).between(low, 60.0)
-    new = np.unique([time for time in more if time > low])
+    new = np.unique([k / 60 for k in minutes if k / 60 > low])
     added, shown = timeline_of(compiled, acts, values, (low, math.inf), own, new)
     together = replace(own, hidden=np.union1d(own.hidden, new))
     made, wanted = timeline_of(compiled, acts, values, (low, math.inf), together)

@@ -30,8 +30,9 @@ __all__ = ["BenchKey", "MachineCode"]
 _KEPT, _MANY, _BENCHES = 64, 64, 4
 _FIRST_STEP = 0.01
 _SHARE, _FINEST = 6.0, 1e-13
-"""Steps are judged by a sixth of rtol: errors add up, and grow where trajectories part (by up to 20 times the tolerance
-of a step in the gallery). So results keep rtol within a factor of five, which tests/engine/test_accuracy.py holds.
+"""Steps are judged by a sixth of rtol: errors add up, and grow where trajectories part (by more than ten times the
+tolerance of a step in some models of the gallery). So results keep rtol within a factor of five, which
+tests/engine/test_accuracy.py holds.
 """
 _BY_LANE = (
     "t", "h", "used", "take", "x", "amount", "target", "due", "active", "steps", "stretch", "after", "verdict",

@@ -1,8 +1,8 @@
 """What the lane drivers work with: kinds of instructions, arrays in named tuples, calls of machine code.
 
 Everything is a flat array or a number, so that numba can compile the drivers and threads can share what they only read.
-Annotations are evaluated here, and in `column_records.py`: a named tuple compiles each that is left as a string, which
-took half of the time to import these modules.
+Annotations are evaluated here, and in `column_records.py`: a named tuple compiles each that is left as a string, at
+every import.
 """
 
 import ctypes
