@@ -22,7 +22,7 @@ import numpy as np
 from engine_models import MODELS, Benchmark
 
 import pkpd_mdr as mdr
-from pkpd_mdr.engine.machine import native
+from pkpd_mdr.engine.machine import disk
 from pkpd_mdr.engine.machine.compiled import warm_up
 from pkpd_mdr.expression import symbol
 
@@ -80,14 +80,14 @@ def main() -> None:
         once(given.once)
         return
     warm_up()
-    drivers = native.cache_folder()
+    drivers = disk.cache_folder()
     assert drivers is not None
     with tempfile.TemporaryDirectory() as bytecode:
         for name in given.models:
             found: dict[str, list[list[float]]] = {"no object": [], "objects on disk": []}
             for number in range(given.rounds + 1):
                 with tempfile.TemporaryDirectory() as folder:
-                    for driver in drivers.glob(f"{native.DRIVER}*.o"):
+                    for driver in drivers.glob(f"{disk.DRIVER}*.o"):
                         shutil.copy(driver, folder)
                     for rows in found.values():
                         parts = in_a_new_process(name, folder, bytecode)

@@ -165,7 +165,9 @@ def _takes_machine(accuracy: Accuracy, *, affine: bool) -> bool:
     from pkpd_mdr.engine.machine import native
 
     if not affine and not native.available():
-        fall_back("llvmlite is not installed, or does not know this processor")
+        fall_back(
+            "llvmlite is not installed, does not know this processor, or the system executes no code of a process"
+        )
     return native.available()
 
 

@@ -75,17 +75,21 @@ def formula(text: str | Expression) -> Formula:
         return Formula(text)
     if not isinstance(text, sp.Expr):
         raise ModelError(f"{shown(text)} is neither a formula text nor a SymPy expression")
-    for part in text.atoms(sp.Function):
-        if not isinstance(part, _ALLOWED):
+    parts = text.atoms(sp.Function, sp.Pow)
+    for part in parts:
+        if isinstance(part, sp.Function) and not isinstance(part, _ALLOWED):
             raise ModelError(
                 f"the function {part.func} in {text} is not "
                 f"allowed{did_you_mean(str(part.func), [str(known) for known in _ALLOWED])}"
             )
-    # real powers and logarithms must stay numbers when a solver steps just below zero
-    safe = text.replace(
-        lambda part: isinstance(part, sp.Pow) and not part.exp.is_Integer, lambda part: Power(part.base, part.exp)
-    )
-    return Formula(safe.replace(sp.log, Log))
+    if any(_is_unsafe(part) for part in parts):
+        text = text.replace(_is_unsafe, lambda part: Log(*part.args) if part.func == sp.log else Power(*part.args))
+    return Formula(text)
+
+
+def _is_unsafe(part: Expression) -> bool:
+    """Whether it is a real power or a logarithm, which must stay numbers when a solver steps just below zero."""
+    return isinstance(part, sp.log) or (isinstance(part, sp.Pow) and not part.exp.is_Integer)
 
 
 @dataclass(frozen=True, slots=True)

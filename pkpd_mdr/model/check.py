@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
-from pkpd_mdr.expression import TIME
+from pkpd_mdr.expression import TIME, symbols_in
 from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, times, unit_dimensions
 from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process, State
 from pkpd_mdr.model.slots import FilledSlot
@@ -95,7 +95,7 @@ def _check_carrier(model: Model, state: State) -> None:
 
 
 def _declared(expression: Expression, known: dict[Expression, Dimensions], where: str) -> None:
-    strangers = sorted(str(item) for item in expression.free_symbols - known.keys())
+    strangers = sorted(item.name for item in symbols_in(expression) if item not in known)
     if strangers:
         raise ModelError(
             f"{where} names {shown(strangers[0])}, which is not declared{did_you_mean(strangers[0], map(str, known))}"
@@ -104,7 +104,7 @@ def _declared(expression: Expression, known: dict[Expression, Dimensions], where
 
 def _without_states(model: Model, expression: Expression | None, where: str, *, time: bool = False) -> None:
     """Refuse what would be read before there is a state, or for all doses at once."""
-    used = set() if expression is None else {str(item) for item in expression.free_symbols}
+    used = set() if expression is None else {item.name for item in symbols_in(expression)}
     moving = sorted(used & model.states.keys()) + (["t"] if time and str(TIME) in used else [])
     if moving:
         start = f"{moving[0]}0"

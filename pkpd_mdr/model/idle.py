@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pkpd_mdr.errors import did_you_mean, shown
-from pkpd_mdr.expression import symbol
+from pkpd_mdr.expression import symbol, symbols_in
 from pkpd_mdr.model.parts import Expression
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class _Reading:
 
 
 def _names(expression: Expression) -> set[str]:
-    return {str(item) for item in expression.free_symbols}
+    return {item.name for item in symbols_in(expression)}
 
 
 def _empty(scope: Scope) -> set[Expression]:

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 import sympy as sp
 
 from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
-from pkpd_mdr.expression import TIME, check_name, parse, symbol
+from pkpd_mdr.expression import TIME, check_name, parse, symbol, symbols_in
 from pkpd_mdr.model.contents import Content, filled
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
 from pkpd_mdr.model.slots import FilledSlot, written_as
@@ -420,14 +420,21 @@ class Scope:
 
     def read(self, text: str | Expression, where: str) -> Expression:
         """Read a formula over all declared names; an observable stands for its expression."""
-        names = {name: symbol(name) for name in [*self.states, *self.parameters]}
-        names |= {item.name: item.expression for item in self.observables.values()}
         if isinstance(text, str):
+            names = {name: self._meant(name) for name in (*self.states, *self.parameters, *self.observables)}
             return parse(text, names, where=where)
-        strangers = sorted(str(item) for item in text.free_symbols if str(item) not in names and str(item) != "t")
+        meant = {item: self._meant(item.name) for item in symbols_in(text)}
+        strangers = sorted(item.name for item, meaning in meant.items() if meaning is None)
         if strangers:
-            raise ModelError(f"{where}: {shown(strangers[0])} is not declared{did_you_mean(strangers[0], names)}")
-        return text.xreplace({item: names.get(str(item), TIME) for item in text.free_symbols})
+            known = (*self.states, *self.parameters, *self.observables)
+            raise ModelError(f"{where}: {shown(strangers[0])} is not declared{did_you_mean(strangers[0], known)}")
+        return text.xreplace(other) if (other := {a: b for a, b in meant.items() if a != b}) else text
+
+    def _meant(self, name: str) -> Expression | None:
+        """What a name in a formula stands for; None for one that is not declared."""
+        if name in self.observables:
+            return self.observables[name].expression
+        return symbol(name) if name in self.states or name in self.parameters else TIME if name == "t" else None
 
     # -- finish ----------------------------------------------------------------------------------------
 
@@ -441,9 +448,12 @@ class Scope:
             self.states[state] = replace(self.states[state], start=value)
         self.ports = [self._with_settled(port) for port in self.ports]
         values = {item.stand_in: self.read(item.text, written_as(item.name)) for item in self._formulas}
-        for _ in range(len(values).bit_length()):
-            values = {key: value.xreplace(values) for key, value in values.items()}
-        if any(value.free_symbols & values.keys() for value in values.values()):
+        for _ in range(len(values).bit_length() + 1):
+            nested = {key: value for key, value in values.items() if symbols_in(value) & values.keys()}
+            if not nested:
+                break
+            values |= {key: value.xreplace(values) for key, value in nested.items()}
+        else:
             names = ", ".join(item.name for item in self._formulas)
             raise ModelError(f"the formulas {names} depend on each other in a circle")
         self.slots = tuple(

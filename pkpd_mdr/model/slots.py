@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from pkpd_mdr.errors import ModelError, shown
-from pkpd_mdr.expression import symbol
+from pkpd_mdr.expression import symbol, symbols_in
 from pkpd_mdr.model.derive import Derivatives
 from pkpd_mdr.model.parts import Expression, Parameter, span
 from pkpd_mdr.units import Unit
@@ -63,7 +63,7 @@ class FilledSlot:
     @property
     def sources(self) -> tuple[str, ...]:
         """Names in the formula, sorted."""
-        return tuple(sorted(str(item) for item in self.expression.free_symbols))
+        return tuple(sorted(item.name for item in symbols_in(self.expression)))
 
     def checked(self, parameters: Mapping[str, Parameter]) -> bool:
         """Whether the value is known before a run and can be wrong: it has bounds, and names parameters alone."""

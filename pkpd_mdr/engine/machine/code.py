@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +14,9 @@ import numpy as np
 import sympy as sp
 
 from pkpd_mdr.engine.lowering import Compiled, FloatArray
-from pkpd_mdr.engine.machine import driver, native, records
-from pkpd_mdr.engine.machine.kernels import Kernels
-from pkpd_mdr.engine.machine.linear import Flags
+from pkpd_mdr.engine.machine import disk, driver, native, records
+from pkpd_mdr.engine.machine.kernels import Kernels, targets_of
+from pkpd_mdr.engine.machine.outline import Decompositions, Outline
 from pkpd_mdr.engine.machine.program import Line, lower, lower_line
 from pkpd_mdr.engine.machine.stepper import Sizes, guard_module, observe_module, step_module
 from pkpd_mdr.engine.machine.tangent import Arrays, guard_by_module, in_order, observe_by_module, tangent_module
@@ -51,7 +51,7 @@ def _makers() -> bytes:
     package = Path(__file__).parents[2]
     rooms = [package / "model", package / "engine", package / "engine" / "machine"]
     formulas = (package / "expression.py").read_bytes()
-    return native.sources(*rooms) + formulas + str(sp.__version__).encode()
+    return disk.sources(*rooms) + formulas + str(sp.__version__).encode()
 
 
 class MachineCode:
@@ -63,7 +63,7 @@ class MachineCode:
     """
 
     def __init__(self, compiled: Compiled) -> None:
-        self.kernels = Kernels(compiled)
+        self.compiled = compiled
         self._once: dict[Hashable, Any] = {}
         self._benches: dict[Hashable, list[Any]] = {}
         # the timelines are kept too, so that their identities stay theirs
@@ -89,12 +89,35 @@ class MachineCode:
                     found = self._once[key] = make()
         return found
 
+    @property
+    def kernels(self) -> Kernels:
+        """The graph; read when it is needed, which it is not where all that a run takes is on disk."""
+        return self.once("kernels", lambda: Kernels(self.compiled))
+
+    @cached_property
+    def outline(self) -> Outline:
+        """How the model is run."""
+        key = self._key("outline")
+        known = disk.read(key)
+        if known is not None:
+            return Outline.from_text(known)
+        found = Outline.of(self.kernels)
+        disk.write(key, found.to_text())
+        return found
+
+    @cached_property
+    def decompositions(self) -> Decompositions:
+        """Those of its linear parts."""
+        return Decompositions(
+            self.outline, lambda rows, width: self.each("asked", rows, self.outline.asked, width, driven=True)
+        )
+
     def step(self, width: int, driven: bool = False) -> tuple[native.Library, Sizes]:
         """The functions of a step over `width` lanes, linear parts in closed form or not, and array sizes."""
 
         def make() -> tuple[native.Library, Sizes]:
             """Load or compile it."""
-            library = self._load(partial(step_module, self.kernels, width, driven=driven), "step", width, driven)
+            library = self._load(lambda: step_module(self.kernels, width, driven=driven), "step", width, driven)
             return library, Sizes.of(library)
 
         return self.once(("step", width, driven), make)
@@ -122,15 +145,10 @@ class MachineCode:
             whole[begin : begin + len(block)] = found.T[: len(block)]
         return whole
 
-    def decompose(self, rows: FloatArray, width: int) -> tuple[FloatArray, Flags]:
-        """The linear parts for parameter rows, as `Linear.decompose` gives them."""
-        linear = self.kernels.linear
-        return linear.decompose(rows, lambda rows: self.each("asked", rows, len(linear.asked), width, driven=True))
-
     def observer(self, width: int, outputs: tuple[str, ...]) -> native.Library:
         """The function that computes outputs over `width` lanes."""
         key = "observe", width, outputs
-        return self.once(key, lambda: self._load(partial(observe_module, self.kernels, outputs, width), *key))
+        return self.once(key, lambda: self._load(lambda: observe_module(self.kernels, outputs, width), *key))
 
     def guard(self, width: int, watched: tuple[str, ...]) -> native.Library:
         """The function that computes the model's conditions and watched outputs over `width` lanes."""
@@ -141,8 +159,7 @@ class MachineCode:
 
         def make() -> tuple[native.Library, Arrays]:
             """Load or compile it."""
-            write = partial(tangent_module, self.kernels, columns, whole=whole)
-            library = self._load(write, "tangent", columns, whole)
+            library = self._load(lambda: tangent_module(self.kernels, columns, whole=whole), "tangent", columns, whole)
             return library, Arrays.of(library)
 
         return self.once(("tangent", columns, whole), make)
@@ -154,7 +171,7 @@ class MachineCode:
     def observer_by(self, outputs: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
         """The function that differentiates outputs."""
         key = "observe_by", outputs, columns
-        return self.once(key, lambda: self._load(partial(observe_by_module, self.kernels, outputs, columns), *key))
+        return self.once(key, lambda: self._load(lambda: observe_by_module(self.kernels, outputs, columns), *key))
 
     def guard_by(self, watched: tuple[str, ...], columns: tuple[str, ...]) -> native.Library:
         """The function that differentiates conditions and watched outputs."""
@@ -168,10 +185,13 @@ class MachineCode:
         A model with conditions has its text written: its modes are numbered as they are met in the rates, and what is
         kept must number them as this process does.
         """
-        if self.kernels.conditions:
+        if self.outline.conditions:
             return native.load(write())
-        kept = native.key_of(_makers(), repr((self.kernels.compiled.structure_hash, *what)).encode())
-        return native.load_kept(kept) or native.load(write(), also=kept)
+        key = self._key(*what)
+        return native.load_kept(key) or native.load(write(), also=key)
+
+    def _key(self, *what: object) -> str:
+        return native.key_of(_makers(), repr((self.compiled.structure_hash, *what)).encode())
 
     def program(self, timelines: tuple[Timeline, ...], window: tuple[float, float] | None) -> Lowered:
         """Timelines as arrays; the last few are kept, because fits solve the same ones again and again."""
@@ -179,8 +199,8 @@ class MachineCode:
         with _lock:
             kept = self._programs.pop(key, None)
             if kept is None:
-                lines = [lower_line(self.kernels.compiled, timeline, window) for timeline in timelines]
-                kept = timelines, (lines, *lower(self.kernels.compiled, lines, self.kernels.targets))
+                lines = [lower_line(self.compiled, timeline, window) for timeline in timelines]
+                kept = timelines, (lines, *lower(self.compiled, lines, targets_of(self.compiled)))
             if len(timelines) <= _MANY:
                 self._programs[key] = kept
             while len(self._programs) > _KEPT:
@@ -196,8 +216,8 @@ class MachineCode:
 
     def _machine(self, width: int, outputs: tuple[str, ...], watched: tuple[str, ...], driven: bool) -> records.Machine:
         library, _ = self.step(width, driven)
-        guarded = bool(watched or self.kernels.conditions)
-        acts = np.array([library.address(f"act_{i}") for i in range(len(self.kernels.compiled.ports))], dtype=np.int64)
+        guarded = bool(watched or self.outline.conditions)
+        acts = np.array([library.address(f"act_{i}") for i in range(len(self.compiled.ports))], dtype=np.int64)
         return records.Machine(
             prepare=library.address("prepare"),
             start=library.address("start"),
@@ -228,7 +248,7 @@ class MachineCode:
         n = sizes.states
         shapes = {
             "y": n, "w": n, "k": 8 * n, "p": rows, "q": sizes.slots, "u": sizes.inputs + guards, "work": sizes.work,
-            "out": n, "rates": len(self.kernels.compiled.ports), "memo": memories, "high": n, "e": 2, "seen": outputs,
+            "out": n, "rates": len(self.compiled.ports), "memo": memories, "high": n, "e": 2, "seen": outputs,
             "g": guards,
         }  # fmt: skip
         arrays: dict[str, Any] = driver.aligned_parts({name: (size, width) for name, size in shapes.items()})
@@ -246,7 +266,7 @@ class MachineCode:
         return self.once(key, lambda: self._control(accuracy, watches))
 
     def _control(self, accuracy: Accuracy, watches: tuple[Watch, ...]) -> tuple[records.Control, dict[str, int]]:
-        compiled, conditions = self.kernels.compiled, self.kernels.conditions
+        compiled, conditions = self.compiled, self.kernels.conditions if self.outline.conditions else []
         scale = compiled.scale
         loose = np.where(compiled.guarded, max(1e3 * accuracy.atol, NOISE) * scale, -1.0)
         slack = np.stack([np.full(len(scale), 1e3 * accuracy.rtol), loose], axis=1).ravel()

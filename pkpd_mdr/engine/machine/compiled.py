@@ -17,7 +17,7 @@ import numpy as np
 from pkpd_mdr.engine.lowering import Compiled, FloatArray, compile_model
 from pkpd_mdr.engine.machine import driver, loop, native
 from pkpd_mdr.engine.machine.code import MachineCode
-from pkpd_mdr.engine.machine.linear import Flags
+from pkpd_mdr.engine.machine.outline import Flags
 from pkpd_mdr.engine.machine.work import Work
 from pkpd_mdr.engine.reference import Accuracy
 from pkpd_mdr.engine.solve import Ensemble, check_shapes
@@ -140,14 +140,14 @@ def closed_form(compiled: Compiled, parameters: FloatArray, rows: Sequence[Float
     ndarray of bool, shape (members,)
     """
     code = MachineCode.of(compiled) if compiled.states and len(parameters) else None
-    if code is None or not code.kernels.linear.whole:
+    if code is None or not code.outline.whole:
         return np.zeros(len(parameters), dtype=bool)
     width = _lanes(len(parameters))
     if rows is None:
-        return code.decompose(parameters, width)[1]
+        return code.decompositions.of(parameters, width)[1]
     tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in rows]
     first = np.cumsum([0, *map(len, tables)])[:-1]
-    return np.asarray(np.logical_and.reduceat(code.decompose(np.concatenate(tables), width)[1], first))
+    return np.asarray(np.logical_and.reduceat(code.decompositions.of(np.concatenate(tables), width)[1], first))
 
 
 def _lanes(count: int) -> int:

@@ -1,6 +1,6 @@
 """The lane driver compiled by numba once per machine, or the plain Python loop until then and where numba is missing.
 
-Compiled code is kept in the cache folder of `native.py`. The environment variable ``PKPD_MDR_DRIVER`` asks for the
+Compiled code is kept on disk (`disk`). The environment variable ``PKPD_MDR_DRIVER`` asks for the
 plain loop (``python``) or for compiling at the first use (``numba``).
 """
 
@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from pkpd_mdr.engine.machine import entry, native, records
+from pkpd_mdr.engine.machine import disk, entry, native, records
 from pkpd_mdr.engine.machine.records import Floats
 
 _log = logging.getLogger("pkpd_mdr")
@@ -96,7 +96,7 @@ def compiled_loop(drive: _Drive, helpers: Sequence[Callable[..., Any]], *, worth
     if (made := _drivers.get(drive)) is not None:
         return cast(_Drive, made)
     asked = worth or os.environ.get("PKPD_MDR_DRIVER", "") == "numba" or _spent.get(drive, 0.0) > _PATIENCE
-    if not asked and not native.kept(_key(drive)):
+    if not asked and not native.is_kept(_key(drive)):
         return cast(_Drive, _counted(drive))
     with _lock:
         return cast(_Drive, _drivers.setdefault(drive, _Driver(drive, tuple(helpers))))
@@ -178,7 +178,7 @@ class _Driver:
 def _key(drive: Callable[..., Any]) -> str:
     """Of a driver's object: the content of all sources that it is made of, and versions."""
     rooms = {Path(__file__).parent, Path(drive.__code__.co_filename).parent}
-    return f"{native.DRIVER}{drive.__name__}-{native.key_of(version('numba').encode(), native.sources(*sorted(rooms)))}"
+    return f"{disk.DRIVER}{drive.__name__}-{native.key_of(version('numba').encode(), disk.sources(*sorted(rooms)))}"
 
 
 @cache

@@ -21,7 +21,7 @@ from pkpd_mdr.engine.machine.sparse import Plan, plan
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT
 
-__all__ = ["Kernels", "System", "flow_graph", "flow_kernel", "kernel", "place"]
+__all__ = ["Kernels", "System", "flow_graph", "flow_kernel", "kernel", "place", "targets_of"]
 
 _TRUTHS = ("<", "<=", "==", "and", "or")
 
@@ -102,8 +102,7 @@ class Kernels:
         self.reader = Reader(graph, leaves)
         self.conditions: list[Condition] = []
         self.stocks = frozenset(np.flatnonzero(compiled.guarded).tolist())
-        doses = {compiled.states.index(port.target) for port in compiled.ports if port.action == "dose" and port.target}
-        self.targets = tuple(sorted(doses))
+        self.targets = targets_of(compiled)
         rates = Reader(graph, leaves, self.conditions) if switched else self.reader
         self.right = [rates.read(expression) for expression in compiled.derivatives]
         for k, target in enumerate(self.targets):
@@ -201,6 +200,12 @@ class Kernels:
             if graph.settled[node] and graph.value(node) is None and graph.codes[node][0] not in _TRUTHS:
                 found[node] = ("%q", len(found))
         return found
+
+
+def targets_of(compiled: Compiled) -> tuple[int, ...]:
+    """The states that doses feed, in the order of the inputs."""
+    ports = [port for port in compiled.ports if port.action == "dose" and port.target]
+    return tuple(sorted({compiled.states.index(port.target) for port in ports}))
 
 
 def place(leaf: Leaf) -> Place:

@@ -23,14 +23,10 @@ So does, member by member, a matrix that cannot be decomposed well (equal rates 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.modes import Modes, modes, risen
 from pkpd_mdr.engine.machine.reading import Reader
@@ -39,16 +35,11 @@ from pkpd_mdr.expression import TIME, symbol
 if TYPE_CHECKING:
     from pkpd_mdr.engine.machine.kernels import Kernels
 
-__all__ = ["Flags", "Linear"]
-
-Flags = npt.NDArray[np.bool_]
+__all__ = ["Linear"]
 
 _LARGEST_BLOCK = 12
 _LARGEST_LEAD = 4
 _FUNCTIONS = ("exp", "exp2", "log", "expm1", "log1p", "tanh", "sin", "cos")
-_WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
-_REAL = 1e-12
-_REMEMBERED = 64  # decompositions of single members
 
 
 class Linear:
@@ -66,9 +57,10 @@ class Linear:
         States of each block.
     states : tuple of int
         All of them, block after block.
+    decomposed : list of tuple of int
+        Those blocks whose modes are not formulas, so that each member's matrix is decomposed (`outline`).
     columns : int
-        Numbers of decompositions, which stand behind the parameters: eigenvalues, V, V^-1. Blocks whose modes are
-        formulas need none.
+        Numbers of these decompositions, which stand behind the parameters: eigenvalues, V, V^-1.
     """
 
     def __init__(self, kernels: Kernels) -> None:
@@ -83,10 +75,9 @@ class Linear:
             components = [block for group in components for block in _pieces(kernels, group)]
         self.blocks = tuple(components)
         self.states = tuple(state for block in self.blocks for state in block)
-        self._known: dict[bytes, tuple[FloatArray, Flags]] = {}
         self._modes = {block: modes(kernels.graph, len(block), self._cells(block)) for block in self.blocks}
-        self._decomposed = [block for block in self.blocks if self._modes[block] is None]
-        self.columns = sum(len(block) * (1 + 2 * len(block)) for block in self._decomposed)
+        self.decomposed = [block for block in self.blocks if self._modes[block] is None]
+        self.columns = sum(len(block) * (1 + 2 * len(block)) for block in self.decomposed)
 
     def _cells(self, block: tuple[int, ...]) -> dict[tuple[int, int], Node]:
         """The matrix of a block: its cells that are not zero, by their place in it."""
@@ -145,85 +136,9 @@ class Linear:
         These are the cells of the matrices that have no formula, row by row, then the doubts about those that have one.
         """
         zero, graph, jacobian = self.kernels.graph.constant(0.0), self.kernels.graph, self.kernels.jacobian
-        cells = [jacobian.get((i, j), zero) for block in self._decomposed for i in block for j in block]
+        cells = [jacobian.get((i, j), zero) for block in self.decomposed for i in block for j in block]
         doubts = [form.doubt for form in self._modes.values() if form is not None]
         return cells + [doubt for doubt in doubts if graph.value(doubt) is None]
-
-    def decompose(self, rows: FloatArray, values: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, Flags]:
-        """Decompose the blocks for parameter rows.
-
-        Parameters
-        ----------
-        rows : ndarray, shape (r, parameters)
-        values : callable
-            Gives the values of `asked`, shape (r, asked), for such rows.
-
-        Returns
-        -------
-        numbers : ndarray, shape (r, columns)
-        usable : ndarray of bool, shape (r,)
-            Rows for which the closed form is good to rounding.
-        """
-        if len(rows) > 1 or not self.columns:
-            return self._decompose(rows, values)
-        key = rows.tobytes()  # one run after another with the same values, as between visits
-        found = self._known.get(key)
-        if found is None:
-            found = self._decompose(rows, values)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = found
-        return found
-
-    def _decompose(self, rows: FloatArray, values: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, Flags]:
-        if not self.asked:
-            return np.zeros((len(rows), 0)), np.ones(len(rows), dtype=bool)
-        told, parts, first = values(rows), [], 0
-        usable: Flags = np.ones(len(rows), dtype=bool)
-        for size in map(len, self._decomposed):
-            numbers, good = _eigen(told[:, first : first + size * size].reshape(-1, size, size))
-            first += size * size
-            usable &= good
-            parts.append(numbers)
-        usable &= (told[:, first:] <= _WORST**2).all(axis=1)  # what is not a number is not
-        return np.hstack(parts) if parts else told[:, :0], usable
-
-
-def _eigen(matrices: FloatArray) -> tuple[FloatArray, Flags]:
-    """Eigenvalues, eigenvectors and their inverse by row, and whether they serve; zeros where they do not.
-
-    A single run waits for this, so that it takes as few calls as may be; each member's numbers are its own in any case.
-    """
-    count, size, _ = matrices.shape
-    with np.errstate(all="ignore"):
-        try:
-            values, vectors, real = _pairs(matrices)
-            back = np.linalg.inv(vectors)
-        except np.linalg.LinAlgError:  # of one of the members
-            finite: Flags = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
-            matrices = np.where(finite[:, None, None], matrices, np.eye(size))
-            values, vectors, real = _pairs(matrices)
-            real = np.asarray(real & finite & (np.linalg.cond(vectors) <= _WORST))
-            vectors[~real] = np.eye(size)
-            back = np.linalg.inv(vectors)
-        # eigenvectors have the length 1, so that size is the sum of their squares
-        good: Flags = np.asarray(real & (np.einsum("kij,kij->k", back, back) <= _WORST**2 / size))
-        left = (vectors * values[:, None, :]) @ back - matrices
-        good &= np.abs(left).reshape(count, -1).max(axis=1) <= _REAL * np.abs(values).max(axis=1)
-    numbers = np.concatenate((values, vectors.reshape(count, -1), back.reshape(count, -1)), axis=1)
-    if not good.all():
-        numbers[~good] = 0.0
-    return numbers, good
-
-
-def _pairs(matrices: FloatArray) -> tuple[FloatArray, FloatArray, Flags]:
-    """Eigenvalues and eigenvectors, the real parts of both, and whether these are all."""
-    values, vectors = np.linalg.eig(matrices)
-    if not np.iscomplexobj(values):
-        return values, vectors, np.ones(len(values), dtype=bool)
-    # where one of them oscillates; from NumPy 2.5 on always
-    real = np.abs(values.imag).max(axis=1) <= _REAL * np.abs(values).max(axis=1)
-    return np.array(values.real), np.array(vectors.real), real
 
 
 def _components(kernels: Kernels) -> list[tuple[int, ...]]:

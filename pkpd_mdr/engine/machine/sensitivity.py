@@ -14,6 +14,7 @@ from pkpd_mdr.engine.machine import column_records as wide
 from pkpd_mdr.engine.machine import driver
 from pkpd_mdr.engine.machine.code import MachineCode
 from pkpd_mdr.engine.machine.columns import HELPERS, drive_columns
+from pkpd_mdr.engine.machine.kernels import targets_of
 from pkpd_mdr.engine.machine.records import Integers
 from pkpd_mdr.engine.machine.tangent import GROUP, reached
 from pkpd_mdr.engine.machine.work import Work
@@ -78,8 +79,8 @@ def _still(code: MachineCode, columns: tuple[str, ...]) -> npt.NDArray[np.bool_]
 def _machine(code: MachineCode, outputs: _Names, watched: _Names, whole: bool) -> wide.ColumnMachine:
     library, _ = code.tangent(outputs[1], whole=whole)
     observer = code.observer_by(*outputs)
-    guarded = bool(watched[0] or code.kernels.conditions)
-    acts = [library.address(f"act_by_{i}") for i in range(len(code.kernels.compiled.ports))]
+    guarded = bool(watched[0] or code.outline.conditions)
+    acts = [library.address(f"act_by_{i}") for i in range(len(code.compiled.ports))]
     return wide.ColumnMachine(
         prepare=library.address("prepare"),
         columns=library.address("columns"),
@@ -97,12 +98,12 @@ def _bench(
 ) -> tuple[wide.Columns, wide.ColumnPointers, FloatArray]:
     """Working arrays, where they are, and scratch that has to live as long."""
     _, arrays = code.tangent(by, whole=whole)
-    n, g, compiled = arrays.states, arrays.groups, code.kernels.compiled
-    guards = len(code.kernels.conditions) + watches
+    n, g, compiled = arrays.states, arrays.groups, code.compiled
+    guards = code.outline.conditions + watches
     shapes: dict[str, tuple[int, ...]] = {
         "S": (g, n), "W": (g, n), "V": (g, GROUP, n), "B": (GROUP, g, n), "U": (g, n), "Z": (g, n), "e": (g,),
         "q": (arrays.slots,), "p": (parameters,), "dp": (g, parameters), "inner": (n,), "y": (n,), "t": (), "x": (),
-        "amount": (), "out": (max(n, outputs),), "u": (code.kernels.modes + guards,), "dt": (),
+        "amount": (), "out": (max(n, outputs),), "u": (len(targets_of(code.compiled)) + guards,), "dt": (),
         "none": (parameters,), "g": (guards,),
     }  # fmt: skip
     made: dict[str, Any] = dict(driver.aligned_parts({name: (*shape, GROUP) for name, shape in shapes.items()}))
@@ -148,7 +149,7 @@ def _derivatives(
         moves=np.array(shifts.any(axis=1), dtype=np.int64),
         inputs=inputs,
         settled=work.settled_by,
-        targets=np.array(MachineCode.of(compiled).kernels.targets, dtype=np.int64),
+        targets=np.array(targets_of(compiled), dtype=np.int64),
         order=order,
         values=np.full((len(work.results.values), len(work.outputs), m), np.nan),
         ends=np.zeros((count, n, m)),

@@ -66,7 +66,7 @@ class Work:
         self.width, self.driven = width, 0
         if self.asked:
             self.columns = tuple(self.asked[place] for place in code.order(self.asked).tolist())
-        elif code.kernels.linear.blocks:
+        elif code.outline.blocks:
             self.driven = count
         self._lower()
         first = np.arange(count + 1, dtype=np.int64)
@@ -107,16 +107,16 @@ class Work:
         Members whose linear parts are in closed form are solved first, as these use another step than the rest.
         """
         code, parts = MachineCode.of(self.compiled), [stacked]
-        linear, order = code.kernels.linear, np.arange(len(self.parameters))
-        if linear.asked and self.driven:
-            numbers, usable = code.decompose(stacked, self.width)
-            if linear.columns:
+        outline, order = code.outline, np.arange(len(self.parameters))
+        if outline.asked and self.driven:
+            numbers, usable = code.decompositions.of(stacked, self.width)
+            if outline.columns:
                 parts.append(numbers)
             if not usable.all():
                 driven = np.logical_and.reduceat(usable, first[:-1])
                 self.driven, order = int(driven.sum()), np.argsort(~driven, kind="stable")
-        elif linear.columns:
-            parts.append(np.zeros((len(stacked), linear.columns)))
+        elif outline.columns:
+            parts.append(np.zeros((len(stacked), outline.columns)))
         if self.levels is not None:
             parts.append(np.repeat(self.levels, np.diff(first), axis=0))
         rows = np.hstack(parts) if len(parts) > 1 else stacked
@@ -287,7 +287,7 @@ class Work:
             reason = "a state grows without limit"
         if code == records.BUDGET:
             reason = f"the budget of {self.accuracy.budget} evaluations is used up"
-            if MachineCode.of(self.compiled).kernels.conditions:
+            if MachineCode.of(self.compiled).outline.conditions:
                 reason += " (perhaps a condition of the model switches to and fro)"
         problem = BrokenRunError(reason, time, results.end[member])
         if member in self.broken:
