@@ -117,6 +117,7 @@ class Member:
     chance: tuple[Stochastic, Stream] | None = None
     ended: Event | None = None
     more: FloatArray = field(default_factory=lambda: np.empty(0))
+    known: tuple[Trajectory, float] | None = None  # what is to be solved again, and up to when
 
     @property
     def going(self) -> bool:
@@ -328,7 +329,8 @@ def _window(
 
     Where a level ends a member, its window is solved again up to there, so that rows lead to the very end; a path of
     whole cells ends at the first of its rows beyond the level. Where rows stand too far apart for what endpoints read
-    between them, the window is solved again with more of them; the steps, and so the values, stay the same.
+    between them, the window is solved again with more of them, up to the first act behind the last of these; the steps,
+    and so the values, stay the same.
     """
     plans = _timelines(compiled, members, window, rows)
     if not plans:
@@ -339,6 +341,7 @@ def _window(
     starts = [m.state if m.state is not None else compiled.start(m.parameters) for m in todo] if known else None
     timelines = [timeline for _, (timeline, _) in plans]
     inflow = Inflow.of(compiled, names, timelines)
+    end = min(just_before(window[1]), max(_enough(member, timeline) for member, (timeline, _) in plans))
     solved = _engine(todo)(
         compiled,
         np.array([member.parameters for member in todo]),
@@ -346,14 +349,14 @@ def _window(
         timelines,
         names + inflow.more,
         accuracy=accuracy,
-        window=(just_before(window[0]), just_before(window[1])),
+        window=(just_before(window[0]), end),
         threads=threads,
         **({} if watched is None else {"watches": watched.watches, "levels": watched.table(len(todo))}),
     )
     again = partial(_window, compiled, names=names, accuracy=accuracy, threads=threads)
     done: list[tuple[Member, Trajectory, Timeline, Flags]] = []
     for trajectory, (member, (timeline, shown)) in zip(solved.members, plans, strict=True):
-        trajectory = inflow.added(trajectory, timeline)
+        trajectory = _continued(inflow.added(trajectory, timeline), member, end)
         if watched is None and stop is not None:
             _append(member, *_cut(member, trajectory, shown, stop, names))
         elif stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
@@ -384,11 +387,29 @@ def _coarse(
     for group in groups.values():
         table, times = np.stack([trajectory.values for _, trajectory in group]), group[0][1].times
         needed = bends(times, table[..., read], table[..., slopes], finest=finest, exact=may_miss(rtol))
-        for (member, _), more in zip(group, needed, strict=True):
+        for (member, trajectory), more in zip(group, needed, strict=True):
             if len(more):
                 member.more = np.union1d(member.more, more) if len(member.more) else more
+                member.known = trajectory, float(more[-1])
                 found[id(member)] = member
     return found
+
+
+def _enough(member: Member, timeline: Timeline) -> float:
+    """Up to when a member has to be solved: all the way, or to the act behind the rows that it lacks."""
+    if member.known is None:
+        return math.inf
+    return next((step.time for step in timeline.steps if step.time > member.known[1]), math.inf)
+
+
+def _continued(trajectory: Trajectory, member: Member, end: float) -> Trajectory:
+    """What was solved again up to a time, followed by what is known from there on."""
+    if member.known is None or not trajectory.status.ok:
+        return trajectory
+    known = member.known[0]
+    rest = slice(int(np.searchsorted(known.times, end)), None)
+    times, values = (trajectory.times, known.times[rest]), (trajectory.values, known.values[rest])
+    return replace(known, times=np.concatenate(times), values=np.concatenate(values))
 
 
 def _cut(
@@ -440,7 +461,7 @@ def _tried(
 
 def _append(member: Member, trajectory: Trajectory, shown: Flags) -> None:
     member.state, member.status = trajectory.end, trajectory.status
-    member.more = np.empty(0)
+    member.more, member.known = np.empty(0), None
     member.times.append(trajectory.times)
     member.values.append(trajectory.values)
     member.shown.append(shown[: len(trajectory.times)])

@@ -1,10 +1,15 @@
 """Endpoints of long runs, where the rows asked for stand far apart, against rows that stand near each other."""
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
 import pkpd_mdr as mdr
+from pkpd_mdr.engine import Ensemble
+from pkpd_mdr.run import course
 from pkpd_mdr.run.bends import bends
 from pkpd_mdr.run.reading import _roots
 
@@ -100,3 +105,30 @@ def test_nothing_is_read_over_a_jump_and_flat_outputs_need_no_rows() -> None:
 def test_a_curve_as_flat_as_rounding_has_the_roots_of_a_straight_line() -> None:
     # NumPy divided by the first coefficient and told that an array held infinities
     assert _roots(np.array([3e-320, 1e-310, 2.0, -1.0])) == pytest.approx([0.5])
+
+
+def test_solving_again_up_to_an_act_gives_the_same_as_solving_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = mdr.bolus("dox", "60 mg").every("21 day", times=3)
+    windows: list[tuple[float, float]] = []
+    solved, more = course.solve, np.array([1.0, 40.0, 530.0])
+
+    def solve(*given: Any, **options: Any) -> Ensemble:
+        windows.append(options["window"])
+        return solved(*given, **options)
+
+    def lacking(*given: Any, **options: Any) -> list[np.ndarray]:
+        return [more if len(windows) == 1 else np.empty(0)]
+
+    monkeypatch.setattr(course, "solve", solve)
+    monkeypatch.setattr(course, "bends", lacking)
+    short = MODEL.simulate(plan, until="60 day", times="1 day")
+    assert windows == [(0.0, math.inf), (0.0, 2 * 21 * 24.0)]  # the third dose is behind the last of these rows
+    windows.clear()
+    monkeypatch.setattr(course, "_enough", lambda member, timeline: math.inf)
+    whole = MODEL.simulate(plan, until="60 day", times="1 day")
+    assert windows == [(0.0, math.inf), (0.0, math.inf)]
+    one, other = short.course, whole.course
+    assert one.times.tolist() == other.times.tolist()
+    assert set(more) < set(one.times.tolist())
+    assert one.shown.tolist() == other.shown.tolist()
+    assert one.values.tobytes() == other.values.tobytes()
