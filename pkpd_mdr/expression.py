@@ -18,7 +18,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -28,7 +28,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from pkpd_mdr.errors import ExpressionError, did_you_mean, shown
 
-__all__ = ["FUNCTIONS", "TIME", "Log", "Power", "check_name", "hill", "parse", "symbol", "symbols_in"]
+__all__ = ["FUNCTIONS", "TIME", "Log", "Power", "check_name", "hill", "parse", "symbol"]
 
 _MOST_CHARACTERS, _MOST_NODES, _MOST_DEPTH, _MOST_SIGNS, _MOST_EXPONENT, _MOST_RESULT = 2000, 500, 50, 20, 100, 2000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -94,18 +94,6 @@ def symbol(name: str) -> Any:
 @cache
 def _symbol(name: str) -> Any:
     return sympy.Symbol(check_name(name, "a symbol"), real=True)
-
-
-@lru_cache(maxsize=4096)
-def symbols_in(expression: Any) -> frozenset[Any]:
-    """The free symbols of an expression; kept, because a model that is joined asks for those of a rate ten times.
-
-    Examples
-    --------
-    >>> sorted(item.name for item in symbols_in(symbol("CL") / symbol("V")))
-    ['CL', 'V']
-    """
-    return frozenset(expression.free_symbols)
 
 
 def _number(value: float) -> Any:

@@ -18,6 +18,7 @@ from pkpd_mdr.expression import Log, Power, check_name
 from pkpd_mdr.mechanisms.clone import TOTALS
 from pkpd_mdr.model.parts import Expression, Parameter
 from pkpd_mdr.model.scope import Formula, Given, Mechanism, Scope
+from pkpd_mdr.model.symbols import parts_of
 from pkpd_mdr.units import QuantityLike, Unit, quantity, read
 
 __all__ = [
@@ -75,7 +76,7 @@ def formula(text: str | Expression) -> Formula:
         return Formula(text)
     if not isinstance(text, sp.Expr):
         raise ModelError(f"{shown(text)} is neither a formula text nor a SymPy expression")
-    parts = text.atoms(sp.Function, sp.Pow)
+    parts = parts_of(text)
     for part in parts:
         if isinstance(part, sp.Function) and not isinstance(part, _ALLOWED):
             raise ModelError(

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pkpd_mdr.errors import did_you_mean, shown
-from pkpd_mdr.expression import symbol, symbols_in
+from pkpd_mdr.expression import symbol
 from pkpd_mdr.model.parts import Expression
+from pkpd_mdr.model.symbols import symbols_in
 
 if TYPE_CHECKING:
     from pkpd_mdr.model.scope import Scope

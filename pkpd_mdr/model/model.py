@@ -90,7 +90,9 @@ class Model:
 
     @takes(ModelError, quiet=FLAG)
     def __init__(self, *mechanisms: Mechanism, quiet: bool = False) -> None:
-        for item in mechanisms:
+        for item in {
+            type(item): item for item in mechanisms
+        }.values():  # one of each type: asking a protocol takes long
             if not isinstance(item, Mechanism):
                 raise ModelError(
                     f"{shown(item)} is not a mechanism; a model is made of declarations such "

@@ -18,10 +18,11 @@ from typing import Protocol, runtime_checkable
 import sympy as sp
 
 from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
-from pkpd_mdr.expression import TIME, check_name, parse, symbol, symbols_in
+from pkpd_mdr.expression import TIME, check_name, parse, symbol
 from pkpd_mdr.model.contents import Content, filled
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State, as_expression
 from pkpd_mdr.model.slots import FilledSlot, written_as
+from pkpd_mdr.model.symbols import symbols_in
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = ["Formula", "Given", "Mechanism", "Offered", "Scope", "Thunk"]

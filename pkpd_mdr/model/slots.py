@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from pkpd_mdr.errors import ModelError, shown
-from pkpd_mdr.expression import symbol, symbols_in
+from pkpd_mdr.expression import symbol
 from pkpd_mdr.model.derive import Derivatives
 from pkpd_mdr.model.parts import Expression, Parameter, span
+from pkpd_mdr.model.symbols import symbols_in
 from pkpd_mdr.units import Unit
 
 if TYPE_CHECKING:
