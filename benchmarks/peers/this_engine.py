@@ -30,7 +30,7 @@ class Solver:
             model.compiled, rows, starts, [timeline] * count, model.compiled.states,
             accuracy=Accuracy(rtol=rtol, atol=1e-3 * rtol), threads=1,
         )  # fmt: skip
-        return np.array([member.values for member in found.members])
+        return np.stack([member.values for member in found.members])
 
     def derivatives(self, row: np.ndarray, rtol: float) -> np.ndarray:
         """Marks x states x parameters, with the derivatives in the error test."""

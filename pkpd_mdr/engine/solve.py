@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ _log = logging.getLogger("pkpd_mdr")
 __all__ = ["Ensemble", "Status", "Trajectory", "Watch", "check_shapes", "solve"]
 
 
-@dataclass(frozen=True, slots=True)
-class Trajectory:
+class Trajectory(NamedTuple):
     """One member of an ensemble.
 
     Attributes

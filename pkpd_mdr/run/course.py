@@ -409,7 +409,7 @@ def _continued(trajectory: Trajectory, member: Member, end: float) -> Trajectory
     known = member.known[0]
     rest = slice(int(np.searchsorted(known.times, end)), None)
     times, values = (trajectory.times, known.times[rest]), (trajectory.values, known.values[rest])
-    return replace(known, times=np.concatenate(times), values=np.concatenate(values))
+    return known._replace(times=np.concatenate(times), values=np.concatenate(values))
 
 
 def _cut(
@@ -421,7 +421,7 @@ def _cut(
         return trajectory, shown
     row, which = found
     member.ended = Event(float(trajectory.times[row]), stop.words[which])
-    kept = replace(trajectory, times=trajectory.times[: row + 1], values=trajectory.values[: row + 1], status=Status())
+    kept = trajectory._replace(times=trajectory.times[: row + 1], values=trajectory.values[: row + 1], status=Status())
     return kept, shown
 
 

@@ -7,7 +7,7 @@ slopes at both ends, so that a peak at the end of an infusion is only found with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -64,7 +64,7 @@ class Inflow:
         flow = self.rates[id(timeline)][: len(values)]
         for rate, port, weight in self.terms:
             values[:, rate] += flow[:, port] * values[:, weight]
-        return replace(trajectory, values=values[:, : len(self.names)])
+        return trajectory._replace(values=values[:, : len(self.names)])
 
 
 @lru_cache(maxsize=256)

@@ -252,20 +252,23 @@ class Work:
 
     def trajectories(self) -> tuple[Trajectory, ...]:
         """What became of the members, in the order given."""
-        results, lines, fine = self.results, self.lines, Status()
-        reached, first = results.reached.tolist(), self.members.mark_first.tolist()
+        results, fine = self.results, Status()
+        first, reached = self.members.mark_first.tolist(), results.reached.tolist()
+        for member in self.refused:
+            reached[member] = 0
         steps, times, crossed = results.steps.tolist(), results.time.tolist(), results.crossed.tolist()
         good = (results.status == records.OK) & (results.below[:, 0] < 0)
         if self.broken:
             good[list(self.broken)] = False
+        marks, values, by = [line.marks for line in self.lines], results.values, self.gradients
         found = []
-        for m, ok in enumerate(good.tolist()):
-            last = first[m] + (0 if m in self.refused else reached[m])
+        for m, (ok, end) in enumerate(zip(good.tolist(), results.end, strict=True)):
+            count, rows = reached[m], slice(first[m], first[m] + reached[m])
             trajectory = Trajectory(
-                times=lines[self.line_of[m]].marks[: last - first[m]],
-                values=results.values[first[m] : last],
-                sensitivities=None if self.gradients is None else self.gradients[first[m] : last],
-                end=results.end[m],
+                times=marks[self.line_of[m]][:count],
+                values=values[rows],
+                sensitivities=None if by is None else by[rows],
+                end=end,
                 status=fine if ok else self._status(m),
                 steps=steps[m],
                 time=times[m],
