@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import wraps
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from pkpd_mdr.errors import PkpdMdrError, did_you_mean, is_flag, shown
 
@@ -176,23 +177,20 @@ def takes(
         """The function behind the check of its arguments."""
         signature = inspect.signature(function)
         known = _known(signature, options)
+        arguments = _arguments(signature, kinds)
 
         @wraps(function)
         def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            """Refuse what does not fit, then call the function."""
+            """Refuse what does not fit, then call the function; Python itself says which one is too many or missing."""
             if known is not None:
                 _refuse_unknown(function.__name__, known, kwargs)
-            bound: inspect.BoundArguments | None = None
-            with suppress(TypeError):
-                bound = signature.bind(*args, **kwargs)
-            if bound is None:
-                return function(*args, **kwargs)  # Python itself says which argument is too many or missing
-            for name, kind in kinds.items():
-                if name in bound.arguments:
-                    bound.arguments[name] = _checked(
-                        error, function.__name__, signature, name, bound.arguments[name], kind
-                    )
-            return function(*bound.args, **bound.kwargs)
+            given = list(args)
+            for one in arguments:
+                if one.place < len(given):
+                    given[one.place] = one.checked(error, function.__name__, given[one.place])
+                elif one.named and one.name in kwargs:
+                    kwargs[one.name] = one.checked(error, function.__name__, kwargs[one.name])
+            return function(*given, **kwargs)  # type: ignore[arg-type]
 
         return checked
 
@@ -215,14 +213,29 @@ def _refuse_unknown(function: str, known: Collection[str], given: Iterable[str])
             raise TypeError(f"{function}() got an unexpected keyword argument {shown(name)}{near}") from None
 
 
-def _checked(
-    error: type[PkpdMdrError], function: str, signature: inspect.Signature, name: str, given: object, kind: Kind
-) -> object:
-    if given is None and signature.parameters[name].default is None:
-        return None
-    try:
-        if kind.fits(given):
-            return kind.plain(given)
-    except (OverflowError, TypeError, ValueError):  # a number beyond floats, or what only looks like a list
-        pass
-    raise error(f"{function}(): {name} is {shown(given)}, not {kind.words}")
+class _Argument(NamedTuple):
+    """An argument that is checked: whether None is its default, its place, and whether it may be given by name."""
+
+    name: str
+    kind: Kind
+    optional: bool
+    place: int
+    named: bool
+
+    def checked(self, error: type[PkpdMdrError], function: str, given: object) -> object:
+        """What is handed on, or an error that names the argument."""
+        if given is None and self.optional:
+            return None
+        with suppress(OverflowError, TypeError, ValueError):  # a number beyond floats, or what only looks like a list
+            if self.kind.fits(given):
+                return self.kind.plain(given)
+        raise error(f"{function}(): {self.name} is {shown(given)}, not {self.kind.words}")
+
+
+def _arguments(signature: inspect.Signature, kinds: Mapping[str, Kind]) -> list[_Argument]:
+    found = []
+    for place, (name, one) in enumerate(signature.parameters.items()):
+        if name in kinds:
+            own = place if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) else sys.maxsize
+            found.append(_Argument(name, kinds[name], one.default is None, own, one.kind != one.POSITIONAL_ONLY))
+    return found

@@ -99,6 +99,10 @@ def _missed(gaps: FloatArray, values: FloatArray, slopes: FloatArray) -> FloatAr
     """By how much the cubic over two spacings misses the row between them, shape (members, k - 2, outputs)."""
     whole = (gaps[:-1] + gaps[1:])[:, None]
     x = gaps[:-1, None] / np.where(whole > 0, whole, 1.0)
-    y0, y1, m0, m1 = values[:, :-2], values[:, 2:], whole * slopes[:, :-2], whole * slopes[:, 2:]
-    a, b = 2 * y0 - 2 * y1 + m0 + m1, 3 * (y1 - y0) - 2 * m0 - m1
-    return np.asarray(((a * x + b) * x + m0) * x + y0 - values[:, 1:-1])
+    rest = 1.0 - x
+    cubic = (1.0 + 2.0 * x) * rest**2 * values[:, :-2]
+    cubic += (3.0 - 2.0 * x) * x**2 * values[:, 2:]
+    cubic += whole * x * rest**2 * slopes[:, :-2]
+    cubic -= whole * x**2 * rest * slopes[:, 2:]
+    cubic -= values[:, 1:-1]
+    return np.asarray(cubic)
