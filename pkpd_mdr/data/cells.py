@@ -135,7 +135,11 @@ def _complaint(cell: object, decimal: str, thousands: str) -> str:
         if decimal == "," and "." in text:
             return f"{text!r} has a point although decimal = ',' was said; say decimal='.', or thousands='.'"
     if text.startswith(("<", ">")):
-        return f"{shown(text)} is a limit, not a number; leave the cell empty or write the value to use"
+        side = "below" if text.startswith("<") else "above"
+        return (
+            f"{shown(text)} is a limit, not a number; write the limit in the cell of a measured value, and {side!r} "
+            "in a column that censoring= names; elsewhere write the value to use, or leave the cell empty"
+        )
     if match := _GROUPED.fullmatch(text):
         mark = "'" if match[1] in "'\u2019" else " "
         return f"{shown(text)} is not a number; say thousands={mark!r} if digits are grouped"

@@ -213,6 +213,7 @@ def _before(resume: Fit | None, objective: Objective) -> Sequence[Found]:
         ("free parameters, ties, bounds or priors", earlier.problem.space != now.problem.space),
         ("error models", dict(earlier.errors) != dict(now.errors)),
         ("readouts", earlier.problem.readouts != now.problem.readouts),
+        ("accuracy", earlier.problem.accuracy != now.problem.accuracy),
     ]
     for what, differ in differences:
         if differ:

@@ -49,7 +49,7 @@ CELLS = [
     ("cell_count", "0x10", {}, DataError, r"is not a number"),
     ("cell_count", "1e400", {}, DataError, r"'1e400' is too large"),
     ("cell_count", "#DIV/0!", {}, DataError, r"is not a number"),
-    ("cell_count", "<5", {}, DataError, r"'<5' is a limit"),
+    ("cell_count", "<5", {}, DataError, r"'<5' is a limit.* and 'below' in a column that censoring= names"),
     ("cell_count", True, {}, DataError, r"'True' is not a finite number|not a number"),
     ("cell_count", float("inf"), {}, DataError, r"row 2: 'inf' is not a finite number"),
     ("cell_count", -1, {}, DataError, r"'cell_count', row 2: a count of -1 is negative"),

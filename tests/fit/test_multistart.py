@@ -83,6 +83,7 @@ def test_interrupted_fits_are_kept_and_go_on() -> None:
         ({"free": FREE | {"A": (0.1, 50)}}, "resume has other free parameters"),
         ({"error": "proportional"}, "resume has other error models"),
         ({"model": MODEL.with_parameters(A=4.0)}, "resume has other model"),
+        ({"accuracy": mdr.Accuracy(rtol=1e-5)}, "resume has other accuracy"),
         ({"resume": "last"}, "resume is 'last', not a Fit"),
         ({"sampling": "grid"}, "sampling 'grid' is not known; choose one of latin_hypercube, sobol"),
     ],
