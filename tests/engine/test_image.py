@@ -114,6 +114,17 @@ def test_a_function_that_is_not_there_is_named() -> None:
         image.Image(made, {"log": 1}.get)
 
 
+def test_what_only_llvm_can_find_is_put_into_memory_by_llvm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = called(native.load(CALLS).address("give"), 2.5)
+    native._loaded.clear()
+    for file in folder.glob("*.o"):
+        file.unlink()
+    monkeypatch.setattr(native, "_function", lambda name: None)
+    theirs = native.load(CALLS)
+    assert not isinstance(theirs._engine, image.Image)
+    assert called(theirs.address("give"), 2.5) == ours
+
+
 def test_a_later_process_imports_no_llvmlite(folder: Path) -> None:
     script = (
         "import sys\nimport pkpd_mdr as mdr\n"

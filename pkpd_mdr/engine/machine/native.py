@@ -252,9 +252,12 @@ def _compile(text: str, key: str) -> Library:
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
     builder.getModulePassManager().run(module, builder)
     body = machine.emit_object(module)
-    body = image.linked(body) or body
+    made, placed = image.linked(body), None
+    if made is not None:
+        with contextlib.suppress(RuntimeError):  # it needs a function that only LLVM has
+            placed, body = image.Image(made, _function), made
     disk.write(key, body)
-    return Library(_placed(body), "compiled")
+    return Library(placed or _linked(body), "compiled")
 
 
 def _from_disk(key: str) -> Library | None:
@@ -262,15 +265,13 @@ def _from_disk(key: str) -> Library | None:
     if body is None:
         return None
     try:
-        return Library(_placed(body), "disk")
+        return Library(image.Image(body, _function) if image.is_image(body) else _linked(body), "disk")
     except (RuntimeError, ValueError):
         return None
 
 
-def _placed(body: bytes) -> Any:
-    """Machine code in memory, ready to be called."""
-    if image.is_image(body):
-        return image.Image(body, _function)
+def _linked(body: bytes) -> Any:
+    """An object put into memory by LLVM, ready to be called."""
     llvm, machine = _llvm(), _new_machine()
     empty = llvm.parse_assembly("")
     empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
