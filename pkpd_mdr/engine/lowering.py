@@ -17,7 +17,7 @@ from pkpd_mdr.engine.functions import FloatArray, beyond, function_of
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
 from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT, Model
-from pkpd_mdr.model.derive import Derivatives
+from pkpd_mdr.model.derive import Derivatives, time_derivatives
 from pkpd_mdr.model.parts import Expression, Port, Process
 from pkpd_mdr.model.slots import FilledSlot
 from pkpd_mdr.units import Unit
@@ -90,11 +90,15 @@ class Compiled:
         self._units = [item.unit for item in model.parameters.values()]
         self._state_symbols = [symbol(name) for name in self.states]
         self._parameter_symbols = [symbol(name) for name in self.parameters]
-        self.derivatives = list(model.derivatives.values())
         self.starts = [state.start for state in model.states.values()]
         self.carriers = {i: self.states.index(s.carrier) for i, s in enumerate(model.states.values()) if s.carrier}
         self._fillings = [state.filling for state in model.states.values()]
         self._observables = {item.name: item.expression for item in model.observables.values()}
+
+    @cached_property
+    def derivatives(self) -> list[Expression]:
+        """The time derivative of each state; made when it is needed."""
+        return list(time_derivatives(self.states, self.processes.values()).values())
 
     @cached_property
     def linear(self) -> bool:

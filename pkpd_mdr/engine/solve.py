@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -142,19 +143,33 @@ def solve(
     options |= {"rows": rows, "window": window, "watches": watches, "levels": levels, "threads": threads}
     if not (compiled.states or compiled.ports or watches) and len(timelines):
         return _solve_formulas(compiled, parameters, starts, timelines, outputs, **options)
-    affine = compiled.linear and accuracy.method == "auto" and not (sensitivities or watches)
+    affine = accuracy.method == "auto" and not (sensitivities or watches) and _is_affine(compiled)
     if _takes_machine(accuracy, affine=affine):
         from pkpd_mdr.engine.machine.compiled import solve_compiled
+        from pkpd_mdr.engine.machine.native import NoLlvmError
         from pkpd_mdr.engine.machine.reading import NoMachineCodeError
 
         path = _solve_affine if affine else solve_compiled
         try:
             return path(compiled, parameters, starts, timelines, outputs, **options)
-        except NoMachineCodeError as problem:
+        except (NoLlvmError, NoMachineCodeError) as problem:
             if accuracy.method == "rodas":
                 raise
             fall_back(str(problem))
     return _solve_reference(compiled, parameters, starts, timelines, outputs, **options)
+
+
+def _is_affine(compiled: Compiled) -> bool:
+    """Whether matrix exponentials are exact; the compiled engine keeps the answer beside the model's machine code."""
+    from pkpd_mdr.engine.machine import native
+    from pkpd_mdr.engine.machine.reading import NoMachineCodeError
+
+    if compiled.states and native.available():
+        from pkpd_mdr.engine.machine.code import MachineCode
+
+        with suppress(NoMachineCodeError):
+            return MachineCode.of(compiled).outline.affine
+    return compiled.linear
 
 
 def _takes_machine(accuracy: Accuracy, *, affine: bool) -> bool:

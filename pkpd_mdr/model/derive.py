@@ -1,4 +1,4 @@
-"""Derivatives of many expressions that share their parts, by the rules that SymPy uses, each part once."""
+"""Derivatives: of states by time, and of many expressions that share their parts, each part once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import sympy as sp
 
-from pkpd_mdr.model.parts import Expression
+from pkpd_mdr.model.parts import Expression, Process
 
-__all__ = ["Derivatives"]
+__all__ = ["Derivatives", "time_derivatives"]
 
 _ZERO, _ONE = sp.Integer(0), sp.Integer(1)
+_MANY = 12
 
 
 class Derivatives:
@@ -73,3 +74,26 @@ class Derivatives:
         if key not in self._outer:
             self._outer[key] = expression.fdiff(i + 1)
         return self._outer[key]
+
+
+def time_derivatives(states: Iterable[str], processes: Iterable[Process]) -> dict[str, Expression]:
+    """The time derivative of each state, summed over processes."""
+    totals: dict[str, list[Expression]] = {name: [] for name in states}
+    for process in processes:
+        for name, share in process.moves.items():
+            # term by term, so that the cells in `rate` cancel those in a content per cell and leave no 0/0
+            totals[name].extend(part * process.rate for part in sp.Add.make_args(share))
+    return {name: _gathered(parts) for name, parts in totals.items()}
+
+
+def _gathered(parts: list[Expression]) -> Expression:
+    """The sum of terms, with a divisor that many of them share written once, so that it is differentiated once."""
+    groups: dict[Expression, list[Expression]] = {}
+    for part in parts:
+        factors = sp.Mul.make_args(part)
+        below = [item for item in factors if item.is_Pow and item.exp.is_negative]
+        groups.setdefault(sp.Mul(*below), []).append(sp.Mul(*(item for item in factors if item not in below)))
+    sums = []
+    for divisor, items in groups.items():
+        sums.append(divisor * sp.Add(*items) if len(items) >= _MANY else sp.Add(*(divisor * item for item in items)))
+    return sp.Add(*sums)

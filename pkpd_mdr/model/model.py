@@ -19,7 +19,7 @@ from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import show
 from pkpd_mdr.model.check import check_formulas, check_model
 from pkpd_mdr.model.contents import carry
-from pkpd_mdr.model.derive import Derivatives
+from pkpd_mdr.model.derive import Derivatives, time_derivatives
 from pkpd_mdr.model.idle import idle
 from pkpd_mdr.model.parts import Expression, Observable, Parameter, Port, Process, State
 from pkpd_mdr.model.scope import Mechanism, Scope
@@ -158,12 +158,7 @@ class Model:
     @cached_property
     def derivatives(self) -> Mapping[str, Expression]:
         """Time derivative of each state, summed over processes."""
-        totals: dict[str, list[Expression]] = {name: [] for name in self.states}
-        for process in self.processes.values():
-            for name, share in process.moves.items():
-                # term by term, so that the cells in `rate` cancel those in a content per cell and leave no 0/0
-                totals[name].extend(part * process.rate for part in sp.Add.make_args(share))
-        return MappingProxyType({name: _gathered(parts) for name, parts in totals.items()})
+        return MappingProxyType(time_derivatives(self.states, self.processes.values()))
 
     @cached_property
     def jacobian(self) -> sp.Matrix:
@@ -377,9 +372,6 @@ def _joined_again(content_hash: str, mechanisms: tuple[Mechanism, ...], paramete
     return found
 
 
-_MANY = 12
-
-
 class _Text:
     """Expressions as texts that differ where these differ; SymPy's `srepr` writes each shared part anew."""
 
@@ -393,16 +385,3 @@ class _Text:
             text = f"{type(expression).__name__}({inner})" if inner else sp.srepr(expression)
             self._known[expression] = text
         return self._known[expression]
-
-
-def _gathered(parts: list[Expression]) -> Expression:
-    """The sum of terms, with a divisor that many of them share written once, so that it is differentiated once."""
-    groups: dict[Expression, list[Expression]] = {}
-    for part in parts:
-        factors = sp.Mul.make_args(part)
-        below = [item for item in factors if item.is_Pow and item.exp.is_negative]
-        groups.setdefault(sp.Mul(*below), []).append(sp.Mul(*(item for item in factors if item not in below)))
-    sums = []
-    for divisor, items in groups.items():
-        sums.append(divisor * sp.Add(*items) if len(items) >= _MANY else sp.Add(*(divisor * item for item in items)))
-    return sp.Add(*sums)

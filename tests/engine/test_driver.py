@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from pkpd_mdr.engine.machine import columns, driver, entry, loop, native
+from pkpd_mdr.engine.machine import columns, disk, driver, entry, loop
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs numba")
 
@@ -75,7 +75,7 @@ def test_compiled_drivers_are_kept_by_the_content_of_their_sources(
 def test_digests_of_sources_are_kept_by_size_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same contents have the same digest in any folder, at any time; it is read from disk where nothing changed."""
     monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path / "cache"))
-    digest, here, there = native._room.__wrapped__, tmp_path / "here", tmp_path / "there"
+    digest, here, there = disk._room.__wrapped__, tmp_path / "here", tmp_path / "there"
     for room in (here, there):
         room.mkdir()
         (room / "a.py").write_text("x = 1")

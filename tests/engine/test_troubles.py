@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ pytest.importorskip("llvmlite")
 
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Ensemble, Timeline, Watch, build, compile_model, solve
-from pkpd_mdr.engine.machine import code, driver, loop, native
+from pkpd_mdr.engine.machine import code, disk, driver, loop, native
 from pkpd_mdr.engine.machine.compiled import solve_compiled
 from pkpd_mdr.engine.reference import Propagator
 from pkpd_mdr.engine.solve import fall_back
@@ -137,14 +138,48 @@ def test_infusions_without_a_gap_are_one() -> None:
 # -- missing parts -------------------------------------------------------------------------------------------------
 
 
+def without_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that knows nothing of its processor and cannot ask LLVM."""
+    monkeypatch.setenv("PKPD_MDR_CACHE", "off")
+    monkeypatch.setattr(native, "_state", {})
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    fall_back.cache_clear()
+
+
+def test_llvmlite_that_no_longer_works_leaves_new_models_to_scipy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is on disk still runs; what has to be compiled does not."""
+    compiled, p, timeline = case()
+    monkeypatch.setenv("PKPD_MDR_CACHE", str(tmp_path))
+
+    def solved(*by: str) -> Ensemble:
+        monkeypatch.setattr(native, "_loaded", type(native._loaded)())
+        monkeypatch.setattr(code, "_codes", type(code._codes)())
+        monkeypatch.setattr(native, "_state", {})
+        return solve(compiled, p, None, [timeline], ["S"], accuracy=EXACT, sensitivities=by)
+
+    wanted = solved()
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    fall_back.cache_clear()
+    with caplog.at_level(logging.WARNING, "pkpd_mdr"):
+        again, more = solved(), solved(compiled.parameters[0])
+    assert (wanted.engine, more.engine) == ("compiled", "SciPy")
+    if sys.platform == "linux":  # elsewhere LLVM puts it into memory
+        assert again.engine == "compiled"
+    np.testing.assert_allclose(more.members[0].values, wanted.members[0].values, rtol=1e-7)
+    assert "needs llvmlite" in caplog.records[-1].getMessage()
+    options: dict[str, Any] = {"sensitivities": compiled.parameters[:1], "accuracy": Accuracy(method="rodas")}
+    with pytest.raises(SimulationError, match="needs llvmlite"):
+        solve(compiled, p, None, [timeline], ["S"], **options)
+
+
 def test_without_llvmlite_scipy_solves_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     compiled, p, timeline = case()
     wanted = solve(compiled, p, None, [timeline], ["S"], accuracy=EXACT)
-    monkeypatch.setattr(native, "_state", {})
-    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
-    fall_back.cache_clear()
+    without_llvmlite(monkeypatch)
     with caplog.at_level(logging.WARNING, "pkpd_mdr"):
         found = [solve(compiled, p, None, [timeline], ["S"], accuracy=EXACT) for _ in range(2)]
     assert (wanted.engine, found[0].engine) == ("compiled", "SciPy")
@@ -160,9 +195,7 @@ def test_without_llvmlite_an_affine_model_needs_no_excuse(
 ) -> None:
     """Its matrix exponential is exact, and not slower for one member."""
     made = mdr.Model(mdr.pk.one_compartment("dox", V="10 L", CL="2 L/h", amount_unit="mg"))
-    monkeypatch.setattr(native, "_state", {})
-    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
-    fall_back.cache_clear()
+    without_llvmlite(monkeypatch)
     with caplog.at_level(logging.WARNING, "pkpd_mdr"):
         frame = made.simulate(mdr.bolus("dox", "10 mg"), until="10 h", times="5 h").frame
     np.testing.assert_allclose(frame["central_dox"].to_numpy()[1:], 10.0 * np.exp([-1.0, -2.0]), rtol=1e-12)
@@ -214,7 +247,7 @@ def test_what_is_on_disk_is_not_written_again(tmp_path: Path, monkeypatch: pytes
     assert solved() == (wanted, texts)
     assert solved() == (wanted, [])
     monkeypatch.setattr(code, "_makers", lambda: b"a third, where files cannot have two names")
-    monkeypatch.setattr(native.os, "link", refuse)
+    monkeypatch.setattr(disk.os, "link", refuse)
     assert solved() == solved() == (wanted, texts)
 
 
@@ -231,7 +264,7 @@ def test_modes_are_numbered_by_the_process_that_uses_them(tmp_path: Path, monkey
     machine = code.MachineCode(switched)
     assert machine.kernels.conditions
     machine.step(1)
-    [file] = tmp_path.glob("*.o")
+    [file] = [file for file in tmp_path.glob("*.o") if "-" not in file.stem and file.stem != machine._key("outline")]
     assert file.stem == native.key_of(code.step_module(machine.kernels, 1).encode())
 
 

@@ -25,7 +25,17 @@ from typing import Any
 from pkpd_mdr.engine.machine import disk, image
 from pkpd_mdr.errors import SimulationError
 
-__all__ = ["Library", "available", "is_kept", "key_of", "load", "load_kept", "mathematics", "preferred_width"]
+__all__ = [
+    "Library",
+    "NoLlvmError",
+    "available",
+    "is_kept",
+    "key_of",
+    "load",
+    "load_kept",
+    "mathematics",
+    "preferred_width",
+]
 
 _OPTIMISE = 2
 """How hard LLVM works. Its passes over the IR take as long as all else, but without them every step takes longer."""
@@ -37,6 +47,10 @@ _KEPT = 64
 _lock = threading.RLock()
 _loaded: OrderedDict[str, Library] = OrderedDict()
 _state: dict[str, Any] = {}
+
+
+class NoLlvmError(SimulationError):
+    """There is no llvmlite to compile with; SciPy can still solve the model."""
 
 
 class Library:
@@ -119,8 +133,10 @@ def load(text: str, key: str = "", *, also: str = "") -> Library:
 
     Raises
     ------
+    NoLlvmError
+        llvmlite is missing.
     SimulationError
-        llvmlite is missing or refuses the module.
+        It refuses the module.
     """
     try:
         key = key or key_of(text.encode())
@@ -130,7 +146,7 @@ def load(text: str, key: str = "", *, also: str = "") -> Library:
             while len(_loaded) > _KEPT:
                 _loaded.popitem(last=False)
     except ImportError as problem:
-        raise SimulationError(
+        raise NoLlvmError(
             "the compiled engine needs llvmlite, which is not installed; "
             "pip install llvmlite numba, or use method='auto'"
         ) from problem

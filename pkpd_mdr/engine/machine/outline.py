@@ -32,6 +32,8 @@ class Outline(NamedTuple):
 
     Parameters
     ----------
+    affine : bool
+        Whether rates are affine in the states and free of time (`Compiled.linear`).
     conditions : int
         Conditions in the right-hand side.
     whole : bool
@@ -46,6 +48,7 @@ class Outline(NamedTuple):
         What decompositions ask of parameters: the cells of these matrices, then doubts about the others.
     """
 
+    affine: bool
     conditions: int
     whole: bool
     blocks: int
@@ -57,8 +60,15 @@ class Outline(NamedTuple):
     def of(cls, kernels: Kernels) -> Outline:
         """That of a model's graph."""
         linear = kernels.linear
-        sizes = tuple(map(len, linear.decomposed))
-        return cls(len(kernels.conditions), linear.whole, len(linear.blocks), sizes, linear.columns, len(linear.asked))
+        return cls(
+            affine=kernels.compiled.linear,
+            conditions=len(kernels.conditions),
+            whole=linear.whole,
+            blocks=len(linear.blocks),
+            decomposed=tuple(map(len, linear.decomposed)),
+            columns=linear.columns,
+            asked=len(linear.asked),
+        )
 
     @classmethod
     def from_text(cls, text: bytes) -> Outline:
@@ -71,7 +81,7 @@ class Outline(NamedTuple):
 
         Examples
         --------
-        >>> outline = Outline(0, False, 2, (3,), 21, 9)
+        >>> outline = Outline(False, 0, False, 2, (3,), 21, 9)
         >>> Outline.from_text(outline.to_text()) == outline
         True
         """
