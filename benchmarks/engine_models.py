@@ -17,7 +17,7 @@ from pkpd_mdr.engine import Compiled
 from pkpd_mdr.engine.timeline import Instruction, Kind, Timeline
 from pkpd_mdr.expression import parse, symbol
 from pkpd_mdr.model import Port
-from pkpd_mdr.model.parts import State
+from pkpd_mdr.model.parts import Process, State
 from pkpd_mdr.units import Unit
 
 
@@ -72,7 +72,7 @@ def build(
         for i, target in enumerate(dict.fromkeys(e[1] for e in events))
     )
     model = SimpleNamespace(
-        structure_hash=f"benchmark {name} {right} {start} {ports}",
+        structure_hash=f"benchmark model {name} {right} {start} {ports}",
         states={
             state: State(state, Unit.of(""), start=sp.Float(start.get(state, 0.0)), kind="effect")
             for state in equations
@@ -80,9 +80,11 @@ def build(
         parameters={item: SimpleNamespace(unit=Unit.of("")) for item in values},
         slots=(),
         ports=ports,
-        derivatives=dict(zip(equations, right, strict=True)),
         observables={},
-        processes={},
+        processes={
+            f"change_{state}": Process(f"change_{state}", rate, {state: sp.Integer(1)}, False, "")
+            for state, rate in zip(equations, right, strict=True)
+        },
     )
     begin = np.array([start.get(state, 0.0) for state in equations])
     return Benchmark(name, Compiled(model), right, np.array(list(values.values())), begin, events)
