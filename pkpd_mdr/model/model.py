@@ -90,9 +90,8 @@ class Model:
 
     @takes(ModelError, quiet=FLAG)
     def __init__(self, *mechanisms: Mechanism, quiet: bool = False) -> None:
-        for item in {
-            type(item): item for item in mechanisms
-        }.values():  # one of each type: asking a protocol takes long
+        one_of_each = {type(item): item for item in mechanisms}  # asking a protocol takes long
+        for item in one_of_each.values():
             if not isinstance(item, Mechanism):
                 raise ModelError(
                     f"{shown(item)} is not a mechanism; a model is made of declarations such "

@@ -429,7 +429,8 @@ class Scope:
         if strangers:
             known = (*self.states, *self.parameters, *self.observables)
             raise ModelError(f"{where}: {shown(strangers[0])} is not declared{did_you_mean(strangers[0], known)}")
-        return text.xreplace(other) if (other := {a: b for a, b in meant.items() if a != b}) else text
+        others = {item: meaning for item, meaning in meant.items() if meaning != item}
+        return text.xreplace(others) if others else text
 
     def _meant(self, name: str) -> Expression | None:
         """What a name in a formula stands for; None for one that is not declared."""

@@ -29,7 +29,7 @@ def parts_of(expression: Expression) -> set[Expression]:
 
 @lru_cache(maxsize=4096)
 def symbols_in(expression: Expression) -> frozenset[Expression]:
-    """The free symbols of an expression; kept, because a model that is joined asks for those of a rate ten times.
+    """The free symbols of an expression; kept, because joining a model asks for them again and again.
 
     Examples
     --------

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def object_of(text: str, **options: str) -> bytes:
-    native.available()
     native._llvm()
     module = llvm.parse_assembly(text)
     machine = llvm.Target.from_default_triple().create_target_machine(opt=2, **options)
@@ -81,18 +81,20 @@ def test_code_with_constants_data_and_calls_does_what_it_says(folder: Path) -> N
         assert one.address("nobody") == 0
 
 
-def test_the_loader_of_llvm_gives_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("module", "name"), [(image, "linked"), (native, "_function")])
+def test_what_has_no_image_or_misses_a_function_is_linked_by_llvm_to_the_same_bits(
+    module: Any, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours = called(native.load(CALLS).address("give"), 2.5)
-    native._loaded.clear()
     for file in folder.glob("*.o"):
         file.unlink()
-    monkeypatch.setattr(image, "linked", lambda body: None)
-    theirs = native.load(CALLS)
-    assert not isinstance(theirs._engine, image.Image)
-    assert called(theirs.address("give"), 2.5) == ours
-    native._loaded.clear()
-    kept = native.load(CALLS)
-    assert (kept.origin, called(kept.address("give"), 2.5)) == ("disk", ours)
+    monkeypatch.setattr(module, name, lambda _: None)
+    for origin in ("compiled", "disk"):
+        native._loaded.clear()
+        theirs = native.load(CALLS)
+        assert theirs.origin == origin
+        assert not isinstance(theirs._engine, image.Image)
+        assert called(theirs.address("give"), 2.5) == ours
 
 
 def test_what_is_not_understood_is_left_to_llvm() -> None:
@@ -112,17 +114,6 @@ def test_a_function_that_is_not_there_is_named() -> None:
     assert made is not None
     with pytest.raises(RuntimeError, match="needs gol, which the C library does not have"):
         image.Image(made, {"log": 1}.get)
-
-
-def test_what_only_llvm_can_find_is_put_into_memory_by_llvm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = called(native.load(CALLS).address("give"), 2.5)
-    native._loaded.clear()
-    for file in folder.glob("*.o"):
-        file.unlink()
-    monkeypatch.setattr(native, "_function", lambda name: None)
-    theirs = native.load(CALLS)
-    assert not isinstance(theirs._engine, image.Image)
-    assert called(theirs.address("give"), 2.5) == ours
 
 
 def test_a_later_process_imports_no_llvmlite(folder: Path) -> None:

@@ -1,11 +1,10 @@
 """Machine code put into memory without LLVM, on 64-bit x86 under Linux.
 
-Importing llvmlite and having it link a few objects takes longer than all else that a later process does before the
-first trajectory of a small model. So what LLVM emits is linked once, when it is compiled: the sections of the object
-one behind the other, with a list of the places that hold an address. A later process copies them into memory and adds
-where they lie. The large code model, which LLVM takes for code that may lie anywhere, knows whole addresses only, and
-that is what is understood here (System V ABI, AMD64 supplement, section 4.4). An object with anything else in it gets
-no image, and LLVM puts it into memory.
+What LLVM emits is linked once, when it is compiled, so that later processes wait neither for the import of llvmlite
+nor for its linker: the sections of the object stand one behind the other, with a list of the places that hold an
+address. A later process copies them into memory and adds where they lie. The large code model, which LLVM takes for
+code that may lie anywhere, knows whole addresses only, and that is what is understood here (System V ABI, AMD64
+supplement, section 4.4). An object with anything else in it gets no image, and LLVM puts it into memory.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class _Section(NamedTuple):
 
 
 class Image:
-    """Machine code in memory.
+    """Machine code in memory, asked for addresses as an execution engine of llvmlite is.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """What a run needs to know of a model's graph without having it, and the decompositions of its linear parts.
 
-Reading a model's formulas into a graph takes longer than the rest of a run whose machine code is on disk, so these few
-numbers are kept there too.
+A run whose machine code is on disk needs no more of the model's formulas than these few numbers, which are kept there
+too: then no formula is read into a graph.
 """
 
 from __future__ import annotations
