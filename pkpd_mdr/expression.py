@@ -28,7 +28,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from pkpd_mdr.errors import ExpressionError, did_you_mean, shown
 
-__all__ = ["FUNCTIONS", "TIME", "Log", "Power", "check_name", "hill", "parse", "symbol"]
+__all__ = ["AMOUNT", "FUNCTIONS", "TIME", "Log", "Power", "check_name", "hill", "parse", "symbol"]
 
 _MOST_CHARACTERS, _MOST_NODES, _MOST_DEPTH, _MOST_SIGNS, _MOST_EXPONENT, _MOST_RESULT = 2000, 500, 50, 20, 100, 2000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -37,6 +37,8 @@ _LEAST = 1e-300
 
 TIME: Any = sympy.Symbol("t", real=True)
 """The time in hours, written ``t`` in formulas; no other symbol can have this name."""
+AMOUNT: Any = sympy.Symbol("amount", real=True)
+"""What an act brings (a radiation dose, a removed fraction), in `Port.effects`; no other symbol can have this name."""
 
 
 def check_name(name: str, where: str = "a name") -> str:
@@ -57,7 +59,7 @@ def check_name(name: str, where: str = "a name") -> str:
     Raises
     ------
     ExpressionError
-        The name has other characters, a double underscore, or is reserved (``t`` and Python's keywords).
+        The name has other characters, a double underscore, or is reserved (``t``, ``amount`` and Python's keywords).
 
     Examples
     --------
@@ -70,6 +72,11 @@ def check_name(name: str, where: str = "a name") -> str:
         raise ExpressionError(f"{where}: {shown(name)} is no name; use a letter, then up to 63 letters, digits, or '_'")
     if name == "t":
         raise ExpressionError(f"{where}: 't' is reserved for the time in hours; choose another name, such as 't0'")
+    if name == "amount":
+        raise ExpressionError(
+            f"{where}: 'amount' is reserved for the size of an act, such as a dose of radiotherapy; "
+            "choose another name, such as 'amount_1'"
+        )
     if keyword.iskeyword(name):
         raise ExpressionError(f"{where}: {shown(name)} is a reserved word; choose another name, such as '{name}_1'")
     return name

@@ -383,6 +383,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "bioavailability below zero": (lambda: mdr.Model(mdr.pk.one_compartment("p", F=-1, **ONE)), "'F_p': -1 is outside"),
     "name with a blank": (lambda: mdr.clone("S 1"), "'S 1' is no name; use a letter"),
     "reserved name": (lambda: mdr.clone("t"), "'t' is reserved for the time"),
+    "reserved for acts": (lambda: mdr.parameter("amount", 1.0), "'amount' is reserved for the size of an act"),
     "frozen": (lambda: setattr(MODEL, "states", {}), r"a model is frozen: 'states' .*use with_parameters"),
     "text as mechanism": (lambda: mdr.Model("clone"), "'clone' is not a mechanism"),  # type: ignore[arg-type]
     "a transfer that creates": (

@@ -15,7 +15,7 @@ import sympy as sp
 
 from pkpd_mdr.arguments import NUMBER
 from pkpd_mdr.errors import ModelError, RegimenError, did_you_mean, shown
-from pkpd_mdr.expression import symbol
+from pkpd_mdr.expression import AMOUNT
 from pkpd_mdr.units import DIMENSIONLESS, Quantity, QuantityLike, Unit, read
 
 __all__ = [
@@ -34,9 +34,6 @@ __all__ = [
 Expression = Any  # sympy.Expr; SymPy ships no types
 
 _TINY = 1e-50
-
-AMOUNT = symbol("amount")
-"""What an act brings (a radiation dose, a removed fraction), as it appears in `Port.effects`."""
 
 
 def as_expression(value: Expression | float) -> Expression:

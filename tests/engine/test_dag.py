@@ -130,6 +130,26 @@ def test_equal_subexpressions_are_one_node_and_zeros_are_structural() -> None:
     assert sorted(rows[0]) == [0, 1]
 
 
+def test_factors_that_feel_the_same_are_one_node() -> None:
+    """What a concentration imposes on a clone, however the formula is written."""
+    graph = Dag()
+    names = {"N": ("y", 0), "C": ("y", 1), "emax": ("p", 0), "ec50": ("p", 1)}
+    reader = Reader(graph, {symbol(name): graph.leaf(*leaf) for name, leaf in names.items()})
+    for text in ("emax*hill(C, ec50, 2)*N", "N*C*emax/(ec50 + C)", "C*N/(2*(1 + N)*(ec50 + C))"):
+        rate = reader.read(parse(text, list(names)))
+        assert [node for node in graph.needed([rate]) if graph.feels[node].bit_count() == 2] == [rate], text
+
+
+def test_a_gradient_by_a_node_inside() -> None:
+    """Nothing below it counts: d(N*k + C)/dk with k = C**2 is N, although C moves k."""
+    graph = Dag()
+    n, c = graph.leaf("y", 0), graph.leaf("y", 1)
+    inside = graph.mul(c, c)
+    total = graph.add(graph.mul(n, inside), c)
+    one = graph.constant(1.0)
+    assert graph.gradient([total], {inside: {0: one}, c: {1: one}}) == [{0: n, 1: one}]
+
+
 def test_what_depends_on_parameters_alone_is_collected() -> None:
     graph = Dag()
     reader = Reader(

@@ -15,8 +15,11 @@ pytest.importorskip("llvmlite")
 
 import pkpd_mdr as mdr
 from pkpd_mdr.engine import Accuracy, BoundPorts, Compiled, Timeline, Watch, build, compile_model, solve
+from pkpd_mdr.engine.machine import native
 from pkpd_mdr.engine.machine.code import MachineCode
 from pkpd_mdr.engine.machine.compiled import closed_form, solve_compiled
+from pkpd_mdr.engine.machine.kernels import Kernels
+from pkpd_mdr.engine.machine.stepper import Sizes, step_module
 from pkpd_mdr.engine.timeline import Instruction, Kind
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import arrange
@@ -276,6 +279,39 @@ def test_they_save_steps_and_change_no_answer() -> None:
     ).members[0]
     np.testing.assert_allclose(led.values, whole.values, rtol=1e-6)
     assert led.steps < 0.8 * whole.steps
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_what_is_imposed_is_summed_to_order_six(width: int) -> None:
+    """A state that only gains by a power of a concentration: halving a step leaves 1/128 of its error."""
+    model = mdr.Model(
+        mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", amount_unit="mg"),
+        mdr.parameter("vmax", "0.2 1/h"),
+        mdr.parameter("h", 1.7),
+        mdr.state("x", 0.0, unit="1", kind="effect"),
+        mdr.process("gain", "vmax*(central_d/scale)**h", {"x": 1}),
+        mdr.parameter("scale", "10 mg"),
+    )
+    compiled = compile_model(model)
+    assert in_closed_form(compiled) == {"central_d"}
+    library = native.load(step_module(Kernels(compiled), width, driven=True))
+    sizes, start = Sizes.of(library), {"central_d": 30.0, "x": 0.0}
+    p = np.repeat(values(model).T, width, axis=1)
+    shapes = {
+        "q": sizes.slots + 1, "u": sizes.inputs + 1, "t": 1, "h": 1, "tol": len(start) + 1, "take": 1,
+        "k": 8 * len(start), "w": len(start), "work": sizes.work, "e": 2,
+    }  # fmt: skip
+    errors = []
+    for h in (0.8, 0.4):
+        arrays = {name: np.zeros((size, width)) for name, size in shapes.items()}
+        arrays["h"][:], arrays["tol"][:] = h, 1e-6
+        y = np.array([[start[name]] * width for name in compiled.states])
+        library.call("prepare", 2)(p.ctypes.data, arrays["q"].ctypes.data)
+        library.call("step", 11)(y.ctypes.data, *(part.ctypes.data for part in arrays.values()))
+        found = arrays["w"][compiled.states.index("x")]
+        assert len({*found.tolist()}) == 1
+        errors.append(found[0] - 0.2 * 3.0**1.7 * -math.expm1(-1.7 * 0.5 * h) / (1.7 * 0.5))
+    assert errors[0] / errors[1] == pytest.approx(2.0**7, rel=0.2)
 
 
 def test_kinetics_that_cannot_be_decomposed_are_integrated_beside_others_that_can() -> None:

@@ -55,6 +55,15 @@ def test_order_conditions(tree: Tree) -> None:
         assert embedded @ weight(tree) == pytest.approx(1 / density(tree), abs=2e-12)
 
 
+def test_what_the_weights_lack_of_order_six() -> None:
+    """The defect adds nothing to the first five moments of time, and all that is missing to the sixth."""
+    places = np.array([0.0, *tableau.ALPHA[1:5], 1.0])
+    weights = tableau.classical()[2]
+    for power in range(5):
+        assert tableau.DEFECT @ places**power == pytest.approx(0.0, abs=1e-13)
+    assert tableau.DEFECT @ places**5 + weights @ tableau.ALPHA**5 == pytest.approx(1.0 / 6.0, abs=1e-13)
+
+
 @pytest.mark.parametrize("x", [0.1, 0.35, 0.8, 1.0])
 @pytest.mark.parametrize("tree", [t for n in range(1, 5) for t in trees(n)], ids=str)
 def test_order_conditions_of_dense_output(tree: Tree, x: float) -> None:

@@ -86,11 +86,11 @@ class Derivatives(NamedTuple):
     `controlled` tells whether the error of sensitivities judges steps: against the absolute tolerances `loose` by
     state, divided by the `sizes` (members, columns) of the parameters. `own` tells whether the start is the model's;
     else its derivatives are `starts` (members, n, columns). `rates` (members, ports, columns) are those of the inputs
-    at the begin. `row` gives for each instruction its row within its line in `shifts` (of the time of the event;
-    `moves` where that is not zero) and `inputs` (of what it adds), or -1; rows of member m begin at `first`. `settled`
-    goes with the steady states. `targets` are the states that inputs feed. `values` (marks, outputs, columns) is the
-    result, and so are `ends` (members, n, columns) of the last state and `delays` (members, columns) of the time at
-    which a watch ended the member; there, column c stands at ``order[c]``.
+    at the begin. `shifts` are those of times of events (`moves` where that is not zero), `inputs` those of what they
+    add, with a row for each instruction that `Program.dosed` numbers; rows of member m begin at `first`. `settled` goes
+    with the steady states. `targets` are the states that inputs feed. `values` (marks, outputs, columns) is the result,
+    and so are `ends` (members, n, columns) of the last state and `delays` (members, columns) of the time at which a
+    watch ended the member; there, column c stands at ``order[c]``.
     """
 
     own: int
@@ -99,7 +99,6 @@ class Derivatives(NamedTuple):
     sizes: Floats
     starts: Floats
     rates: Floats
-    row: Integers
     first: Integers
     shifts: Floats
     moves: Integers

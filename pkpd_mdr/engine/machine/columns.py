@@ -198,7 +198,7 @@ def _jump_columns(run: Run, wide: Wide, item: int, row: int) -> None:
 
 def _event_columns(run: Run, wide: Wide, item: int) -> None:
     """One event of state and derivatives."""
-    row = wide.derivatives.row[item]
+    row = run.program.dosed[item]
     if row >= 0:
         row += wide.derivatives.first[run.lanes.member[0]]
     moves = row >= 0 and wide.derivatives.moves[row] > 0

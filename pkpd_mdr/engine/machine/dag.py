@@ -9,12 +9,12 @@ of at most 700.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LARGEST", "LARGEST_2", "SMALLEST", "Dag", "Leaf", "Node", "Row"]
+__all__ = ["CONDITIONS", "LARGEST", "LARGEST_2", "SMALLEST", "Dag", "Leaf", "Node", "Row"]
 
 Node = int
 Leaf = tuple[str, int]
@@ -31,7 +31,8 @@ class Dag:
     """A growing graph of expressions.
 
     A leaf is a kind and a number: ``("y", 3)`` is state 3. Kinds whose leaves never change during a run (parameters)
-    are named when the graph is made; `settled` tells which nodes depend on those alone.
+    are named when the graph is made; `settled` tells which nodes depend on those alone, and `feels` has a bit for each
+    other leaf that a node depends on.
 
     Parameters
     ----------
@@ -53,8 +54,9 @@ class Dag:
     def __init__(self, settled: Sequence[str] = ("p",)) -> None:
         self.codes: list[tuple[Any, ...]] = []
         self.settled: list[bool] = []
+        self.feels: list[int] = []
         self._index: dict[tuple[Any, ...], Node] = {}
-        self._kinds = frozenset(settled)
+        self._kinds, self._next = frozenset(settled), 1
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -66,8 +68,13 @@ class Dag:
         if found is None:
             found = self._index[code] = len(self.codes)
             self.codes.append(code)
-            fixed = code[1] in self._kinds if code[0] == "x" else all(self.settled[i] for i in self.inputs(found))
-            self.settled.append(fixed)
+            felt = 0
+            if code[0] == "x" and code[1] not in self._kinds:
+                felt, self._next = self._next, 2 * self._next
+            for part in self.inputs(found):
+                felt |= self.feels[part]
+            self.feels.append(felt)
+            self.settled.append(not felt)
         return found
 
     def inputs(self, node: Node) -> tuple[Node, ...]:
@@ -215,15 +222,15 @@ class Dag:
 
     # -- use -------------------------------------------------------------------------------------------
 
-    def needed(self, outputs: Sequence[Node]) -> list[Node]:
-        """All nodes that the outputs depend on, in an order in which they can be computed."""
+    def needed(self, outputs: Sequence[Node], given: Collection[Node] = ()) -> list[Node]:
+        """All nodes that the outputs depend on, in an order in which they can be computed; none below those given."""
         seen: set[Node] = set()
         stack = list(outputs)
         while stack:
             node = stack.pop()
             if node not in seen:
                 seen.add(node)
-                stack.extend(self.inputs(node))
+                stack.extend(() if node in given else self.inputs(node))
         return sorted(seen)
 
     def gradient(self, outputs: Sequence[Node], seeds: Mapping[Node, Row]) -> list[Row]:
@@ -232,8 +239,8 @@ class Dag:
         Parameters
         ----------
         outputs : sequence of int
-        seeds : mapping of leaf to (mapping of direction to node)
-            Derivative of each leaf in each direction; leaves not named are constant.
+        seeds : mapping of node to (mapping of direction to node)
+            Derivatives of leaves, or of nodes that count as such, in each direction; leaves not named are constant.
 
         Returns
         -------
@@ -241,11 +248,11 @@ class Dag:
             Per output a mapping of direction to the derivative's node; structural zeros are left out.
         """
         rows: dict[Node, Row] = {}
-        for node in self.needed(outputs):
+        for node in self.needed(outputs, seeds):
             code = self.codes[node]
-            if code[0] in ("c", "x"):
+            if code[0] in ("c", "x") or node in seeds:
                 rows[node] = dict(seeds.get(node, {}))
-            elif code[0] in _CONDITIONS:
+            elif code[0] in CONDITIONS:
                 rows[node] = {}
             else:
                 inner = [rows[i] for i in code[1:]]
@@ -384,7 +391,7 @@ class Dag:
         return [values[node] for node in outputs]
 
 
-_CONDITIONS = frozenset({"<", "<=", "==", "and", "or"})
+CONDITIONS = frozenset({"<", "<=", "==", "and", "or"})
 _NUMERIC: dict[str, Callable[..., Any]] = {
     "+": np.add,
     "-": np.subtract,

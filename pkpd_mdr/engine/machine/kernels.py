@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pkpd_mdr.engine.lowering import Compiled
-from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node, Row
+from pkpd_mdr.engine.machine.dag import CONDITIONS, Dag, Leaf, Node, Row
 from pkpd_mdr.engine.machine.lanes import Code, Place, function
 from pkpd_mdr.engine.machine.linear import Linear
 from pkpd_mdr.engine.machine.reading import Condition, Reader
@@ -22,8 +22,6 @@ from pkpd_mdr.expression import TIME, symbol
 from pkpd_mdr.model import AMOUNT
 
 __all__ = ["Kernels", "System", "flow_graph", "flow_kernel", "kernel", "place", "targets_of"]
-
-_TRUTHS = ("<", "<=", "==", "and", "or")
 
 _POINTERS = {
     "y": "%y",
@@ -171,7 +169,7 @@ class Kernels:
             code, inputs = graph.codes[node], {*graph.inputs(node)}
             if code[0] == "x" and code[1] in ("y", "t") and node not in leading:
                 free.add(node)
-            elif free & inputs or (led & inputs and code[0] in _TRUTHS):
+            elif free & inputs or (led & inputs and code[0] in CONDITIONS):
                 free.add(node)
                 used |= led & inputs
             elif led & inputs:
@@ -197,7 +195,7 @@ class Kernels:
         needed = graph.needed(outputs)
         used = [i for node in needed if not graph.settled[node] for i in graph.inputs(node)] + list(outputs)
         for node in sorted(set(used)):
-            if graph.settled[node] and graph.value(node) is None and graph.codes[node][0] not in _TRUTHS:
+            if graph.settled[node] and graph.value(node) is None and graph.codes[node][0] not in CONDITIONS:
                 found[node] = ("%q", len(found))
         return found
 
@@ -236,20 +234,22 @@ def flow_kernel(
     arguments: Sequence[str],
     *,
     internal: bool = False,
+    apart: bool = False,
     moved: Mapping[Place, Place] | None = None,
+    common: Sequence[str] = (),
 ) -> list[str]:
     """As `kernel`, for what belongs to the right-hand side: with modes, and with stocks that are not below zero.
 
-    States in `moved` are read from there.
+    States in `moved` are read from there. Behind pointers in `common` there is one number for all lanes.
     """
-    code = Code(width)
+    code = Code(width, common=common)
     values = flow_graph(kernels, code, [node for _, _, node in outputs], slots, moved or {})
     parts: dict[str, dict[int, str]] = {pointer: {} for pointer, _, _ in outputs}
     for (pointer, number, _), value in zip(outputs, values, strict=True):
         parts[pointer][number] = value
     for pointer, part in parts.items():
         code.store_rows(part, pointer)
-    return function(name, arguments, code, internal=internal)
+    return function(name, arguments, code, internal=internal, apart=apart)
 
 
 def kernel(

@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
 
-__all__ = ["BLOCKS", "Code", "function", "loop", "module", "numbers", "over"]
+__all__ = ["BLOCKS", "WRITTEN_OUT", "Code", "function", "loop", "module", "numbers", "over"]
 
 Place = tuple[str, int]
 
-_WRITTEN_OUT, _SIDE_BY_SIDE = 16, 12
+WRITTEN_OUT, _SIDE_BY_SIDE = 16, 12
 BLOCKS = (8, 4, 2)
 """Sizes of the blocks in which one lane treats many rows side by side."""
 
@@ -353,7 +353,9 @@ def numbers(name: str, values: Sequence[int]) -> str:
     return f"@{name} = constant [{len(values)} x i64] [{', '.join(f'i64 {value}' for value in values)}]"
 
 
-def function(name: str, arguments: Sequence[str], code: Code, *, internal: bool = False) -> list[str]:
+def function(
+    name: str, arguments: Sequence[str], code: Code, *, internal: bool = False, apart: bool = False
+) -> list[str]:
     """A function of pointers without result.
 
     Parameters
@@ -364,14 +366,22 @@ def function(name: str, arguments: Sequence[str], code: Code, *, internal: bool 
     code : Code
     internal : bool
         Whether only this module calls it.
+    apart : bool
+        Whether it stays a function: code that is written out again and again outgrows a processor's cache.
     """
-    kind = "internal " if internal else ""
+    kind, own = "internal " if internal else "", "noinline " if apart else ""
     given = ", ".join(f"ptr noalias {item}" for item in arguments)
-    return [f"define {kind}void @{name}({given}) {{", "entry:", *code.lines, "ret void", "}"]
+    return [f"define {kind}void @{name}({given}) {own}{{", "entry:", *code.lines, "ret void", "}"]
 
 
 def over(
-    name: str, arguments: Sequence[str], width: int, rows: Sequence[int], body: Callable[[Code, int | str], None]
+    name: str,
+    arguments: Sequence[str],
+    width: int,
+    rows: Sequence[int],
+    body: Callable[[Code, int | str], None],
+    *,
+    few: int = WRITTEN_OUT,
 ) -> list[str]:
     """An internal function that runs its body for each row.
 
@@ -387,6 +397,8 @@ def over(
         In order.
     body : callable
         Writes the code of one row, given its number or the name of the register that holds it.
+    few : int
+        Up to so many rows are written out.
     """
     code = Code(width)
     if width == 1 and len(rows) >= _SIDE_BY_SIDE:
@@ -397,7 +409,7 @@ def over(
             code.lines += block.lines
             code.count = block.count
         return function(name, arguments, code, internal=True)
-    if len(rows) <= _WRITTEN_OUT:
+    if len(rows) <= few:
         for row in rows:
             body(code, row)
         return function(name, arguments, code, internal=True)

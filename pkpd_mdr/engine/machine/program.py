@@ -138,6 +138,9 @@ def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> 
     kinds[places] = [_kind(compiled, step) for step in steps]
     times[places] = [step.time for step in steps]
     slots, memory, values = np.zeros_like(kinds), np.zeros_like(kinds), np.zeros_like(times)
+    dosed = np.full_like(kinds, -1)
+    for line, begin in zip(lines, first, strict=True):
+        dosed[begin + line.places[line.dosed]] = np.arange(len(line.dosed))
     values[places] = [step.value for step in steps]
     slots[places] = [slot for line in lines for slot in _slots(compiled, line.steps)]
     known: dict[tuple[int, int, bool], int] = {}
@@ -157,6 +160,7 @@ def lower(compiled: Compiled, lines: Sequence[Line], targets: Sequence[int]) -> 
         value=values,
         memory=memory,
         stop=_stops(kinds),
+        dosed=dosed,
         first=first.astype(np.int64),
         begin=np.array([line.begin for line in lines]),
         rates=np.array([line.rates for line in lines]).reshape(len(lines), len(compiled.ports)),

@@ -1,7 +1,8 @@
 """From SymPy expressions to the graph of `dag.py`: SymPy is read here and never asked to do anything.
 
 Factors and terms that depend on parameters alone are collected first, so that they can be computed once per member
-instead of once per step.
+instead of once per step; then factors that feel the same states, so that what one state imposes on another, such as the
+kill by a concentration, is one node.
 """
 
 from __future__ import annotations
@@ -112,18 +113,19 @@ class Reader:
     def _product(self, expression: Any) -> Node:
         graph, one = self.graph, self.graph.constant(1.0)
         number = 1.0
-        groups = {(fixed, below): one for fixed in (True, False) for below in (True, False)}
+        groups = {0: [one, one]}
         for part in expression.args:
             if part.is_number:
                 number *= float(part)
                 continue
             below = bool(part.is_Pow and part.exp.is_number and part.exp.is_negative)
             node = self.read(part.base**-part.exp if below else part)
-            key = graph.settled[node], below
-            groups[key] = graph.mul(groups[key], node)
-        settled = graph.div(groups[True, False], groups[True, True])
-        moving = graph.mul(settled, groups[False, False])
-        return graph.mul(graph.constant(number), graph.div(moving, groups[False, True]))
+            group = groups.setdefault(graph.feels[node], [one, one])
+            group[below] = graph.mul(group[below], node)
+        total = graph.constant(number)
+        for numerator, denominator in groups.values():
+            total = graph.mul(total, graph.div(numerator, denominator))
+        return total
 
     def _power(self, expression: Any) -> Node:
         base, exponent = expression.base, expression.exp

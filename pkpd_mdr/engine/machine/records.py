@@ -82,8 +82,8 @@ class Program(NamedTuple):
 
     `slot` is a state (ADD, SET), a port (RATE, ACT), a parameter row (CHANGE), the number of a steady state (STEADY) or
     1 for a RESET to the start. `memory` says which remembered step serves after an instruction. `stop` is the next
-    instruction that is not a MARK. `rates` (timelines, ports) and `row` hold at the begin; `feeds` is the input of a
-    port.
+    instruction that is not a MARK. `dosed` numbers the instructions of a timeline that may have derivatives of their
+    own; it is -1 elsewhere. `rates` (timelines, ports) and `row` hold at the begin; `feeds` is the input of a port.
     """
 
     time: Floats
@@ -92,6 +92,7 @@ class Program(NamedTuple):
     value: Floats
     memory: Integers
     stop: Integers
+    dosed: Integers
     first: Integers
     begin: Floats
     rates: Floats

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkpd_mdr.engine.gradients import input_by, length_by
-from pkpd_mdr.engine.lowering import FloatArray
+from pkpd_mdr.engine.lowering import Compiled, FloatArray
 from pkpd_mdr.engine.machine import column_records as wide
 from pkpd_mdr.engine.machine import driver
 from pkpd_mdr.engine.machine.code import MachineCode
@@ -123,8 +123,9 @@ def _derivatives(
 ) -> wide.Derivatives:
     compiled, count, m = work.compiled, len(work.parameters), len(work.columns)
     n = len(compiled.states)
-    row, lengths = _rows(work)
-    per_member = np.array(lengths, dtype=np.int64)[work.line_of]
+    code = MachineCode.of(compiled)
+    positions, targets = code.once(("positions", work.columns), lambda: _positions(compiled, work.columns))
+    per_member = np.array([len(line.dosed) for line in work.lines], dtype=np.int64)[work.line_of]
     total = int(per_member.sum())
     shifts, inputs = np.zeros((total, m)), np.zeros((total, m))
     rates = np.zeros((count, len(compiled.ports), m))
@@ -134,7 +135,6 @@ def _derivatives(
     starts = np.zeros((0 if own else count, n, m))
     if not own and starts_by is not None:
         starts[:] = starts_by
-    positions = [compiled.parameters.index(name) for name in work.columns]
     tolerance = np.maximum(work.accuracy.atol, 1e-6 * work.accuracy.rtol) * compiled.scale
     return wide.Derivatives(
         own=int(own),
@@ -143,13 +143,12 @@ def _derivatives(
         sizes=np.ascontiguousarray(np.maximum(np.abs(work.parameters[:, positions]), 1e-12)),
         starts=starts,
         rates=rates,
-        row=row,
         first=(np.cumsum(per_member) - per_member).astype(np.int64),
         shifts=shifts,
         moves=np.array(shifts.any(axis=1), dtype=np.int64),
         inputs=inputs,
         settled=work.settled_by,
-        targets=np.array(targets_of(compiled), dtype=np.int64),
+        targets=targets,
         order=order,
         values=np.full((len(work.results.values), len(work.outputs), m), np.nan),
         ends=np.zeros((count, n, m)),
@@ -157,13 +156,10 @@ def _derivatives(
     )
 
 
-def _rows(work: Work) -> tuple[Integers, list[int]]:
-    """For each instruction its row within its line, or -1, and the number of rows of each line."""
-    rows, lengths = np.full(len(work.program.time), -1, dtype=np.int64), []
-    for line, first in zip(work.lines, work.program.first.tolist(), strict=True):
-        lengths.append(len(line.dosed))
-        rows[first + line.places[line.dosed]] = np.arange(lengths[-1])
-    return rows, lengths
+def _positions(compiled: Compiled, columns: tuple[str, ...]) -> tuple[Integers, Integers]:
+    """Where the parameters of columns stand, and the states that inputs feed."""
+    places = [compiled.parameters.index(name) for name in columns]
+    return np.array(places, dtype=np.int64), np.array(targets_of(compiled), dtype=np.int64)
 
 
 def _member(work: Work, member: int, place: int, shifts: FloatArray, inputs: FloatArray, rates: FloatArray) -> int:

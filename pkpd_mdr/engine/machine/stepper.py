@@ -31,7 +31,7 @@ from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, System, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, module, numbers, over
+from pkpd_mdr.engine.machine.lanes import WRITTEN_OUT, Code, function, module, numbers, over
 from pkpd_mdr.engine.machine.lead import SHARED, Lead
 from pkpd_mdr.engine.machine.march import march
 from pkpd_mdr.engine.machine.native import Library
@@ -52,6 +52,8 @@ REFUSED = 1e60
 _ENDLESS = 1e300
 _DOUBT = 1e4
 """What the squared error counts where a step may have a kink in it: as if the error were a hundred times larger."""
+_FULL = ["%jac", "%ft", "%side", "%imposed", "%slopes"]
+"""What is known of rates at the begin of a step, besides their values."""
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
 
 
@@ -92,7 +94,10 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
     sides = [("%side", k, node) for k, node in enumerate(kernels.sides)]
     full += sides
     flow = right if not driven else [("%f", i, node) for i, node in enumerate(kernels.right)]
-    lead = Lead(kernels, width, [node for _, _, node in right]) if driven else None
+    lead = Lead(kernels, width, system.rows) if driven else None
+    if lead:
+        full += [("%imposed", k, node) for k, node in enumerate(lead.imposed)]
+        full += [("%slopes", k, node) for k, node in enumerate(lead.slopes.values())]
     slots = kernels.slots([*(node for _, _, node in full + flow), *(lead.nodes if lead else ())])
     kept, moved = (slots | lead.places, lead.moved) if lead else (slots, {})
     common = ["%y", "%q", "%u", "%t"]
@@ -104,7 +109,7 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
         lines += kernel(graph, "asked", width, ["%p", "%c"], asked, {})
     lines += flow_kernel(kernels, "flow", width, flow, slots, [*common, "%f"])
     lines += flow_kernel(kernels, "rates", width, right, kept, [*common, "%z", "%f"], internal=True, moved=moved)
-    lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", "%jac", "%ft", "%side"], internal=True)
+    lines += flow_kernel(kernels, "full", width, full, slots, [*common, "%f", *_FULL], internal=True)
     if sides:
         lines += flow_kernel(kernels, "sides", width, sides, slots, [*common, "%side"], internal=True)
     for port, part in enumerate(kernels.compiled.ports):
@@ -173,7 +178,7 @@ def _sum(code: Code, weights: list[float], base: str, n: int, row: int | str, fi
     return total
 
 
-def stage_rows(rows: Sequence[int], n: int, width: int, suffix: str = "") -> list[str]:
+def stage_rows(rows: Sequence[int], n: int, width: int, suffix: str = "", *, few: int = WRITTEN_OUT) -> list[str]:
     """Functions ``argument_s(y, k, w)`` and ``right_s(f, ih, k)`` for the stages s = 1..7, and ``drift(ft, hd, b)``.
 
     The first forms the argument of stage s and, in place of the stage, the sum of C_sj u_j, as both read the same
@@ -189,6 +194,8 @@ def stage_rows(rows: Sequence[int], n: int, width: int, suffix: str = "") -> lis
     width : int
     suffix : str
         Behind the names of the functions.
+    few : int
+        As in `over`.
     """
 
     def argument(s: int, code: Code, i: int | str) -> None:
@@ -217,9 +224,9 @@ def stage_rows(rows: Sequence[int], n: int, width: int, suffix: str = "") -> lis
 
     lines: list[str] = []
     for s in range(1, tableau.STAGES):
-        lines += over(f"argument_{s}{suffix}", ["%y", "%k", "%w"], width, rows, partial(argument, s))
-        lines += over(f"right_{s}{suffix}", ["%f", "%ih", "%k"], width, rows, partial(right, s))
-    return lines + over(f"drift{suffix}", ["%ft", "%hd", "%b"], width, rows, drift)
+        lines += over(f"argument_{s}{suffix}", ["%y", "%k", "%w"], width, rows, partial(argument, s), few=few)
+        lines += over(f"right_{s}{suffix}", ["%f", "%ih", "%k"], width, rows, partial(right, s), few=few)
+    return lines + over(f"drift{suffix}", ["%ft", "%hd", "%b"], width, rows, drift, few=few)
 
 
 class _Step:
@@ -242,6 +249,7 @@ class _Step:
             "%f": n, "%ft": n, "%jac": len(system.jacobian), "%lu": len(system.plan.cells),
             "%m": len(lead.heads) if lead else 0, "%a": lead.times if lead else 0, "%path": lead.size if lead else 0,
             "%side": len(kernels.sides), "%then": len(kernels.sides),
+            "%imposed": len(lead.imposed) if lead else 0, "%slopes": len(lead.slopes) if lead else 0,
         }  # fmt: skip
         self.areas, self.size = {}, 0
         for name, size in sizes.items():
@@ -262,7 +270,7 @@ class _Step:
         code.store(code.binary("fmul", inverse, code.constant(1.0 / tableau.GAMMA)), "%diagonal", 0)
         code.lines += [
             "call void @begin(ptr %take, ptr %w, ptr %y)",
-            "call void @full(ptr %y, ptr %q, ptr %u, ptr %t, ptr %k, ptr %jac, ptr %ft, ptr %side)",
+            f"call void @full(ptr %y, ptr %q, ptr %u, ptr %t, ptr %k, {', '.join(f'ptr {name}' for name in _FULL)})",
             "call void @factor(ptr %jac, ptr %diagonal, ptr %lu)",
         ]
         if self.lead:
@@ -307,6 +315,8 @@ class _Step:
         if timed:
             code.store(code.binary("fmul", h, code.constant(float(tableau.SLOPES[s]))), "%hd", 0)
             code.lines.append(f"call void @drift(ptr %ft, ptr %hd, ptr {stage})")
+        if self.lead and self.lead.slopes and s == tableau.STAGES - 1:
+            code.lines.append(f"call void @defect(ptr %y, ptr %imposed, ptr %slopes, ptr %path, ptr {stage})")
         code.lines.append(f"call void @solve(ptr %lu, ptr {stage})")
 
     def finish(self) -> list[str]:

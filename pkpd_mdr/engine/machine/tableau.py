@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ALPHA", "COUPLING", "GAMMA", "INNER", "SLOPES", "STAGES", "WEIGHTS", "classical"]
+__all__ = ["ALPHA", "COUPLING", "DEFECT", "GAMMA", "INNER", "SLOPES", "STAGES", "WEIGHTS", "classical"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -142,3 +142,18 @@ ALPHA: Final = classical()[0].sum(axis=1)
 
 SLOPES: Final = np.linalg.inv(np.eye(STAGES) / GAMMA - COUPLING).sum(axis=1)
 """d: how much of h*df/dt each stage takes, shape (8,)."""
+
+
+def _defect() -> FloatArray:
+    nodes = np.array([0.0, *ALPHA[1:5], 1.0])
+    apart = nodes[:, None] - nodes + np.eye(len(nodes))
+    missing = 1.0 / 6.0 - float(classical()[2] @ ALPHA**5)
+    return np.asarray(missing / apart.prod(axis=1))
+
+
+DEFECT: Final = _defect()
+"""What the weights lack of a quadrature of order 6: at the begin, at stages 2 to 5, at the end; shape (6,).
+
+For h times a function of time alone, the method is a quadrature of order 5 at these six places in the step. Their fifth
+divided difference, times what the method leaves of the fifth moment, is the leading term of its error.
+"""

@@ -8,7 +8,7 @@ parameter, stages v_i with the matrix that is decomposed already:
 
 where dJ k_i and df_p k_i are derivatives of J and f_p at the begin of the step in the direction of stage i (and of
 h*d_i in time). The lanes of the derivatives are the eight stages; those of the linear algebra are parameters, eight
-to a group.
+to a group. What is taken from the begin of the step alone is computed once for all of them.
 
 A parameter of the tumour does not move the drug. Where a model allows it, columns are ordered by the states that their
 parameters reach, and a group leaves out the states that none of its own does.
@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pkpd_mdr.engine.machine import tableau
-from pkpd_mdr.engine.machine.dag import Node
+from pkpd_mdr.engine.machine.dag import CONDITIONS, Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop, module, numbers, over
@@ -43,6 +43,8 @@ _SHARE = 1.0 / 3.0
 """What an error of a derivative counts beside one of a state: gradients of a fit need no more."""
 _MORE = 1.25
 """Up to this many times the states that it needs, a group does without code of its own."""
+_FEW = 2
+"""Up to so many states are written out in what is done for each: a step's code should fit into a processor's cache."""
 
 _POINTERS = ["%y", "%k", "%lu", "%u", "%t", "%h", "%rtol", "%q", "%area", "%S", "%W", "%V", "%B", "%U", "%Z", "%e"]
 
@@ -116,22 +118,27 @@ def tangent_module(kernels: Kernels, columns: Sequence[str], *, whole: bool = Fa
     rows = graph.gradient(kernels.right, kernels.seeds(columns))
     forcing = {(i, c): node for i, row in enumerate(rows) for c, node in row.items()}
     first = [*kernels.jacobian.values(), *forcing.values()]
-    second = _along_stage(kernels, first)
+    second, still = _along_stage(kernels, first)
     slots = kernels.slots([*first, *second])
     nj, nf, groups = len(kernels.jacobian), len(forcing), -(-len(columns) // GROUP)
     nu = kernels.modes + len(kernels.conditions)
-    lines = functions(GROUP)
+    lines = functions(GROUP, 1)
     lines += kernel(graph, "prepare", GROUP, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
     given = ["%y", "%q", "%u", "%t"]
     stages = [("%o", i, node) for i, node in enumerate(first)]
-    lines += flow_kernel(kernels, "at_stages", GROUP, stages, slots, [*given, "%o"], internal=True)
-    along = [("%o", i, node) for i, node in enumerate(second)]
-    lines += flow_kernel(kernels, "along", GROUP, along, slots, [*given, "%k", "%dt", "%o"], internal=True)
-    area = _area(n, nu, nj, nf)
+    lines += flow_kernel(kernels, "at_stages", GROUP, stages, slots, [*given, "%o"], internal=True, apart=True)
+    begin = [("%m", i, node) for i, node in enumerate(still)]
+    single = {node: (pointer, GROUP * place) for node, (pointer, place) in slots.items()}
+    lines += flow_kernel(kernels, "at_begin", 1, begin, single, [*given, "%m"], internal=True)
+    known = slots | {node: ("%m", i) for i, node in enumerate(still)}
+    along, needs = [("%o", i, node) for i, node in enumerate(second)], ["%q", "%m", "%k", "%dt", "%o"]
+    lines += flow_kernel(kernels, "along", GROUP, along, known, needs, internal=True, apart=True, common=["%m"])
+    area = _area(n, nu, nj, nf, len(still))
     lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area)
     sets = _rows(kernels, columns, whole=whole)
+    bent = {cell for cell, node in zip(kernels.jacobian, second[:nj], strict=True) if graph.value(node) != 0.0}
     for number, states in enumerate(dict.fromkeys(sets)):
-        lines += _group(kernels, n, states, f"_{number}") + _one_group(n, groups, states, f"_{number}")
+        lines += _group(kernels, bent, states, f"_{number}") + _one_group(n, groups, states, f"_{number}")
     lines += _columns(n, sets, area) + dense_rows(range(n), n, GROUP)
     lines += _event_kernels(kernels, columns)
     arrays = Arrays(n, groups, len(slots), area["end"])
@@ -171,12 +178,22 @@ def guard_by_module(kernels: Kernels, watched: Sequence[str], columns: Sequence[
     return module(functions(GROUP) + flow_kernel(kernels, "guard_by", GROUP, written, {}, arguments))
 
 
-def _along_stage(kernels: Kernels, nodes: list[Node]) -> list[Node]:
-    """Derivatives of nodes in the direction of a stage, and of the share of the step that it takes in time."""
+def _along_stage(kernels: Kernels, nodes: list[Node]) -> tuple[list[Node], list[Node]]:
+    """Derivatives of nodes in the direction of a stage, and of the share of the step that it takes in time.
+
+    The second list holds what these take from the begin of the step, whatever the stage.
+    """
     graph = kernels.graph
     seeds = {node: {0: graph.leaf("k", i)} for i, node in enumerate(kernels.states)}
-    rows = graph.gradient(nodes, seeds | {kernels.time: {0: graph.leaf("dt", 0)}})
-    return [row.get(0, graph.constant(0.0)) for row in rows]
+    seeds[kernels.time] = {0: graph.leaf("dt", 0)}
+    found = [row.get(0, graph.constant(0.0)) for row in graph.gradient(nodes, seeds)]
+    leaves = 0
+    for row in seeds.values():
+        leaves |= graph.feels[row[0]]
+    order = graph.needed(found)
+    moving = {node for node in order if graph.feels[node] & leaves or graph.codes[node][0] in CONDITIONS}
+    used = {i for node in moving for i in graph.inputs(node)} | {*found}
+    return found, sorted(i for i in used - moving if graph.feels[i])
 
 
 def _seeds(kernels: Kernels, columns: Sequence[str]) -> dict[Node, dict[int, Node]]:
@@ -204,9 +221,12 @@ def _event_kernels(kernels: Kernels, columns: Sequence[str]) -> list[str]:
     return lines
 
 
-def _area(n: int, nu: int, nj: int, nf: int) -> dict[str, int]:
-    """Where scratch arrays begin, in vectors: states, stage arguments and stages by lane of stage, and so on."""
-    sizes = {"y": n, "w": n, "k": n, "u": nu, "ts": 1, "t": 1, "dt": 1, "ih": 1, "first": nj + nf, "second": nj + nf}
+def _area(n: int, nu: int, nj: int, nf: int, still: int) -> dict[str, int]:
+    """Where scratch arrays begin, in vectors: stage arguments and stages by lane of stage, and so on."""
+    sizes = {
+        "w": n, "k": n, "u": nu, "ts": 1, "dt": 1, "ih": 1, "first": nj + nf, "second": nj + nf,
+        "begin": -(-still // GROUP),
+    }  # fmt: skip
     places, at = {}, 0
     for name, size in sizes.items():
         places[name] = at
@@ -220,15 +240,14 @@ def _vector(values: Sequence[float], code: Code) -> str:
 
 
 def _stage_lanes(n: int, nu: int, area: dict[str, int]) -> list[str]:
-    """``stages(y, k, area)``: state i, argument i of every stage and component i of every stage, as vectors."""
+    """``stages(y, k, area)``: argument i of every stage and component i of every stage, as vectors."""
     code = Code(GROUP)
-    y = code.spread("%y", "%i")
-    argument, stage = y, code.constant(0.0)
+    argument, stage = code.spread("%y", "%i"), code.constant(0.0)
     for j in range(GROUP):
         part = code.spread("%k", code.new(f"add i64 %i, {j * n}"))
         argument = code.multiply_add(_vector(tableau.WEIGHTS[:, j].tolist(), code), part, argument)
         stage = code.select(f"<{', '.join(f'i1 {int(lane == j)}' for lane in range(GROUP))}>", part, stage)
-    for name, value in (("y", y), ("w", argument), ("k", stage)):
+    for name, value in (("w", argument), ("k", stage)):
         code.store(value, "%area", code.new(f"add i64 %i, {area[name]}"))
     lines = loop("stages", ["%y", "%k", "%area"], code, n)
     code = Code(GROUP)
@@ -236,7 +255,6 @@ def _stage_lanes(n: int, nu: int, area: dict[str, int]) -> list[str]:
         code.store(code.spread("%u", i), "%area", area["u"] + i)
     t, h = code.spread("%t", 0), code.spread("%h", 0)
     code.store(code.multiply_add(h, _vector(tableau.ALPHA.tolist(), code), t), "%area", area["ts"])
-    code.store(t, "%area", area["t"])
     code.store(code.binary("fmul", h, _vector(tableau.SLOPES.tolist(), code)), "%area", area["dt"])
     code.store(code.binary("fdiv", code.constant(1.0), h), "%area", area["ih"])
     return lines + function("settings", ["%u", "%t", "%h", "%area"], code, internal=True)
@@ -265,20 +283,23 @@ def _scatter(forcing: dict[tuple[int, int], Node], n: int, groups: int, nj: int,
     return [table, *loop("scatter", ["%area", "%U", "%B"], code, len(places))]
 
 
-def _group(kernels: Kernels, n: int, rows: tuple[int, ...], suffix: str) -> list[str]:
-    """Functions for groups of some states: the product with J, the solution of a stage, the error of each parameter."""
-    code = Code(GROUP)
+def _group(kernels: Kernels, bent: set[tuple[int, int]], rows: tuple[int, ...], suffix: str) -> list[str]:
+    """Functions for groups of some states: the product with J, the solution of a stage, the error of each parameter.
+
+    Entries of J that are not `bent` do not change within a step.
+    """
+    code, n = Code(GROUP), kernels.size
     totals = {i: code.load("%o", i) for i in rows}
-    for z, (i, j) in enumerate(kernels.jacobian):
-        if j in totals:
-            totals[i] = code.multiply_add(code.spread("%first", z * GROUP), code.load("%w", j), totals[i])
-            totals[i] = code.multiply_add(code.spread("%second", z * GROUP), code.load("%s", j), totals[i])
+    for factor, pointer in (("%second", "%s"), ("%first", "%w")):  # what is known last is used last
+        for z, (i, j) in enumerate(kernels.jacobian):
+            if j in totals and (factor == "%first" or (i, j) in bent):
+                totals[i] = code.multiply_add(code.spread(factor, z * GROUP), code.load(pointer, j), totals[i])
     for i, total in totals.items():
         code.store(total, "%o", i)
-    lines = function(f"product{suffix}", ["%first", "%second", "%w", "%s", "%o"], code, internal=True)
+    lines = function(f"product{suffix}", ["%first", "%second", "%w", "%s", "%o"], code, internal=True, apart=True)
     code = Code(GROUP)
     kernels.plan.solve(code, spread=True, rows=rows)
-    lines += function(f"solve{suffix}", ["%lu", "%b"], code, internal=True)
+    lines += function(f"solve{suffix}", ["%lu", "%b"], code, internal=True, apart=True)
 
     def measure(code: Code, i: int | str) -> None:
         """Row i of the new derivatives; the largest error of each so far."""
@@ -292,8 +313,8 @@ def _group(kernels: Kernels, n: int, rows: tuple[int, ...], suffix: str) -> list
         square = code.smaller(code.binary("fmul", ratio, ratio), code.constant(REFUSED))
         code.store(code.larger(square, code.load("%e", 0)), "%e", 0)
 
-    lines += over(f"measure{suffix}", ["%s", "%w", "%v", "%rtol", "%z", "%e"], GROUP, rows, measure)
-    return lines + stage_rows(rows, n, GROUP, suffix)
+    lines += over(f"measure{suffix}", ["%s", "%w", "%v", "%rtol", "%z", "%e"], GROUP, rows, measure, few=_FEW)
+    return lines + stage_rows(rows, n, GROUP, suffix, few=_FEW)
 
 
 def _columns(n: int, sets: Sequence[tuple[int, ...]], area: dict[str, int]) -> list[str]:
@@ -304,7 +325,8 @@ def _columns(n: int, sets: Sequence[tuple[int, ...]], area: dict[str, int]) -> l
         "call void @settings(ptr %u, ptr %t, ptr %h, ptr %area)",
         "call void @stages(ptr %y, ptr %k, ptr %area)",
         "call void @at_stages(ptr %a_w, ptr %q, ptr %a_u, ptr %a_ts, ptr %a_first)",
-        "call void @along(ptr %a_y, ptr %q, ptr %a_u, ptr %a_t, ptr %a_k, ptr %a_dt, ptr %a_second)",
+        "call void @at_begin(ptr %y, ptr %q, ptr %u, ptr %t, ptr %a_begin)",
+        "call void @along(ptr %q, ptr %a_begin, ptr %a_k, ptr %a_dt, ptr %a_second)",
         "call void @scatter(ptr %area, ptr %U, ptr %B)",
     ]
     for g, rows in enumerate(sets):
