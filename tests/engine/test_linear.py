@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
 
 pytest.importorskip("llvmlite")
 
@@ -281,37 +282,71 @@ def test_they_save_steps_and_change_no_answer() -> None:
     assert led.steps < 0.8 * whole.steps
 
 
+def fixed_steps(model: Model, start: dict[str, float], h: float, count: int, width: int = 1) -> tuple[dict, float]:
+    """The states after steps of one length, and the largest error that a step told, relative to 1e-6."""
+    compiled = compile_model(model)
+    assert in_closed_form(compiled) == {"central_d"}
+    library = native.load(step_module(Kernels(compiled), width, driven=True))
+    sizes, n = Sizes.of(library), len(start)
+    shapes = {
+        "q": sizes.slots + 1, "u": sizes.inputs + 1, "t": 1, "h": 1, "tol": n + 1, "take": 1, "k": 8 * n, "w": n,
+        "work": sizes.work, "e": 2,
+    }  # fmt: skip
+    arrays = {name: np.zeros((size, width)) for name, size in shapes.items()}
+    arrays["h"][:], arrays["tol"][:], arrays["w"][:] = h, 1e-6, [[start[name]] for name in compiled.states]
+    p, y, worst = np.repeat(values(model).T, width, axis=1), np.zeros((n, width)), 0.0
+    library.call("prepare", 2)(p.ctypes.data, arrays["q"].ctypes.data)
+    for _ in range(count):
+        y[:] = arrays["w"]
+        library.call("step", 11)(y.ctypes.data, *(part.ctypes.data for part in arrays.values()))
+        worst = max(worst, math.sqrt(arrays["e"][0, 0]))
+    found = {name: arrays["w"][i] for i, name in enumerate(compiled.states)}
+    assert all(len({*lanes.tolist()}) == 1 for lanes in found.values())
+    return {name: float(lanes[0]) for name, lanes in found.items()}, worst
+
+
 @pytest.mark.parametrize("width", [1, 4])
 def test_what_is_imposed_is_summed_to_order_six(width: int) -> None:
     """A state that only gains by a power of a concentration: halving a step leaves 1/128 of its error."""
     model = mdr.Model(
         mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", amount_unit="mg"),
         mdr.parameter("vmax", "0.2 1/h"),
+        mdr.parameter("scale", "10 mg"),
         mdr.parameter("h", 1.7),
         mdr.state("x", 0.0, unit="1", kind="effect"),
         mdr.process("gain", "vmax*(central_d/scale)**h", {"x": 1}),
-        mdr.parameter("scale", "10 mg"),
     )
-    compiled = compile_model(model)
-    assert in_closed_form(compiled) == {"central_d"}
-    library = native.load(step_module(Kernels(compiled), width, driven=True))
-    sizes, start = Sizes.of(library), {"central_d": 30.0, "x": 0.0}
-    p = np.repeat(values(model).T, width, axis=1)
-    shapes = {
-        "q": sizes.slots + 1, "u": sizes.inputs + 1, "t": 1, "h": 1, "tol": len(start) + 1, "take": 1,
-        "k": 8 * len(start), "w": len(start), "work": sizes.work, "e": 2,
-    }  # fmt: skip
     errors = []
     for h in (0.8, 0.4):
-        arrays = {name: np.zeros((size, width)) for name, size in shapes.items()}
-        arrays["h"][:], arrays["tol"][:] = h, 1e-6
-        y = np.array([[start[name]] * width for name in compiled.states])
-        library.call("prepare", 2)(p.ctypes.data, arrays["q"].ctypes.data)
-        library.call("step", 11)(y.ctypes.data, *(part.ctypes.data for part in arrays.values()))
-        found = arrays["w"][compiled.states.index("x")]
-        assert len({*found.tolist()}) == 1
-        errors.append(found[0] - 0.2 * 3.0**1.7 * -math.expm1(-1.7 * 0.5 * h) / (1.7 * 0.5))
+        found, _ = fixed_steps(model, {"central_d": 30.0, "x": 0.0}, h, 1, width)
+        errors.append(found["x"] - 0.2 * 3.0**1.7 * -math.expm1(-1.7 * 0.5 * h) / (1.7 * 0.5))
     assert errors[0] / errors[1] == pytest.approx(2.0**7, rel=0.2)
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e5])
+def test_what_follows_the_drug_at_once_is_as_good_as_its_error_estimate(rate: float) -> None:
+    """A stiff state, whose error is not that of a quadrature."""
+    model = mdr.Model(
+        mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", amount_unit="mg"),
+        mdr.parameter("k", (rate, "1/h")),
+        mdr.parameter("ec50", "10 mg"),
+        mdr.parameter("h", 1.7),
+        mdr.state("x", 0.0, unit="1", kind="effect"),
+        mdr.process("gain", "k*hill(central_d, ec50, h)", {"x": 1}),
+        mdr.process("loss", "k*x*(1 + x/1000)", {"x": -1}),
+    )
+
+    def driven(c: float) -> float:
+        r = c**1.7
+        return r / (1 + r)
+
+    found, told = fixed_steps(model, {"central_d": 30.0, "x": driven(3.0)}, 0.8, 10)
+    exact = solve_ivp(
+        lambda t, x: rate * (driven(3.0 * math.exp(-0.5 * t)) - x * (1 + x / 1000)),
+        (0.0, 8.0), [driven(3.0)], method="Radau", rtol=1e-11, atol=1e-14,
+    ).y[0, -1]  # fmt: skip
+    assert found["x"] == pytest.approx(exact, rel=1e-6 * told)
+    assert told < 20.0
 
 
 def test_kinetics_that_cannot_be_decomposed_are_integrated_beside_others_that_can() -> None:

@@ -4,10 +4,11 @@ Such states do not wait for the others, so that they are known ahead of the stag
 concentration in plasma or the inhibition by a drug. Stages at one time share them: the last three of eight stand at the
 end of the step. One lane computes all times at once, side by side.
 
-As quadrature of what is imposed, the method has order 5, and in most steps nearly all of its error is the error of that
-quadrature, as what is imposed changes faster than what it acts on. The values at the six places of a step tell that
-error to leading order (`tableau.DEFECT`), which the last stage takes back. The order of the method stays 5: what is
-left are terms in which the states that are integrated change, too.
+As quadrature of what is imposed, the method has order 5, and where that changes faster than what it acts on, the error
+of this quadrature is most of the error of a step. The values at six places in the step tell its leading term
+(`tableau.DEFECT`), which the last stage but one takes back. Two solutions with the step's matrix then stand between it
+and the new state, so that states which follow at once what drives them do not feel it: there the method has no such
+error. The order of the method stays 5: what is left are terms in which the states that are integrated change, too.
 """
 
 from __future__ import annotations
@@ -94,8 +95,13 @@ class Lead:
         return lines + (self._defect() if self.slopes else [])
 
     def _defect(self) -> list[str]:
-        """``defect(y, imposed, slopes, path, b)``: the last right-hand side takes what the quadrature lacks."""
-        code, weights = Code(self.width), (tableau.DEFECT / tableau.GAMMA).tolist()
+        """``defect(y, imposed, slopes, path, b)``: the right-hand side of stage 7 takes what the quadrature lacks.
+
+        A change r of it changes the new state by (1/gamma + C_87)/h M^-2 r, with the step's matrix M: once as this
+        stage, once through the last one.
+        """
+        gain = tableau.GAMMA**2 * (1.0 / tableau.GAMMA + tableau.COUPLING[7, 6])
+        code, weights = Code(self.width), (tableau.DEFECT / gain).tolist()
         lacks: dict[int, str] = {}
         rows: dict[int, str] = {}
         times = [self.at(code, stage) for stage in range(1, len(weights))]
