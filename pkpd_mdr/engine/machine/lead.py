@@ -27,6 +27,9 @@ SHARED = 8
 _SHARES = (*tableau.ALPHA[1:5].tolist(), 1.0)
 """Shares of a step at which stages stand: 1 to 4, and the later ones and the end."""
 
+_ROUNDING = 1e-12
+"""What the defect of a leading value may be because of rounding, relative to the value; its weights sum to 63."""
+
 
 class Lead:
     """Writes the functions that fill a table of leading values, times x (states, imposed nodes), and what reads it.
@@ -98,7 +101,8 @@ class Lead:
         """``defect(y, imposed, slopes, path, b)``: the right-hand side of stage 7 takes what the quadrature lacks.
 
         A change r of it changes the new state by (1/gamma + C_87)/h M^-2 r, with the step's matrix M: once as this
-        stage, once through the last one.
+        stage, once through the last one. What may be rounding of the leading values counts as nothing: a saturated
+        effect that stays as it is would shake what is left over by it.
         """
         gain = tableau.GAMMA**2 * (1.0 / tableau.GAMMA + tableau.COUPLING[7, 6])
         code, weights = Code(self.width), (tableau.DEFECT / gain).tolist()
@@ -111,7 +115,12 @@ class Lead:
             begin = code.load("%imposed", m) if m >= 0 else code.load("%y", self.states[k])
             lacks[k] = code.binary("fmul", code.constant(weights[0]), begin)
             for weight, time in zip(weights[1:], times, strict=True):
-                lacks[k] = code.multiply_add(code.constant(weight), code.load(time, stride * k), lacks[k])
+                end = code.load(time, stride * k)
+                lacks[k] = code.multiply_add(code.constant(weight), end, lacks[k])
+            size = code.binary("fadd", code.intrinsic("fabs", begin), code.intrinsic("fabs", end))
+            least = code.binary("fmul", size, code.constant(_ROUNDING))
+            seen = code.compare("fcmp ogt", code.intrinsic("fabs", lacks[k]), least)
+            lacks[k] = code.select(seen, lacks[k], code.constant(0.0))
         for place, (i, k) in enumerate(self.slopes):
             total = rows[i] if i in rows else code.load("%b", i)
             rows[i] = code.multiply_add(code.load("%slopes", place), lacks[k], total)

@@ -315,7 +315,7 @@ class _Step:
         if timed:
             code.store(code.binary("fmul", h, code.constant(float(tableau.SLOPES[s]))), "%hd", 0)
             code.lines.append(f"call void @drift(ptr %ft, ptr %hd, ptr {stage})")
-        if self.lead and self.lead.slopes and s == 6:
+        if self.lead and self.lead.slopes and s == 6:  # `Lead._defect` says why there
             code.lines.append(f"call void @defect(ptr %y, ptr %imposed, ptr %slopes, ptr %path, ptr {stage})")
         code.lines.append(f"call void @solve(ptr %lu, ptr {stage})")
 
