@@ -40,6 +40,8 @@ TIME: Any = sympy.Symbol("t", real=True)
 AMOUNT: Any = sympy.Symbol("amount", real=True)
 """What an act brings (a radiation dose, a removed fraction), in `Port.effects`; no other symbol can have this name."""
 
+_RESERVED = {"t": "the time in hours", "amount": "the size of an act, such as a dose of radiotherapy"}
+
 
 def check_name(name: str, where: str = "a name") -> str:
     """Return `name` if a state, parameter or observable can be called so.
@@ -70,12 +72,9 @@ def check_name(name: str, where: str = "a name") -> str:
         raise ExpressionError(f"{where}: {shown(name)} is not text; a name is text such as 'ec50_dox_S'")
     if not _NAME.fullmatch(name) or "__" in name:
         raise ExpressionError(f"{where}: {shown(name)} is no name; use a letter, then up to 63 letters, digits, or '_'")
-    if name == "t":
-        raise ExpressionError(f"{where}: 't' is reserved for the time in hours; choose another name, such as 't0'")
-    if name == "amount":
+    if name in _RESERVED:
         raise ExpressionError(
-            f"{where}: 'amount' is reserved for the size of an act, such as a dose of radiotherapy; "
-            "choose another name, such as 'amount_1'"
+            f"{where}: '{name}' is reserved for {_RESERVED[name]}; choose another name, such as '{name}0'"
         )
     if keyword.iskeyword(name):
         raise ExpressionError(f"{where}: {shown(name)} is a reserved word; choose another name, such as '{name}_1'")

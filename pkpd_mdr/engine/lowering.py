@@ -15,8 +15,8 @@ from sympy.functions.elementary.piecewise import ExprCondPair
 
 from pkpd_mdr.engine.functions import FloatArray, beyond, function_of
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.expression import TIME, symbol
-from pkpd_mdr.model import AMOUNT, Model
+from pkpd_mdr.expression import AMOUNT, TIME, symbol
+from pkpd_mdr.model import Model
 from pkpd_mdr.model.derive import Derivatives, time_derivatives
 from pkpd_mdr.model.parts import Expression, Port, Process
 from pkpd_mdr.model.slots import FilledSlot

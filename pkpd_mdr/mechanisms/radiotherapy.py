@@ -9,10 +9,10 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TABLE, takes
 from pkpd_mdr.errors import ModelError, shown
-from pkpd_mdr.expression import symbol
+from pkpd_mdr.expression import AMOUNT, symbol
 from pkpd_mdr.mechanisms.host import population_of
 from pkpd_mdr.mechanisms.names import POSITIVE
-from pkpd_mdr.model.parts import AMOUNT, Expression, Port
+from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 

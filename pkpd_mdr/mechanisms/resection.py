@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from pkpd_mdr.arguments import TEXTS
 from pkpd_mdr.errors import ModelError, shown
+from pkpd_mdr.expression import AMOUNT
 from pkpd_mdr.mechanisms.host import population_of
 from pkpd_mdr.mechanisms.names import names_of
-from pkpd_mdr.model.parts import AMOUNT, Expression, Port
+from pkpd_mdr.model.parts import Expression, Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 

@@ -20,12 +20,12 @@ import sympy as sp
 
 from pkpd_mdr.arguments import TABLE, TEXT, TEXTS, takes
 from pkpd_mdr.errors import ModelError, did_you_mean, shown
-from pkpd_mdr.expression import check_name, symbol
+from pkpd_mdr.expression import AMOUNT, check_name, symbol
 from pkpd_mdr.mechanisms.drug_effect import DrugEffect
 from pkpd_mdr.mechanisms.names import POSITIVE, holder_of, joined, names_of
 from pkpd_mdr.mechanisms.vesicle_contents import cargo, drug, pgp
 from pkpd_mdr.mechanisms.vesicle_effects import effect
-from pkpd_mdr.model.parts import AMOUNT, Port
+from pkpd_mdr.model.parts import Port
 from pkpd_mdr.model.scope import Given, Mechanism, Scope
 from pkpd_mdr.units import Unit
 

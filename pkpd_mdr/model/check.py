@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from pkpd_mdr.errors import ModelError, UnitError, did_you_mean, shown
-from pkpd_mdr.expression import TIME
+from pkpd_mdr.expression import AMOUNT, TIME
 from pkpd_mdr.model.dimensions import Dimensions, check_same, dimensions_of, times, unit_dimensions
-from pkpd_mdr.model.parts import AMOUNT, Expression, Port, Process, State
+from pkpd_mdr.model.parts import Expression, Port, Process, State
 from pkpd_mdr.model.slots import FilledSlot
 from pkpd_mdr.model.symbols import symbols_in
 from pkpd_mdr.units import Unit

@@ -15,11 +15,9 @@ import sympy as sp
 
 from pkpd_mdr.arguments import NUMBER
 from pkpd_mdr.errors import ModelError, RegimenError, did_you_mean, shown
-from pkpd_mdr.expression import AMOUNT
 from pkpd_mdr.units import DIMENSIONLESS, Quantity, QuantityLike, Unit, read
 
 __all__ = [
-    "AMOUNT",
     "Expression",
     "Observable",
     "Parameter",

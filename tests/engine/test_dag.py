@@ -156,8 +156,8 @@ def test_what_depends_on_parameters_alone_is_collected() -> None:
         graph, {SYMBOLS[0]: graph.leaf("y", 0), SYMBOLS[1]: graph.leaf("p", 0), SYMBOLS[2]: graph.leaf("p", 1)}
     )
     node = reader.read(parse("a*b/c", NAMES))
-    assert [graph.settled[i] for i in graph.inputs(node)].count(True) == 1
-    assert len([n for n in graph.needed([node]) if not graph.settled[n]]) == 2
+    assert [graph.feels[i] for i in graph.inputs(node)].count(0) == 1
+    assert len([n for n in graph.needed([node]) if graph.feels[n]]) == 2
 
 
 def test_unknown_function_is_refused() -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import pkpd_mdr as mdr
-from pkpd_mdr.engine import Accuracy, BoundPorts, Ensemble, Watch, build, compile_model, solve
+from pkpd_mdr.engine import Accuracy, BoundPorts, Ensemble, Timeline, Watch, build, compile_model, solve
+from pkpd_mdr.engine.machine.compiled import solve_compiled
+from pkpd_mdr.engine.timeline import Instruction, Kind
 from pkpd_mdr.regimen import Give, Mark, Regimen, nothing
 from pkpd_mdr.run.simulate import with_exposure
 
@@ -226,3 +228,24 @@ def test_an_extinct_clone_does_not_grow_into_negative_cells() -> None:
     found = model.simulate(mdr.exposure("dox", "10 uM", over="500 h"), until="1 year", accuracy=Accuracy(rtol=1e-5))
     assert float(found.frame["S"].min()) >= 0.0
     assert with_exposure(model).states
+
+
+def test_a_condition_on_parameters_alone() -> None:
+    """It never changes within a run: members with either outcome, derivatives and paths, against closed forms."""
+    model = mdr.Model(
+        mdr.state("x", 1.0, unit="1", kind="effect"),
+        mdr.parameter("k", "0.5 1/h"),
+        mdr.parameter("b", 2.0),
+        mdr.process("loss", "k*x**2 if b > 1 else 3*k*x**2", {"x": -1}),
+    )
+    compiled = compile_model(model)
+    rows = np.array([[{"k": 0.5, "b": b}.get(name, 1.0) for name in compiled.parameters] for b in (2.0, 0.5)])
+    timeline = Timeline.of((Instruction(4.0, Kind.MARK, index=0), Instruction(4.0, Kind.END)), 0.0, 4.0)
+    start = np.ones((2, 1))
+    for asked in ((), ("k",)):
+        found = solve_compiled(compiled, rows, start, [timeline] * 2, ["x"], sensitivities=asked).members
+        for member, factor in zip(found, (1.0, 3.0), strict=True):
+            exact = 1.0 / (1.0 + 4.0 * 0.5 * factor)
+            assert member.values[0, 0] == pytest.approx(exact, rel=5e-6)
+            if asked:
+                assert member.sensitivities[0, 0, 0] == pytest.approx(-(exact**2) * 4.0 * factor, rel=1e-5)

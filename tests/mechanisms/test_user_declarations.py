@@ -7,8 +7,8 @@ import sympy as sp
 
 from pkpd_mdr import mechanisms as mdr
 from pkpd_mdr.errors import ModelError
-from pkpd_mdr.expression import Log, Power, symbol
-from pkpd_mdr.model import AMOUNT, Model
+from pkpd_mdr.expression import AMOUNT, Log, Power, symbol
+from pkpd_mdr.model import Model
 
 LAW = mdr.growth.exponential(rate="0.5 1/day")
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pkpd_mdr.engine.lowering import Compiled
 from pkpd_mdr.engine.machine.dag import Dag, Node
 from pkpd_mdr.engine.machine.reading import Reader
-from pkpd_mdr.expression import TIME, symbol
-from pkpd_mdr.model import AMOUNT, Port
+from pkpd_mdr.expression import AMOUNT, TIME, symbol
+from pkpd_mdr.model import Port
 
 __all__ = ["HELPERS", "Equations", "Statements"]
 

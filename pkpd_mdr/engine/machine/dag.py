@@ -31,8 +31,8 @@ class Dag:
     """A growing graph of expressions.
 
     A leaf is a kind and a number: ``("y", 3)`` is state 3. Kinds whose leaves never change during a run (parameters)
-    are named when the graph is made; `settled` tells which nodes depend on those alone, and `feels` has a bit for each
-    other leaf that a node depends on.
+    are named when the graph is made; `feels` has for each node a bit for every other leaf that it depends on, and is 0
+    where it depends on none.
 
     Parameters
     ----------
@@ -53,7 +53,6 @@ class Dag:
 
     def __init__(self, settled: Sequence[str] = ("p",)) -> None:
         self.codes: list[tuple[Any, ...]] = []
-        self.settled: list[bool] = []
         self.feels: list[int] = []
         self._index: dict[tuple[Any, ...], Node] = {}
         self._kinds, self._next = frozenset(settled), 1
@@ -74,7 +73,6 @@ class Dag:
             for part in self.inputs(found):
                 felt |= self.feels[part]
             self.feels.append(felt)
-            self.settled.append(not felt)
         return found
 
     def inputs(self, node: Node) -> tuple[Node, ...]:
@@ -216,7 +214,7 @@ class Dag:
         concentration. Its sign does not matter, as that of the whole base is known.
         """
         code = self.codes[base]
-        if code[0] != "*" or self.settled[code[1]] == self.settled[code[2]]:
+        if code[0] != "*" or bool(self.feels[code[1]]) == bool(self.feels[code[2]]):
             return [self.function("log", base)]
         return [self.function("log", self.function("abs", part)) for part in code[1:]]
 
@@ -232,6 +230,31 @@ class Dag:
                 seen.add(node)
                 stack.extend(() if node in given else self.inputs(node))
         return sorted(seen)
+
+    def fixed(self, outputs: Sequence[Node], leaves: int) -> list[Node]:
+        """The nodes that outputs take from all but some leaves, as large as they can be; in order.
+
+        Neither numbers nor conditions are among them, as these are no values to be kept.
+
+        Parameters
+        ----------
+        outputs : sequence of int
+        leaves : int
+            The bits of these leaves, as in `feels`; -1 for all that may change during a run.
+        """
+        found: set[Node] = set()
+        seen: set[Node] = set()
+        stack = list(outputs)
+        while stack:
+            node = stack.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            if self.feels[node] & leaves or self.codes[node][0] in CONDITIONS:
+                stack.extend(self.inputs(node))
+            elif self.value(node) is None:
+                found.add(node)
+        return sorted(found)
 
     def gradient(self, outputs: Sequence[Node], seeds: Mapping[Node, Row]) -> list[Row]:
         """Sparse forward derivatives.

@@ -18,8 +18,7 @@ from pkpd_mdr.engine.machine.lanes import Code, Place, function
 from pkpd_mdr.engine.machine.linear import Linear
 from pkpd_mdr.engine.machine.reading import Condition, Reader
 from pkpd_mdr.engine.machine.sparse import Plan, plan
-from pkpd_mdr.expression import TIME, symbol
-from pkpd_mdr.model import AMOUNT
+from pkpd_mdr.expression import AMOUNT, TIME, symbol
 
 __all__ = ["Kernels", "System", "flow_graph", "flow_kernel", "kernel", "place", "targets_of"]
 
@@ -118,7 +117,7 @@ class Kernels:
     def sides(self) -> list[Node]:
         """1 or 0 for each maximum and minimum in the right-hand side, by which operand counts."""
         graph = self.graph
-        moving = [node for node in graph.needed(self.right) if not graph.settled[node]]
+        moving = [node for node in graph.needed(self.right) if graph.feels[node]]
         pairs = [graph.codes[node][1:] for node in moving if graph.codes[node][0] in ("max", "min")]
         one, zero = graph.constant(1.0), graph.constant(0.0)
         return [graph.select(graph.compare("<", *pair), one, zero) for pair in dict.fromkeys(pairs)]
@@ -190,14 +189,7 @@ class Kernels:
 
     def slots(self, outputs: Sequence[Node]) -> dict[Node, Place]:
         """Nodes that depend on parameters alone and are used by others, with their places behind ``%q``."""
-        graph = self.graph
-        found: dict[Node, Place] = {}
-        needed = graph.needed(outputs)
-        used = [i for node in needed if not graph.settled[node] for i in graph.inputs(node)] + list(outputs)
-        for node in sorted(set(used)):
-            if graph.settled[node] and graph.value(node) is None and graph.codes[node][0] not in CONDITIONS:
-                found[node] = ("%q", len(found))
-        return found
+        return {node: ("%q", place) for place, node in enumerate(self.graph.fixed(outputs, -1))}
 
 
 def targets_of(compiled: Compiled) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ _SHARES = (*tableau.ALPHA[1:5].tolist(), 1.0)
 """Shares of a step at which stages stand: 1 to 4, and the later ones and the end."""
 
 _ROUNDING = 1e-12
-"""What the defect of a leading value may be because of rounding, relative to the value; its weights sum to 63."""
+"""What the defect of a value may be because of rounding, relative to it: the sizes of its weights sum to 63."""
 
 
 class Lead:

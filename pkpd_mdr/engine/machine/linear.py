@@ -148,7 +148,7 @@ def _components(kernels: Kernels) -> list[tuple[int, ...]]:
     affine = {i for i in range(kernels.size) if i not in kernels.by_time and not _has_modes(kernels, i)}
     for (i, j), node in kernels.jacobian.items():
         depends[i].add(j)
-        if not graph.settled[node]:
+        if graph.feels[node]:
             affine.discard(i)
     while True:
         closed = {i for i in affine if depends[i] <= affine}
@@ -195,5 +195,5 @@ def _alone(kernels: Kernels, state: int) -> bool:
 def _has_modes(kernels: Kernels, state: int) -> bool:
     """Whether the rate of a state switches: by a mode, or by an equality, which has no derivative."""
     graph = kernels.graph
-    needed = [node for node in graph.needed([kernels.right[state]]) if not graph.settled[node]]
+    needed = [node for node in graph.needed([kernels.right[state]]) if graph.feels[node]]
     return any(graph.codes[node][:2] == ("x", "m") or graph.codes[node][0] in ("<", "<=", "==") for node in needed)

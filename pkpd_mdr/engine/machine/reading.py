@@ -96,13 +96,13 @@ class Reader:
         graph = self.graph
         terms = [self._signed(part) for part in expression.args]
         total = graph.constant(0.0)
-        for settled in (True, False):
+        for moving in (False, True):
             group = graph.constant(0.0)
             for sign, node in terms:
-                if graph.settled[node] == settled:
+                if bool(graph.feels[node]) == moving:
                     group = graph.add(group, node) if sign > 0 else graph.sub(group, node)
             # a settled group that stands last lets `-k*y + input` stay one fused operation
-            total = group if settled else graph.add(group, total)
+            total = graph.add(group, total) if moving else group
         return total
 
     def _signed(self, term: Any) -> tuple[int, Node]:
@@ -144,7 +144,7 @@ class Reader:
                 result = self.graph.compare(operation, result, part)
             return result
         left, right = reversed(parts) if swapped else parts
-        moving = not (self.graph.settled[left] and self.graph.settled[right])
+        moving = self.graph.feels[left] | self.graph.feels[right]
         if self.conditions is None or operation == "==" or not moving:
             return self.graph.compare(operation, left, right)
         condition = Condition(self.graph.sub(right, left), operation == "<=")

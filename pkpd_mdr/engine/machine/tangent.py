@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pkpd_mdr.engine.machine import tableau
-from pkpd_mdr.engine.machine.dag import CONDITIONS, Node
+from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
 from pkpd_mdr.engine.machine.lanes import Code, function, loop, module, numbers, over
@@ -187,13 +187,8 @@ def _along_stage(kernels: Kernels, nodes: list[Node]) -> tuple[list[Node], list[
     seeds = {node: {0: graph.leaf("k", i)} for i, node in enumerate(kernels.states)}
     seeds[kernels.time] = {0: graph.leaf("dt", 0)}
     found = [row.get(0, graph.constant(0.0)) for row in graph.gradient(nodes, seeds)]
-    leaves = 0
-    for row in seeds.values():
-        leaves |= graph.feels[row[0]]
-    order = graph.needed(found)
-    moving = {node for node in order if graph.feels[node] & leaves or graph.codes[node][0] in CONDITIONS}
-    used = {i for node in moving for i in graph.inputs(node)} | {*found}
-    return found, sorted(i for i in used - moving if graph.feels[i])
+    leaves = sum(graph.feels[row[0]] for row in seeds.values())
+    return found, [node for node in graph.fixed(found, leaves) if graph.feels[node]]
 
 
 def _seeds(kernels: Kernels, columns: Sequence[str]) -> dict[Node, dict[int, Node]]:
