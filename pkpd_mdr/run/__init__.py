@@ -1,6 +1,6 @@
 """Simulation: a model under a regimen or strategy, and what came of it."""
 
-from pkpd_mdr.run.course import Course, courses
+from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.endpoints import (
     Endpoint,
     area_of,
@@ -37,6 +37,7 @@ from pkpd_mdr.run.rare import RareEvent, rare_event
 from pkpd_mdr.run.records import simulate_records
 from pkpd_mdr.run.result import Run, provenance
 from pkpd_mdr.run.simulate import simulate, start_vector, with_exposure, with_needed
+from pkpd_mdr.run.visits import courses
 
 __all__ = [
     "Course",

@@ -17,8 +17,9 @@ from pkpd_mdr.engine.stochastic.lines import Lines
 from pkpd_mdr.errors import RegimenError, SimulationError, did_you_mean, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Act, Regimen, Strategy, nothing
-from pkpd_mdr.run.course import Course, courses
+from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.simulate import ACCURACY, MODEL, length_of, start_vector
+from pkpd_mdr.run.visits import courses
 from pkpd_mdr.units import Quantity, QuantityLike
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pkpd_mdr.engine import BoundPorts, Compiled, Timeline, build
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.regimen import Act, Give, Measured, Regimen, Strategy
-from pkpd_mdr.run.course import Member, decide
+from pkpd_mdr.run.visits import decide
+from pkpd_mdr.run.windows import Member
 
 __all__ = ["Minds", "PathPlan", "looks_of"]
 

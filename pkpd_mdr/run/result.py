@@ -41,8 +41,8 @@ class Run:
     model : Model
         With an ``AUC_<drug>`` state for every drug.
     plan : Regimen or Strategy
-    course : Course
-        All rows in internal units, those around acts included.
+    rows : Course
+        Those of `frame` and some more, those around acts included, in internal units.
     time_unit : Unit
         Of the first column of `frame`.
     accuracy : Accuracy
@@ -52,10 +52,19 @@ class Run:
 
     model: Model
     plan: Regimen | Strategy
-    course: Course
+    rows: Course
     time_unit: Unit
     accuracy: Accuracy
     stochastic: Stochastic | None = None
+
+    @cached_property
+    def course(self) -> Course:
+        """Rows near enough for what endpoints and plots read between them; solved for when it is read first."""
+        return self.rows.between()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and sent: all rows, because the engine that could still add some stays here."""
+        return self.__dict__ | {"rows": self.course}
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -64,11 +73,12 @@ class Run:
         The index is the time; ``frame.attrs["units"]`` maps columns to units. A row at the time of an act holds
         the values just before it.
         """
-        names = list(self.model.outputs)
-        rows = self.course.shown
+        rows, names = self.rows, list(self.model.outputs)
+        shown = rows.shown.copy()
+        shown[-1:] |= rows.stopped  # nobody could ask by its time for the row at which a level ended the run
         units = {name: self.model.outputs[name].unit for name in names}
-        columns = {name: self.course.output(name)[rows] / units[name].factor for name in names}
-        index = pd.Index(self.course.times[rows] / self.time_unit.factor, name=f"time [{self.time_unit.text}]")
+        columns = {name: rows.output(name)[shown] / units[name].factor for name in names}
+        index = pd.Index(rows.times[shown] / self.time_unit.factor, name=f"time [{self.time_unit.text}]")
         frame = pd.DataFrame(columns, index=index)
         frame.attrs["units"] = {name: unit.text for name, unit in units.items()}
         return frame
@@ -76,8 +86,8 @@ class Run:
     @cached_property
     def events(self) -> pd.DataFrame:
         """Acts and decisions: time and what happened."""
-        times = [event.time / self.time_unit.factor for event in self.course.events]
-        return pd.DataFrame({f"time [{self.time_unit.text}]": times, "what": [e.what for e in self.course.events]})
+        times = [event.time / self.time_unit.factor for event in self.rows.events]
+        return pd.DataFrame({f"time [{self.time_unit.text}]": times, "what": [e.what for e in self.rows.events]})
 
     @cached_property
     def visits(self) -> pd.DataFrame:
@@ -85,7 +95,7 @@ class Run:
 
         NaN where nothing was measured.
         """
-        visit, names = self.course.visit, list(self.course.measured)
+        visit, names = self.rows.visit, list(self.rows.measured)
         columns = {} if visit is None else {names[0]: tuple(value for _, value in visit.history), **dict(visit.others)}
         times = [] if visit is None else [time / self.time_unit.factor for time, _ in visit.history]
         units = {name: self.model.outputs[name].unit for name in columns}
@@ -99,7 +109,7 @@ class Run:
     @property
     def status(self) -> Status:
         """Whether the run was finished, and if not, why."""
-        return self.course.status
+        return self.rows.status
 
     def endpoint(self, which: str | Endpoint) -> float:
         """The value of an endpoint in the units of the run: time unit, or the unit of the output.
@@ -116,13 +126,13 @@ class Run:
         """
         item = endpoint(which)
         check_endpoint(item, self._known, self.model)
-        if not len(self.course.times):
+        if not len(self.rows.times):
             return math.nan
         return float(item.evaluate(self.course) / endpoint_unit(item, self.model, self.time_unit).factor)
 
     def _known(self, name: str) -> object:
         plain = name.removeprefix("d/dt ")
-        if plain not in self.course.outputs:
+        if plain not in self.rows.outputs:
             raise SimulationError(f"the model has no output {plain!r}{did_you_mean(plain, self.model.outputs)}")
         return plain
 
@@ -139,7 +149,7 @@ class Run:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the tumour, a sentence each: that none was there, or less than one cell."""
-        if "burden" not in self.model.observables or not len(self.course.times):
+        if "burden" not in self.model.observables or not len(self.rows.times):
             return ()
         burden = self.course.output("burden")
         if burden[0] == 0:
@@ -182,8 +192,8 @@ class Run:
         return plot_contents(self, outputs, **options)
 
     def __str__(self) -> str:
-        end = self.course.times[-1] / self.time_unit.factor if len(self.course.times) else 0.0
-        acts = len(begun(self.course.acts))
+        end = self.rows.times[-1] / self.time_unit.factor if len(self.rows.times) else 0.0
+        acts = len(begun(self.rows.acts))
         lines = [
             f"Run of {end:g} {self.time_unit.text}, {acts} {'act' if acts == 1 else 'acts'}"
             + ("" if self.stochastic is None else f", a stochastic path (seed {self.stochastic.seed})")

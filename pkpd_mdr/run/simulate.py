@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,10 +16,10 @@ from pkpd_mdr.errors import SimulationError, did_you_mean, shown
 from pkpd_mdr.expression import symbol
 from pkpd_mdr.model import Model, Scope
 from pkpd_mdr.regimen import DoseRecords, Regimen, Strategy, nothing
-from pkpd_mdr.run.course import Course, courses
 from pkpd_mdr.run.measuring import MEASURE, Measure, read_measures, told
 from pkpd_mdr.run.result import Run
 from pkpd_mdr.run.stopping import Stop
+from pkpd_mdr.run.visits import courses
 from pkpd_mdr.units import Quantity, QuantityLike, Unit, quantity, read
 
 __all__ = [
@@ -143,19 +143,12 @@ def simulate(
         seed=seed,
         stochastic=stochastic,
         stop=Stop.of(full, stop),
+        later=True,
     )[0]
-    run = Run(full, plan, _with_last_row(course), length.unit, accuracy or Accuracy(), stochastic)
+    run = Run(full, plan, course, length.unit, accuracy or Accuracy(), stochastic)
     if not course.status.ok:
         raise SimulationError(course.status.sentence, partial=run)
     return run
-
-
-def _with_last_row(course: Course) -> Course:
-    """A run that a level ended shows the row at its end, which nobody could ask for by its time."""
-    if not course.stopped:
-        return course
-    rows = np.arange(len(course.times))
-    return replace(course, shown=course.shown | (rows == rows[-1]))
 
 
 def _plan(regimen: Regimen | Strategy | None) -> Regimen | Strategy:

@@ -17,9 +17,9 @@ from pkpd_mdr.engine import Accuracy, Compiled, Stochastic
 from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import SimulationError
 from pkpd_mdr.regimen import Regimen, Strategy
-from pkpd_mdr.run.course import courses
 from pkpd_mdr.run.path_plan import Minds, PathPlan
 from pkpd_mdr.run.timelines import just_before
+from pkpd_mdr.run.visits import courses
 from pkpd_mdr.units import Quantity, Unit
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Endpoints of long runs, where the rows asked for stand far apart, against rows that stand near each other."""
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import pkpd_mdr as mdr
-from pkpd_mdr.engine import Ensemble
-from pkpd_mdr.run import course
+from pkpd_mdr.engine import Ensemble, compile_model
+from pkpd_mdr.run import courses, windows
 from pkpd_mdr.run.bends import bends
 from pkpd_mdr.run.reading import _roots
+from pkpd_mdr.run.stopping import Stop
 
 KD, KTR, E0, GAMMA = 0.02, 4.0 / 124.0, 5e9, 0.17  # 1/h, 1/h, 1/L
 MODEL = mdr.Model(
@@ -109,26 +111,65 @@ def test_a_curve_as_flat_as_rounding_has_the_roots_of_a_straight_line() -> None:
 
 def test_solving_again_up_to_an_act_gives_the_same_as_solving_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = mdr.bolus("dox", "60 mg").every("21 day", times=3)
-    windows: list[tuple[float, float]] = []
-    solved, more = course.solve, np.array([1.0, 40.0, 530.0])
+    solved_windows: list[tuple[float, float]] = []
+    solved, more = windows.solve, np.array([1.0, 40.0, 530.0])
 
     def solve(*given: Any, **options: Any) -> Ensemble:
-        windows.append(options["window"])
+        solved_windows.append(options["window"])
         return solved(*given, **options)
 
     def lacking(*given: Any, **options: Any) -> list[np.ndarray]:
-        return [more if len(windows) == 1 else np.empty(0)]
+        return [more if len(solved_windows) == 1 else np.empty(0)]
 
-    monkeypatch.setattr(course, "solve", solve)
-    monkeypatch.setattr(course, "bends", lacking)
+    monkeypatch.setattr(windows, "solve", solve)
+    monkeypatch.setattr(windows, "bends", lacking)
     short = MODEL.simulate(plan, until="60 day", times="1 day")
-    assert windows == [(0.0, math.inf), (0.0, 2 * 21 * 24.0)]  # the third dose is behind the last of these rows
-    windows.clear()
-    monkeypatch.setattr(course, "_enough", lambda member, timeline: math.inf)
+    assert len(short.frame) == 61
+    assert solved_windows == [(0.0, math.inf)]  # nobody has read it between rows yet
+    one = short.course
+    assert solved_windows == [(0.0, math.inf), (0.0, 2 * 21 * 24.0)]  # the third dose is behind the last of these rows
+    assert short.course is one
+    assert len(short.frame) == 61
+    solved_windows.clear()
+    monkeypatch.setattr(windows, "_enough", lambda member, timeline: math.inf)
     whole = MODEL.simulate(plan, until="60 day", times="1 day")
-    assert windows == [(0.0, math.inf), (0.0, math.inf)]
-    one, other = short.course, whole.course
+    other = whole.course
+    assert solved_windows == [(0.0, math.inf), (0.0, math.inf)]
     assert one.times.tolist() == other.times.tolist()
     assert set(more) < set(one.times.tolist())
     assert one.shown.tolist() == other.shown.tolist()
     assert one.values.tobytes() == other.values.tobytes()
+
+
+@pytest.mark.parametrize("stop", [None, {"burden": "1e8 cell"}])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        mdr.bolus("dox", "60 mg").every("21 day", times=3),
+        mdr.adaptive(mdr.bolus("dox", "60 mg").every("7 day", times=9), stop_below=0.5, visit="14 day"),
+    ],
+    ids=["regimen", "strategy"],
+)
+def test_rows_that_are_added_later_are_those_that_are_added_at_once(plan: Any, stop: dict[str, str] | None) -> None:
+    run = MODEL.simulate(plan, until="90 day", times="1 day", stop=stop)
+    model = run.model
+    compiled, values = compile_model(model), np.array([item.internal for item in model.parameters.values()])
+    at_once = courses(
+        compiled,
+        values[None],
+        None,
+        run.plan,
+        until=90 * 24.0,
+        times=24.0 * np.arange(91),
+        outputs=run.rows.outputs,
+        stop=Stop.of(model, stop),
+    )[0]
+    assert len(run.rows.times) < len(at_once.times)
+    assert at_once.between() is at_once
+    assert run.course.values.tobytes() == at_once.values.tobytes()
+    assert run.course.times.tolist() == at_once.times.tolist()
+    assert run.course.shown.tolist() == at_once.shown.tolist()
+    assert (run.course.acts, run.course.until, run.course.stopped) == (run.rows.acts, run.rows.until, run.rows.stopped)
+    shown = np.isin(run.course.times, run.rows.times[run.rows.shown]) & run.course.shown
+    assert run.course.values[shown].tobytes() == run.rows.values[run.rows.shown].tobytes()
+    assert pickle.loads(pickle.dumps(run)).course.values.tobytes() == at_once.values.tobytes()

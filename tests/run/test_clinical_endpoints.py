@@ -281,7 +281,7 @@ def test_doses_in_another_kind_of_unit_are_refused_before_anything_runs(monkeypa
     found = mdr.compare(model, {"a": acts}, until="9 day", endpoints=["total_radiation", "total_surgery"])
     assert found.values.ravel().tolist() == [10.0, 1.0]
     assert [unit.text for unit in found.units] == ["Gy", ""]
-    monkeypatch.setattr("pkpd_mdr.run.course.solve", lambda *args, **options: pytest.fail("something ran"))
+    monkeypatch.setattr("pkpd_mdr.run.windows.solve", lambda *args, **options: pytest.fail("something ran"))
     medium = mdr.exposure("A", "20 nM", over="2 day").every("2 day", times=3)
     with pytest.raises(mdr.SimulationError, match=r"arm 'a': .*which cannot be told in 'mg'; write endpoints.total"):
         mdr.compare(model, {"a": medium}, until="9 day", endpoints=["total_A"])

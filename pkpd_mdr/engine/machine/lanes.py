@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pkpd_mdr.engine.machine.dag import Dag, Leaf, Node
 
-__all__ = ["BLOCKS", "WRITTEN_OUT", "Code", "function", "loop", "module", "numbers", "over"]
+__all__ = ["BLOCKS", "MERGED", "WRITTEN_OUT", "Code", "function", "loop", "merged", "module", "numbers", "over"]
 
 Place = tuple[str, int]
 
@@ -24,6 +24,13 @@ BLOCKS = (8, 4, 2)
 
 _CONSTANT = re.compile(r"<(double 0x(?!0{16})[0-9A-F]{16})(?:, \1)*>")
 """One number in all lanes, but zero, which needs no memory."""
+_INTERNAL = re.compile(r"^define internal [^\n]*?@(\w+)\(([^\n]*)\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_CALLED = re.compile(r"call [^@\n]*@(\w+)\(")
+MERGED = "; merged"
+"""The first line of a module that tells which of its functions are merged."""
+_MOST = 2000
+"""Lines to which a function may come, over all that call it, to be merged into them: machine code of longer functions
+takes longer to choose than by their length."""
 _SIMPLE = {"+": "fadd", "-": "fsub", "*": "fmul"}
 _COMPARE = {"<": "fcmp olt", "<=": "fcmp ole", "==": "fcmp oeq"}
 _INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "sin": "sin", "cos": "cos"}
@@ -326,6 +333,37 @@ def module(lines: Sequence[str]) -> str:
         written.append(f"@constants = internal global [{len(table)} x double] [{', '.join(table)}]")
         written += ["@table = global ptr @constants", "!0 = !{}"]
     return "\n".join(written)
+
+
+def merged(text: str) -> str:
+    r"""A module that tells which of its functions become part of those that call them.
+
+    LLVM weighs that itself, in rounds that take longer than all else; told of it, it needs no more than a few passes
+    (`native`), and its code is as fast. So are modules of one lane written, for which a single run waits.
+
+    Examples
+    --------
+    >>> print(merged("define internal void @f() {\nret void\n}\ndefine void @g() {\ncall void @f()\nret void\n}"))
+    ; merged
+    define internal void @f() alwaysinline {
+    ret void
+    }
+    define void @g() {
+    call void @f()
+    ret void
+    }
+    """
+    calls = Counter(_CALLED.findall(text))
+
+    def told(found: re.Match[str]) -> str:
+        """The function, with what becomes of it."""
+        name, given, body = found.groups()
+        if calls[name] * body.count("\n") > _MOST or "noinline" in given:
+            return found[0]
+        place = found.end(2) - found.start()
+        return f"{found[0][:place]}alwaysinline {found[0][place:]}"
+
+    return f"{MERGED}\n{_INTERNAL.sub(told, text)}"
 
 
 def _fetched(name: str, width: int, place: int) -> list[str]:

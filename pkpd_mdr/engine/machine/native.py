@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pkpd_mdr.engine.machine import disk, image
+from pkpd_mdr.engine.machine.lanes import MERGED
 from pkpd_mdr.errors import SimulationError
 
 __all__ = [
@@ -39,6 +40,16 @@ __all__ = [
 
 _OPTIMISE = 2
 """How hard LLVM works. Its passes over the IR take as long as all else, but without them every step takes longer."""
+_QUICK = (
+    "always_inliner",
+    "sroa",
+    "new_gvn",
+    "instruction_combine",
+    "dead_store_elimination",
+    "aggressive_dce",
+    "global_dead_code_eliminate",
+)
+"""The passes over a text that tells which functions are merged (`lanes.merged`): they take a fraction of the time."""
 _LARGE = 4_000_000
 """Characters of a text beyond which LLVM does no more than it has to: where each of fifty clones feels each other, its
 passes take longer than most studies of such a model. Steps take longer without them; bits stay."""
@@ -266,7 +277,12 @@ def _compile(text: str, key: str) -> Library:
     machine = _new_machine(level)
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
-    builder.getModulePassManager().run(module, builder)
+    passes = builder.getModulePassManager()
+    if level and text.startswith(MERGED):
+        passes = llvm.create_new_module_pass_manager()
+        for name in _QUICK:
+            getattr(passes, f"add_{name}_pass")()
+    passes.run(module, builder)
     body = machine.emit_object(module)
     made, placed = image.linked(body), None
     if made is not None:

@@ -31,7 +31,7 @@ from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, System, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import WRITTEN_OUT, Code, function, module, numbers, over
+from pkpd_mdr.engine.machine.lanes import WRITTEN_OUT, Code, function, merged, module, numbers, over
 from pkpd_mdr.engine.machine.lead import SHARED, Lead
 from pkpd_mdr.engine.machine.march import march
 from pkpd_mdr.engine.machine.native import Library
@@ -122,7 +122,7 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
         lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.leading, ("%q", "%u", "%h"))
         lines += march(width)
     sizes = Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
-    return module([*lines, numbers("sizes", sizes)])
+    return _module([*lines, numbers("sizes", sizes)], width)
 
 
 def guard_nodes(kernels: Kernels, watched: Sequence[str]) -> list[Node]:
@@ -142,7 +142,7 @@ def guard_module(kernels: Kernels, watched: Sequence[str], width: int) -> str:
     """The module with ``guard(y, p, u, t, out)``: what `guard_nodes` gives."""
     written = [("%out", i, node) for i, node in enumerate(guard_nodes(kernels, watched))]
     arguments = ["%y", "%p", "%u", "%t", "%out"]
-    return module(functions(width) + flow_kernel(kernels, "guard", width, written, {}, arguments))
+    return _module(functions(width) + flow_kernel(kernels, "guard", width, written, {}, arguments), width)
 
 
 def observe_module(kernels: Kernels, outputs: Sequence[str], width: int) -> str:
@@ -158,7 +158,13 @@ def observe_module(kernels: Kernels, outputs: Sequence[str], width: int) -> str:
     """
     nodes = [kernels.reader.read(kernels.compiled.expression(name)) for name in outputs]
     written = [("%out", i, node) for i, node in enumerate(nodes)]
-    return module(functions(width) + kernel(kernels.graph, "observe", width, ["%y", "%p", "%t", "%out"], written, {}))
+    lines = kernel(kernels.graph, "observe", width, ["%y", "%p", "%t", "%out"], written, {})
+    return _module(functions(width) + lines, width)
+
+
+def _module(lines: Sequence[str], width: int) -> str:
+    """One lane is a single run, which waits for its machine code; lanes side by side run for longer than that."""
+    return merged(module(lines)) if width == 1 else module(lines)
 
 
 def _matrix(system: System, width: int) -> list[str]:

@@ -18,11 +18,12 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
-from pkpd_mdr.run.course import Course, courses
+from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.endpoints import Endpoint
 from pkpd_mdr.run.given import total_given
 from pkpd_mdr.run.many.plans import Plan
 from pkpd_mdr.run.stopping import Stop
+from pkpd_mdr.run.visits import courses
 
 __all__ = ["Chunk", "Failure", "Part", "Study", "Total", "courses_of", "run_chunk"]
 
