@@ -37,7 +37,7 @@ from pkpd_mdr.run.many.workers import RETRIES, chunk_size
 from pkpd_mdr.run.progress import Progress, reporting
 from pkpd_mdr.run.result import endpoint_unit, provenance
 from pkpd_mdr.run.stopping import Stop
-from pkpd_mdr.units import Quantity, QuantityLike, Unit
+from pkpd_mdr.units import Quantity, QuantityLike, Unit, conversion
 
 __all__ = ["Elsewhere", "Running"]
 
@@ -349,7 +349,7 @@ class Running:
             ends=np.stack([arm.ended for arm in found.values()]),
             parameters=self.members.frame(self.model),
             failures=failures,
-            given=_given_table(found, matching, settings.confidence),
+            given=_given_table(self.model, found, matching, settings.confidence),
             matching=matching,
             plans=dict(plans),
             until=self.length,
@@ -394,16 +394,24 @@ class Running:
         }
 
 
-def _given_table(found: Mapping[str, Arm], matching: Matching | None, confidence: float) -> pd.DataFrame:
-    """One row per arm and drug: what was given, and what matching did to it."""
+def _given_table(model: Model, found: Mapping[str, Arm], matching: Matching | None, confidence: float) -> pd.DataFrame:
+    """One row per arm and drug: what was given, and what matching did to it.
+
+    A drug is told in the unit of the first arm that gives it, by its molar mass where another counts amounts.
+    """
+    masses = {port.name: port.molar_mass for port in model.ports}
+    units: dict[str, Unit] = {}
     factors = {(row.arm, row.drug): row.factor for row in matching.rows} if matching else {}
     tail = (1 - confidence) / 2
     rows = []
     for name, arm in found.items():
         for port, totals in arm.given.items():
-            unit = totals[0].unit
+            unit, own = units.setdefault(port, totals[0].unit), totals[0].unit
+            factor = conversion(own, unit, masses.get(port))
+            if factor is None:
+                unit, factor = own, 1.0
             untreated = int(np.isfinite(arm.ended).sum()) - len(totals)
-            amounts = np.array([total.internal / unit.factor for total in totals] + [0.0] * untreated)
+            amounts = np.array([factor * total.internal / unit.factor for total in totals] + [0.0] * untreated)
             rows.append(
                 {
                     "arm": name,

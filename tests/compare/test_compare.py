@@ -543,3 +543,20 @@ def test_other_visits_make_no_other_nadir(hill):
     assert "all arms give the same value in every draw" in found.verdict("nadir_time")
     exact = mdr.compare(model, arms, **options, accuracy=mdr.Accuracy(rtol=1e-10)).array("nadir")
     assert np.abs(exact / exact[0] - 1).max() < 2e-6
+
+
+def test_what_arms_give_in_different_units_is_told_in_one_where_the_molar_mass_is_known():
+    def model(**options):
+        return mdr.Model(
+            mdr.pk.one_compartment("D", CL="30 L/h", V="20 L", **options),
+            mdr.clone("S", growth=mdr.growth.exponential(rate="0.05 1/day"), start="1e9 cell"),
+            mdr.kill("D", on="S", emax="3 1/day", ec50="50 nM"),
+            quiet=True,
+        )
+
+    arms = {"mg": mdr.bolus("D", "60 mg"), "mol": mdr.bolus("D", "0.2 mmol"), "none": mdr.nothing()}
+    found = mdr.compare(model(molar_mass="300 g/mol"), arms, until="9 day", endpoints="nadir")
+    assert found.table["given D [mg]"].tolist() == pytest.approx([60.0, 60.0, 0.0])
+    assert not [name for name in found.table if name.startswith("given D [") and name != "given D [mg]"]
+    assert found.given["unit"].tolist() == ["mg", "mg"]
+    assert found.values[0] == pytest.approx(found.values[1], rel=1e-9)
