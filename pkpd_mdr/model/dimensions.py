@@ -35,7 +35,7 @@ def check_same(found: Dimensions, wanted: Dimensions, where: str) -> None:
 
 
 def _same(left: Dimensions, right: Dimensions) -> bool:
-    return all(_zero(left.get(name, 0) - right.get(name, 0)) for name in {*left, *right})
+    return left == right or all(_zero(left.get(name, 0) - right.get(name, 0)) for name in {*left, *right})
 
 
 def _zero(exponent: Expression) -> bool:
@@ -72,7 +72,8 @@ def times(left: Dimensions, right: Dimensions, power: Expression = 1) -> Dimensi
     """Dimensions of ``left*right**power``."""
     merged = dict(left)
     for name, exponent in right.items():
-        merged[name] = merged.get(name, sp.Integer(0)) + power * exponent
+        more = exponent if power == 1 else power * exponent
+        merged[name] = merged[name] + more if name in merged else more
     return {name: exponent for name, exponent in merged.items() if not _zero(exponent)}
 
 
