@@ -245,6 +245,8 @@ class Running:
                     raise named(name, problem) from problem
 
     def _study(self, executor: Executor | None) -> Study:
+        values = np.array([item.internal for item in self.model.parameters.values()])
+        pilot = start_vector(self.model, compile_model(self.model), values, self.start)
         return Study(
             self.model,
             self.length.internal,
@@ -259,6 +261,7 @@ class Running:
             stop=self.stop,
             seed=self.seed,
             stochastic=self.stochastic,
+            pilot=pilot if self.count > 1 else None,
         )
 
     def _blocks(self, plans: Mapping[str, Plan], where: Elsewhere) -> Blocks:

@@ -42,6 +42,7 @@ def courses(
     measure: str | Sequence[Measured] = "burden",
     fill: bool = True,
     later: bool = False,
+    ahead: Sequence[FloatArray] | None = None,
     threads: int | None = None,
     stochastic: Stochastic | None = None,
     seeds: Sequence[Seed] | None = None,
@@ -71,6 +72,8 @@ def courses(
         Whether rows for endpoints are added; without them only the wanted rows are computed.
     later : bool
         Leave rows that are missing where an output bends to `Course.between`: most runs are never read between rows.
+    ahead : sequence of ndarray, optional
+        Under regimens, hours of further rows that each member has from the beginning, in order.
     threads : int, optional
         Of the engine; it chooses when not given.
     stochastic : Stochastic, optional
@@ -108,6 +111,8 @@ def courses(
         plans = [plan] * len(members) if isinstance(plan, Regimen) else plan
         for member, own in zip(members, plans, strict=True):
             member.acts = member.active = own.acts
+        for member, more in zip(members, ahead or (), strict=False):
+            member.more = more
         engine(members, (0.0, math.inf))
     return _courses(members, names, until, tuple(look.output for look in looks))
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +28,10 @@ from pkpd_mdr.run.visits import courses
 
 __all__ = ["Chunk", "Failure", "Part", "Study", "Total", "courses_of", "run_chunk"]
 
+Ahead = dict[int, FloatArray]
+"""Hours of rows by the place of a regimen."""
+_NONE = np.empty(0)
+_STRICTER = 0.25
 Total = tuple[str, float, str]
 """What was given of a drug: its name, the amount in internal units, the unit in which it is told."""
 
@@ -76,6 +81,9 @@ class Study:
         Of the errors of measurement.
     stochastic : Stochastic or None
         Let cells divide and die by chance; each patient has a stream of its own from its seed.
+    pilot : ndarray, shape (states given,), or None
+        The start from which the model's own values are run first under each regimen, to see where endpoints need rows:
+        other members mostly need the same, and are then solved once. None leaves it to each member.
     """
 
     model: Model
@@ -91,6 +99,7 @@ class Study:
     stop: Stop | None = None
     seed: int = 0
     stochastic: Stochastic | None = None
+    pilot: FloatArray | None = None
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -195,9 +204,10 @@ def run_chunk(study: Study, chunk: Chunk) -> Part:
     compiled = compile_model(study.model)
     starts = _starts(study, compiled, chunk)
     part = Part.empty(study, len(chunk), chunk.number)
+    ahead = _ahead(study, compiled, chunk)
     kinds = np.array([-1 if isinstance(plan, Regimen) else k for k, plan in enumerate(chunk.plans)])[chunk.plan_of]
     for kind in np.unique(kinds).tolist():
-        _run(study, compiled, chunk, starts, np.flatnonzero(kinds == kind), part)
+        _run(study, compiled, chunk, starts, ahead, np.flatnonzero(kinds == kind), part)
     return part
 
 
@@ -220,21 +230,58 @@ def courses_of(study: Study, chunk: Chunk) -> list[Course]:
     list of Course
     """
     compiled = compile_model(study.model)
-    return _courses(study, compiled, chunk, _starts(study, compiled, chunk), np.arange(len(chunk)))
+    ahead = _ahead(study, compiled, chunk)
+    return _courses(study, compiled, chunk, _starts(study, compiled, chunk), ahead, np.arange(len(chunk)))
+
+
+def _ahead(study: Study, compiled: Compiled, chunk: Chunk) -> Ahead:
+    """Rows that endpoints need under the regimens of a chunk, at the model's own values: whatever members it holds.
+
+    They are found for a stricter accuracy, as members that need somewhat more would all be solved again.
+    """
+    if study.pilot is None or not study.endpoints or study.stochastic is not None:
+        return {}
+    values = np.array([item.internal for item in study.model.parameters.values()])[None]
+    starts = compiled.starts_of(values)
+    starts[:, [compiled.states.index(name) for name in study.given]] = study.pilot
+    found: Ahead = {}
+    for place in np.unique(chunk.plan_of).tolist():
+        plan = chunk.plans[place]
+        if isinstance(plan, Regimen):
+            with suppress(PkpdMdrError):  # members tell by themselves what is wrong with them
+                course = courses(
+                    compiled,
+                    values,
+                    starts,
+                    plan,
+                    until=study.until,
+                    times=study.times,
+                    outputs=study.needs,
+                    accuracy=replace(study.accuracy, rtol=study.accuracy.rtol * _STRICTER),
+                    threads=1,
+                )[0]
+                found[place] = np.unique(course.times[~course.shown])
+    return found
 
 
 def _run(
-    study: Study, compiled: Compiled, chunk: Chunk, starts: FloatArray, chosen: npt.NDArray[np.intp], part: Part
+    study: Study,
+    compiled: Compiled,
+    chunk: Chunk,
+    starts: FloatArray,
+    ahead: Ahead,
+    chosen: npt.NDArray[np.intp],
+    part: Part,
 ) -> None:
     """Run some members together; when that is refused, each by itself, so that only the bad ones fail."""
     try:
-        ran = _courses(study, compiled, chunk, starts, chosen)
+        ran = _courses(study, compiled, chunk, starts, ahead, chosen)
     except PkpdMdrError as problem:
         if len(chosen) == 1:
             part.failures[int(chosen[0])] = Failure(math.nan, str(problem))
             return
         for place in chosen:
-            _run(study, compiled, chunk, starts, np.array([place]), part)
+            _run(study, compiled, chunk, starts, ahead, np.array([place]), part)
         return
     known: dict[tuple[int, float], tuple[Total, ...]] = {}
     for place, course in zip(chosen.tolist(), ran, strict=True):
@@ -242,7 +289,7 @@ def _run(
 
 
 def _courses(
-    study: Study, compiled: Compiled, chunk: Chunk, starts: FloatArray, chosen: npt.NDArray[np.intp]
+    study: Study, compiled: Compiled, chunk: Chunk, starts: FloatArray, ahead: Ahead, chosen: npt.NDArray[np.intp]
 ) -> list[Course]:
     """The courses of some members, all under regimens or all under one strategy."""
     own = [chunk.plans[place] for place in chunk.plan_of[chosen]]
@@ -262,6 +309,7 @@ def _courses(
         accuracy=study.accuracy,
         measure=study.measure,
         fill=bool(study.endpoints),
+        ahead=[ahead.get(place, _NONE) for place in chunk.plan_of[chosen].tolist()],
         threads=study.threads,
         stop=study.stop,
         seed=study.seed,
