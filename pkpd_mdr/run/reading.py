@@ -135,20 +135,21 @@ class Path:
         gaps = times[1:] - times[:-1]
         left = np.flatnonzero(gaps > 0)
         h, y0, y1 = gaps[left], y[left], y[left + 1]
-        m0, m1, change = h * slopes[left], h * slopes[left + 1], y1 - y0
-        if course.by_chance:
-            m0, m1 = (np.where(m * change > 0.0, m, 0.0) for m in (m0, m1))
-        monotone = (m0 * change >= 0.0) & (m1 * change >= 0.0)
-        most = np.where(monotone, 3.0 * np.abs(change), np.inf)
-        m0, m1 = (np.minimum(np.maximum(m, -most), most) for m in (m0, m1))
-        cubics, hull = np.empty((len(left), 4)), np.empty((len(left), 4))
-        cubics[:, 0], cubics[:, 1] = m0 + m1 - 2 * change, 3 * change - 2 * m0 - m1
-        cubics[:, 2], cubics[:, 3] = m0, y0
-        low, high = np.where(monotone, np.minimum(y0, y1), -np.inf), np.where(monotone, np.maximum(y0, y1), np.inf)
-        for k, point in enumerate((y0, y0 + m0 / 3, y1 - m1 / 3, y1)):  # of Bezier
-            hull[:, k] = np.minimum(np.maximum(point, low), high)
+        cubics, hull = np.empty((4, len(left))), np.empty((4, len(left)))
+        with np.errstate(over="ignore", invalid="ignore"):  # a run may have grown without limit
+            m0, m1, change = h * slopes[left], h * slopes[left + 1], y1 - y0
+            if course.by_chance:
+                m0, m1 = (np.where(m * change > 0.0, m, 0.0) for m in (m0, m1))
+            monotone = (m0 * change >= 0.0) & (m1 * change >= 0.0)
+            most = np.where(monotone, 3.0 * np.abs(change), np.inf)
+            m0, m1 = (np.minimum(np.maximum(m, -most), most) for m in (m0, m1))
+            cubics[0], cubics[1], cubics[2], cubics[3] = m0 + m1 - 2 * change, 3 * change - 2 * m0 - m1, m0, y0
+            low = np.where(monotone, np.minimum(y0, y1), -np.inf)
+            high = np.where(monotone, np.maximum(y0, y1), np.inf)
+            for k, point in enumerate((y0, y0 + m0 / 3, y1 - m1 / 3, y1)):  # of Bezier
+                hull[k] = np.minimum(np.maximum(point, low), high)
         whole = course.by_chance & (y0 == np.floor(y0)) & (y1 == np.floor(y1))
-        return Path(times[left], h, cubics, hull, y, float(times[0]), whole)
+        return Path(times[left], h, cubics.T, hull.T, y, float(times[0]), whole)
 
     @property
     def last(self) -> float:

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -173,3 +174,14 @@ def test_rows_that_are_added_later_are_those_that_are_added_at_once(plan: Any, s
     shown = np.isin(run.course.times, run.rows.times[run.rows.shown]) & run.course.shown
     assert run.course.values[shown].tobytes() == run.rows.values[run.rows.shown].tobytes()
     assert pickle.loads(pickle.dumps(run)).course.values.tobytes() == at_once.values.tobytes()
+
+
+def test_what_grew_without_limit_is_read_without_a_warning_of_numpy() -> None:
+    with pytest.raises(mdr.SimulationError, match="grows without limit") as told:
+        MODEL.with_parameters(growth_S=(80.0, "1/day")).simulate(mdr.nothing(), until="2 year")
+    run = told.value.partial
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run.endpoint("nadir") == pytest.approx(1e10)
+        assert run.endpoint("time_to_progression") > 0
+        assert "grows without limit" in str(run)
