@@ -183,5 +183,5 @@ def test_what_grew_without_limit_is_read_without_a_warning_of_numpy() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert run.endpoint("nadir") == pytest.approx(1e10)
-        assert run.endpoint("time_to_progression") > 0
+        assert run.endpoint("time_to_progression") * 8766 < run.status.time
         assert "grows without limit" in str(run)
