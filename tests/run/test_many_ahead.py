@@ -57,6 +57,15 @@ def test_what_a_member_gives_depends_on_no_other_member_and_no_chunk() -> None:
             assert other.endpoints[other.endpoints["regimen"] == plan][ENDPOINTS].to_numpy().tolist() == rows.tolist()
 
 
+def test_a_first_start_that_is_none_changes_nothing_for_the_others() -> None:
+    starts = {"S [cell]": [np.nan, 1e10, 2e10]}
+    options = {"parameters": None, "combine": "product"}
+    whole, fine = many(starts=starts, **options), many(starts={"S [cell]": [1e10, 2e10]}, **options)
+    assert len(whole.failures) == 2  # one under each plan
+    kept = whole.endpoints[whole.endpoints["nadir"].notna()]
+    assert kept[ENDPOINTS].to_numpy().tolist() == fine.endpoints[ENDPOINTS].to_numpy().tolist()
+
+
 def test_a_level_ends_members_before_rows_of_the_pilot() -> None:
     stop = {"burden": "5e8 cell"}
     found = many(stop=stop, until="60 day")

@@ -31,7 +31,7 @@ __all__ = ["Chunk", "Failure", "Part", "Study", "Total", "courses_of", "run_chun
 Ahead = dict[int, FloatArray]
 """Hours of rows by the place of a regimen."""
 _NONE = np.empty(0)
-_STRICTER = 0.25
+_STRICTER = 0.25  # of rtol
 Total = tuple[str, float, str]
 """What was given of a drug: its name, the amount in internal units, the unit in which it is told."""
 
