@@ -106,9 +106,9 @@ def _made(
 
 
 def _with_more(timeline: Timeline, shown: Flags, rows: Rows, more: FloatArray) -> Planned:
-    """The same with marks at further times, none of them next to a mark; acts have marks at their times."""
+    """The same with marks at further times before its end, none of them next to a mark; acts have their own."""
     marks = timeline.marks
-    more = rows.apart(more, marks.times)
+    more = rows.apart(more[more < timeline.stop], marks.times)
     acts = np.array([step.time for step in timeline.steps])
     times = np.concatenate([marks.times, more])
     after = np.concatenate([marks.after, np.searchsorted(acts, more, side="right")])

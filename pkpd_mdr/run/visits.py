@@ -80,7 +80,6 @@ def courses(
         Let cells divide and die by chance; a path goes on through visits with the random numbers of its stream.
     seeds : sequence of int, SeedSequence or Stream, optional
         One a member; ``SeedSequence(stochastic.seed).spawn(members)`` when not given.
-
     stop : Stop, optional
     seed : int
         Of the errors of measurement.
@@ -102,8 +101,16 @@ def courses(
     paths_end = stop is not None and stochastic is not None  # at a row, so that rows are needed
     names += tuple(name for name in stop.outputs if name not in names) if stop is not None and paths_end else ()
     rows = Rows.of(times, until, visits, fill or paths_end)
-    engine = partial(solve_window, compiled, rows=rows, names=names, accuracy=accuracy, threads=threads)
-    engine = partial(engine, stop=stop, later=later)
+    engine = partial(
+        solve_window,
+        compiled,
+        rows=rows,
+        names=names,
+        accuracy=accuracy,
+        threads=threads,
+        stop=stop,
+        later=later,
+    )
     looks = (Measured(measure),) if isinstance(measure, str) else tuple(measure)
     if isinstance(plan, Strategy):
         _visits(compiled, members, plan, until, engine, (looks, seed))
@@ -111,8 +118,9 @@ def courses(
         plans = [plan] * len(members) if isinstance(plan, Regimen) else plan
         for member, own in zip(members, plans, strict=True):
             member.acts = member.active = own.acts
-        for member, more in zip(members, ahead or (), strict=False):
-            member.more = more
+        if ahead is not None:
+            for member, more in zip(members, ahead, strict=True):
+                member.more = more
         engine(members, (0.0, math.inf))
     return _courses(members, names, until, tuple(look.output for look in looks))
 

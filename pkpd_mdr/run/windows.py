@@ -106,7 +106,6 @@ def solve_window(
             _append(member, *_cut(member, trajectory, shown, stop, names))
         elif stop is not None and trajectory.crossed >= 0 and trajectory.status.ok:
             member.ended = Event(trajectory.time, stop.words[trajectory.crossed])
-            member.more = member.more[member.more < trajectory.time]
             again([member], (window[0], math.inf), rows=rows.up_to(trajectory.time), later=later)
         else:
             done.append((member, trajectory, timeline, shown))

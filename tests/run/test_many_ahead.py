@@ -66,9 +66,10 @@ def test_a_first_start_that_is_none_changes_nothing_for_the_others() -> None:
     assert kept[ENDPOINTS].to_numpy().tolist() == fine.endpoints[ENDPOINTS].to_numpy().tolist()
 
 
-def test_a_level_ends_members_before_rows_of_the_pilot() -> None:
+@pytest.mark.parametrize("method", ["rodas", "LSODA"])
+def test_a_level_ends_members_before_rows_of_the_pilot(method: str) -> None:
     stop = {"burden": "5e8 cell"}
-    found = many(stop=stop, until="60 day")
+    found = many(stop=stop, until="60 day", accuracy=mdr.Accuracy(method=method))
     rows = found.endpoints[found.endpoints["regimen"] == "dox"]
     for k in (0, 11):
         values = {"CL_dox": (DRAWS["CL_dox"][k], "L/h"), "ec50_dox_S": (DRAWS["ec50_dox_S"][k], "nM")}
@@ -84,3 +85,16 @@ def test_own_values_that_cannot_run_leave_it_to_the_members() -> None:
     found = many(wild, parameters=DRAWS | {"growth_S": np.full(12, 0.05)})
     assert not found.failures
     assert found.endpoints["nadir"].to_numpy() == pytest.approx(many().endpoints["nadir"].to_numpy(), rel=1e-5)
+
+
+@pytest.mark.parametrize("rtol", [1e-6, 1e-13])
+def test_a_regimen_has_one_pilot_whatever_the_chunks_and_the_accuracy(rtol: float) -> None:
+    study._rows_of_pilot.cache_clear()
+    options = {"until": "30 day", "accuracy": mdr.Accuracy(rtol=rtol), "parameters": {"CL_dox": [8.0, 10.0, 12.0]}}
+    found = many(chunk=1, **options)
+    assert not found.failures
+    made = study._rows_of_pilot.cache_info()
+    assert (made.misses, made.hits) == (2, 4)  # six chunks, two regimens
+    given = (30 * 24.0, np.linspace(0.0, 720.0, 241).tobytes(), ("S", "d/dt S"), mdr.Accuracy(rtol=rtol))
+    start = np.array([{"S": 1e10}.get(name, 0.0) for name in MODEL.states])
+    assert len(study._rows_of_pilot(MODEL, DOX, *given, start.tobytes())) > 0  # 1e-13 is the strictest there is

@@ -339,7 +339,7 @@ def merged(text: str) -> str:
     r"""A module that tells which of its functions become part of those that call them.
 
     LLVM weighs that itself, in rounds that take longer than all else; told of it, it needs no more than a few passes
-    (`native`), and its code is as fast. So are modules of one lane written, for which a single run waits.
+    (`native`), and its code is about as fast. So are modules of one lane written, for which a single run waits.
 
     Examples
     --------

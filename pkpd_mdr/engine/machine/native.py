@@ -183,7 +183,7 @@ def is_kept(key: str) -> bool:
 
 def key_of(*parts: bytes) -> str:
     """A key for what is made of some texts on this machine, with these versions."""
-    head = "|".join([_version(), platform.machine(), sys.platform, str(_OPTIMISE), *_host(), ""])
+    head = "|".join([_version(), platform.machine(), sys.platform, str(_OPTIMISE), *_QUICK, *_host(), ""])
     return hashlib.sha256(b"".join([head.encode(), *parts])).hexdigest()[:32]
 
 

@@ -203,8 +203,7 @@ def simulate_many(
     each = not isinstance(regimens, (Regimen, Strategy, Mapping, NoneType))
     members = join(plans, parameter_rows, start_rows, combine, columns, each=each, replicates=replicates)
     study = replace(study, given=start_rows.names, threads=threads or (1 if executor is not None else None))
-    several = max(len(parameter_rows), len(start_rows)) > 1 and not each  # one member is its own pilot
-    if several:
+    if max(len(parameter_rows), len(start_rows)) > 1 and not each:  # one member would be its own pilot
         study = replace(study, pilot=next((row for row in start_rows.values if np.isfinite(row).all()), None))
     folder = None if checkpoint is None else Path(checkpoint)
     size = chunk or (Checkpoint.chunk_of(folder) if folder else None) or chunk_size(len(members), executor)

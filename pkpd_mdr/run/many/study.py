@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from pkpd_mdr.engine.lowering import FloatArray
 from pkpd_mdr.errors import PkpdMdrError, RegimenError, shown
 from pkpd_mdr.model import Model
 from pkpd_mdr.regimen import Measured, Regimen, Strategy
+from pkpd_mdr.run.bends import may_miss
 from pkpd_mdr.run.course import Course
 from pkpd_mdr.run.endpoints import Endpoint
 from pkpd_mdr.run.given import total_given
@@ -213,8 +214,12 @@ def run_chunk(study: Study, chunk: Chunk) -> Part:
 
 def _starts(study: Study, compiled: Compiled, chunk: Chunk) -> FloatArray:
     starts = compiled.starts_of(chunk.parameters)
-    starts[:, [compiled.states.index(name) for name in study.given]] = chunk.starts
+    starts[:, _places(study, compiled)] = chunk.starts
     return starts
+
+
+def _places(study: Study, compiled: Compiled) -> list[int]:
+    return [compiled.states.index(name) for name in study.given]
 
 
 def courses_of(study: Study, chunk: Chunk) -> list[Course]:
@@ -237,31 +242,43 @@ def courses_of(study: Study, chunk: Chunk) -> list[Course]:
 def _ahead(study: Study, compiled: Compiled, chunk: Chunk) -> Ahead:
     """Rows that endpoints need under the regimens of a chunk, at the model's own values: whatever members it holds.
 
-    They are found for a stricter accuracy, as members that need somewhat more would all be solved again.
+    They are found for a stricter accuracy, as members that need somewhat more would all be solved again, and once in
+    each process.
     """
     if study.pilot is None or not study.endpoints or study.stochastic is not None:
         return {}
     values = np.array([item.internal for item in study.model.parameters.values()])[None]
     starts = compiled.starts_of(values)
-    starts[:, [compiled.states.index(name) for name in study.given]] = study.pilot
-    found: Ahead = {}
-    for place in np.unique(chunk.plan_of).tolist():
-        plan = chunk.plans[place]
-        if isinstance(plan, Regimen):
-            with suppress(PkpdMdrError):  # members tell by themselves what is wrong with them
-                course = courses(
-                    compiled,
-                    values,
-                    starts,
-                    plan,
-                    until=study.until,
-                    times=study.times,
-                    outputs=study.needs,
-                    accuracy=replace(study.accuracy, rtol=study.accuracy.rtol * _STRICTER),
-                    threads=1,
-                )[0]
-                found[place] = np.unique(course.times[~course.shown])
-    return found
+    starts[:, _places(study, compiled)] = study.pilot
+    given = study.until, study.times.tobytes(), study.needs, study.accuracy, starts.tobytes()
+    plans = {place: chunk.plans[place] for place in np.unique(chunk.plan_of).tolist()}
+    return {
+        place: _rows_of_pilot(study.model, plan, *given) for place, plan in plans.items() if isinstance(plan, Regimen)
+    }
+
+
+@lru_cache(maxsize=64)
+def _rows_of_pilot(
+    model: Model, plan: Regimen, until: float, times: bytes, needs: tuple[str, ...], accuracy: Accuracy, start: bytes
+) -> FloatArray:
+    """Hours of hidden rows in a run at the model's own values; none where these cannot run, which members tell of."""
+    rtol = accuracy.rtol * _STRICTER
+    if may_miss(rtol) == may_miss(accuracy.rtol):
+        rtol = accuracy.rtol
+    values = np.array([item.internal for item in model.parameters.values()])
+    options: dict[str, Any] = {"until": until, "times": np.frombuffer(times), "outputs": needs, "threads": 1}
+    try:
+        course = courses(
+            compile_model(model),
+            values[None],
+            np.frombuffer(start)[None],
+            plan,
+            accuracy=replace(accuracy, rtol=rtol),
+            **options,
+        )[0]
+    except PkpdMdrError:
+        return _NONE
+    return np.unique(course.times[~course.shown])
 
 
 def _run(
