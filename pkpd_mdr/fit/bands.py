@@ -13,7 +13,7 @@ import pandas as pd
 from pkpd_mdr.arguments import CONFIDENCE, SEED, takes
 from pkpd_mdr.errors import FitError, did_you_mean, shown
 from pkpd_mdr.fit.bootstrap import counted
-from pkpd_mdr.fit.curvature import pseudo_inverse
+from pkpd_mdr.fit.curvature import principal, pseudo_inverse
 from pkpd_mdr.fit.draws import Draws
 from pkpd_mdr.fit.errors import ErrorModel
 from pkpd_mdr.fit.free import FloatArray, Space
@@ -115,7 +115,8 @@ def _deviation(objective: Objective, curvature: FloatArray, rng: np.random.Gener
     """How far scales and offsets are from their best: normal, Student's t where the size of the errors is not known."""
     covariance = 2.0 * pseudo_inverse(curvature)
     size = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    drawn = size * rng.multivariate_normal(np.zeros(len(size)), covariance / np.outer(size, size), method="eigh")
+    values, axes = principal(covariance / np.outer(size, size))
+    drawn = size * (axes @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(size))))
     if not objective.profiled:
         return np.asarray(drawn)
     rows = len(objective.problem.rows)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pkpd_mdr.fit.free import FloatArray
 
-__all__ = ["pseudo_inverse"]
+__all__ = ["principal", "pseudo_inverse"]
 
 
 def pseudo_inverse(curvature: FloatArray, *, cut: float = 1e-11) -> FloatArray:
@@ -37,3 +37,20 @@ def pseudo_inverse(curvature: FloatArray, *, cut: float = 1e-11) -> FloatArray:
     if not np.isfinite(scaled).all():
         return np.zeros_like(curvature)
     return np.asarray(np.linalg.pinv(scaled, rcond=cut, hermitian=True) / size[:, None] / size)
+
+
+def principal(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Eigenvalues and axes of a symmetric matrix, each axis with the same sign on every machine.
+
+    LAPACK leaves the sign open, and processors differ in it; what is drawn along the axes would differ, too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values, axes = principal(np.array([[2.0, -1.0], [-1.0, 2.0]]))
+    >>> axes.round(3).tolist()
+    [[0.707, -0.707], [0.707, 0.707]]
+    """
+    values, axes = np.linalg.eigh(matrix)
+    weights = np.linspace(1.0, 2.0, len(matrix))  # no two alike, as components of an axis often are
+    return values, axes * np.where(weights @ axes < 0.0, -1.0, 1.0)

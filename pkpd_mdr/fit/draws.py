@@ -16,6 +16,7 @@ import pandas as pd
 from pkpd_mdr.arguments import CONFIDENCE, takes
 from pkpd_mdr.data.cells import Label, same_label
 from pkpd_mdr.errors import FitError, did_you_mean, shown
+from pkpd_mdr.fit.curvature import principal
 from pkpd_mdr.fit.free import FloatArray, Group
 from pkpd_mdr.model import Model
 from pkpd_mdr.units import Unit
@@ -248,7 +249,7 @@ def truncated_draws(
     rng = np.random.default_rng(seed)
     low, high = box[0] - centre, box[1] - centre
     size = _sizes(matrix, low, high, centre)
-    precision, axes = np.linalg.eigh(matrix * np.outer(size, size))
+    precision, axes = principal(matrix * np.outer(size, size))
     precision = np.maximum(precision, _LOOSE)
     mean = -(axes.T @ (gradient * size)) / precision
     scale = rng.chisquare(freedom, n) / freedom if math.isfinite(freedom) and freedom > 0 else np.ones(n)

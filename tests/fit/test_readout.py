@@ -178,6 +178,6 @@ def test_bands_know_scale_and_offset_as_well_as_the_data_tell_them(error: str) -
     )
     widths = []
     for found in (solved, written):
-        frame = found.band(["0 h", "1 h", "6 h", "12 h"], draws=found.draws(250, seed=2)).frame
+        frame = found.band(["0 h", "1 h", "6 h", "12 h"], draws=found.draws(1000, seed=2)).frame
         widths.append((frame["upper"] - frame["lower"]).to_numpy())
     assert widths[0] == pytest.approx(widths[1], rel=0.25)

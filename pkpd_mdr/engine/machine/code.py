@@ -154,15 +154,16 @@ class MachineCode:
         """The function that computes the model's conditions and watched outputs over `width` lanes."""
         return self.once(("guard", width, watched), lambda: native.load(guard_module(self.kernels, watched, width)))
 
-    def tangent(self, columns: tuple[str, ...], *, whole: bool) -> tuple[native.Library, Arrays]:
+    def tangent(self, columns: tuple[str, ...], *, whole: bool, driven: bool) -> tuple[native.Library, Arrays]:
         """The functions that carry derivatives by some parameters, and the sizes of their arrays."""
+        key = "tangent", columns, whole, driven
 
         def make() -> tuple[native.Library, Arrays]:
             """Load or compile it."""
-            library = self._load(lambda: tangent_module(self.kernels, columns, whole=whole), "tangent", columns, whole)
+            library = self._load(lambda: tangent_module(self.kernels, columns, whole=whole, driven=driven), *key)
             return library, Arrays.of(library)
 
-        return self.once(("tangent", columns, whole), make)
+        return self.once(key, make)
 
     def order(self, columns: tuple[str, ...]) -> records.Integers:
         """The order in which columns are solved, as their places among those given."""

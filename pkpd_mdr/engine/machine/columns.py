@@ -109,6 +109,13 @@ def _enter_columns(run: Run, wide: Wide, member: int) -> None:
     _feed(run, wide)
 
 
+def _inside(run: Run, wide: Wide) -> None:
+    """The derivatives at a share of the last step."""
+    base, at = run.at, wide.at
+    step = base.y, base.u, base.used, at.x, at.q, at.area
+    invoke(wide.machine.dense, (*step, at.S, at.W, at.V, at.U, at.inner))
+
+
 def _mark_columns(run: Run, wide: Wide, row: int, time: float, share: float) -> None:
     """Derivatives of the outputs of one mark; the states at the mark stand in `lanes.out`."""
     at, columns, values, order = wide.at, wide.columns, wide.derivatives.values, wide.derivatives.order
@@ -116,12 +123,13 @@ def _mark_columns(run: Run, wide: Wide, row: int, time: float, share: float) -> 
     _spread_state(columns, run.lanes.out, time)
     for lane in range(8):
         columns.x[lane] = share
+    source = at.S
+    if share < 1.0:
+        _inside(run, wide)
+        source = at.inner
     for g in range(columns.S.shape[0]):
-        source = at.S + 64 * n * g
-        if share < 1.0:
-            invoke(wide.machine.dense, (source, at.W + 64 * n * g, at.V + 512 * n * g, at.x, at.inner))
-            source = at.inner
-        invoke(wide.machine.observe_by, (at.y, at.p, at.t, source, at.dp + 64 * parameters * g, at.out))
+        place = source + 64 * n * g, at.dp + 64 * parameters * g
+        invoke(wide.machine.observe_by, (at.y, at.p, at.t, place[0], place[1], at.out))
         for c in range(8 * g, min(8 * g + 8, count)):
             for i in range(values.shape[1]):
                 values[row, i, order[c]] = columns.out[i, c & 7]
@@ -148,7 +156,7 @@ def _act_columns(run: Run, wide: Wide, port: int, amount: float) -> None:
         invoke(wide.machine.acts[port], (at.y, at.p, at.t, at.amount, at.S + 64 * n * g, seeds, at.inner))
         for i in range(n):
             for lane in range(8):
-                columns.S[g, i, lane] = columns.inner[i, lane]
+                columns.S[g, i, lane] = columns.inner[0, i, lane]
 
 
 def _settle_columns(run: Run, wide: Wide, number: int) -> None:
@@ -251,7 +259,7 @@ def _mark_both(run: Run, wide: Wide, time: float, share: float) -> None:
 
 def _land_columns(run: Run, wide: Wide, share: float) -> float:
     """End the last step at a share of it, where a condition changes; returns the time there. As `loop.land`."""
-    lanes, columns, at = run.lanes, wide.columns, wide.at
+    lanes, columns = run.lanes, wide.columns
     after, n = float(lanes.t[0] + share * lanes.used[0]), columns.S.shape[1]
     while run.program.time[lanes.place[0]] < after:
         time = run.program.time[lanes.place[0]]
@@ -259,12 +267,11 @@ def _land_columns(run: Run, wide: Wide, share: float) -> float:
         lanes.place[0] += 1
     for lane in range(8):
         columns.x[lane] = share
+    _inside(run, wide)
     for g in range(columns.S.shape[0]):
-        places = (at.S + 64 * n * g, at.W + 64 * n * g, at.V + 512 * n * g)
-        invoke(wide.machine.dense, (places[0], places[1], places[2], at.x, at.inner))
         for i in range(n):
             for lane in range(8):
-                columns.S[g, i, lane] = columns.inner[i, lane]
+                columns.S[g, i, lane] = columns.inner[g, i, lane]
     land(run, 0, share)
     _switch(run, wide, first_change(run, 0))
     return after
@@ -282,7 +289,7 @@ def _switch(run: Run, wide: Wide, k: int) -> None:
         for i in range(columns.u.shape[0]):
             columns.u[i, lane] = run.lanes.u[i, 0]
         for i in range(n):
-            columns.inner[i, lane] = columns.before[i, 0] = columns.flow[i, 0]
+            columns.inner[0, i, lane] = columns.before[i, 0] = columns.flow[i, 0]
     invoke(wide.machine.guard_by, (at.y, at.p, at.u, at.t, at.inner, at.none, at.dt, at.g))
     slope = columns.g[k, 0]
     for lane in range(8):
@@ -369,7 +376,7 @@ def _step_columns(run: Run, wide: Wide) -> int:
 
 
 def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
-    """Solve the members ``begin .. end - 1`` with their sensitivities.
+    """Solve members with their sensitivities.
 
     Parameters
     ----------
@@ -378,10 +385,11 @@ def drive_columns(run: Run, wide: Wide, begin: int, end: int) -> None:
     wide : Wide
         The `values` of its `derivatives` are written.
     begin, end : int
-        Members to solve.
+        Which to solve, as places in the order of members.
     """
     guarded = run.lanes.g.shape[0] > 0
-    for member in range(begin, end):
+    for place in range(begin, end):
+        member = run.members.order[place]
         enter(run, 0, member)
         _enter_columns(run, wide, member)
         ended, verdict = _due_columns(run, wide, run.lanes.t[0], True), -1
@@ -414,6 +422,7 @@ HELPERS = (
     _feed,
     _silence_columns,
     _take,
+    _inside,
     _spread_parameters,
     _spread_state,
     _begin_columns,

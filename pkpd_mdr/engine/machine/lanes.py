@@ -75,6 +75,10 @@ class Code:
         bits = f"double 0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
         return f"<{', '.join([bits] * self.width)}>"
 
+    def several(self, values: Sequence[float]) -> str:
+        """A number of its own in every lane."""
+        return f"<{', '.join(self.constant(float(value)).split(',')[0].strip('<>') for value in values)}>"
+
     def integer(self, value: int) -> str:
         """A 64-bit integer in every lane."""
         return f"<{', '.join([f'i64 {value}'] * self.width)}>"
@@ -171,6 +175,12 @@ class Code:
         first = self.new(f"insertelement {self.vector} poison, double {value}, i32 0")
         zeros = f"<{self.width} x i32> zeroinitializer"
         return self.new(f"shufflevector {self.vector} {first}, {self.vector} poison, {zeros}")
+
+    def with_lane(self, value: str, lane: int, base: str, index: int) -> str:
+        """A vector in which one lane is double number `index` behind a pointer."""
+        address = self.new(f"getelementptr inbounds double, ptr {base}, i64 {index}")
+        number = self.new(f"load double, ptr {address}, align 8")
+        return self.new(f"insertelement {self.vector} {value}, double {number}, i32 {lane}")
 
     def graph(
         self, graph: Dag, outputs: Sequence[Node], leaves: Callable[[Leaf], Place], kept: Mapping[Node, Place]

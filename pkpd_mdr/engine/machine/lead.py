@@ -20,14 +20,19 @@ from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_graph, flow_kernel
 from pkpd_mdr.engine.machine.lanes import Code, Place, function
 
-__all__ = ["SHARED", "Lead"]
+__all__ = ["LACKS", "ROUNDING", "SHARED", "Lead"]
 
 SHARED = 8
 """With one lane, this many times are computed at once."""
 _SHARES = (*tableau.ALPHA[1:5].tolist(), 1.0)
 """Shares of a step at which stages stand: 1 to 4, and the later ones and the end."""
 
-_ROUNDING = 1e-12
+LACKS = (tableau.DEFECT / (tableau.GAMMA**2 * (1.0 / tableau.GAMMA + tableau.COUPLING[7, 6]))).tolist()
+"""What the last stage but one takes, of leading values at the begin, at four times inside and at the end of a step: a
+change r of its right-hand side changes the new state by (1/gamma + C_87)/h M^-2 r, with the step's matrix M, once as
+this stage, once through the last one.
+"""
+ROUNDING = 1e-12
 """What the defect of a value may be because of rounding, relative to it: the sizes of its weights sum to 63."""
 
 
@@ -100,12 +105,10 @@ class Lead:
     def _defect(self) -> list[str]:
         """``defect(y, imposed, slopes, path, b)``: the right-hand side of stage 7 takes what the quadrature lacks.
 
-        A change r of it changes the new state by (1/gamma + C_87)/h M^-2 r, with the step's matrix M: once as this
-        stage, once through the last one. What may be rounding of the leading values counts as nothing: a saturated
-        effect that stays as it is would shake what is left over by it.
+        What may be rounding of the leading values counts as nothing: a saturated effect that stays as it is would shake
+        what is left over by it.
         """
-        gain = tableau.GAMMA**2 * (1.0 / tableau.GAMMA + tableau.COUPLING[7, 6])
-        code, weights = Code(self.width), (tableau.DEFECT / gain).tolist()
+        code, weights = Code(self.width), LACKS
         lacks: dict[int, str] = {}
         rows: dict[int, str] = {}
         times = [self.at(code, stage) for stage in range(1, len(weights))]
@@ -118,7 +121,7 @@ class Lead:
                 end = code.load(time, stride * k)
                 lacks[k] = code.multiply_add(code.constant(weight), end, lacks[k])
             size = code.binary("fadd", code.intrinsic("fabs", begin), code.intrinsic("fabs", end))
-            least = code.binary("fmul", size, code.constant(_ROUNDING))
+            least = code.binary("fmul", size, code.constant(ROUNDING))
             seen = code.compare("fcmp ogt", code.intrinsic("fabs", lacks[k]), least)
             lacks[k] = code.select(seen, lacks[k], code.constant(0.0))
         for place, (i, k) in enumerate(self.slopes):

@@ -96,7 +96,8 @@ class Linear:
             if form is None:
                 rows = [[graph.leaf("p", first + i * size + j) for j in range(size)] for i in range(1 + 2 * size)]
                 first += size * len(rows)
-                form = Modes(risen(graph, rows[0]), rows[1 : 1 + size], rows[1 + size :], graph.constant(0.0))
+                none = graph.constant(0.0)
+                form = Modes(risen(graph, rows[0]), rows[1 : 1 + size], rows[1 + size :], none, none)
             held_by = [self.kernels.states[state] for state in block]
             fed_by = [self._input(state) for state in block]
             for value, row in zip(form.values, form.back, strict=True):
@@ -133,12 +134,19 @@ class Linear:
     def asked(self) -> list[Node]:
         """What a decomposition needs to know of parameters.
 
-        These are the cells of the matrices that have no formula, row by row, then the doubts about those that have one.
+        These are the cells of the matrices that have no formula, row by row, the doubts about those that have one, and
+        `flat`.
         """
         zero, graph, jacobian = self.kernels.graph.constant(0.0), self.kernels.graph, self.kernels.jacobian
         cells = [jacobian.get((i, j), zero) for block in self.decomposed for i in block for j in block]
         doubts = [form.doubt for form in self._modes.values() if form is not None]
-        return cells + [doubt for doubt in doubts if graph.value(doubt) is None]
+        return [*cells, *(doubt for doubt in doubts if graph.value(doubt) is None), *self.flat]
+
+    @cached_property
+    def flat(self) -> list[Node]:
+        """Not zero where derivatives of the formulas are not to be trusted."""
+        found = [form.flat for form in self._modes.values() if form is not None]
+        return [node for node in found if self.kernels.graph.value(node) != 0.0]
 
 
 def _components(kernels: Kernels) -> list[tuple[int, ...]]:

@@ -18,6 +18,8 @@ __all__ = ["Modes", "modes", "risen"]
 _FLAT, _ZERO = 2.0**-500, 1e-14
 _SMALL = 1e-100
 _NEVER = 1e300
+_SLOW = 1e-8
+"""Below this eigenvalue, per hour, derivatives by it cancel: (exp(e s) - 1)/e is all but s."""
 
 Cells = Mapping[tuple[int, int], Node]
 """Nodes of the cells of a matrix that are not zero, by row and column."""
@@ -37,12 +39,15 @@ class Modes(NamedTuple):
     doubt : node
         How much rounding the formulas feel: the squared condition of V with columns of length 1, or more. Not a number
         or at least 1e300 where eigenvectors do not exist or are not real.
+    flat : node
+        Zero where derivatives of the formulas can be trusted, too: no eigenvalue is nearly zero, no two are one.
     """
 
     values: list[Node]
     vectors: list[list[Node]]
     back: list[list[Node]]
     doubt: Node
+    flat: Node
 
 
 def modes(graph: Dag, size: int, cells: Cells) -> Modes | None:
@@ -69,10 +74,11 @@ def modes(graph: Dag, size: int, cells: Cells) -> Modes | None:
     zero = graph.constant(0.0)
     own = {part: _own(graph, part, cells) for part in parts}
     values, vectors, back = [zero] * size, [[zero] * size for _ in range(size)], [[zero] * size for _ in range(size)]
-    doubt = zero
+    doubt = flat = zero
     for place, part in enumerate(parts):
-        for k, value in zip(part, risen(graph, [mode.value for mode in own[part]]), strict=True):
+        for k, mode, value in zip(part, own[part], risen(graph, [mode.value for mode in own[part]]), strict=True):
             values[k] = value
+            flat = graph.add(flat, graph.add(mode.flat, _slow(graph, mode.value, value)))
         for k, mode in zip(part, own[part], strict=True):
             right, left = dict(zip(part, mode.right, strict=True)), dict(zip(part, mode.left, strict=True))
             for later in parts[place + 1 :]:
@@ -89,7 +95,7 @@ def modes(graph: Dag, size: int, cells: Cells) -> Modes | None:
                 back[k][i] = x
             lengths = [_sum(graph, [(x, x) for x in side.values()]) for side in (right, left)]
             doubt = graph.add(doubt, graph.add(graph.mul(*lengths), mode.doubt))
-    return Modes(values, vectors, back, graph.mul(graph.constant(float(size)), doubt))
+    return Modes(values, vectors, back, graph.mul(graph.constant(float(size)), doubt), flat)
 
 
 def risen(graph: Dag, values: Sequence[Node]) -> list[Node]:
@@ -107,10 +113,22 @@ def risen(graph: Dag, values: Sequence[Node]) -> list[Node]:
     ]
 
 
+def _slow(graph: Dag, value: Node, risen_to: Node) -> Node:
+    """1 for an eigenvalue of which nothing but zero is left, or so little that derivatives by it cancel.
+
+    0 for one that is a number, by which nothing is differentiated.
+    """
+    small = graph.compare("<", graph.function("abs", risen_to), graph.constant(_SLOW))
+    one, zero = graph.constant(1.0), graph.constant(0.0)
+    if graph.value(value) is not None:
+        return zero
+    return graph.select(graph.compare("==", value, risen_to), graph.select(small, one, zero), one)
+
+
 class _Mode(NamedTuple):
     """One mode of a part: eigenvalue, right and left vector with a product of 1, and what is wrong with it.
 
-    `matrix` has the cells of the part, and `others` its other eigenvalue.
+    `matrix` has the cells of the part, and `others` its other eigenvalue. `flat` is 1 where this is the same, else 0.
     """
 
     value: Node
@@ -119,12 +137,13 @@ class _Mode(NamedTuple):
     doubt: Node
     matrix: Sequence[Node]
     others: Sequence[Node]
+    flat: Node
 
 
 def _own(graph: Dag, part: tuple[int, ...], cells: Cells) -> list[_Mode]:
     zero, one = graph.constant(0.0), graph.constant(1.0)
     matrix = [cells.get((i, j), zero) for i in part for j in part]
-    return _pair(graph, matrix) if len(part) == 2 else [_Mode(matrix[0], [one], [one], zero, matrix, [])]
+    return _pair(graph, matrix) if len(part) == 2 else [_Mode(matrix[0], [one], [one], zero, matrix, [], zero)]
 
 
 def _pair(graph: Dag, matrix: Sequence[Node]) -> list[_Mode]:
@@ -155,10 +174,10 @@ def _pair(graph: Dag, matrix: Sequence[Node]) -> list[_Mode]:
     never = graph.constant(_NEVER)
     doubt = graph.select(flat, graph.select(graph.compare("<", coupled, small), zero, never), zero)
     doubt = graph.select(graph.compare("<", square, zero), never, doubt)
-    ours, theirs = [z, across], [graph.neg(along), z]
+    ours, theirs, alike = [z, across], [graph.neg(along), z], graph.select(flat, one, zero)
     return [
-        _Mode(first, [z, along], [graph.mul(norm, x) for x in ours], doubt, matrix, [second]),
-        _Mode(second, [graph.neg(across), z], [graph.mul(norm, x) for x in theirs], doubt, matrix, [first]),
+        _Mode(first, [z, along], [graph.mul(norm, x) for x in ours], doubt, matrix, [second], alike),
+        _Mode(second, [graph.neg(across), z], [graph.mul(norm, x) for x in theirs], doubt, matrix, [first], alike),
     ]
 
 

@@ -22,7 +22,10 @@ __all__ = ["Decompositions", "Flags", "Outline"]
 
 Flags = npt.NDArray[np.bool_]
 
-_WORST = 1e4  # condition of the eigenvectors above which rounding would be felt
+_WORST = 1e4
+"""Condition of the eigenvectors above which rounding would be felt."""
+_WORST_BY = 1e2
+"""The same, where formulas are differentiated."""
 _REAL = 1e-12
 _REMEMBERED = 64  # decompositions of single members
 
@@ -45,7 +48,9 @@ class Outline(NamedTuple):
     columns : int
         Numbers of these decompositions.
     asked : int
-        What decompositions ask of parameters: the cells of these matrices, then doubts about the others.
+        What decompositions ask of parameters: the cells of these matrices, doubts about the others, and last
+    flat : int
+        numbers that are not zero where derivatives of the formulas are not to be trusted.
     """
 
     affine: bool
@@ -55,6 +60,7 @@ class Outline(NamedTuple):
     decomposed: tuple[int, ...]
     columns: int
     asked: int
+    flat: int
 
     @classmethod
     def of(cls, kernels: Kernels) -> Outline:
@@ -68,6 +74,7 @@ class Outline(NamedTuple):
             decomposed=tuple(map(len, linear.decomposed)),
             columns=linear.columns,
             asked=len(linear.asked),
+            flat=len(linear.flat),
         )
 
     @classmethod
@@ -81,7 +88,7 @@ class Outline(NamedTuple):
 
         Examples
         --------
-        >>> outline = Outline(False, 0, False, 2, (3,), 21, 9)
+        >>> outline = Outline(False, 0, False, 2, (3,), 21, 10, 1)
         >>> Outline.from_text(outline.to_text()) == outline
         True
         """
@@ -102,7 +109,7 @@ class Decompositions:
         self.outline, self._ask = outline, ask
         self._known: dict[bytes, tuple[FloatArray, Flags]] = {}
 
-    def of(self, rows: FloatArray, width: int) -> tuple[FloatArray, Flags]:
+    def of(self, rows: FloatArray, width: int, *, by: bool = False) -> tuple[FloatArray, Flags]:
         """Decompose the matrices of parameter rows.
 
         Parameters
@@ -110,6 +117,8 @@ class Decompositions:
         rows : ndarray, shape (r, parameters)
         width : int
             Rows that are asked about at a time.
+        by : bool
+            Whether formulas are differentiated.
 
         Returns
         -------
@@ -118,19 +127,19 @@ class Decompositions:
             Rows for which the closed form is good to rounding.
         """
         if len(rows) > 1 or not self.outline.columns:
-            return self._new(rows, width)
+            return self._new(rows, width, by)
         key = rows.tobytes()  # one run after another with the same values, as between visits
         found = self._known.get(key)
         if found is None:
-            found = self._new(rows, width)
+            found = self._new(rows, width, by)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = found
         return found
 
-    def _new(self, rows: FloatArray, width: int) -> tuple[FloatArray, Flags]:
+    def _new(self, rows: FloatArray, width: int, by: bool) -> tuple[FloatArray, Flags]:
         usable: Flags = np.ones(len(rows), dtype=bool)
-        if not self.outline.asked:
+        if self.outline.asked <= (0 if by else self.outline.flat):
             return np.zeros((len(rows), 0)), usable
         told, parts, first = self._ask(rows, width), [], 0
         for size in self.outline.decomposed:
@@ -138,7 +147,11 @@ class Decompositions:
             first += size * size
             usable &= good
             parts.append(numbers)
-        usable &= (told[:, first:] <= _WORST**2).all(axis=1)  # what is not a number is not
+        last = self.outline.asked - self.outline.flat
+        doubts, worst = told[:, first:last], _WORST_BY if by else _WORST
+        usable &= (doubts <= worst**2).all(axis=1)  # what is not a number is not
+        if by:
+            usable &= (told[:, last:] == 0.0).all(axis=1)
         return np.hstack(parts) if parts else told[:, :0], usable
 
 

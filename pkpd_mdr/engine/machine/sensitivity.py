@@ -49,20 +49,20 @@ def derivative_driver(
     if starts_by is not None:
         starts_by = np.asarray(starts_by, dtype=float)[..., order]
     whole = starts_by is not None and bool((starts_by != 0.0)[:, _still(code, work.columns)].any())
-    by = code.once(("columns", outputs, watched, whole), lambda: _machine(code, outputs, watched, whole))
     derivatives = _derivatives(work, own, starts_by, controlled, order)
     work.gradients, work.ends_by, work.delays = derivatives.values, derivatives.ends, derivatives.delays
     drive = driver.compiled_loop(drive_columns, HELPERS, worth=len(work.parameters) >= _WORTH)
-    sizes = work.columns, whole, work.members.rows.shape[1], len(work.outputs), len(work.watches)
-    factors = 8 * code.step(1)[1].factors
 
-    def part(begin: int, end: int) -> None:
-        """March members `begin` to `end` with their sensitivities."""
-        with work.whole() as run, code.bench(sizes, lambda: _bench(code, *sizes)) as (columns, at, _):
-            at = at._replace(lu=run.at.work + factors)
+    def part(begin: int, end: int, driven: bool) -> None:
+        """March members of the order with their sensitivities."""
+        key = outputs, watched, whole, driven
+        by = code.once(("columns", *key), lambda: _machine(code, *key))
+        sizes = work.columns, whole, driven, work.members.rows.shape[1], len(work.outputs), len(work.watches)
+        with work.whole(driven=driven) as run, code.bench(sizes, lambda: _bench(code, *sizes)) as (columns, at, _):
+            at = at._replace(lu=run.at.work + 8 * code.step(1, driven)[1].factors)
             drive(run, wide.Wide(by, at, columns, derivatives), begin, end)
 
-    return part
+    return work.in_parts(part)
 
 
 def _still(code: MachineCode, columns: tuple[str, ...]) -> npt.NDArray[np.bool_]:
@@ -76,8 +76,8 @@ def _still(code: MachineCode, columns: tuple[str, ...]) -> npt.NDArray[np.bool_]
     return code.once(("still", columns), make)
 
 
-def _machine(code: MachineCode, outputs: _Names, watched: _Names, whole: bool) -> wide.ColumnMachine:
-    library, _ = code.tangent(outputs[1], whole=whole)
+def _machine(code: MachineCode, outputs: _Names, watched: _Names, whole: bool, driven: bool) -> wide.ColumnMachine:
+    library, _ = code.tangent(outputs[1], whole=whole, driven=driven)
     observer = code.observer_by(*outputs)
     guarded = bool(watched[0] or code.outline.conditions)
     acts = [library.address(f"act_by_{i}") for i in range(len(code.compiled.ports))]
@@ -88,21 +88,21 @@ def _machine(code: MachineCode, outputs: _Names, watched: _Names, whole: bool) -
         start_by=library.address("start_by"),
         observe_by=observer.address("observe_by"),
         guard_by=code.guard_by(*watched).address("guard_by") if guarded else 0,
-        flow=code.step(1)[0].address("flow"),
+        flow=code.step(1, driven)[0].address("flow"),
         acts=np.array(acts, dtype=np.int64),
     )
 
 
 def _bench(
-    code: MachineCode, by: tuple[str, ...], whole: bool, parameters: int, outputs: int, watches: int
+    code: MachineCode, by: tuple[str, ...], whole: bool, driven: bool, parameters: int, outputs: int, watches: int
 ) -> tuple[wide.Columns, wide.ColumnPointers, FloatArray]:
     """Working arrays, where they are, and scratch that has to live as long."""
-    _, arrays = code.tangent(by, whole=whole)
+    _, arrays = code.tangent(by, whole=whole, driven=driven)
     n, g, compiled = arrays.states, arrays.groups, code.compiled
     guards = code.outline.conditions + watches
     shapes: dict[str, tuple[int, ...]] = {
         "S": (g, n), "W": (g, n), "V": (g, GROUP, n), "B": (GROUP, g, n), "U": (g, n), "Z": (g, n), "e": (g,),
-        "q": (arrays.slots,), "p": (parameters,), "dp": (g, parameters), "inner": (n,), "y": (n,), "t": (), "x": (),
+        "q": (arrays.slots,), "p": (parameters,), "dp": (g, parameters), "inner": (g, n), "y": (n,), "t": (), "x": (),
         "amount": (), "out": (max(n, outputs),), "u": (len(targets_of(code.compiled)) + guards,), "dt": (),
         "none": (parameters,), "g": (guards,),
     }  # fmt: skip

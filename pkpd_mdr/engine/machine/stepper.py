@@ -39,9 +39,9 @@ from pkpd_mdr.engine.machine.native import Library
 __all__ = [
     "REFUSED",
     "Sizes",
-    "dense_rows",
     "guard_module",
     "guard_nodes",
+    "inside_rows",
     "observe_module",
     "stage_rows",
     "step_module",
@@ -119,7 +119,7 @@ def step_module(kernels: Kernels, width: int, *, driven: bool = False) -> str:
     whole = _Step(kernels, system, width, lead)
     if n:
         lines += (lead.functions(slots) if lead else []) + _matrix(system, width) + stage_rows(system.rows, n, width)
-        lines += whole.finish() + whole.step() + dense_rows(system.rows, n, width, whole.leading, ("%q", "%u", "%h"))
+        lines += whole.finish() + whole.step() + _dense(system.rows, n, width, whole.leading)
         lines += march(width)
     sizes = Sizes(n, len(slots), len(kernels.targets), whole.size, whole.areas["%lu"])
     return _module([*lines, numbers("sizes", sizes)], width)
@@ -409,13 +409,11 @@ def _growth(code: Code, square: str) -> str:
     return code.select(known, factor, code.constant(0.2))
 
 
-def dense_rows(
-    rows: Sequence[int], n: int, width: int, states: Sequence[int] = (), given: Sequence[str] = ()
-) -> list[str]:
-    """The function ``dense(y, w, k, x, out, *given)``; states in closed form are computed anew."""
+def inside_rows(rows: Sequence[int], n: int, width: int) -> list[str]:
+    """The function ``inside(y, w, k, x, out)``: states that are integrated, at the share x of the last step."""
 
     def inside(code: Code, i: int | str) -> None:
-        """Row i of the state within a step, at the share x of it."""
+        """Row i of the state."""
         x = code.lane("%x")
         rest = code.binary("fsub", code.constant(1.0), x)
         inner = code.constant(0.0)
@@ -425,14 +423,18 @@ def dense_rows(
         ahead = code.multiply_add(rest, inner, code.load("%w", i))
         code.store(code.multiply_add(x, ahead, code.binary("fmul", rest, code.load("%y", i))), "%out", i)
 
+    return over("inside", ["%y", "%w", "%k", "%x", "%out"], width, rows, inside)
+
+
+def _dense(rows: Sequence[int], n: int, width: int, states: Sequence[int]) -> list[str]:
+    """The function ``dense``; states in closed form are computed anew."""
     code = Code(width)
-    lines = over("inside", ["%y", "%w", "%k", "%x", "%out"], width, rows, inside) if rows else []
     if states:
         code.lines += [f"%a = alloca {code.vector}, align 64", f"%o = alloca [{len(states)} x {code.vector}], align 64"]
         code.store(code.binary("fmul", code.load("%h", 0), code.load("%x", 0)), "%a", 0)
         code.lines.append("call void @ahead(ptr %y, ptr %q, ptr %u, ptr %a, ptr %o)")
-    if rows:
-        code.lines.append("call void @inside(ptr %y, ptr %w, ptr %k, ptr %x, ptr %out)")
+    code.lines.append("call void @inside(ptr %y, ptr %w, ptr %k, ptr %x, ptr %out)")
     for m, state in enumerate(states):
         code.store(code.load("%o", m), "%out", state)
-    return lines + function("dense", ["%y", "%w", "%k", "%x", "%out", *given], code)
+    given = ["%y", "%w", "%k", "%x", "%out", "%q", "%u", "%h"]
+    return inside_rows(rows, n, width) + function("dense", given, code)

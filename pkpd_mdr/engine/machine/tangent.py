@@ -11,12 +11,13 @@ h*d_i in time). The lanes of the derivatives are the eight stages; those of the 
 to a group. What is taken from the begin of the step alone is computed once for all of them.
 
 A parameter of the tumour does not move the drug. Where a model allows it, columns are ordered by the states that their
-parameters reach, and a group leaves out the states that none of its own does.
+parameters reach, and a group leaves out the states that none of its own does. States in closed form have no stages;
+`lead_by` tells how they move.
 
 ==========================================================  ======================================================
 prepare(p, q)                                               slots; every lane has the same parameters
 columns(y, k, lu, u, t, h, rtol, q, area, S, W, V, B, U, Z, e)  one step of all groups; see `Arrays`
-dense(S, W, V, x, out)                                      one group inside the last step
+dense(y, u, h, x, q, area, S, W, V, U, out)                 all groups inside the last step
 start_by(p, dp, out), observe_by(y, p, t, s, dp, out)       derivatives of the start and of outputs, one group
 act_by_<port>(y, p, t, amount, s, dp, out)                  derivatives of the state after an act, one group
 ==========================================================  ======================================================
@@ -28,12 +29,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pkpd_mdr.engine.machine import tableau
-from pkpd_mdr.engine.machine.dag import Node
+from pkpd_mdr.engine.machine.dag import Node, Row
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel, kernel
 from pkpd_mdr.engine.machine.lanemath import functions
-from pkpd_mdr.engine.machine.lanes import Code, function, loop, module, numbers, over
+from pkpd_mdr.engine.machine.lanes import Code, Place, function, loop, module, numbers, over
+from pkpd_mdr.engine.machine.lead_by import END, LeadBy
 from pkpd_mdr.engine.machine.native import Library
-from pkpd_mdr.engine.machine.stepper import REFUSED, dense_rows, guard_nodes, stage_rows
+from pkpd_mdr.engine.machine.stepper import REFUSED, guard_nodes, inside_rows, stage_rows
 
 __all__ = ["GROUP", "Arrays", "guard_by_module", "in_order", "observe_by_module", "reached", "tangent_module"]
 
@@ -47,6 +49,9 @@ _FEW = 2
 """Up to so many states are written out in what is done for each: a step's code should fit into a processor's cache."""
 
 _POINTERS = ["%y", "%k", "%lu", "%u", "%t", "%h", "%rtol", "%q", "%area", "%S", "%W", "%V", "%B", "%U", "%Z", "%e"]
+_ONE_GROUP = ["%S", "%W", "%Z", "%V", "%B", "%e", "%lu", "%ih", "%first", "%second", "%lead", "%rtol"]
+_PRODUCT, _LED = ["%first", "%second", "%w", "%s"], ["%begin", "%z", "%zs", "%r"]
+_DENSE = ["%y", "%u", "%h", "%x", "%q", "%area", "%S", "%W", "%V", "%U", "%out"]
 
 
 class Arrays(NamedTuple):
@@ -98,7 +103,7 @@ def in_order(kernels: Kernels, columns: Sequence[str]) -> list[int]:
     return sorted(range(len(columns)), key=lambda c: (-len(states[c]), sorted(states[c]), c))
 
 
-def tangent_module(kernels: Kernels, columns: Sequence[str], *, whole: bool = False) -> str:
+def tangent_module(kernels: Kernels, columns: Sequence[str], *, whole: bool = False, driven: bool = False) -> str:
     """The module of a model for some parameters; it tells its `Arrays`.
 
     Parameters
@@ -108,56 +113,290 @@ def tangent_module(kernels: Kernels, columns: Sequence[str], *, whole: bool = Fa
         Parameters by which to differentiate.
     whole : bool
         Whether each column has all states, as it must where given starts depend on parameters in ways of their own.
+    driven : bool
+        Whether linear parts are in closed form, as in the step that is differentiated.
 
     Returns
     -------
     str
         LLVM IR.
     """
-    graph, n = kernels.graph, kernels.size
-    rows = graph.gradient(kernels.right, kernels.seeds(columns))
-    forcing = {(i, c): node for i, row in enumerate(rows) for c, node in row.items()}
-    first = [*kernels.jacobian.values(), *forcing.values()]
-    second, still = _along_stage(kernels, first)
-    slots = kernels.slots([*first, *second])
-    nj, nf, groups = len(kernels.jacobian), len(forcing), -(-len(columns) // GROUP)
-    nu = kernels.modes + len(kernels.conditions)
-    lines = functions(GROUP, 1)
-    lines += kernel(graph, "prepare", GROUP, ["%p", "%q"], [("%q", at[1], node) for node, at in slots.items()], {})
-    given = ["%y", "%q", "%u", "%t"]
-    stages = [("%o", i, node) for i, node in enumerate(first)]
-    lines += flow_kernel(kernels, "at_stages", GROUP, stages, slots, [*given, "%o"], internal=True, apart=True)
-    begin = [("%m", i, node) for i, node in enumerate(still)]
-    single = {node: (pointer, GROUP * place) for node, (pointer, place) in slots.items()}
-    lines += flow_kernel(kernels, "at_begin", 1, begin, single, [*given, "%m"], internal=True)
-    known = slots | {node: ("%m", i) for i, node in enumerate(still)}
-    along, needs = [("%o", i, node) for i, node in enumerate(second)], ["%q", "%m", "%k", "%dt", "%o"]
-    lines += flow_kernel(kernels, "along", GROUP, along, known, needs, internal=True, apart=True, common=["%m"])
-    area = _area(n, nu, nj, nf, len(still))
-    lines += _stage_lanes(n, nu, area) + _scatter(forcing, n, groups, nj, area)
-    sets = _rows(kernels, columns, whole=whole)
-    bent = {cell for cell, node in zip(kernels.jacobian, second[:nj], strict=True) if graph.value(node) != 0.0}
-    for number, states in enumerate(dict.fromkeys(sets)):
-        lines += _group(kernels, bent, states, f"_{number}") + _one_group(n, groups, states, f"_{number}")
-    lines += _columns(n, sets, area) + dense_rows(range(n), n, GROUP)
-    lines += _event_kernels(kernels, columns)
-    arrays = Arrays(n, groups, len(slots), area["end"])
-    return module([*lines, numbers("arrays", arrays)])
+    return _Tangent(kernels, columns, whole=whole, driven=driven).module()
 
 
-def _rows(kernels: Kernels, columns: Sequence[str], *, whole: bool) -> list[tuple[int, ...]]:
-    """For each group the states that its columns reach; with few others where a group before has these already.
+class _Group(NamedTuple):
+    """A group of columns: what its functions are called behind, its columns, what of the model moves with them."""
 
-    Each set is code of its own, which has to be compiled.
-    """
-    states = reached(kernels, columns)
-    found: list[tuple[int, ...]] = []
-    for first in range(0, len(columns), GROUP):
-        own = frozenset(range(kernels.size)) if whole else frozenset().union(*states[first : first + GROUP])
-        known = [rows for rows in [tuple(range(kernels.size)), *found] if own <= {*rows}]
-        least = min(known, key=len)
-        found.append(least if len(least) <= _MORE * len(own) else tuple(sorted(own)))
-    return found
+    kind: str
+    columns: range
+    rows: tuple[int, ...]
+    moved: tuple[int, ...]
+    ahead: bool
+
+
+class _Tangent:
+    """Writes the module; see `tangent_module`."""
+
+    def __init__(self, kernels: Kernels, columns: Sequence[str], *, whole: bool, driven: bool) -> None:
+        self.kernels, self.names, self.n = kernels, columns, kernels.size
+        self.system = kernels.system(driven=driven)
+        self.lead = LeadBy(kernels, columns, self.system.rows) if driven else None
+        self.groups = self._groups(whole=whole)
+
+    def _groups(self, *, whole: bool) -> list[_Group]:
+        """The groups; those of which the same moves have their code in common, as each has to be compiled."""
+        reach = reached(self.kernels, self.names)
+        kinds: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = {}
+        found: list[_Group] = []
+        everything = frozenset(range(self.n))
+        for first in range(0, len(self.names), GROUP):
+            columns = range(first, min(first + GROUP, len(self.names)))
+            states = everything if whole else frozenset().union(*(reach[c] for c in columns))
+            rows = self._rows(frozenset(self.system.rows) & states, [group.rows for group in found])
+            moved = self.lead.moved(columns, states) if self.lead else ()
+            ahead = self.lead is not None and bool(states & {*self.lead.states})
+            kind = kinds.setdefault((rows, moved), f"_{len(kinds)}")
+            found.append(_Group(kind, columns, rows, moved, ahead))
+        return found
+
+    def _rows(self, own: frozenset[int], found: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        """Those that move; with few others where a group before has these already."""
+        least = min((rows for rows in [self.system.rows, *found] if own <= {*rows}), key=len)
+        return least if len(least) <= _MORE * len(own) else tuple(sorted(own))
+
+    def module(self) -> str:
+        """LLVM IR."""
+        kernels, graph, n, lead = self.kernels, self.kernels.graph, self.n, self.lead
+        imposed = lead.imposed if lead else {}
+        rates = [kernels.right[i] for i in self.system.rows]
+        by = graph.gradient(rates, {**kernels.seeds(self.names), **{node: {} for node in imposed}})
+        forcing = {(i, c): node for i, row in zip(self.system.rows, by, strict=True) for c, node in row.items()}
+        slopes = lead.slopes if lead else {}
+        first = [*self.system.jacobian.values(), *slopes.values(), *forcing.values()]
+        second, still = self._along_stage(first)
+        slots = kernels.slots([*first, *second, *(lead.needed if lead else ())])
+        single = {node: (pointer, GROUP * place) for node, (pointer, place) in slots.items()}
+        self.area = self._place(len(first), len(still))
+        lines = functions(GROUP, 1)
+        prepared = [("%q", at[1], node) for node, at in slots.items()]
+        lines += kernel(graph, "prepare", GROUP, ["%p", "%q"], prepared, {})
+        kept = {node: lead.value(k) for node, k in imposed.items()} if lead else {}
+        moved: dict[Place, Place] = {("%y", i): lead.value(m) for m, i in enumerate(lead.states)} if lead else {}
+        stages, needs = [("%f", i, node) for i, node in enumerate(first)], ["%y", "%q", "%u", "%t", "%z", "%o", "%f"]
+        lines += flow_kernel(
+            kernels, "at_stages", GROUP, stages, slots | kept, needs, internal=True, apart=True, moved=moved
+        )
+        begin, needs = [("%m", i, node) for i, node in enumerate(still)], ["%y", "%q", "%u", "%t", "%o", "%m"]
+        kept = {node: (pointer, GROUP * place) for node, (pointer, place) in kept.items()}
+        lines += flow_kernel(kernels, "at_begin", 1, begin, single | kept, needs, internal=True)
+        known = slots | {node: ("%m", i) for i, node in enumerate(still)}
+        along, needs = [("%o", i, node) for i, node in enumerate(second)], ["%q", "%m", "%k", "%dt", "%o"]
+        lines += flow_kernel(kernels, "along", GROUP, along, known, needs, internal=True, apart=True, common=["%m"])
+        lines += lead.functions(slots, single) if lead else []
+        lines += self._stage_lanes() + self._scatter(forcing, len(first) - len(forcing))
+        cells = [*self.system.jacobian, *slopes]
+        bent = {place for place in range(len(cells)) if graph.value(second[place]) != 0.0}
+        for group in {group.kind: group for group in self.groups}.values():
+            lines += self._group(group, bent) + self._one_group(group)
+        for g, group in enumerate(self.groups):
+            lines += lead.columns(g, group.columns, group.moved, ahead=group.ahead) if lead else []
+        lines += self._columns() + self._dense() + _event_kernels(kernels, self.names)
+        arrays = Arrays(n, len(self.groups), len(slots), self.area["end"])
+        return module([*lines, numbers("arrays", arrays)])
+
+    def _along_stage(self, nodes: list[Node]) -> tuple[list[Node], list[Node]]:
+        """Derivatives of nodes in the direction of a stage, and of the share of the step that it takes in time.
+
+        The second list holds what these take from the begin of the step, whatever the stage.
+        """
+        graph, states, lead = self.kernels.graph, self.kernels.states, self.lead
+        seeds: dict[Node, Row] = {states[i]: {0: graph.leaf("k", i)} for i in self.system.rows}
+        values, felt = (lead.values, lead.felt) if lead else ({}, [])
+        for node, k in values.items():
+            seeds[node] = {0: graph.leaf("k", self.n + felt.index(k))} if k in felt else {}
+        seeds[self.kernels.time] = {0: graph.leaf("dt", 0)}
+        found = [row.get(0, graph.constant(0.0)) for row in graph.gradient(nodes, seeds)]
+        leaves = sum({graph.feels[row[0]] for row in seeds.values() if row})
+        return found, [node for node in graph.fixed(found, leaves) if graph.feels[node]]
+
+    def _place(self, first: int, still: int) -> dict[str, int]:
+        """Where working arrays begin, in vectors: stage arguments and stages by lane of stage, and so on."""
+        felt = len(self.lead.felt) if self.lead else 0
+        inputs = self.kernels.modes + len(self.kernels.conditions)
+        sizes = {
+            "w": self.n, "k": self.n, "direction": felt, "u": inputs, "ts": 1, "dt": 1, "ih": 1, "first": first,
+            "second": first, "begin": -(-still // GROUP), **(self.lead.sizes if self.lead else {"z": 0, "o": 0}),
+        }  # fmt: skip
+        places, at = {}, 0
+        for name, size in sizes.items():
+            places[name] = at
+            at += size
+        return places | {"end": at}
+
+    def _areas(self, code: Code) -> None:
+        """Name the working arrays."""
+        for name, at in self.area.items():
+            code.lines.append(f"%a_{name} = getelementptr inbounds {code.vector}, ptr %area, i64 {at}")
+
+    def _stage_lanes(self) -> list[str]:
+        """``stages(y, k, area)``: argument i of every stage and component i of every stage, as vectors."""
+
+        def spread(code: Code, i: int | str) -> None:
+            """One state."""
+            argument, stage = code.spread("%y", i), code.constant(0.0)
+            for j in range(GROUP):
+                part = code.spread("%k", code.row(i, j * self.n))
+                argument = code.multiply_add(code.several(tableau.WEIGHTS[:, j].tolist()), part, argument)
+                stage = code.select(f"<{', '.join(f'i1 {int(lane == j)}' for lane in range(GROUP))}>", part, stage)
+            for name, value in (("w", argument), ("k", stage)):
+                code.store(value, "%area", code.row(i, self.area[name]))
+
+        lines = over("stages", ["%y", "%k", "%area"], GROUP, self.system.rows, spread, few=0)
+        code = Code(GROUP)
+        for i in range(self.area["ts"] - self.area["u"]):
+            code.store(code.spread("%u", i), "%area", self.area["u"] + i)
+        t, h = code.spread("%t", 0), code.spread("%h", 0)
+        code.store(code.multiply_add(h, code.several(tableau.ALPHA.tolist()), t), "%area", self.area["ts"])
+        code.store(code.binary("fmul", h, code.several(tableau.SLOPES.tolist())), "%area", self.area["dt"])
+        code.store(code.binary("fdiv", code.constant(1.0), h), "%area", self.area["ih"])
+        return lines + function("settings", ["%u", "%t", "%h", "%area"], code, internal=True)
+
+    def _scatter(self, forcing: dict[tuple[int, int], Node], before: int) -> list[str]:
+        """``scatter(area, U, B)``: f_p + df_p k of each stage, and the inputs' derivatives, to their places in B."""
+        if not forcing:
+            return ["define internal void @scatter(ptr %area, ptr %U, ptr %B) {", "ret void", "}"]
+        n, groups = self.n, len(self.groups)
+        places = [((c // GROUP) * n + i) * GROUP + c % GROUP for i, c in forcing]
+        table = f"@places = internal constant [{len(places)} x i64] [{', '.join(f'i64 {at}' for at in places)}]"
+        code = Code(GROUP)
+        total = code.binary(
+            "fadd",
+            code.load("%area", code.new(f"add i64 %i, {self.area['first'] + before}")),
+            code.load("%area", code.new(f"add i64 %i, {self.area['second'] + before}")),
+        )
+        entry = code.new(f"getelementptr inbounds [{len(places)} x i64], ptr @places, i64 0, i64 %i")
+        at = code.new(f"load i64, ptr {entry}")
+        total = code.binary("fadd", total, code.spread("%U", at))
+        for s in range(GROUP):
+            value = code.new(f"extractelement {code.vector} {total}, i32 {s}")
+            target = code.new(f"add i64 {at}, {s * groups * n * GROUP}")
+            address = code.new(f"getelementptr inbounds double, ptr %B, i64 {target}")
+            code.lines.append(f"store double {value}, ptr {address}, align 8")
+        return [table, *loop("scatter", ["%area", "%U", "%B"], code, len(places))]
+
+    def _group(self, group: _Group, bent: set[int]) -> list[str]:
+        """Functions for groups of one kind: the product with J, the solution of a stage, the error of each parameter.
+
+        Cells of J and slopes that are not `bent` do not change within a step.
+        """
+        code, rows = Code(GROUP), group.rows
+        totals = {i: code.load("%o", i) for i in rows}
+        for factor, pointer in (("%second", "%s"), ("%first", "%w")):  # what is known last is used last
+            for z, (i, j) in enumerate(self.system.jacobian):
+                if j in totals and (factor == "%first" or z in bent):
+                    totals[i] = code.multiply_add(code.spread(factor, z * GROUP), code.load(pointer, j), totals[i])
+            if self.lead and factor == "%second":
+                self._led(code, self.lead, group, bent, totals)
+        for i, total in totals.items():
+            code.store(total, "%o", i)
+        given = [*_PRODUCT, *(_LED if group.moved else ()), "%o"]
+        lines = function(f"product{group.kind}", given, code, internal=True, apart=True)
+        code = Code(GROUP)
+        self.system.plan.solve(code, spread=True, rows=rows)
+        lines += function(f"solve{group.kind}", ["%lu", "%b"], code, internal=True, apart=True)
+
+        def measure(code: Code, i: int | str) -> None:
+            """Row i of the new derivatives; the largest error of each so far."""
+            error = code.load("%v", i)
+            old, new = code.load("%s", i), code.binary("fadd", code.load("%w", i), error)
+            code.store(new, "%w", i)
+            a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
+            size = code.larger(a, b)
+            ratio = code.binary("fdiv", error, code.multiply_add(size, code.spread("%rtol", 0), code.load("%z", i)))
+            ratio = code.binary("fmul", ratio, code.constant(_SHARE))
+            square = code.smaller(code.binary("fmul", ratio, ratio), code.constant(REFUSED))
+            code.store(code.larger(square, code.load("%e", 0)), "%e", 0)
+
+        given = ["%s", "%w", "%v", "%rtol", "%z", "%e"]
+        lines += over(f"measure{group.kind}", given, GROUP, rows, measure, few=_FEW)
+        return lines + stage_rows(rows, self.n, GROUP, group.kind, few=_FEW)
+
+    def _led(self, code: Code, lead: LeadBy, group: _Group, bent: set[int], totals: dict[int, str]) -> None:
+        """What leading values add to the right-hand side of a stage: see `lead_by`."""
+        for z, (i, k) in enumerate(lead.slopes, start=len(self.system.jacobian)):
+            if i in totals and k in group.moved:
+                place, parts = lead.felt.index(k), [("%begin", "%r"), ("%first", "%z")]
+                for factor, pointer in [("%second", "%zs"), *parts] if z in bent else parts:
+                    totals[i] = code.multiply_add(code.spread(factor, z * GROUP), code.load(pointer, place), totals[i])
+
+    def _one_group(self, group: _Group) -> list[str]:
+        """``one_group``: the stages of one group, from its right-hand sides to its error."""
+        code, n, rows, kind = Code(GROUP), self.n, group.rows, group.kind
+        felt = len(self.lead.felt) if self.lead else 0
+        for s in range(GROUP if rows else 0):
+            stage, right = code.place("%V", s * n), code.place("%B", s * len(self.groups) * n)
+            if s:
+                code.lines += [
+                    f"call void @argument_{s}{kind}(ptr %S, ptr %V, ptr %W)",
+                    f"call void @right_{s}{kind}(ptr {right}, ptr %ih, ptr %V)",
+                ]
+            else:
+                for i in rows:
+                    code.store(code.load(right, i), stage, i)
+            first = code.new(f"getelementptr inbounds double, ptr %first, i64 {s}")
+            second = code.new(f"getelementptr inbounds double, ptr %second, i64 {s}")
+            given = [first, second, "%W" if s else "%S", "%S"]
+            if group.moved:
+                inside, turned = (code.place("%lead", part * felt) for part in (min(s, END), END + 1 + s))
+                given += ["%first", inside, "%lead", turned]
+            code.lines += [
+                f"call void @product{kind}({', '.join(f'ptr {item}' for item in [*given, stage])})",
+                f"call void @solve{kind}(ptr %lu, ptr {stage})",
+            ]
+        code.store(code.constant(0.0), "%e", 0)
+        if rows:
+            last = code.place("%V", (GROUP - 1) * n)
+            code.lines.append(f"call void @measure{kind}(ptr %S, ptr %W, ptr {last}, ptr %rtol, ptr %Z, ptr %e)")
+        return function(f"one_group{kind}", _ONE_GROUP, code, internal=True)
+
+    def _columns(self) -> list[str]:
+        """``columns``: one step."""
+        code, n = Code(GROUP), self.n
+        self._areas(code)
+        code.lines.append("call void @settings(ptr %u, ptr %t, ptr %h, ptr %area)")
+        if self.lead:
+            self.lead.fill(code)
+        code.lines += [
+            "call void @stages(ptr %y, ptr %k, ptr %area)",
+            "call void @at_stages(ptr %a_w, ptr %q, ptr %a_u, ptr %a_ts, ptr %a_z, ptr %a_o, ptr %a_first)",
+            "call void @at_begin(ptr %y, ptr %q, ptr %u, ptr %t, ptr %a_o, ptr %a_begin)",
+            "call void @along(ptr %q, ptr %a_begin, ptr %a_k, ptr %a_dt, ptr %a_second)",
+            "call void @scatter(ptr %area, ptr %U, ptr %B)",
+        ]
+        known = {f"%{name}": f"%a_{name}" for name in ("ih", "first", "second")}
+        known["%lead"] = "%a_lead" if self.lead else "%area"
+        for g, group in enumerate(self.groups):
+            places = {"S": g * n, "W": g * n, "U": g * n, "Z": g * n, "V": g * GROUP * n, "B": g * n, "e": g}
+            parts = known | {f"%{name}": code.place(f"%{name}", at) for name, at in places.items()}
+            if self.lead:
+                self.lead.move(code, g, parts["%S"], parts["%U"], parts["%W"])
+            call = ", ".join(f"ptr {parts.get(name, name)}" for name in _ONE_GROUP)
+            code.lines.append(f"call void @one_group{group.kind}({call})")
+        return function("columns", _POINTERS, code)
+
+    def _dense(self) -> list[str]:
+        """``dense``: all groups inside the last step, whose inputs are known to it still."""
+        code, n, lines = Code(GROUP), self.n, inside_rows(self.system.rows, self.n, GROUP)
+        self._areas(code)
+        if self.lead:
+            self.lead.within(code)
+        for g in range(len(self.groups)):
+            places = {"S": g * n, "W": g * n, "V": g * GROUP * n, "U": g * n, "out": g * n}
+            S, W, V, U, out = (code.place(f"%{name}", at) for name, at in places.items())
+            code.lines.append(f"call void @inside(ptr {S}, ptr {W}, ptr {V}, ptr %x, ptr {out})")
+            if self.lead:
+                code.lines.append(f"call void @land_{g}(ptr {S}, ptr {U}, ptr %a_z, ptr {out})")
+        return lines + function("dense", _DENSE, code)
 
 
 def observe_by_module(kernels: Kernels, outputs: Sequence[str], columns: Sequence[str]) -> str:
@@ -176,19 +415,6 @@ def guard_by_module(kernels: Kernels, watched: Sequence[str], columns: Sequence[
     written = [("%out", i, row.get(0, graph.constant(0.0))) for i, row in enumerate(rows)]
     arguments = ["%y", "%p", "%u", "%t", "%s", "%dp", "%dt", "%out"]
     return module(functions(GROUP) + flow_kernel(kernels, "guard_by", GROUP, written, {}, arguments))
-
-
-def _along_stage(kernels: Kernels, nodes: list[Node]) -> tuple[list[Node], list[Node]]:
-    """Derivatives of nodes in the direction of a stage, and of the share of the step that it takes in time.
-
-    The second list holds what these take from the begin of the step, whatever the stage.
-    """
-    graph = kernels.graph
-    seeds = {node: {0: graph.leaf("k", i)} for i, node in enumerate(kernels.states)}
-    seeds[kernels.time] = {0: graph.leaf("dt", 0)}
-    found = [row.get(0, graph.constant(0.0)) for row in graph.gradient(nodes, seeds)]
-    leaves = sum(graph.feels[row[0]] for row in seeds.values())
-    return found, [node for node in graph.fixed(found, leaves) if graph.feels[node]]
 
 
 def _seeds(kernels: Kernels, columns: Sequence[str]) -> dict[Node, dict[int, Node]]:
@@ -214,146 +440,3 @@ def _event_kernels(kernels: Kernels, columns: Sequence[str]) -> list[str]:
             arguments = ["%y", "%p", "%t", "%amount", "%s", "%dp", "%out"]
             lines += _along_seeds(kernels, f"act_by_{port}", kernels.act(port), columns, arguments)
     return lines
-
-
-def _area(n: int, nu: int, nj: int, nf: int, still: int) -> dict[str, int]:
-    """Where scratch arrays begin, in vectors: stage arguments and stages by lane of stage, and so on."""
-    sizes = {
-        "w": n, "k": n, "u": nu, "ts": 1, "dt": 1, "ih": 1, "first": nj + nf, "second": nj + nf,
-        "begin": -(-still // GROUP),
-    }  # fmt: skip
-    places, at = {}, 0
-    for name, size in sizes.items():
-        places[name] = at
-        at += size
-    return places | {"end": at}
-
-
-def _vector(values: Sequence[float], code: Code) -> str:
-    """A constant with a value of its own in every lane."""
-    return f"<{', '.join(code.constant(float(value)).split(',')[0].strip('<>') for value in values)}>"
-
-
-def _stage_lanes(n: int, nu: int, area: dict[str, int]) -> list[str]:
-    """``stages(y, k, area)``: argument i of every stage and component i of every stage, as vectors."""
-    code = Code(GROUP)
-    argument, stage = code.spread("%y", "%i"), code.constant(0.0)
-    for j in range(GROUP):
-        part = code.spread("%k", code.new(f"add i64 %i, {j * n}"))
-        argument = code.multiply_add(_vector(tableau.WEIGHTS[:, j].tolist(), code), part, argument)
-        stage = code.select(f"<{', '.join(f'i1 {int(lane == j)}' for lane in range(GROUP))}>", part, stage)
-    for name, value in (("w", argument), ("k", stage)):
-        code.store(value, "%area", code.new(f"add i64 %i, {area[name]}"))
-    lines = loop("stages", ["%y", "%k", "%area"], code, n)
-    code = Code(GROUP)
-    for i in range(nu):
-        code.store(code.spread("%u", i), "%area", area["u"] + i)
-    t, h = code.spread("%t", 0), code.spread("%h", 0)
-    code.store(code.multiply_add(h, _vector(tableau.ALPHA.tolist(), code), t), "%area", area["ts"])
-    code.store(code.binary("fmul", h, _vector(tableau.SLOPES.tolist(), code)), "%area", area["dt"])
-    code.store(code.binary("fdiv", code.constant(1.0), h), "%area", area["ih"])
-    return lines + function("settings", ["%u", "%t", "%h", "%area"], code, internal=True)
-
-
-def _scatter(forcing: dict[tuple[int, int], Node], n: int, groups: int, nj: int, area: dict[str, int]) -> list[str]:
-    """``scatter(area, U, B)``: f_p + df_p k of each stage, and the inputs' derivatives, to their places in B."""
-    if not forcing:
-        return ["define internal void @scatter(ptr %area, ptr %U, ptr %B) {", "ret void", "}"]
-    places = [((c // GROUP) * n + i) * GROUP + c % GROUP for i, c in forcing]
-    table = f"@places = internal constant [{len(places)} x i64] [{', '.join(f'i64 {at}' for at in places)}]"
-    code = Code(GROUP)
-    total = code.binary(
-        "fadd",
-        code.load("%area", code.new(f"add i64 %i, {area['first'] + nj}")),
-        code.load("%area", code.new(f"add i64 %i, {area['second'] + nj}")),
-    )
-    entry = code.new(f"getelementptr inbounds [{len(places)} x i64], ptr @places, i64 0, i64 %i")
-    at = code.new(f"load i64, ptr {entry}")
-    total = code.binary("fadd", total, code.spread("%U", at))
-    for s in range(GROUP):
-        value = code.new(f"extractelement {code.vector} {total}, i32 {s}")
-        target = code.new(f"add i64 {at}, {s * groups * n * GROUP}")
-        address = code.new(f"getelementptr inbounds double, ptr %B, i64 {target}")
-        code.lines.append(f"store double {value}, ptr {address}, align 8")
-    return [table, *loop("scatter", ["%area", "%U", "%B"], code, len(places))]
-
-
-def _group(kernels: Kernels, bent: set[tuple[int, int]], rows: tuple[int, ...], suffix: str) -> list[str]:
-    """Functions for groups of some states: the product with J, the solution of a stage, the error of each parameter.
-
-    Entries of J that are not `bent` do not change within a step.
-    """
-    code, n = Code(GROUP), kernels.size
-    totals = {i: code.load("%o", i) for i in rows}
-    for factor, pointer in (("%second", "%s"), ("%first", "%w")):  # what is known last is used last
-        for z, (i, j) in enumerate(kernels.jacobian):
-            if j in totals and (factor == "%first" or (i, j) in bent):
-                totals[i] = code.multiply_add(code.spread(factor, z * GROUP), code.load(pointer, j), totals[i])
-    for i, total in totals.items():
-        code.store(total, "%o", i)
-    lines = function(f"product{suffix}", ["%first", "%second", "%w", "%s", "%o"], code, internal=True, apart=True)
-    code = Code(GROUP)
-    kernels.plan.solve(code, spread=True, rows=rows)
-    lines += function(f"solve{suffix}", ["%lu", "%b"], code, internal=True, apart=True)
-
-    def measure(code: Code, i: int | str) -> None:
-        """Row i of the new derivatives; the largest error of each so far."""
-        error = code.load("%v", i)
-        old, new = code.load("%s", i), code.binary("fadd", code.load("%w", i), error)
-        code.store(new, "%w", i)
-        a, b = code.intrinsic("fabs", old), code.intrinsic("fabs", new)
-        size = code.larger(a, b)
-        ratio = code.binary("fdiv", error, code.multiply_add(size, code.spread("%rtol", 0), code.load("%z", i)))
-        ratio = code.binary("fmul", ratio, code.constant(_SHARE))
-        square = code.smaller(code.binary("fmul", ratio, ratio), code.constant(REFUSED))
-        code.store(code.larger(square, code.load("%e", 0)), "%e", 0)
-
-    lines += over(f"measure{suffix}", ["%s", "%w", "%v", "%rtol", "%z", "%e"], GROUP, rows, measure, few=_FEW)
-    return lines + stage_rows(rows, n, GROUP, suffix, few=_FEW)
-
-
-def _columns(n: int, sets: Sequence[tuple[int, ...]], area: dict[str, int]) -> list[str]:
-    code, vector, kinds = Code(GROUP), f"<{GROUP} x double>", list(dict.fromkeys(sets))
-    names = {name: f"%a_{name}" for name in area}
-    code.lines += [f"{names[name]} = getelementptr inbounds {vector}, ptr %area, i64 {at}" for name, at in area.items()]
-    code.lines += [
-        "call void @settings(ptr %u, ptr %t, ptr %h, ptr %area)",
-        "call void @stages(ptr %y, ptr %k, ptr %area)",
-        "call void @at_stages(ptr %a_w, ptr %q, ptr %a_u, ptr %a_ts, ptr %a_first)",
-        "call void @at_begin(ptr %y, ptr %q, ptr %u, ptr %t, ptr %a_begin)",
-        "call void @along(ptr %q, ptr %a_begin, ptr %a_k, ptr %a_dt, ptr %a_second)",
-        "call void @scatter(ptr %area, ptr %U, ptr %B)",
-    ]
-    for g, rows in enumerate(sets):
-        places = {"S": g * n, "W": g * n, "Z": g * n, "V": g * GROUP * n, "B": g * n, "e": g}
-        parts = [code.place(f"%{name}", at) for name, at in places.items()]
-        call = ", ".join(f"ptr {part}" for part in [*parts, "%lu", "%a_ih", "%a_first", "%a_second", "%rtol"])
-        code.lines.append(f"call void @one_group_{kinds.index(rows)}({call})")
-    return function("columns", _POINTERS, code)
-
-
-def _one_group(n: int, groups: int, rows: tuple[int, ...], suffix: str) -> list[str]:
-    code = Code(GROUP)
-    zero = code.constant(0.0)
-    for s in range(GROUP):
-        stage, right = code.place("%V", s * n), code.place("%B", s * groups * n)
-        if s:
-            code.lines += [
-                f"call void @argument_{s}{suffix}(ptr %S, ptr %V, ptr %W)",
-                f"call void @right_{s}{suffix}(ptr {right}, ptr %ih, ptr %V)",
-            ]
-        else:
-            for i in rows:
-                code.store(code.load(right, i), stage, i)
-        first = code.new(f"getelementptr inbounds double, ptr %first, i64 {s}")
-        second = code.new(f"getelementptr inbounds double, ptr %second, i64 {s}")
-        argument = "%W" if s else "%S"
-        code.lines += [
-            f"call void @product{suffix}(ptr {first}, ptr {second}, ptr {argument}, ptr %S, ptr {stage})",
-            f"call void @solve{suffix}(ptr %lu, ptr {stage})",
-        ]
-    code.store(zero, "%e", 0)
-    last = code.place("%V", (GROUP - 1) * n)
-    code.lines.append(f"call void @measure{suffix}(ptr %S, ptr %W, ptr {last}, ptr %rtol, ptr %Z, ptr %e)")
-    arguments = ["%S", "%W", "%Z", "%V", "%B", "%e", "%lu", "%ih", "%first", "%second", "%rtol"]
-    return function(f"one_group{suffix}", arguments, code, internal=True)

@@ -66,7 +66,8 @@ class Work:
         self.width, self.driven = width, 0
         if self.asked:
             self.columns = tuple(self.asked[place] for place in code.order(self.asked).tolist())
-        elif code.outline.blocks:
+        # what is decomposed for each member has no derivatives
+        if code.outline.blocks and not (self.columns and code.outline.columns):
             self.driven = count
         self._lower()
         first = np.arange(count + 1, dtype=np.int64)
@@ -108,8 +109,8 @@ class Work:
         """
         code, parts = MachineCode.of(self.compiled), [stacked]
         outline, order = code.outline, np.arange(len(self.parameters))
-        if outline.asked and self.driven:
-            numbers, usable = code.decompositions.of(stacked, self.width)
+        if self.driven:
+            numbers, usable = code.decompositions.of(stacked, self.width, by=bool(self.columns))
             if outline.columns:
                 parts.append(numbers)
             if not usable.all():
@@ -196,14 +197,23 @@ class Work:
         """A function that solves the members ``begin .. end - 1`` of the order in lanes of its own."""
         drive = driver.compiled_loop(loop.drive, loop.HELPERS, worth=len(self.parameters) >= _WORTH)
 
-        def part(begin: int, end: int) -> None:
-            """Those in closed form first, which use another step."""
+        def part(begin: int, end: int, driven: bool) -> None:
+            """Members that use one step."""
+            with self.whole(driven=driven) as run:
+                drive(run, begin, end)
+
+        return self.in_parts(part)
+
+    def in_parts(self, part: Callable[[int, int, bool], None]) -> Callable[[int, int], None]:
+        """A function that solves members by one that is told which step they use: first those in closed form."""
+
+        def solve(begin: int, end: int) -> None:
+            """Members ``begin .. end - 1`` of the order."""
             for driven, first, last in ((True, begin, min(end, self.driven)), (False, max(begin, self.driven), end)):
                 if first < last:
-                    with self.whole(driven=driven) as run:
-                        drive(run, first, last)
+                    part(first, last, driven)
 
-        return part
+        return solve
 
     @property
     def watched(self) -> tuple[str, ...]:
