@@ -42,6 +42,10 @@ from pkpd_mdr.engine.machine.records import (
 __all__ = ["HELPERS", "drive_columns"]
 
 
+_SHORT = 1e-10
+"""A step is short below this share of the time."""
+
+
 def _feed(run: Run, wide: Wide) -> None:
     """The derivatives of inputs, where the machine code finds them: in U, and in B for every stage."""
     U, B, rates, targets = wide.columns.U, wide.columns.B, wide.columns.rates, wide.derivatives.targets
@@ -310,14 +314,18 @@ def _switch(run: Run, wide: Wide, k: int) -> None:
             columns.S[c >> 3, i, c & 7] += (columns.before[i, 0] - columns.flow[i, 0]) * columns.delay[c]
 
 
-def _worst(columns: Columns, e: Floats) -> None:
-    """Let the worst parameter judge the step too; an error that is not a number refuses it."""
+def _worst(columns: Columns, e: Floats, short: bool) -> None:
+    """Let the worst parameter judge the step too; an error that is not a number refuses it.
+
+    A short step is left to the states: the effect of a drug that begins may rise with an infinite slope (a Hill
+    coefficient below 1), which no step is short enough for where the time of the dose depends on a parameter.
+    """
     worst = e[0, 0]
     for c in range(columns.rates.shape[1]):
         value = columns.e[c >> 3, c & 7]
         if not value <= worst:
             worst = value
-    if not worst <= e[0, 0]:
+    if not (worst <= e[0, 0] or (short and worst < 1e30)):
         e[0, 0] = worst
         e[1, 0] = 0.2 if not worst < 1e30 else min(6.0, max(0.2, 0.9 * max(worst, 1e-20) ** -0.1))
 
@@ -371,7 +379,7 @@ def _step_columns(run: Run, wide: Wide) -> int:
         given = (base.y, base.k, at.lu, base.u, base.t, base.used, base.tolerances, at.q, at.area)
         invoke(wide.machine.columns, (*given, at.S, at.W, at.V, at.B, at.U, at.Z, at.e))
         if wide.derivatives.controlled:
-            _worst(wide.columns, e)
+            _worst(wide.columns, e, used[0] < _SHORT * max(abs(t[0]), 1e-3))
     return _judge(e, t, h, used, lanes.stretch, run.control.most[0], 0)
 
 
