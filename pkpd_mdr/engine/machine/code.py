@@ -256,7 +256,8 @@ class MachineCode:
         arrays |= driver.aligned_parts(dict.fromkeys(_BY_LANE, (width,)))
         arrays["y"][:], arrays["p"][:], arrays["used"][:] = 1.0, 1.0, 1e-3
         whole: dict[str, Any] = {name: np.zeros(width, dtype=np.int64) for name in ("place", "memory", "fresh", "row")}
-        lanes = records.Lanes(**arrays, **whole, member=np.full(width, -1, dtype=np.int64))
+        whole |= {"member": np.full(width, -1, dtype=np.int64), "which": np.zeros(1 + width, dtype=np.int64)}
+        lanes = records.Lanes(**arrays, **whole)
         names = [name for name in records.Pointers._fields if name not in ("tolerances", "most")]
         found: dict[str, int] = {name: getattr(lanes, name).ctypes.data for name in names}
         return lanes, records.Pointers(tolerances=0, most=0, **found)

@@ -306,12 +306,13 @@ def _pass_marks(marking: Marking, marks: Marks) -> None:
 
     What is handed over is copied at every call, so this takes no more than it needs.
     """
-    y, out, x, high, slack = marking.y, marking.out, marking.x, marking.high, marking.slack
-    pending = marks.t.shape[0]
+    y, out, x, high, slack, which = marking.y, marking.out, marking.x, marking.high, marking.slack, marks.which
+    pending = which[0]
     while pending > 0:
         pending = 0
-        for lane in range(marks.t.shape[0]):
-            marks.row[lane], x[lane] = -1, 1.0
+        for i in range(which[0]):
+            lane = which[1 + i]
+            marks.row[lane] = -1
             if marks.verdict[lane] != 1.0:
                 continue
             item = marks.place[lane]
@@ -325,32 +326,34 @@ def _pass_marks(marking: Marking, marks: Marks) -> None:
             return
         at = marking.at
         invoke(marking.dense, (at.y, at.w, at.k, at.x, at.out, at.q, at.u, at.used))
-        for lane in range(marks.t.shape[0]):
+        for i in range(which[0]):
+            lane = which[1 + i]
             if marks.row[lane] < 0:
                 continue
             time, member = marks.time[marks.place[lane]], marks.member[lane]
             x[lane] = time
-            for i in range(y.shape[0]):
-                if slack[2 * i + 1] >= 0.0:
-                    value = out[i, lane]
-                    high[i, lane] = max(high[i, lane], abs(value))
-                    if value < -(slack[2 * i] * high[i, lane] + slack[2 * i + 1]):
+            for state in range(y.shape[0]):
+                if slack[2 * state + 1] >= 0.0:
+                    value = out[state, lane]
+                    high[state, lane] = max(high[state, lane], abs(value))
+                    if value < -(slack[2 * state] * high[state, lane] + slack[2 * state + 1]):
                         if marking.below[member, 0] < 0.0:
-                            marking.below[member, 0], marking.below[member, 1] = i, value
+                            marking.below[member, 0], marking.below[member, 1] = state, value
                             marking.below[member, 2] = time
                     elif value < 0.0:
-                        out[i, lane] = 0.0
+                        out[state, lane] = 0.0
         invoke(marking.observe, (at.out, at.p, at.x, at.seen))
-        for lane in range(marks.t.shape[0]):
+        for i in range(which[0]):
+            lane = which[1 + i]
             if marks.row[lane] >= 0:
-                for i in range(marking.values.shape[1]):
-                    marking.values[marks.row[lane], i] = marking.seen[i, lane]
+                for output in range(marking.values.shape[1]):
+                    marking.values[marks.row[lane], output] = marking.seen[output, lane]
                 marks.reached[marks.member[lane]] += 1
                 marks.place[lane] += 1
 
 
 class Marks(NamedTuple):
-    """Where the lanes stand among their marks; `row` is scratch."""
+    """Where the lanes stand among their marks, and which of them to look at; `row` is scratch."""
 
     t: Floats
     used: Floats
@@ -363,13 +366,14 @@ class Marks(NamedTuple):
     kind: Integers
     first: Integers
     reached: Integers
+    which: Integers
 
 
 def _marks(run: Run) -> Marks:
     lanes, program = run.lanes, run.program
     return Marks(
         lanes.t, lanes.used, lanes.after, lanes.verdict, lanes.member, lanes.place, lanes.row, program.time,
-        program.kind, run.members.mark_first, run.results.reached,
+        program.kind, run.members.mark_first, run.results.reached, lanes.which,
     )  # fmt: skip
 
 
@@ -385,10 +389,10 @@ def drive(run: Run, begin: int, end: int) -> None:
     """
     lanes, at, times = run.lanes, run.at, run.program.time
     member, verdict, fresh, place, after = lanes.member, lanes.verdict, lanes.fresh, lanes.place, lanes.after
-    guarded, marking, marks = lanes.g.shape[0] > 0, marking_of(run), _marks(run)
+    guarded, marking, marks, which = lanes.g.shape[0] > 0, marking_of(run), _marks(run), lanes.which
     pointers = (
         at.y, at.q, at.u, at.t, at.h, at.used, at.target, at.due, at.active, at.tolerances, at.most, at.take, at.k,
-        at.w, at.work, at.e, at.steps, at.stretch, at.after, at.verdict,
+        at.w, at.work, at.e, at.steps, at.stretch, at.after, at.verdict, at.which,
     )  # fmt: skip
     width, occupied = lanes.t.shape[0], 0
     for lane in range(width):
@@ -398,10 +402,9 @@ def drive(run: Run, begin: int, end: int) -> None:
         invoke(run.machine.march, pointers)
         if not guarded:
             _pass_marks(marking, marks)
-        for lane in range(width):
+        for i in range(which[0]):
+            lane = which[1 + i]
             outcome = int(verdict[lane])
-            if outcome == 0:
-                continue
             if outcome == DUE:
                 if fresh[lane]:
                     fresh[lane] = 0

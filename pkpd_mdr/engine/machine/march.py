@@ -2,7 +2,8 @@
 
 The function ``march`` makes steps of all lanes at once. `h` is the step that is controlled, `used` the one that is
 tried, `target` where it must not go beyond. It returns when in some active lane a good step reaches the time `due`, or
-the lane cannot go on; what became of each lane is its `verdict`:
+the lane cannot go on; what became of each lane is its `verdict`, and `which` lists the lanes where that is not 0, behind
+their number:
 
 =====  ==================================================================================================
 0      nothing to do: good steps were taken (``take`` is 1 where y is still to become w), or one is repeated
@@ -20,7 +21,7 @@ __all__ = ["march"]
 
 _ARGUMENTS = [
     "%y", "%q", "%u", "%t", "%h", "%used", "%target", "%due", "%active", "%tol", "%most", "%take", "%k", "%w", "%work",
-    "%e", "%steps", "%stretch", "%after", "%verdict",
+    "%e", "%steps", "%stretch", "%after", "%verdict", "%which",
 ]  # fmt: skip
 _STEP = ["%y", "%q", "%u", "%t", "%used", "%tol", "%take", "%k", "%w", "%work", "%e"]
 
@@ -30,10 +31,33 @@ def march(width: int) -> list[str]:
     code = Code(width)
     _try(code)
     code.lines.append(f"call void @step({', '.join(f'ptr {item}' for item in _STEP)})")
-    stop = _judge(code)
+    bits = _judge(code)
     given = ", ".join(f"ptr noalias {item}" for item in _ARGUMENTS)
     head = [f"define void @march({given}) {{", "entry:", "br label %again", "again:"]
-    return [*head, *code.lines, f"br i1 {stop}, label %done, label %again", "done:", "ret void", "}"]
+    kind = f"i{width}"
+    tell = [
+        f"%stop = icmp ne {kind} {bits}, 0",
+        "br i1 %stop, label %done, label %again",
+        "done:",
+        f"%told = zext {kind} {bits} to i64",
+        "br label %next",
+        "next:",
+        "%rest = phi i64 [%told, %done], [%less, %next]",
+        "%count = phi i64 [0, %done], [%more, %next]",
+        "%lane = call i64 @llvm.cttz.i64(i64 %rest, i1 true)",
+        "%more = add i64 %count, 1",
+        "%place = getelementptr inbounds i64, ptr %which, i64 %more",
+        "store i64 %lane, ptr %place, align 8",
+        "%lower = sub i64 %rest, 1",
+        "%less = and i64 %rest, %lower",
+        "%all = icmp eq i64 %less, 0",
+        "br i1 %all, label %end, label %next",
+        "end:",
+        "store i64 %more, ptr %which, align 8",
+        "ret void",
+        "}",
+    ]
+    return ["declare i64 @llvm.cttz.i64(i64, i1)", *head, *code.lines, *tell]
 
 
 def _try(code: Code) -> None:
@@ -48,7 +72,7 @@ def _try(code: Code) -> None:
 
 
 def _judge(code: Code) -> str:
-    """After a step: the next `h`, the counts, the moved time of lanes that march on; returns whether to stop."""
+    """After a step: the next `h`, the counts, the moved time of lanes that march on; returns bits of lanes that do not."""
     one, zero = code.constant(1.0), code.constant(0.0)
     used, h, t, active = (code.load(name, 0) for name in ("%used", "%h", "%t", "%active"))
     good = code.compare("fcmp ole", code.load("%e", 0), one)
@@ -84,5 +108,4 @@ def _judge(code: Code) -> str:
     code.store(moved, "%take", 0)
     code.store(code.select(code.compare("fcmp ogt", moved, zero), after, t), "%t", 0)
     kind = f"<{code.width} x i1>"
-    bits = code.new(f"bitcast {kind} {settled} to i{code.width}")
-    return code.new(f"icmp ne i{code.width} {bits}, 0")
+    return code.new(f"bitcast {kind} {settled} to i{code.width}")

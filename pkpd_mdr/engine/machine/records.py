@@ -75,6 +75,7 @@ class Pointers(NamedTuple):
     stretch: int
     after: int
     verdict: int
+    which: int
 
 
 class Program(NamedTuple):
@@ -144,7 +145,7 @@ class Lanes(NamedTuple):
     step that is controlled (`h`) and step that is tried (`used`), squared error and growth (`e`), whether the next step
     begins at `w` (`take`), rates by port, time of the next event (`target`) and of the next mark or event (`due`),
     whether a member is in the lane (`active`), remembered steps (`memo`), conditions `g` (their modes stand behind the
-    inputs in `u`), and scratch.
+    inputs in `u`), the lanes that ``march`` returned for, behind their number (`which`), and scratch.
     """
 
     y: Floats
@@ -179,6 +180,7 @@ class Lanes(NamedTuple):
     memory: Integers
     fresh: Integers
     row: Integers
+    which: Integers
 
 
 class Control(NamedTuple):
