@@ -52,6 +52,10 @@ REFUSED = 1e60
 _ENDLESS = 1e300
 _DOUBT = 1e4
 """What the squared error counts where a step may have a kink in it: as if the error were a hundred times larger."""
+_HELD = 512
+"""Up to so many vectors between, lanes side by side keep them to themselves: what need not be seen later stays in
+registers. Derivatives read the decomposition of one lane.
+"""
 _FULL = ["%jac", "%ft", "%side", "%imposed", "%slopes"]
 """What is known of rates at the begin of a step, besides their values."""
 _STEP = ["%y", "%q", "%u", "%t", "%h", "%tol", "%take", "%k", "%w", "%work", "%e"]
@@ -251,14 +255,14 @@ class _Step:
         self.kernels, self.system, self.width, self.lead = kernels, system, width, lead
         self.leading = lead.states if lead else ()
         n = kernels.size
-        sizes = {
+        self.sizes = {
             "%f": n, "%ft": n, "%jac": len(system.jacobian), "%lu": len(system.plan.cells),
             "%m": len(lead.heads) if lead else 0, "%a": lead.times if lead else 0, "%path": lead.size if lead else 0,
             "%side": len(kernels.sides), "%then": len(kernels.sides),
             "%imposed": len(lead.imposed) if lead else 0, "%slopes": len(lead.slopes) if lead else 0,
         }  # fmt: skip
         self.areas, self.size = {}, 0
-        for name, size in sizes.items():
+        for name, size in self.sizes.items():
             self.areas[name] = self.size
             self.size += size
 
@@ -267,9 +271,11 @@ class _Step:
         code, n, timed = Code(self.width), self.kernels.size, bool(self.system.by_time)
         names = ("%ih", "%diagonal", "%ts", "%hd")
         code.lines += [f"{name} = alloca {code.vector}, align 64" for name in names]
-        code.lines += [
-            f"{name} = getelementptr inbounds {code.vector}, ptr %work, i64 {at}" for name, at in self.areas.items()
-        ]
+        for name, at in self.areas.items():
+            place = f"getelementptr inbounds {code.vector}, ptr %work, i64 {at}"
+            if self.width > 1 and self.size <= _HELD:
+                place = f"alloca [{self.sizes[name]} x {code.vector}], align 64"
+            code.lines.append(f"{name} = {place}")
         h, t = code.load("%h", 0), code.load("%t", 0)
         inverse = code.binary("fdiv", code.constant(1.0), h)
         code.store(inverse, "%ih", 0)
