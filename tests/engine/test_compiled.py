@@ -111,7 +111,7 @@ def test_members_do_not_depend_on_packing_order_or_threads(monkeypatch: pytest.M
     timelines = [plan(compiled, row[None], stop=600.0 + 40 * i) for i, row in enumerate(many)]
     names = ["S", "R", "burden"]
     together = solve_compiled(compiled, many, None, timelines, names)
-    for width in (1, 2, 4):
+    for width in (1, 2, 4, 16):
         assert same(together, solve_compiled(compiled, many, None, timelines, names, width=width))
     order = np.random.default_rng(1).permutation(len(many))
     shuffled = solve_compiled(compiled, many[order], None, [timelines[i] for i in order], names)

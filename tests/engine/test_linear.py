@@ -269,6 +269,24 @@ def test_kinetics_lead_the_clones_they_kill(width: int) -> None:
                 np.testing.assert_allclose(got, wanted[name], rtol=1e-8, atol=1e-9)
 
 
+def test_infusions_of_some_lanes_are_not_noticed_by_others() -> None:
+    """Where nothing flows into any lane, closed forms do without what flows in: to the last bit the same."""
+    model, compiled, _ = oral_kill()
+    rows = np.repeat(values(model), 7, axis=0) * np.random.default_rng(4).uniform(0.8, 1.25, (7, len(model.parameters)))
+    timelines = []
+    for i, row in enumerate(rows):
+        infused = mdr.infusion("d", "80 mg", over=f"{3 + i} h", route="iv", at=f"{4 * i} h")
+        regimen = arrange(mdr.oral("d", "100 mg") & infused if i % 3 else mdr.oral("d", "90 mg"), [0.0, 7.5, 30.0])
+        timelines.append(build(regimen, BoundPorts(compiled, row[None]), stop=30.0))
+    alone = [
+        solve_compiled(compiled, rows[[i]], None, [timelines[i]], compiled.states).members[0].values.tobytes()
+        for i in range(7)
+    ]
+    for width in (2, 4, 8, 16):
+        found = solve_compiled(compiled, rows, None, timelines, compiled.states, width=width)
+        assert [member.values.tobytes() for member in found.members] == alone
+
+
 def test_they_save_steps_and_change_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the same model where everything is integrated."""
     model, compiled, timeline = oral_kill()

@@ -28,7 +28,7 @@ from pkpd_mdr.errors import SimulationError
 
 __all__ = ["closed_form", "solve_compiled", "warm_up"]
 
-_FEW, _MANY = 2, 64
+_FEW, _MANY, _SMALL, _WIDEST = 2, 64, 6, 8
 
 
 def solve_compiled(
@@ -93,7 +93,7 @@ def solve_compiled(
             raise SimulationError(
                 f"the level of {watches[watch].output!r} is not a number for member {member}; give one to cross"
             )
-    work.prepare(starts, 1 if sensitivities else width or _lanes(len(table)))
+    work.prepare(starts, 1 if sensitivities else width or _lanes(compiled, len(table)))
     if sensitivities:
         from pkpd_mdr.engine.machine.sensitivity import derivative_driver
 
@@ -142,7 +142,7 @@ def closed_form(compiled: Compiled, parameters: FloatArray, rows: Sequence[Float
     code = MachineCode.of(compiled) if compiled.states and len(parameters) else None
     if code is None or not code.outline.whole:
         return np.zeros(len(parameters), dtype=bool)
-    width = _lanes(len(parameters))
+    width = _lanes(compiled, len(parameters))
     if rows is None:
         return code.decompositions.of(parameters, width)[1]
     tables = [np.atleast_2d(np.asarray(table, dtype=float)) for table in rows]
@@ -150,6 +150,12 @@ def closed_form(compiled: Compiled, parameters: FloatArray, rows: Sequence[Float
     return np.asarray(np.logical_and.reduceat(code.decompositions.of(np.concatenate(tables), width)[1], first))
 
 
-def _lanes(count: int) -> int:
-    """How many members are solved side by side."""
-    return 1 if count <= _FEW else native.preferred_width()
+def _lanes(compiled: Compiled, count: int) -> int:
+    """How many members are solved side by side.
+
+    Twice as many of small models where there are registers for them: what is done between marches is for more lanes.
+    """
+    if count <= _FEW:
+        return 1
+    width = native.preferred_width()
+    return 2 * width if width == _WIDEST and count >= _MANY and len(compiled.states) <= _SMALL else width

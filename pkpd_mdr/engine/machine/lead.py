@@ -69,7 +69,8 @@ class Lead:
     def __init__(self, kernels: Kernels, width: int, rows: Sequence[int]) -> None:
         self.kernels, self.width, rates = kernels, width, [kernels.right[i] for i in rows]
         self.states, self.imposed = kernels.linear.states, kernels.led(rates, kernels.linear.states)[1]
-        self.heads, self.ahead = kernels.linear.forms
+        self.forms = kernels.linear.forms
+        self.ahead, self.heads = self.forms.ahead, [*self.forms.held, *self.forms.fed]
         self.nodes = [*self.ahead, *self.imposed]
         self.times, stride = (SHARED, SHARED) if width == 1 else (len(_SHARES), 1)
         self.moved: dict[Place, Place] = {("%y", i): ("%z", stride * m) for m, i in enumerate(self.states)}
@@ -92,6 +93,14 @@ class Lead:
         lines = flow_kernel(kernels, "ahead", self.width, alone, slots, ["%y", "%q", "%u", "%a", "%o"], internal=True)
         known = [("%m", k, node) for k, node in enumerate(self.heads)]
         lines += flow_kernel(kernels, "heads", self.width, known, slots, ["%y", "%q", "%u", "%m"], internal=True)
+        lines += self._leading("leading", ahead, slots)
+        if self._may_rest():
+            lines += self._leading("resting", self.forms.unfed, slots)
+        return lines + (self._defect() if self.slopes else [])
+
+    def _leading(self, name: str, ahead: Sequence[Node], slots: dict[Node, Place]) -> list[str]:
+        """A function of all leading values at a time."""
+        kernels = self.kernels
         code = Code(SHARED, common=("%q", "%u", "%m")) if self.width == 1 else Code(self.width)
         kept = slots | {node: ("%m", k) for k, node in enumerate(self.heads) if kernels.graph.value(node) is None}
         for m, value in enumerate(flow_graph(kernels, code, ahead, kept, {})):
@@ -99,8 +108,15 @@ class Lead:
         later: dict[Place, Place] = {("%y", i): ("%o", m) for m, i in enumerate(self.states)}
         for k, value in enumerate(flow_graph(kernels, code, self.imposed, slots, later), start=len(ahead)):
             code.store(value, "%o", k)
-        lines += function("leading", ["%q", "%u", "%m", "%a", "%o"], code, internal=True)
-        return lines + (self._defect() if self.slopes else [])
+        return function(name, ["%q", "%u", "%m", "%a", "%o"], code, internal=True)
+
+    def _may_rest(self) -> bool:
+        """Whether nothing may flow in at times, in no lane: most of the time after a bolus.
+
+        One lane, for which a single run waits, does without code of its own for that.
+        """
+        fed = [self.kernels.graph.value(node) for node in self.forms.fed]
+        return self.width > 1 and None in fed and not any(fed)
 
     def _defect(self) -> list[str]:
         """``defect(y, imposed, slopes, path, b)``: the right-hand side of stage 7 takes what the quadrature lacks.
@@ -137,9 +153,22 @@ class Lead:
             share = _SHARES[min(i, len(_SHARES) - 1)]
             code.store(code.binary("fmul", h, code.constant(share)), "%a", i)
         code.lines.append("call void @heads(ptr %y, ptr %q, ptr %u, ptr %m)")
+        leading = self._chosen(code)
         for i in range(1 if self.width == 1 else self.times):
             places = code.place("%a", i), self.at(code, i + 1)
-            code.lines.append(f"call void @leading(ptr %q, ptr %u, ptr %m, ptr {places[0]}, ptr {places[1]})")
+            code.lines.append(f"call void {leading}(ptr %q, ptr %u, ptr %m, ptr {places[0]}, ptr {places[1]})")
+
+    def _chosen(self, code: Code) -> str:
+        """The function of leading values that serves all lanes; what nothing flows into is the same by both."""
+        if not self._may_rest():
+            return "@leading"
+        some, kind = "", f"<{self.width} x i1>"
+        for k in range(len(self.forms.held), len(self.heads)):
+            flows = code.compare("fcmp une", code.load("%m", k), code.constant(0.0))
+            some = code.new(f"or {kind} {some}, {flows}") if some else flows
+        bits = code.new(f"bitcast {kind} {some} to i{self.width}")
+        some = code.new(f"icmp ne i{self.width} {bits}, 0")
+        return code.new(f"select i1 {some}, ptr @leading, ptr @resting")
 
     def at(self, code: Code, stage: int) -> str:
         """Where the values at a stage from 1 on stand."""

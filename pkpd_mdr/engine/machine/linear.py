@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pkpd_mdr.engine.machine.dag import Node
 from pkpd_mdr.engine.machine.modes import Modes, modes, risen
@@ -40,6 +40,23 @@ __all__ = ["Linear"]
 _LARGEST_BLOCK = 12
 _LARGEST_LEAD = 4
 _FUNCTIONS = ("exp", "log", "expm1", "log1p", "tanh", "sin", "cos")
+
+
+class Forms(NamedTuple):
+    """The closed forms of linear parts.
+
+    Attributes
+    ----------
+    held, fed : list of node
+        V^-1 x and V^-1 b/e, whatever the time.
+    ahead, unfed : list of node
+        The states a time ``("a", 0)`` later; the same where all of `fed` is zero.
+    """
+
+    held: list[Node]
+    fed: list[Node]
+    ahead: list[Node]
+    unfed: list[Node]
 
 
 class Linear:
@@ -85,14 +102,15 @@ class Linear:
         return {(i, j): cells[block[i], block[j]] for i in n for j in n if (block[i], block[j]) in cells}
 
     @cached_property
-    def forms(self) -> tuple[list[Node], list[Node]]:
-        """The closed forms, as nodes: V^-1 x and V^-1 b/e, whatever the time; the states a time ``("a", 0)`` later."""
+    def forms(self) -> Forms:
+        """The closed forms, as nodes."""
         graph, first = self.kernels.graph, len(self.kernels.parameters)
-        heads: list[Node] = []
-        nodes: list[Node] = []
+        found = Forms([], [], [], [])
         later = graph.leaf("a", 0)
         for block in self.blocks:
-            size, moved, form = len(block), [], self._modes[block]
+            size, form = len(block), self._modes[block]
+            moved: list[Node] = []
+            decayed: list[Node] = []
             if form is None:
                 rows = [[graph.leaf("p", first + i * size + j) for j in range(size)] for i in range(1 + 2 * size)]
                 first += size * len(rows)
@@ -103,12 +121,15 @@ class Linear:
             for value, row in zip(form.values, form.back, strict=True):
                 held, fed = self._weight(row, held_by), self._weight(row, fed_by)
                 fed = graph.mul(graph.inverse(value), fed)
-                heads += [held, fed]
+                found.held.append(held)
+                found.fed.append(fed)
                 exponent = graph.mul(value, later)
                 grown = graph.mul(graph.function("expm1", exponent), fed)
-                moved.append(graph.add(graph.mul(graph.function("exp", exponent), held), grown))
-            nodes += [self._weight(row, moved) for row in form.vectors]
-        return heads, nodes
+                decayed.append(graph.mul(graph.function("exp", exponent), held))
+                moved.append(graph.add(decayed[-1], grown))
+            found.ahead.extend(self._weight(row, moved) for row in form.vectors)
+            found.unfed.extend(self._weight(row, decayed) for row in form.vectors)
+        return found
 
     def _weight(self, weights: Sequence[Node], parts: Sequence[Node]) -> Node:
         graph, total = self.kernels.graph, self.kernels.graph.constant(0.0)
