@@ -176,7 +176,7 @@ class Code:
         zeros = f"<{self.width} x i32> zeroinitializer"
         return self.new(f"shufflevector {self.vector} {first}, {self.vector} poison, {zeros}")
 
-    def with_lane(self, value: str, lane: int, base: str, index: int) -> str:
+    def with_lane(self, value: str, lane: int, base: str, index: int | str) -> str:
         """A vector in which one lane is double number `index` behind a pointer."""
         address = self.new(f"getelementptr inbounds double, ptr {base}, i64 {index}")
         number = self.new(f"load double, ptr {address}, align 8")

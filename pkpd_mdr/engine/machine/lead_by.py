@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pkpd_mdr.engine.machine import tableau
 from pkpd_mdr.engine.machine.dag import Node, Row
 from pkpd_mdr.engine.machine.kernels import Kernels, flow_kernel
-from pkpd_mdr.engine.machine.lanes import Code, Place, function
+from pkpd_mdr.engine.machine.lanes import Code, Place, function, loop
 from pkpd_mdr.engine.machine.lead import LACKS, ROUNDING, Lead
 
 __all__ = ["END", "LeadBy"]
@@ -205,15 +205,19 @@ class LeadBy:
             Whether states in closed form move.
         """
         code, felt, first, size = Code(GROUP), self._felt_by(), self._first_begun_by, len(self.felt)
-        begun = {entry: ("%o", first + place) for place, entry in enumerate(self._begun_by)}
-        held = self._held(code, ahead=ahead and bool(moved))
+        held, row = self._held(code, ahead=ahead and bool(moved)), code.new(f"mul i64 %i, {size}")
         for k in moved:
-            place = self.felt.index(k)
-            inside = [self._along(code, k, felt, stage, columns, held) for stage in range(END + 1)]
-            lack = code.constant(0.0)
-            for stage, (weight, value) in enumerate(zip(LACKS, inside, strict=True)):
-                code.store(value, "%N", stage * size + place)
-                lack = code.multiply_add(code.constant(weight), value, lack)
+            place = code.row(row, self.felt.index(k))
+            code.store(self._along(code, k, felt, "%i", columns, held), "%N", place)
+        lines = loop(f"inside_{g}", ["%S", "%U", "%z", "%o", "%N"], code, END + 1) if moved else []
+        code, begun = Code(GROUP), {entry: ("%o", first + place) for place, entry in enumerate(self._begun_by)}
+        held = self._held(code, ahead=ahead and bool(moved))
+        if moved:
+            code.lines.append(f"call void @inside_{g}(ptr %S, ptr %U, ptr %z, ptr %o, ptr %N)")
+        for k in moved:
+            place, lack = self.felt.index(k), code.constant(0.0)
+            for stage, weight in enumerate(LACKS):
+                lack = code.multiply_add(code.constant(weight), code.load("%N", stage * size + place), lack)
             lack = code.binary("fmul", lack, code.load("%gate", place))
             turn = self._along(code, k, begun, 0, columns, held)
             for stage in range(GROUP):
@@ -221,7 +225,7 @@ class LeadBy:
                 value = code.binary("fadd", value, lack) if stage == _LAST_BUT_ONE else value
                 code.store(value, "%N", (END + 1 + stage) * size + place)
         given = ["%S", "%U", "%z", "%o", "%dt", "%gate", "%N"]
-        lines = function(f"lead_{g}", given, code, internal=True)
+        lines += function(f"lead_{g}", given, code, internal=True)
         code, count = Code(GROUP), len(self.states)
         later = {entry: ("%z", count + place) for place, entry in enumerate(self._later)}
         held = self._held(code, ahead=ahead)
@@ -238,7 +242,7 @@ class LeadBy:
         code: Code,
         k: int,
         known: Mapping[tuple[int, int], Place],
-        stage: int,
+        stage: int | str,
         columns: Sequence[int],
         held: Mapping[int, str],
     ) -> str:
@@ -247,11 +251,11 @@ class LeadBy:
         for lane, c in enumerate(columns):
             place = known.get((k, len(self._sources) + c))
             if place is not None:
-                total = code.with_lane(total, lane, place[0], GROUP * place[1] + stage)
+                total = code.with_lane(total, lane, place[0], code.row(stage, GROUP * place[1]))
         for d, value in held.items():
             place = known.get((k, d))
             if place is not None:
-                total = code.multiply_add(code.spread(place[0], GROUP * place[1] + stage), value, total)
+                total = code.multiply_add(code.spread(place[0], code.row(stage, GROUP * place[1])), value, total)
         return total
 
 

@@ -50,7 +50,8 @@ _FEW = 2
 
 _POINTERS = ["%y", "%k", "%lu", "%u", "%t", "%h", "%rtol", "%q", "%area", "%S", "%W", "%V", "%B", "%U", "%Z", "%e"]
 _ONE_GROUP = ["%S", "%W", "%Z", "%V", "%B", "%e", "%lu", "%ih", "%first", "%second", "%lead", "%rtol"]
-_PRODUCT, _LED = ["%first", "%second", "%w", "%s"], ["%begin", "%z", "%zs", "%r"]
+_PRODUCT = ["%first", "%second", "%w", "%s", "%o"]
+_LED = ["%first", "%second", "%begin", "%z", "%zs", "%r", "%o"]
 _DENSE = ["%y", "%u", "%h", "%x", "%q", "%area", "%S", "%W", "%V", "%U", "%out"]
 
 
@@ -125,9 +126,14 @@ def tangent_module(kernels: Kernels, columns: Sequence[str], *, whole: bool = Fa
 
 
 class _Group(NamedTuple):
-    """A group of columns: what its functions are called behind, its columns, what of the model moves with them."""
+    """A group of columns, and what of the model moves with them.
+
+    Functions that depend on the rows alone have names that end in `kind`, those that depend on leading values, too, in
+    `led`.
+    """
 
     kind: str
+    led: str
     columns: range
     rows: tuple[int, ...]
     moved: tuple[int, ...]
@@ -146,7 +152,8 @@ class _Tangent:
     def _groups(self, *, whole: bool) -> list[_Group]:
         """The groups; those of which the same moves have their code in common, as each has to be compiled."""
         reach = reached(self.kernels, self.names)
-        kinds: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = {}
+        kinds: dict[tuple[int, ...], str] = {}
+        led: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = {}
         found: list[_Group] = []
         everything = frozenset(range(self.n))
         for first in range(0, len(self.names), GROUP):
@@ -155,8 +162,8 @@ class _Tangent:
             rows = self._rows(frozenset(self.system.rows) & states, [group.rows for group in found])
             moved = self.lead.moved(columns, states) if self.lead else ()
             ahead = self.lead is not None and bool(states & {*self.lead.states})
-            kind = kinds.setdefault((rows, moved), f"_{len(kinds)}")
-            found.append(_Group(kind, columns, rows, moved, ahead))
+            suffixes = kinds.setdefault(rows, f"_{len(kinds)}"), led.setdefault((rows, moved), f"_{len(led)}")
+            found.append(_Group(*suffixes, columns, rows, moved, ahead))
         return found
 
     def _rows(self, own: frozenset[int], found: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -197,7 +204,9 @@ class _Tangent:
         cells = [*self.system.jacobian, *slopes]
         bent = {place for place in range(len(cells)) if graph.value(second[place]) != 0.0}
         for group in {group.kind: group for group in self.groups}.values():
-            lines += self._group(group, bent) + self._one_group(group)
+            lines += self._group(group, bent)
+        for group in {group.led: group for group in self.groups}.values():
+            lines += (self._led(lead, group, bent) if lead else []) + self._one_group(group)
         for g, group in enumerate(self.groups):
             lines += lead.columns(g, group.columns, group.moved, ahead=group.ahead) if lead else []
         lines += self._columns() + self._dense() + _event_kernels(kernels, self.names)
@@ -287,7 +296,7 @@ class _Tangent:
     def _group(self, group: _Group, bent: set[int]) -> list[str]:
         """Functions for groups of one kind: the product with J, the solution of a stage, the error of each parameter.
 
-        Cells of J and slopes that are not `bent` do not change within a step.
+        Cells of J that are not `bent` do not change within a step.
         """
         code, rows = Code(GROUP), group.rows
         totals = {i: code.load("%o", i) for i in rows}
@@ -295,12 +304,9 @@ class _Tangent:
             for z, (i, j) in enumerate(self.system.jacobian):
                 if j in totals and (factor == "%first" or z in bent):
                     totals[i] = code.multiply_add(code.spread(factor, z * GROUP), code.load(pointer, j), totals[i])
-            if self.lead and factor == "%second":
-                self._led(code, self.lead, group, bent, totals)
         for i, total in totals.items():
             code.store(total, "%o", i)
-        given = [*_PRODUCT, *(_LED if group.moved else ()), "%o"]
-        lines = function(f"product{group.kind}", given, code, internal=True, apart=True)
+        lines = function(f"product{group.kind}", _PRODUCT, code, internal=True, apart=True)
         code = Code(GROUP)
         self.system.plan.solve(code, spread=True, rows=rows)
         lines += function(f"solve{group.kind}", ["%lu", "%b"], code, internal=True, apart=True)
@@ -321,13 +327,20 @@ class _Tangent:
         lines += over(f"measure{group.kind}", given, GROUP, rows, measure, few=_FEW)
         return lines + stage_rows(rows, self.n, GROUP, group.kind, few=_FEW)
 
-    def _led(self, code: Code, lead: LeadBy, group: _Group, bent: set[int], totals: dict[int, str]) -> None:
-        """What leading values add to the right-hand side of a stage: see `lead_by`."""
+    def _led(self, lead: LeadBy, group: _Group, bent: set[int]) -> list[str]:
+        """``led``: what leading values add to the right-hand side of a stage; see `lead_by`."""
+        code = Code(GROUP)
+        totals: dict[int, str] = {}
         for z, (i, k) in enumerate(lead.slopes, start=len(self.system.jacobian)):
-            if i in totals and k in group.moved:
+            if i in group.rows and k in group.moved:
+                total = totals[i] if i in totals else code.load("%o", i)
                 place, parts = lead.felt.index(k), [("%begin", "%r"), ("%first", "%z")]
                 for factor, pointer in [("%second", "%zs"), *parts] if z in bent else parts:
-                    totals[i] = code.multiply_add(code.spread(factor, z * GROUP), code.load(pointer, place), totals[i])
+                    total = code.multiply_add(code.spread(factor, z * GROUP), code.load(pointer, place), total)
+                totals[i] = total
+        for i, total in totals.items():
+            code.store(total, "%o", i)
+        return function(f"led{group.led}", _LED, code, internal=True, apart=True)
 
     def _one_group(self, group: _Group) -> list[str]:
         """``one_group``: the stages of one group, from its right-hand sides to its error."""
@@ -345,19 +358,20 @@ class _Tangent:
                     code.store(code.load(right, i), stage, i)
             first = code.new(f"getelementptr inbounds double, ptr %first, i64 {s}")
             second = code.new(f"getelementptr inbounds double, ptr %second, i64 {s}")
-            given = [first, second, "%W" if s else "%S", "%S"]
             if group.moved:
                 inside, turned = (code.place("%lead", part * felt) for part in (min(s, END), END + 1 + s))
-                given += ["%first", inside, "%lead", turned]
+                given = [first, second, "%first", inside, "%lead", turned, stage]
+                code.lines.append(f"call void @led{group.led}({', '.join(f'ptr {item}' for item in given)})")
+            argument = "%W" if s else "%S"
             code.lines += [
-                f"call void @product{kind}({', '.join(f'ptr {item}' for item in [*given, stage])})",
+                f"call void @product{kind}(ptr {first}, ptr {second}, ptr {argument}, ptr %S, ptr {stage})",
                 f"call void @solve{kind}(ptr %lu, ptr {stage})",
             ]
         code.store(code.constant(0.0), "%e", 0)
         if rows:
             last = code.place("%V", (GROUP - 1) * n)
             code.lines.append(f"call void @measure{kind}(ptr %S, ptr %W, ptr {last}, ptr %rtol, ptr %Z, ptr %e)")
-        return function(f"one_group{kind}", _ONE_GROUP, code, internal=True)
+        return function(f"one_group{group.led}", _ONE_GROUP, code, internal=True)
 
     def _columns(self) -> list[str]:
         """``columns``: one step."""
@@ -381,7 +395,7 @@ class _Tangent:
             if self.lead:
                 self.lead.move(code, g, parts["%S"], parts["%U"], parts["%W"])
             call = ", ".join(f"ptr {parts.get(name, name)}" for name in _ONE_GROUP)
-            code.lines.append(f"call void @one_group{group.kind}({call})")
+            code.lines.append(f"call void @one_group{group.led}({call})")
         return function("columns", _POINTERS, code)
 
     def _dense(self) -> list[str]:
