@@ -3,9 +3,10 @@
     python benchmarks/study.py [folder of engine_study] [--members 400] [--rounds 9] [--target 1e-6]
 
 The folder is the argument, or ../shared/engine_study beside the project; without it nothing runs. The study's driver
-writes files where it runs, so it runs in a temporary folder. Both solve the same members in as many lanes as this
-engine takes and keep all states at all days; error and interpolation are those of work_precision.py. The ratio is the
-study's time divided by ours, round by round: 1 is equal speed, 0.87 is 15 % slower than the study.
+writes files where it runs, so it runs in a temporary folder. Both solve the same members and keep all states at all
+days, the study in as many lanes as fill a register, this engine in as many as it takes; error and interpolation are
+those of work_precision.py. The ratio is the study's time divided by ours, round by round: 1 is equal speed, 0.87 is
+15 % slower than the study.
 """
 
 from __future__ import annotations
