@@ -56,7 +56,6 @@ class Dag:
         self.feels: list[int] = []
         self._index: dict[tuple[Any, ...], Node] = {}
         self._kinds, self._next = frozenset(settled), 1
-        self._powers: dict[tuple[Node, Node], tuple[Node, Node]] = {}
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -198,30 +197,15 @@ class Dag:
         zero, fixed = self.constant(0.0), self.value(exponent)
         if fixed == 0.5:
             return self.function("sqrt", self.extreme("max", base, zero))
-        body = base if fixed == 1.0 else self._body(base, exponent)
+        scaled = self.mul(exponent, self.constant(_LOG2E))
+        parts = [self.mul(scaled, part) for part in self._logarithms(base)]
+        body = base if fixed == 1.0 else self.function("exp2", self.add(*parts) if len(parts) > 1 else parts[0])
         one = self.constant(1.0)
         if fixed is None:
             elsewhere = self.select(self.compare("==", exponent, zero), one, zero)
         else:
             elsewhere = one if fixed == 0.0 else zero
         return self._make("pow", base, exponent, body, elsewhere)
-
-    def _body(self, base: Node, exponent: Node) -> Node:
-        """``base**exponent`` above zero.
-
-        Powers of one concentration that have the same exponent, as those of clones with potencies of their own, differ
-        by a settled factor.
-        """
-        scaled, parts = self.mul(exponent, self.constant(_LOG2E)), self._logarithms(base)
-        if len(parts) == 1:
-            return self.function("exp2", self.mul(scaled, parts[0]))
-        still, moving = parts if not self.feels[parts[0]] else parts[::-1]
-        if self.feels[exponent] or (moving, exponent) not in self._powers:
-            body = self.function("exp2", self.add(*(self.mul(scaled, part) for part in parts)))
-            self._powers[moving, exponent] = still, body
-            return body
-        first, body = self._powers[moving, exponent]
-        return self.mul(self.function("exp2", self.mul(scaled, self.sub(still, first))), body)
 
     def _logarithms(self, base: Node) -> list[Node]:
         """Terms of the logarithm of a base that is above zero.

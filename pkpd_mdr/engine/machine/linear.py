@@ -39,7 +39,7 @@ __all__ = ["Linear"]
 
 _LARGEST_BLOCK = 12
 _LARGEST_LEAD = 4
-_FUNCTIONS = ("exp", "log", "expm1", "log1p", "tanh", "sin", "cos")
+_FUNCTIONS = ("exp", "exp2", "log", "expm1", "log1p", "tanh", "sin", "cos")
 
 
 class Forms(NamedTuple):
@@ -200,14 +200,9 @@ def _pieces(kernels: Kernels, group: tuple[int, ...]) -> list[tuple[int, ...]]:
     if len(group) <= _LARGEST_LEAD and not _confluent(kernels, group):
         others = [rate for i, rate in enumerate(kernels.right) if i not in group]
         led, _ = kernels.led(others, group)
-        if sum(_costs(kernels.graph.codes[node]) for node in led) >= len(group):
+        if sum(kernels.graph.codes[node][0] in _FUNCTIONS for node in led) >= len(group):
             return [group]
     return [(i,) for i in group if _alone(kernels, i)]
-
-
-def _costs(code: tuple[Any, ...]) -> bool:
-    """Whether a node is a function, or a power other than the first."""
-    return code[0] in _FUNCTIONS or (code[0] == "pow" and code[3] != code[1])
 
 
 def _confluent(kernels: Kernels, group: tuple[int, ...]) -> bool:
