@@ -269,6 +269,25 @@ def test_kinetics_lead_the_clones_they_kill(width: int) -> None:
                 np.testing.assert_allclose(got, wanted[name], rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize("order", ["SR", "RS"])
+def test_steep_curves_of_potencies_far_apart_keep_their_own_powers(order: str) -> None:
+    """A resistant clone at 1e9 times the concentration: a power shared but for a factor left the range of numbers."""
+    potency = {"S": "1 mg/L", "R": "1e9 mg/L"}
+    parts: list[object] = [
+        mdr.pk.one_compartment("d", V="10 L", CL="5 L/h", amount_unit="mg"),
+        mdr.parameter("h", 35.0),
+    ]
+    for name in order:
+        parts += [mdr.state(name, 1.0, unit="mg", kind="effect"), mdr.parameter(f"ec_{name}", potency[name])]
+        parts += [mdr.parameter(f"k_{name}", "0.2 1/h")]
+        ratio = f"(C_d/ec_{name})**h"
+        parts += [mdr.process(f"kill_{name}", f"k_{name}*{name}*{ratio}/(1 + {ratio})", {name: -1})]
+    found = mdr.Model(*parts).simulate(mdr.bolus("d", "100 mg"), until="24 h").frame.iloc[-1]
+    hours = np.log(10.0) / 0.5  # until the concentration, 10 mg/L at first, is at the potency: the curve is a step
+    assert found["S"] == pytest.approx(np.exp(-0.2 * hours), rel=1e-3)
+    assert found["R"] == pytest.approx(1.0, rel=1e-9)
+
+
 def test_infusions_of_some_lanes_are_not_noticed_by_others() -> None:
     """Where nothing flows into any lane, closed forms do without what flows in: to the last bit the same."""
     model, compiled, _ = oral_kill()

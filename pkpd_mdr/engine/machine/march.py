@@ -2,8 +2,8 @@
 
 The function ``march`` makes steps of all lanes at once. `h` is the step that is controlled, `used` the one that is
 tried, `target` where it must not go beyond. It returns when in some active lane a good step reaches the time `due`, or
-the lane cannot go on; what became of each lane is its `verdict`, and `which` lists the lanes where that is not 0, behind
-their number:
+the lane cannot go on; what became of each lane is its `verdict`, and `which` lists the lanes where that is not 0,
+behind their number:
 
 =====  ==================================================================================================
 0      nothing to do: good steps were taken (``take`` is 1 where y is still to become w), or one is repeated
@@ -72,7 +72,7 @@ def _try(code: Code) -> None:
 
 
 def _judge(code: Code) -> str:
-    """After a step: the next `h`, the counts, the moved time of lanes that march on; returns bits of lanes that do not."""
+    """After a step: the next `h`, the counts, the time of lanes that march on; returns bits of lanes that do not."""
     one, zero = code.constant(1.0), code.constant(0.0)
     used, h, t, active = (code.load(name, 0) for name in ("%used", "%h", "%t", "%active"))
     good = code.compare("fcmp ole", code.load("%e", 0), one)
